@@ -1,0 +1,9 @@
+export {
+  greedy,
+  type RequestJob,
+  requestJobSchema,
+  type SampledToken,
+  type SamplingParams,
+  sampledTokenSchema,
+  samplingParamsSchema,
+} from './sampling-params.ts'

@@ -1,0 +1,59 @@
+/** What a request asks of the sampler, and what the sampler answers; the words and ranges are OpenAI's, plus min_p and top_k. */
+import { z } from 'zod'
+
+export const samplingParamsSchema = z.strictObject({
+  /** 0 is greedy. */
+  temperature: z.number().min(0).max(2),
+  /** Keep the smallest set of tokens whose probability reaches this; 1 keeps all. */
+  topP: z.number().gt(0).max(1),
+  /** Keep the k likeliest; 0 keeps all. */
+  topK: z.int().min(0).max(1_000_000),
+  /** Drop tokens less likely than this share of the likeliest; 0 drops none. */
+  minP: z.number().min(0).max(1),
+  presencePenalty: z.number().min(-2).max(2),
+  frequencyPenalty: z.number().min(-2).max(2),
+  /** 1 is none; applies to prompt and answer (Keskar et al. 2019, CTRL). */
+  repetitionPenalty: z.number().gt(0).max(10),
+  /** [token, added logit] pairs. */
+  logitBias: z.array(z.tuple([z.int().nonnegative(), z.number().min(-100).max(100)])).max(1024),
+  /** The draw at position p depends on (seed, p) alone, so that a replay samples the same token. */
+  seed: z.int().min(0).max(0xffff_ffff),
+  /** How many alternatives to report with log-probabilities; null reports none. */
+  logprobs: z.int().min(0).max(20).nullable(),
+})
+/** Sampling parameters of one request. */
+export type SamplingParams = z.infer<typeof samplingParamsSchema>
+
+export const greedy: SamplingParams = {
+  temperature: 0,
+  topP: 1,
+  topK: 0,
+  minP: 0,
+  presencePenalty: 0,
+  frequencyPenalty: 0,
+  repetitionPenalty: 1,
+  logitBias: [],
+  seed: 0,
+  logprobs: null,
+}
+
+export const sampledTokenSchema = z.strictObject({
+  token: z.int().nonnegative(),
+  /** Natural logarithm of the model's probability before temperature and filters; null where none was asked. */
+  logprob: z.number().max(1e-3).nullable(),
+  topLogprobs: z.array(z.tuple([z.int().nonnegative(), z.number()])).max(20),
+})
+/** One token drawn by the exit. */
+export type SampledToken = z.infer<typeof sampledTokenSchema>
+
+export const requestJobSchema = z.strictObject({
+  requestId: z.string().min(1).max(64),
+  promptTokens: z.array(z.int().nonnegative()).min(1).max(1_000_000),
+  /** Tokens to generate at most. */
+  maxTokens: z.int().positive(),
+  /** The answer ends when one of these is drawn; it is reported, the text leaves it out. */
+  stopTokens: z.array(z.int().nonnegative()).max(64),
+  sampling: samplingParamsSchema,
+})
+/** What the orchestrator asks of an entry tab. */
+export type RequestJob = z.infer<typeof requestJobSchema>

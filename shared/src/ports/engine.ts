@@ -1,0 +1,100 @@
+/** The engine port: runs a slice of layers, one step at a time. It knows no peers, no frames and no text. */
+import type { ComputePoolError } from '../errors/index.ts'
+import type { LayerRange, Manifest, PackPart } from '../model/index.ts'
+import type { SampledToken, SamplingParams } from '../pipeline/index.ts'
+
+/** What runs the graph: a GPU, the browser's CPU, or a native process. */
+export type EngineKind = 'webgpu' | 'wasm' | 'native'
+export type ActivationDtype = 'f32' | 'f16' | 'bf16'
+
+/** Hidden states of consecutive positions of one request: little-endian, row-major [tokens, hidden]. */
+export interface Activation {
+  readonly dtype: ActivationDtype
+  readonly tokens: number
+  readonly hidden: number
+  readonly data: Uint8Array
+}
+
+/** What the exit needs to draw the next token. */
+export interface SampleRequest {
+  readonly params: SamplingParams
+  /** Tokens drawn so far, for the penalties. */
+  readonly generated: readonly number[]
+  /** Prompt tokens: present only where repetitionPenalty is not 1. */
+  readonly prompt: readonly number[]
+}
+
+/** One request's share of a step. */
+export interface EngineRow {
+  readonly requestId: string
+  /** Absolute position of the first input: the cache is cut back to it first (positional rewind). */
+  readonly position: number
+  /** Tokens at the entry (layer 0), an activation elsewhere. At most `facts.maxChunk` positions. */
+  readonly input: { readonly tokens: readonly number[] } | { readonly activation: Activation }
+  /** At the exit: draw from the last position. Null for a prefill chunk that is not the last, and at all other seats. */
+  readonly sample: SampleRequest | null
+}
+
+/** What a row became: the boundary tensor, a token, or nothing (an exit's prefill chunk). */
+export type EngineOutput =
+  | { readonly kind: 'activation'; readonly activation: Activation }
+  | { readonly kind: 'token'; readonly sampled: SampledToken }
+  | { readonly kind: 'none' }
+
+export interface EngineFacts {
+  readonly kind: EngineKind
+  /** The adapter in words, e.g. "nvidia ampere" or "swiftshader (software)". */
+  readonly device: string
+  readonly isSoftware: boolean
+  readonly activationDtype: ActivationDtype
+  /** Most positions in one row. */
+  readonly maxChunk: number
+}
+
+export interface EngineMemory {
+  readonly weightsBytes: number
+  readonly kvBytes: number
+  readonly kvBudgetBytes: number
+  readonly requests: number
+}
+
+/**
+ * A loaded slice. `run` serves one call at a time (callers queue); a failed step leaves other requests' caches as they were.
+ * Errors: `engine_out_of_memory` (the row's request was forgotten), `engine_device_lost`, `engine_failed`, `input_context_too_long`.
+ */
+export interface Engine {
+  readonly facts: EngineFacts
+  readonly layers: LayerRange
+  /** Outputs in the order of `rows`; rejects with a ComputePoolError. */
+  run(rows: readonly EngineRow[]): Promise<EngineOutput[]>
+  /** Frees a request's cache; unknown ids are fine. */
+  forget(requestId: string): void
+  memory(): EngineMemory
+  /** Settles once, when the device or worker is gone for good. */
+  readonly lost: Promise<ComputePoolError>
+  close(): Promise<void>
+}
+
+/** Verified bytes of one part; `read` may be called for any span, in any order. */
+export interface PartReader {
+  readonly sizeBytes: number
+  read(offset: number, length: number): Promise<Uint8Array>
+  close(): Promise<void>
+}
+/** Where an engine gets its weights: only parts whose digest was verified come out of it. */
+export interface PartSource {
+  open(part: PackPart): Promise<PartReader>
+}
+
+/** What it takes to load a slice. Layer 0 brings the embedding, the last layer the head. */
+export interface SliceRequest {
+  readonly manifest: Manifest
+  readonly layers: LayerRange
+  readonly parts: PartSource
+  /** Caches of all requests together; a request that would exceed it fails with `engine_out_of_memory`. */
+  readonly kvBudgetBytes: number
+  /** Positions a request may reach; at most the manifest's context. */
+  readonly maxContext: number
+  readonly onProgress?: (loadedBytes: number, totalBytes: number) => void
+}
+export type OpenEngine = (slice: SliceRequest) => Promise<Engine>
