@@ -1,0 +1,1 @@
+export { type PoolSnapshot, poolSeatSchema, poolSnapshotSchema } from './pool-snapshot.ts'

@@ -1,0 +1,48 @@
+/** What anybody may see of the pool: who holds what, and what was measured. Served by `GET /api/pool` and its event stream. */
+import { z } from 'zod'
+
+const ms = z.number().nonnegative()
+
+export const poolSeatSchema = z.strictObject({
+  seat: z.int().nonnegative(),
+  peer: z.string(),
+  layers: z.strictObject({ start: z.int(), end: z.int() }),
+  engine: z.enum(['webgpu', 'wasm', 'native']),
+  device: z.string(),
+  status: z.enum(['assigned', 'downloading', 'loading', 'testing', 'ready', 'lost']),
+  /** 0..1 while downloading. */
+  progress: z.number().min(0).max(1).nullable(),
+  msPerLayer: ms,
+  /** Of the last step, measured by the tab. */
+  computeMs: ms.nullable(),
+  /** Round trip of the link to the next seat (the exit's: to the entry). */
+  linkRttMs: ms.nullable(),
+  linkKind: z.enum(['loopback', 'webrtc', 'axl', 'relay']).nullable(),
+})
+export const poolSnapshotSchema = z.strictObject({
+  model: z.string(),
+  layers: z.int().positive(),
+  context: z.int().positive(),
+  status: z.enum(['waiting', 'forming', 'ready']),
+  /** In words: what is missing, or what happens next. */
+  explanation: z.string(),
+  seats: z.array(poolSeatSchema),
+  /** Joined, but with no seat. */
+  waitingPeers: z.int().nonnegative(),
+  activeRequests: z.int().nonnegative(),
+  queuedRequests: z.int().nonnegative(),
+  /** The last laps, newest last: where one token's time went. */
+  lastLap: z
+    .strictObject({
+      requestId: z.string(),
+      lapMs: ms,
+      hops: z.array(z.strictObject({ seat: z.int(), computeMs: ms, queueMs: ms })),
+      wireMs: ms,
+    })
+    .nullable(),
+  /** Counts every lap since the pool began: the ring pulses when it grows. */
+  laps: z.int().nonnegative(),
+  tokensPerSecond: ms.nullable(),
+})
+/** The pool as the page draws it. */
+export type PoolSnapshot = z.infer<typeof poolSnapshotSchema>

@@ -1,0 +1,188 @@
+/**
+ * The JSON messages between a tab, the signaling hub and the orchestrator, over one WebSocket. The hub reads only its own
+ * (`challenge` to `ping`, and the addresses of `signal`); the orchestrator's travel through it inside `desk` envelopes.
+ * No message here has room for an activation.
+ */
+import { z } from 'zod'
+import { requestJobSchema, sampledTokenSchema } from '../pipeline/sampling-params.ts'
+import { hopTraceSchema } from './frame-header.ts'
+
+/** A wallet address in lower case, a dot, and eight hex digits that tell two tabs of one wallet apart. */
+export const peerIdSchema = z.string().regex(/^0x[0-9a-f]{40}\.[0-9a-f]{8}$/)
+export type PeerId = z.infer<typeof peerIdSchema>
+
+const epoch = z.int().min(0).max(0xffff_ffff)
+const ms = z.number().min(0).max(1e7)
+const bytes = z
+  .int()
+  .min(0)
+  .max(2 ** 50)
+const requestId = z.string().min(1).max(64)
+const layerRange = z.strictObject({ start: z.int().min(0).max(512), end: z.int().min(1).max(512) })
+const errorData = z.strictObject({
+  code: z.string().max(64),
+  message: z.string().max(2000),
+  remedy: z.string().max(1000),
+  context: z.record(z.string().max(64), z.union([z.string().max(500), z.number(), z.boolean(), z.null()])),
+})
+
+export const engineKindSchema = z.enum(['webgpu', 'wasm', 'native'])
+
+/** What a tab measured of itself, before it holds anything. */
+export const capabilitySchema = z.strictObject({
+  engine: engineKindSchema,
+  device: z.string().max(200),
+  isSoftware: z.boolean(),
+  activationDtype: z.enum(['f32', 'f16', 'bf16']),
+  /** One decode step of one layer of the offered model, measured. */
+  msPerLayer: ms.positive(),
+  /** One draw at the exit, measured. */
+  headMs: ms,
+  /** What the operator allows for weights and caches together. */
+  memoryBudgetBytes: bytes,
+})
+export type Capability = z.infer<typeof capabilitySchema>
+
+export const seatSchema = z.strictObject({ seat: z.int().min(0).max(63), peer: peerIdSchema, layers: layerRange })
+/** One seat of a coalition: who holds which layers. Seat 0 is the entry, the last seat the exit. */
+export type Seat = z.infer<typeof seatSchema>
+
+export const iceServerSchema = z.strictObject({
+  urls: z.array(z.string().max(300)).min(1).max(8),
+  username: z.string().max(300).optional(),
+  credential: z.string().max(300).optional(),
+})
+
+/** Tab to orchestrator. */
+export const deskRequestSchema = z.discriminatedUnion('type', [
+  /** First message after authentication; the answer is `model-offered`. */
+  z.strictObject({ type: z.literal('peer-joined'), version: z.int(), agent: z.string().max(300) }),
+  z.strictObject({ type: z.literal('capability-reported'), model: z.string().max(120), capability: capabilitySchema }),
+  z.strictObject({
+    type: z.literal('slice-progressed'),
+    epoch,
+    phase: z.enum(['downloading', 'loading', 'testing']),
+    doneBytes: bytes,
+    totalBytes: bytes,
+  }),
+  /** Loaded, and the self-test passed. */
+  z.strictObject({ type: z.literal('slice-ready'), epoch, kvBudgetBytes: bytes, maxContext: z.int().positive() }),
+  z.strictObject({ type: z.literal('slice-refused'), epoch, error: errorData }),
+  z.strictObject({
+    type: z.literal('links-reported'),
+    epoch,
+    links: z
+      .array(
+        z.strictObject({
+          peer: peerIdSchema,
+          kind: z.enum(['loopback', 'webrtc', 'axl', 'relay']),
+          isOpen: z.boolean(),
+          rttMs: ms.nullable(),
+        }),
+      )
+      .max(64),
+  }),
+  /** Entry only. `index` counts generated tokens from 0. */
+  z.strictObject({
+    type: z.literal('token-generated'),
+    requestId,
+    index: z.int().nonnegative(),
+    sampled: sampledTokenSchema,
+    /** Measured at the entry, from the start of the step to the token's arrival. */
+    lapMs: ms,
+    trace: z.array(hopTraceSchema).max(64),
+  }),
+  z.strictObject({
+    type: z.literal('request-finished'),
+    requestId,
+    reason: z.enum(['stop', 'length', 'cancelled']),
+    directHops: z.int().nonnegative(),
+  }),
+  z.strictObject({ type: z.literal('request-failed'), requestId, error: errorData }),
+  z.strictObject({
+    type: z.literal('stats-reported'),
+    requests: z.int().nonnegative(),
+    stepMs: ms.nullable(),
+    weightsBytes: bytes,
+    kvBytes: bytes,
+    tokensServed: z.int().nonnegative(),
+    isHidden: z.boolean(),
+  }),
+  z.strictObject({ type: z.literal('peer-leaving') }),
+])
+export type DeskRequest = z.infer<typeof deskRequestSchema>
+
+/** Orchestrator to tab. */
+export const deskCommandSchema = z.discriminatedUnion('type', [
+  z.strictObject({
+    type: z.literal('model-offered'),
+    model: z.string().max(120),
+    /** Folder of the pack; same-origin path or absolute URL, ends with a slash. */
+    packUrl: z.string().max(1000),
+    manifestSha256: z.string().regex(/^[0-9a-f]{64}$/),
+    iceServers: z.array(iceServerSchema).max(8),
+  }),
+  z.strictObject({
+    type: z.literal('assign-slice'),
+    epoch,
+    coalition: z.string().max(64),
+    model: z.string().max(120),
+    seat: z.int().min(0).max(63),
+    seats: z.array(seatSchema).min(1).max(64),
+    kvBudgetBytes: bytes,
+    maxContext: z.int().positive(),
+  }),
+  /** Drop the slice and its links; wait for another assignment. */
+  z.strictObject({ type: z.literal('release-slice'), epoch }),
+  z.strictObject({ type: z.literal('run-request'), epoch, job: requestJobSchema }),
+  z.strictObject({ type: z.literal('cancel-request'), requestId }),
+  z.strictObject({ type: z.literal('peer-refused'), error: errorData }),
+])
+export type DeskCommand = z.infer<typeof deskCommandSchema>
+
+/** What one peer tells another through the hub, to open a link: opaque to the hub, capped in size. */
+export const linkSignalSchema = z.discriminatedUnion('type', [
+  z.strictObject({
+    type: z.literal('description'),
+    epoch,
+    sdpType: z.enum(['offer', 'answer']),
+    sdp: z.string().max(20_000),
+  }),
+  /** An empty candidate ends the list. */
+  z.strictObject({
+    type: z.literal('candidate'),
+    epoch,
+    candidate: z.string().max(2000),
+    sdpMid: z.string().max(64).nullable(),
+    sdpMLineIndex: z.int().min(0).max(16).nullable(),
+  }),
+])
+export type LinkSignal = z.infer<typeof linkSignalSchema>
+
+/** Tab to hub. */
+export const hubRequestSchema = z.discriminatedUnion('type', [
+  /** Asks for a challenge; refused by name where the version differs. */
+  z.strictObject({ type: z.literal('hello'), version: z.int(), peer: peerIdSchema }),
+  /** The EIP-4361 text that the challenge dictated, signed (EIP-191) by the wallet in `peer`. */
+  z.strictObject({
+    type: z.literal('authenticate'),
+    message: z.string().max(2000),
+    signature: z.string().regex(/^0x[0-9a-fA-F]{130}$/),
+  }),
+  z.strictObject({ type: z.literal('signal'), to: peerIdSchema, signal: linkSignalSchema }),
+  z.strictObject({ type: z.literal('desk'), request: deskRequestSchema }),
+  z.strictObject({ type: z.literal('ping'), nonce: z.int().nonnegative() }),
+])
+export type HubRequest = z.infer<typeof hubRequestSchema>
+
+/** Hub to tab. */
+export const hubReplySchema = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('challenge'), version: z.int(), message: z.string().max(2000) }),
+  z.strictObject({ type: z.literal('welcome'), peer: peerIdSchema, silenceLimitMs: ms }),
+  /** The hub closes the socket after a refusal that is not about one message. */
+  z.strictObject({ type: z.literal('refused'), error: errorData }),
+  z.strictObject({ type: z.literal('signal'), from: peerIdSchema, signal: linkSignalSchema }),
+  z.strictObject({ type: z.literal('desk'), command: deskCommandSchema }),
+  z.strictObject({ type: z.literal('pong'), nonce: z.int().nonnegative() }),
+])
+export type HubReply = z.infer<typeof hubReplySchema>

@@ -1,0 +1,65 @@
+/**
+ * The header of a tensor frame. A frame is a 4-byte little-endian header length, this header as JSON, then raw bytes; the first
+ * six fields are the original ComputePool's, the rest is ours. docs/protocol.md describes it byte by byte.
+ */
+import { z } from 'zod'
+import { sampledTokenSchema, samplingParamsSchema } from '../pipeline/sampling-params.ts'
+
+/** Raised when a peer of the last version could not understand us. */
+export const protocolVersion = 1
+
+/** Where a lap's time went, one entry a seat, appended as the frame travels. */
+export const hopTraceSchema = z.strictObject({
+  seat: z.int().min(0).max(63),
+  /** Time in the engine. */
+  computeMs: z.number().min(0).max(1e7),
+  /** Time between arrival and start of compute. */
+  queueMs: z.number().min(0).max(1e7),
+})
+export type HopTrace = z.infer<typeof hopTraceSchema>
+
+export const frameHeaderSchema = z.strictObject({
+  request_id: z.string().min(1).max(64),
+  kind: z.enum(['hidden', 'token', 'control']),
+  /** `hidden`: f32, f16 or bf16; `token`: int64; `control`: json. */
+  dtype: z.enum(['f32', 'f16', 'bf16', 'int64', 'json']),
+  shape: z.array(z.int().min(0).max(1_048_576)).max(3),
+  /** Per request and direction, from 0: the receiver puts frames in order by it. */
+  seq: z.int().min(0).max(0xffff_ffff),
+  /** Absolute position of the first row (`hidden`), or of the token that was drawn (`token`). */
+  position: z.int().min(0).max(1_048_576).default(0),
+  /** The assignment this frame belongs to; frames of another epoch are dropped. */
+  epoch: z.int().min(0).max(0xffff_ffff).default(0),
+  /** On the first hidden frame of a request. */
+  sampling: samplingParamsSchema.optional(),
+  /** With `sampling`, where repetitionPenalty is not 1. */
+  prompt_tokens: z.array(z.int().nonnegative()).max(131_072).optional(),
+  /** True on the hidden frame from whose last row the exit draws. */
+  sample: z.boolean().optional(),
+  /** `token`: log-probabilities, where they were asked for. */
+  sampled: sampledTokenSchema.optional(),
+  trace: z.array(hopTraceSchema).max(64).optional(),
+})
+/** A frame's parsed header. */
+export type FrameHeader = z.infer<typeof frameHeaderSchema>
+
+/** A whole frame: header and payload bytes. */
+export interface Frame {
+  readonly header: FrameHeader
+  readonly payload: Uint8Array
+}
+
+/** Payload of a `control` frame, as JSON. */
+export const frameControlSchema = z.discriminatedUnion('type', [
+  /** The request is over: free its cache. Travels forward, seat to seat. */
+  z.strictObject({ type: z.literal('end') }),
+  /** A seat could not do its step: travels straight to the entry. */
+  z.strictObject({
+    type: z.literal('failed'),
+    code: z.string().max(64),
+    message: z.string().max(1000),
+    remedy: z.string().max(1000).default(''),
+    seat: z.int().min(0).max(63),
+  }),
+])
+export type FrameControl = z.infer<typeof frameControlSchema>
