@@ -53,6 +53,8 @@ export interface Frame {
 export const frameControlSchema = z.discriminatedUnion('type', [
   /** The request is over: free its cache. Travels forward, seat to seat. */
   z.strictObject({ type: z.literal('end') }),
+  /** The exit has taken every row before `position`: travels straight to the entry, which bounds its prefill in flight by it. */
+  z.strictObject({ type: z.literal('progress'), position: z.int().min(0).max(1_048_576) }),
   /** A seat could not do its step: travels straight to the entry. */
   z.strictObject({
     type: z.literal('failed'),
