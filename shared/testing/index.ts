@@ -1,0 +1,10 @@
+/** Fakes and contract suites of the ports, for every workspace's tests. */
+export { createLoopbackNetwork, type LoopbackNetwork, type LoopbackOptions } from './loopback-transport.ts'
+export { createManualClock, eventLoopTurn, type ManualClock } from './manual-clock.ts'
+export { createSeededRandom, type SeededRandom } from './seeded-random.ts'
+export {
+  numberedFrame,
+  type TransportContractCase,
+  type TransportPair,
+  transportContract,
+} from './transport-contract.ts'
