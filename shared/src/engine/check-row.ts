@@ -1,0 +1,55 @@
+/** The engine's door: whether a row may run at all, before any cache is touched. It knows the slice's shape, not its weights. */
+import { ComputePoolError } from '../errors/index.ts'
+import type { EngineFacts, EngineRow, SliceRequest } from '../ports/index.ts'
+import { activationElementBytes } from './convert-activation.ts'
+
+const askAgain = 'Send the request again from position 0, or to another peer.'
+
+/** Number of positions in the row's input. */
+export function rowTokens(row: EngineRow): number {
+  return 'tokens' in row.input ? row.input.tokens.length : row.input.activation.tokens
+}
+
+/**
+ * Throws `peer_frame_invalid` for a row that this slice cannot run, `input_context_too_long` for one beyond its context.
+ * `cachedLength` is how many positions of the request the engine holds.
+ */
+export function checkRow(row: EngineRow, slice: SliceRequest, facts: EngineFacts, cachedLength: number): void {
+  const { layers, vocab, hidden } = slice.manifest.dimensions
+  const isEntry = slice.layers.start === 0
+  const tokens = rowTokens(row)
+  if (!Number.isInteger(tokens) || tokens < 1 || tokens > facts.maxChunk)
+    throw invalid(row, `A step brought ${tokens} positions; this engine takes 1 to ${facts.maxChunk}.`)
+  if (!Number.isInteger(row.position) || row.position < 0 || row.position > cachedLength)
+    throw invalid(row, `A step starts at position ${row.position}, but the cache holds ${cachedLength} positions.`)
+  if (row.position + tokens > slice.maxContext)
+    throw new ComputePoolError(
+      'input_context_too_long',
+      `Position ${row.position + tokens} is beyond this slice's context of ${slice.maxContext} tokens.`,
+      { remedy: 'Send fewer tokens.', context: { requestId: row.requestId, maxContext: slice.maxContext } },
+    )
+  if (row.sample !== null && slice.layers.end !== layers)
+    throw invalid(row, `A step asks for a token, but this slice ends at layer ${slice.layers.end} of ${layers}.`)
+  if ('tokens' in row.input) {
+    if (!isEntry) throw invalid(row, `Tokens arrived at layer ${slice.layers.start}; only layer 0 takes tokens.`)
+    const stranger = row.input.tokens.find(token => !Number.isInteger(token) || token < 0 || token >= vocab)
+    if (stranger !== undefined) throw invalid(row, `Token ${stranger} is outside the vocabulary of ${vocab}.`)
+    return
+  }
+  if (isEntry) throw invalid(row, 'An activation arrived at layer 0, which takes tokens.')
+  const { activation } = row.input
+  const expectedBytes = tokens * hidden * activationElementBytes(activation.dtype)
+  if (activation.hidden !== hidden || activation.data.byteLength !== expectedBytes)
+    throw invalid(
+      row,
+      `An activation of ${activation.data.byteLength} bytes and width ${activation.hidden} arrived; ` +
+        `${tokens} ${activation.dtype} rows of width ${hidden} are ${expectedBytes} bytes.`,
+    )
+}
+
+function invalid(row: EngineRow, message: string): ComputePoolError {
+  return new ComputePoolError('peer_frame_invalid', message, {
+    remedy: askAgain,
+    context: { requestId: row.requestId, position: row.position },
+  })
+}

@@ -1,0 +1,42 @@
+/**
+ * What an adapter must be able to do so that `createSliceEngine` can make an Engine of it: hold caches and run the slice's graph.
+ * It keeps no books: which request has which cache, how long it is and what fits the budget is the engine core's business.
+ */
+import type { ComputePoolError } from '../errors/index.ts'
+import type { Activation, EngineFacts } from '../ports/index.ts'
+import type { HeadQuery, HeadScores } from '../sampler/index.ts'
+
+/** One request's cache of the slice's layers; how it is kept is the adapter's own. */
+export interface CacheStep<Cache> {
+  readonly cache: Cache
+  /** Positions in the cache that hold: the input goes behind them. */
+  readonly position: number
+  readonly input: Activation
+}
+
+/** The slice's output, still where it was computed. Exactly one of `read` and `discard` is called, and last. */
+export interface Boundary {
+  read(): Promise<Activation>
+  /** Exit only: final norm, logits, sampling inputs, of the last position. */
+  score(query: HeadQuery): Promise<HeadScores>
+  /** Exit only: the model's logits [vocab] of the last position. */
+  readLogits(): Promise<Float32Array>
+  discard(): void
+}
+
+export interface SliceBackend<Cache> {
+  readonly facts: EngineFacts
+  readonly weightsBytes: number
+  /** Positions that a cache gets which must hold `positions`: the same where it grows by the step, a bucket where it is static. */
+  capacityFor(positions: number): number
+  cacheBytes(capacity: number): number
+  allocate(capacity: number): Promise<Cache>
+  /** A cache of `capacity` with the first `keep` positions of `cache`, which is released. */
+  resize(cache: Cache, size: { readonly capacity: number; readonly keep: number }): Promise<Cache>
+  release(cache: Cache): void
+  /** Entry only: rows of the embedding, in the engine's activation type. */
+  embed(tokens: readonly number[]): Promise<Activation>
+  forward(step: CacheStep<Cache>): Promise<Boundary>
+  readonly lost: Promise<ComputePoolError>
+  close(): Promise<void>
+}
