@@ -1,4 +1,6 @@
 /** Fakes and contract suites of the ports, for every workspace's tests. */
+export { type FakeEngine, type FakeEngineOptions, openFakeEngine } from './fake-engine.ts'
+export { type FakeManifestOptions, fakeManifest } from './fake-manifest.ts'
 export { createLoopbackNetwork, type LoopbackNetwork, type LoopbackOptions } from './loopback-transport.ts'
 export { createManualClock, eventLoopTurn, type ManualClock } from './manual-clock.ts'
 export { createSeededRandom, type SeededRandom } from './seeded-random.ts'
