@@ -1,0 +1,60 @@
+/** What every bench suite returns, and how it is printed: a table for people on stderr, one JSON line last on stdout. */
+
+export interface BenchRow {
+  readonly name: string
+  readonly median: number
+  readonly p95: number
+  readonly unit: string
+  /** The figure an issue asks for, and whether this run reached it. */
+  readonly reach?: number
+  readonly ok?: boolean
+}
+
+export interface BenchReport {
+  readonly suite: string
+  readonly device: string
+  readonly rows: readonly BenchRow[]
+}
+
+/** The value below which a share `q` (0..1) of `values` lies, by the nearest rank. */
+export function quantile(values: readonly number[], q: number): number {
+  if (values.length === 0) return Number.NaN
+  const sorted = [...values].sort((a, b) => a - b)
+  return sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(q * sorted.length) - 1))]!
+}
+
+/** The middle value; of two middles, their mean. */
+export function median(values: readonly number[]): number {
+  if (values.length === 0) return Number.NaN
+  const sorted = [...values].sort((a, b) => a - b)
+  const half = sorted.length >> 1
+  return sorted.length % 2 === 1 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2
+}
+
+/** A row from raw samples; `reach` says which side is good. */
+export function benchRow(
+  name: string,
+  unit: string,
+  samples: readonly number[],
+  reach?: { readonly atLeast: number } | { readonly atMost: number },
+): BenchRow {
+  const middle = round(median(samples))
+  const row = { name, median: middle, p95: round(quantile(samples, 0.95)), unit }
+  if (reach === undefined) return row
+  return 'atLeast' in reach
+    ? { ...row, reach: reach.atLeast, ok: middle >= reach.atLeast }
+    : { ...row, reach: reach.atMost, ok: middle <= reach.atMost }
+}
+
+function round(value: number): number {
+  return Number(value.toPrecision(4))
+}
+
+/** The report as a table of plain text. */
+export function formatReport(report: BenchReport): string {
+  const lines = report.rows.map(row => {
+    const reach = row.reach === undefined ? '' : `  reach ${row.reach} ${row.ok ? 'ok' : 'NOT REACHED'}`
+    return `  ${row.name.padEnd(56)} ${String(row.median).padStart(10)} ${row.unit.padEnd(10)} p95 ${String(row.p95).padStart(10)}${reach}`
+  })
+  return [`${report.suite} on ${report.device}`, ...lines].join('\n')
+}

@@ -1,0 +1,31 @@
+/** `npm run bench -- <suite> [--json]`: runs one suite and prints its report; the last line of stdout is one JSON object. */
+import { parseArgs } from 'node:util'
+import { type BenchReport, formatReport } from './bench-report.ts'
+
+const suites: Record<string, { readonly about: string; readonly load: () => Promise<() => Promise<BenchReport>> }> = {
+  ring: {
+    about:
+      'one, two and three real tabs sharing a model of SmolLM2-135M’s shape (WASM engine): tokens/s, ratios, the hop’s cost',
+    load: async () => (await import('./ring.ts')).runRingBench,
+  },
+  engine: {
+    about: 'milliseconds per layer on each engine of this machine; static against growing KV cache',
+    load: async () => (await import('./engine.ts')).runEngineBench,
+  },
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { json: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } },
+})
+const suite = suites[positionals[0] ?? '']
+if (values.help || !suite) {
+  console.log('Usage: npm run bench -- <suite> [--json]\n')
+  for (const [name, { about }] of Object.entries(suites)) console.log(`  ${name.padEnd(8)} ${about}`)
+  process.exit(values.help ? 0 : 2)
+}
+const run = await suite.load()
+const report = await run()
+if (!values.json) console.error(formatReport(report))
+console.log(JSON.stringify(report))
+process.exit(0)
