@@ -1,3 +1,4 @@
+export { bfloat16ToFloat32, float16Bits, float16ToFloat32, float16Value, float32ToFloat16 } from './float16.ts'
 export { type LayerRange, layerCount, tilesModel } from './layer-range.ts'
 export {
   type FileRef,
@@ -12,3 +13,43 @@ export {
   selfTestSchema,
   type TensorDtype,
 } from './manifest.ts'
+export { shapeFromConfig, unsupportedModel } from './model-config.ts'
+export {
+  type LayoutShape,
+  type ModelShape,
+  matrixDtypes,
+  type PlacedTensor,
+  partNames,
+  partTensors,
+  placeTensors,
+  type Quantisation,
+  quantisationObstacle,
+  TENSOR_ALIGNMENT,
+  type TensorSpec,
+  tensorBytes,
+} from './pack-layout.ts'
+export { parseManifest } from './parse-manifest.ts'
+export {
+  dequantiseQ4,
+  dequantiseQ8,
+  QUANTISATION_BLOCK,
+  type QuantisedWeights,
+  quantiseQ4,
+  quantiseQ8,
+} from './quantise.ts'
+export {
+  MAX_SAFETENSORS_HEADER,
+  parseSafetensorsHeader,
+  type SafetensorsEntry,
+  safetensorsHeaderBytes,
+} from './safetensors-header.ts'
+export { kvBytesPerToken, packBytes, partsFor, sliceBytes } from './slice-bytes.ts'
+export {
+  type CheckpointNaming,
+  headName,
+  isSpareTensor,
+  type SourcePiece,
+  sourcePieces,
+  splitRotaryRows,
+} from './source-tensors.ts'
+export { decodeWeights, encodeWeights, type PackedWeights, type SourceType, sourceBytes } from './source-weights.ts'
