@@ -18,6 +18,19 @@ export {
   type Seat,
   seatSchema,
 } from './control-messages.ts'
+export { defaultFragmentBytes, type Fragment, fragmentFrame, fragmentHeaderBytes, readFragment } from './fragment.ts'
+export {
+  bytesPerElement,
+  decodeControl,
+  decodeFrame,
+  decodeToken,
+  defaultMaxPayloadBytes,
+  encodeControl,
+  encodeFrame,
+  encodeToken,
+  type FrameLimits,
+  maxHeaderBytes,
+} from './frame-codec.ts'
 export {
   type Frame,
   type FrameControl,
@@ -28,3 +41,5 @@ export {
   hopTraceSchema,
   protocolVersion,
 } from './frame-header.ts'
+export { type LinkMessage, linkMessageSchema, parseLinkMessage, versionRefusal } from './link-messages.ts'
+export { createReassembler, type Reassembler, type ReassemblerLimits } from './reassembler.ts'

@@ -1,0 +1,138 @@
+import { describe, expect, it } from 'vitest'
+import vectors from '../../vectors/frames.json' with { type: 'json' }
+import { ComputePoolError } from '../errors/index.ts'
+import type { FrameHeader } from './frame-header.ts'
+import {
+  decodeControl,
+  decodeFrame,
+  decodeToken,
+  encodeControl,
+  encodeFrame,
+  encodeToken,
+  fragmentFrame,
+} from './index.ts'
+
+const fromHex = (hex: string): Uint8Array => Uint8Array.from(hex.match(/../g) ?? [], byte => Number.parseInt(byte, 16))
+const toHex = (bytes: Uint8Array): string => Array.from(bytes, byte => byte.toString(16).padStart(2, '0')).join('')
+
+const hidden: FrameHeader = {
+  request_id: 'r',
+  kind: 'hidden',
+  dtype: 'f32',
+  shape: [1, 2, 3],
+  seq: 0,
+  position: 0,
+  epoch: 0,
+}
+const codeOf = (run: () => unknown): string => {
+  try {
+    run()
+  } catch (error) {
+    return error instanceof ComputePoolError ? error.code : String(error)
+  }
+  return 'no error'
+}
+
+describe('golden frames', () => {
+  it.each(vectors.frames.map(entry => [entry.name, entry] as const))('%s', (_, { header, payload, hex }) => {
+    const frame = { header: header as unknown as FrameHeader, payload: fromHex(payload) }
+    expect(toHex(encodeFrame(frame))).toBe(hex)
+    const decoded = decodeFrame(fromHex(hex))
+    expect(decoded.header).toEqual(header)
+    expect(toHex(decoded.payload)).toBe(payload)
+  })
+
+  it.each(vectors.invalid.map(entry => [entry.name, entry] as const))('%s is refused', (_, { hex, code }) => {
+    expect(codeOf(() => decodeFrame(fromHex(hex)))).toBe(code)
+  })
+
+  it('cuts into the golden fragments', () => {
+    const { frameId, maxBytes, hex, frame } = vectors.fragments
+    const bytes = fromHex(vectors.frames.find(entry => entry.name === frame)?.hex ?? '')
+    expect(fragmentFrame(bytes, { frameId, maxBytes }).map(toHex)).toEqual(hex)
+  })
+
+  it('reads the token and the control message inside', () => {
+    const token = vectors.frames.find(entry => entry.name === 'token')
+    const failed = vectors.frames.find(entry => entry.name === 'control-failed')
+    expect(decodeToken(decodeFrame(fromHex(token?.hex ?? '')))).toBe(1234)
+    expect(decodeControl(decodeFrame(fromHex(failed?.hex ?? '')))).toMatchObject({
+      type: 'failed',
+      code: 'engine_out_of_memory',
+    })
+  })
+})
+
+describe('a decoded frame', () => {
+  it('shares its payload with the bytes that arrived, aligned for 64-bit reads', () => {
+    const bytes = encodeFrame({ header: { ...hidden, request_id: 'any length' }, payload: new Uint8Array(24) })
+    const { payload } = decodeFrame(bytes)
+    expect(payload.buffer).toBe(bytes.buffer)
+    expect(payload.byteOffset % 8).toBe(0)
+  })
+
+  it('has position 0 and epoch 0 where the header left them out', () => {
+    const json = new TextEncoder().encode('{"request_id":"r","kind":"token","dtype":"int64","shape":[1],"seq":0}')
+    const bytes = new Uint8Array(4 + json.length + 8)
+    bytes[0] = json.length
+    bytes.set(json, 4)
+    expect(decodeFrame(bytes).header).toMatchObject({ position: 0, epoch: 0 })
+  })
+})
+
+describe('what encodeFrame refuses', () => {
+  it('a payload that is not shape times dtype', () => {
+    expect(codeOf(() => encodeFrame({ header: hidden, payload: new Uint8Array(23) }))).toBe('peer_frame_invalid')
+  })
+
+  it('a payload over the limit, with both sizes in the context', () => {
+    const frame = { header: hidden, payload: new Uint8Array(24) }
+    expect(() => encodeFrame(frame, { maxPayloadBytes: 23 })).toThrow('24 bytes, the limit is 23')
+    expect(codeOf(() => decodeFrame(encodeFrame(frame), { maxPayloadBytes: 23 }))).toBe('peer_frame_too_large')
+  })
+
+  it('a token that is not a whole number from 0', () => {
+    expect(codeOf(() => encodeToken(-1))).toBe('peer_frame_invalid')
+    expect(codeOf(() => encodeToken(0.5))).toBe('peer_frame_invalid')
+  })
+
+  it('a control message too long to be one', () => {
+    const { payload, ...rest } = encodeControl({
+      type: 'failed',
+      code: 'x',
+      message: 'm'.repeat(20_000),
+      remedy: '',
+      seat: 0,
+    })
+    expect(codeOf(() => encodeFrame({ header: { ...hidden, ...rest }, payload }))).toBe('peer_frame_too_large')
+  })
+})
+
+describe('what the payload readers refuse', () => {
+  const token = (payload: Uint8Array, extra: Partial<FrameHeader> = {}) =>
+    decodeFrame(encodeFrame({ header: { ...hidden, kind: 'token', dtype: 'int64', shape: [1], ...extra }, payload }))
+
+  it('a negative token', () => {
+    expect(codeOf(() => decodeToken(token(new Uint8Array(8).fill(255))))).toBe('peer_frame_invalid')
+  })
+
+  it('a token that differs from the one its header reports', () => {
+    const sampled = { token: 6, logprob: null, topLogprobs: [] }
+    expect(codeOf(() => decodeToken(token(encodeToken(5), { sampled })))).toBe('peer_frame_invalid')
+    expect(decodeToken(token(encodeToken(6), { sampled }))).toBe(6)
+  })
+
+  it('a control message of an unknown type', () => {
+    const payload = new TextEncoder().encode('{"type":"explode"}')
+    const frame = decodeFrame(
+      encodeFrame({ header: { ...hidden, kind: 'control', dtype: 'json', shape: [payload.length] }, payload }),
+    )
+    expect(codeOf(() => decodeControl(frame))).toBe('peer_frame_invalid')
+  })
+
+  it('a frame of another kind', () => {
+    const frame = { header: hidden, payload: new Uint8Array(24) }
+    expect(codeOf(() => decodeToken(frame))).toBe('peer_frame_invalid')
+    expect(codeOf(() => decodeControl(frame))).toBe('peer_frame_invalid')
+  })
+})

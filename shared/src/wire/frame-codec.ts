@@ -1,0 +1,153 @@
+/**
+ * Frames to bytes and back. A frame is a 4-byte little-endian header length, the header as JSON, then raw bytes. Decoding copies
+ * nothing: the payload is a window into what arrived. It knows no links and no engines.
+ */
+import type { z } from 'zod'
+import { ComputePoolError } from '../errors/index.ts'
+import {
+  type Frame,
+  type FrameControl,
+  type FrameHeader,
+  frameControlSchema,
+  frameHeaderSchema,
+} from './frame-header.ts'
+
+/** Width of the header-length field, and so where the header begins. */
+export const frameHeaderOffset = 4
+/** The header is padded with spaces until the payload begins on this boundary, so that f32 and int64 can be read in place. */
+export const payloadAlignment = 8
+/** 131,072 prompt tokens of up to seven digits, and room for the rest. */
+export const maxHeaderBytes = 1_179_648
+export const defaultMaxPayloadBytes = 64 << 20
+export const maxControlBytes = 16_384
+
+export const bytesPerElement = { f32: 4, f16: 2, bf16: 2, int64: 8, json: 1 } as const
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+const space = 0x20
+
+export interface FrameLimits {
+  /** Default 64 MiB. */
+  readonly maxPayloadBytes?: number
+}
+
+/** `frame` as bytes. Errors: `peer_frame_invalid` where payload, shape and kind disagree, `peer_frame_too_large`. */
+export function encodeFrame(frame: Frame, limits: FrameLimits = {}): Uint8Array<ArrayBuffer> {
+  checkPayload(frame.header, frame.payload.length, limits)
+  const json = encoder.encode(JSON.stringify(frame.header))
+  const unpadded = frameHeaderOffset + json.length
+  const payloadOffset = Math.ceil(unpadded / payloadAlignment) * payloadAlignment
+  const headerBytes = payloadOffset - frameHeaderOffset
+  if (headerBytes > maxHeaderBytes) throw tooLarge('header', headerBytes, maxHeaderBytes)
+  const bytes = new Uint8Array(payloadOffset + frame.payload.length)
+  new DataView(bytes.buffer).setUint32(0, headerBytes, true)
+  bytes.set(json, frameHeaderOffset)
+  bytes.fill(space, unpadded, payloadOffset)
+  bytes.set(frame.payload, payloadOffset)
+  return bytes
+}
+
+/**
+ * The frame in `bytes`; its payload is a view of them. A control frame's payload is read by `decodeControl`, a token's by
+ * `decodeToken`. Errors: `peer_frame_invalid`, `peer_frame_too_large`.
+ */
+export function decodeFrame(bytes: Uint8Array, limits: FrameLimits = {}): Frame {
+  if (bytes.length < frameHeaderOffset) throw invalid(`it has ${bytes.length} bytes, a header length takes 4`)
+  const headerBytes = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(0, true)
+  if (headerBytes > maxHeaderBytes) throw tooLarge('header', headerBytes, maxHeaderBytes)
+  const payloadOffset = frameHeaderOffset + headerBytes
+  if (payloadOffset > bytes.length) {
+    throw invalid(`its header is to end at byte ${payloadOffset}, the frame ends at ${bytes.length}`)
+  }
+  const header = parseJson(bytes.subarray(frameHeaderOffset, payloadOffset), frameHeaderSchema, 'header')
+  const payload = bytes.subarray(payloadOffset)
+  checkPayload(header, payload.length, limits)
+  return { header, payload }
+}
+
+/** What a control frame says. Errors: `peer_frame_invalid`. */
+export function decodeControl(frame: Frame): FrameControl {
+  if (frame.header.kind !== 'control') throw invalid(`a ${frame.header.kind} frame was read as control`)
+  return parseJson(frame.payload, frameControlSchema, 'control message')
+}
+
+/** Shape, dtype and payload of a control frame, to put beside the rest of a header. */
+export function encodeControl(control: FrameControl): {
+  readonly kind: 'control'
+  readonly dtype: 'json'
+  readonly shape: [number]
+  readonly payload: Uint8Array<ArrayBuffer>
+} {
+  const payload = encoder.encode(JSON.stringify(control))
+  return { kind: 'control', dtype: 'json', shape: [payload.length], payload }
+}
+
+/** A token id as the payload of a token frame: one little-endian int64. */
+export function encodeToken(token: number): Uint8Array<ArrayBuffer> {
+  if (!Number.isSafeInteger(token) || token < 0) throw invalid(`${token} is no token id`)
+  const payload = new Uint8Array(8)
+  new DataView(payload.buffer).setBigInt64(0, BigInt(token), true)
+  return payload
+}
+
+/** The token id of a token frame; it must agree with `sampled`, where the header has that. Errors: `peer_frame_invalid`. */
+export function decodeToken(frame: Frame): number {
+  const { header, payload } = frame
+  if (header.kind !== 'token') throw invalid(`a ${header.kind} frame was read as a token`)
+  const wide = new DataView(payload.buffer, payload.byteOffset, payload.byteLength).getBigInt64(0, true)
+  const token = Number(wide)
+  if (wide < 0n || !Number.isSafeInteger(token)) throw invalid(`${wide} is no token id`)
+  if (header.sampled && header.sampled.token !== token) {
+    throw invalid(`its payload is token ${token}, its header says ${header.sampled.token}`)
+  }
+  return token
+}
+
+const dtypesOf = { hidden: ['f32', 'f16', 'bf16'], token: ['int64'], control: ['json'] } as const
+
+/** What the schema cannot say: kind, dtype, shape and payload size agree. */
+function checkPayload(header: FrameHeader, payloadBytes: number, { maxPayloadBytes }: FrameLimits): void {
+  const { kind, dtype, shape } = header
+  const limit = kind === 'control' ? maxControlBytes : (maxPayloadBytes ?? defaultMaxPayloadBytes)
+  if (payloadBytes > limit) throw tooLarge('payload', payloadBytes, limit)
+  if (!(dtypesOf[kind] as readonly string[]).includes(dtype)) throw invalid(`a ${kind} frame cannot be ${dtype}`)
+  // A scalar's empty shape counts one element; a product beyond 2^53 is far from any payload, so its rounding is harmless.
+  const elements = shape.reduce((product, size) => product * size, 1)
+  if (elements * bytesPerElement[dtype] !== payloadBytes) {
+    throw invalid(
+      `shape [${shape.join(', ')}] of ${dtype} takes ${elements * bytesPerElement[dtype]} bytes, the payload has ${payloadBytes}`,
+    )
+  }
+  if (kind === 'token' && elements !== 1) throw invalid(`a token frame carries one token, not ${elements}`)
+  if (kind === 'hidden' && (shape.length < 2 || elements === 0)) {
+    throw invalid(`hidden states have shape [tokens, hidden] or [1, tokens, hidden], not [${shape.join(', ')}]`)
+  }
+}
+
+function parseJson<S extends z.ZodType>(bytes: Uint8Array, schema: S, what: string): z.infer<S> {
+  let json: unknown
+  try {
+    json = JSON.parse(decoder.decode(bytes))
+  } catch (cause) {
+    throw invalid(`its ${what} is not JSON in UTF-8`, cause)
+  }
+  const parsed = schema.safeParse(json)
+  if (parsed.success) return parsed.data
+  const issue = parsed.error.issues[0]
+  throw invalid(
+    `its ${what} has a wrong field: ${issue?.path.map(String).join('.') || what}: ${issue?.message}`.slice(0, 500),
+  )
+}
+
+const invalid = (what: string, cause?: unknown): ComputePoolError =>
+  new ComputePoolError('peer_frame_invalid', `A frame is invalid: ${what}`, {
+    remedy: 'Drop the frame and route the request over another peer.',
+    cause,
+  })
+
+const tooLarge = (what: string, sizeBytes: number, limitBytes: number): ComputePoolError =>
+  new ComputePoolError('peer_frame_too_large', `A frame's ${what} has ${sizeBytes} bytes, the limit is ${limitBytes}`, {
+    remedy: 'Send smaller chunks.',
+    context: { sizeBytes, limitBytes },
+  })
