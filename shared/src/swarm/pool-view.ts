@@ -1,0 +1,101 @@
+/** The swarm as anybody may see it: seats, their state, and one sentence that says what happens next. It knows no requests. */
+
+import { peerInWords } from './apply.ts'
+import { placeSwarm } from './plan.ts'
+import type { PoolSnapshot } from './pool-snapshot.ts'
+import { type Coalition, isLinkOpen, neededLinks, type SwarmPeer, type SwarmState } from './swarm-state.ts'
+
+export type PoolView = Pick<
+  PoolSnapshot,
+  'model' | 'layers' | 'context' | 'status' | 'explanation' | 'seats' | 'waitingPeers'
+>
+
+/** What is public of `state`. */
+export function viewPool(state: SwarmState): PoolView {
+  const coalition = state.coalition?.status === 'lost' ? null : state.coalition
+  const seats = coalition === null ? [] : coalition.seats.map((_, index) => viewSeat(state, coalition, index))
+  const seated = new Set(seats.map(seat => seat.peer))
+  const waiting = Object.keys(state.peers).filter(peer => !seated.has(peer)).length
+  return {
+    model: state.config.model,
+    layers: state.config.placement.layers,
+    context: contextOf(state),
+    status: coalition === null ? 'waiting' : coalition.status === 'ready' ? 'ready' : 'forming',
+    explanation: `${explain(state, coalition)}${explainBans(state)}`,
+    seats,
+    waitingPeers: waiting,
+  }
+}
+
+/** Positions that a request may reach now: the least of the seats, or what the pool aims for. */
+export function contextOf(state: SwarmState): number {
+  const said = (state.coalition?.seats ?? []).flatMap(seat => state.peers[seat.peer]?.maxContext ?? [])
+  return Math.min(state.config.maxContext, ...said)
+}
+
+const phaseWords = {
+  joined: 'assigned',
+  offered: 'assigned',
+  measured: 'assigned',
+  assigned: 'assigned',
+  downloading: 'downloading',
+  loading: 'loading',
+  testing: 'testing',
+  ready: 'ready',
+} as const
+
+function viewSeat(state: SwarmState, coalition: Coalition, index: number): PoolSnapshot['seats'][number] {
+  const { seat, peer, layers } = coalition.seats[index]!
+  const next = coalition.seats[(index + 1) % coalition.seats.length]!.peer
+  const link = coalition.reports[peer]?.[next]
+  const known: SwarmPeer | undefined = state.peers[peer]
+  const isDownloading = known?.phase === 'downloading' && known.totalBytes > 0
+  return {
+    seat,
+    peer,
+    layers,
+    engine: known?.capability?.engine ?? 'wasm',
+    device: known?.capability?.device ?? '',
+    status: known === undefined ? 'lost' : phaseWords[known.phase],
+    progress: isDownloading ? Math.min(1, known.doneBytes / known.totalBytes) : null,
+    msPerLayer: known?.capability?.msPerLayer ?? 0,
+    computeMs: known?.stats?.stepMs ?? null,
+    linkRttMs: link?.rttMs ?? null,
+    linkKind: link?.kind ?? null,
+  }
+}
+
+function explain(state: SwarmState, coalition: Coalition | null): string {
+  if (coalition === null) return explainWaiting(state)
+  const count = coalition.seats.length
+  if (coalition.status === 'ready') {
+    return count === 1
+      ? 'Ready: one tab holds the whole model.'
+      : `Ready: ${count} tabs hold the model's ${state.config.placement.layers} layers.`
+  }
+  const loaded = coalition.seats.filter(seat => state.peers[seat.peer]?.phase === 'ready').length
+  if (loaded < count) return `Forming: ${loaded} of ${count} tabs have loaded their layers.`
+  const closed = neededLinks(coalition.seats).filter(([a, b]) => !isLinkOpen(coalition, a, b)).length
+  return `Forming: all layers are loaded; ${closed} of ${count} links are still being opened.`
+}
+
+function explainWaiting(state: SwarmState): string {
+  const placement = placeSwarm(state)
+  if (placement.kind === 'placed') return 'Placing the model.'
+  const measuring = Object.values(state.peers).filter(peer => peer.capability === null && !peer.isRefused).length
+  if (measuring === 0) return placement.explanation
+  const tabs = measuring === 1 ? '1 tab is' : `${measuring} tabs are`
+  return `${tabs} measuring what it can do. ${placement.explanation}`.replace(
+    /are measuring what it/,
+    'are measuring what they',
+  )
+}
+
+/** The last three of those that are still here: the page shows them, the tab itself has the whole text. */
+function explainBans(state: SwarmState): string {
+  const here = Object.entries(state.bans).filter(([peer]) => state.peers[peer] !== undefined)
+  return here
+    .slice(-3)
+    .map(([peer, error]) => ` ${peerInWords(peer).replace(/^t/, 'T')} is left out: ${error.message}`)
+    .join('')
+}
