@@ -1,6 +1,7 @@
 /** Activations between the float types that neighbours may compute in; the identity where they agree, so that splitting changes nothing. */
+import { bfloat16ToFloat32, float16ToFloat32, float32ToFloat16 } from '../model/index.ts'
 import type { Activation, ActivationDtype } from '../ports/index.ts'
-import { bfloatsToFloats, bytesOf, floatsOf, floatsToBfloats, floatsToHalves, halvesToFloats } from './float-formats.ts'
+import { bytesOf, float32ToBfloat16, floatsOf } from './float-formats.ts'
 
 export function activationElementBytes(dtype: ActivationDtype): number {
   return dtype === 'f32' ? 4 : 2
@@ -8,15 +9,16 @@ export function activationElementBytes(dtype: ActivationDtype): number {
 
 /** Values of `activation`, row-major [tokens, hidden]. */
 export function activationValues(activation: Activation): Float32Array {
-  if (activation.dtype === 'f16') return halvesToFloats(activation.data)
-  if (activation.dtype === 'bf16') return bfloatsToFloats(activation.data)
+  if (activation.dtype === 'f16') return float16ToFloat32(activation.data)
+  if (activation.dtype === 'bf16') return bfloat16ToFloat32(activation.data)
   return floatsOf(activation.data)
 }
 
 /** `values` [tokens, hidden] as an activation of `dtype`. */
 export function activationFromValues(values: Float32Array, hidden: number, dtype: ActivationDtype): Activation {
-  const words = dtype === 'f32' ? values : dtype === 'f16' ? floatsToHalves(values) : floatsToBfloats(values)
-  return { dtype, tokens: values.length / hidden, hidden, data: bytesOf(words) }
+  const data =
+    dtype === 'f32' ? bytesOf(values) : dtype === 'f16' ? float32ToFloat16(values) : float32ToBfloat16(values)
+  return { dtype, tokens: values.length / hidden, hidden, data }
 }
 
 /** `activation` in `dtype`: itself where it is so already, else rounded to nearest even. */

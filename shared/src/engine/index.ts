@@ -1,3 +1,4 @@
+export { copyHeads, doubledCapacity, type HeadCopy, smallestCapacity } from './cache-growth.ts'
 export { checkRow, rowTokens } from './check-row.ts'
 export {
   activationElementBytes,
@@ -7,15 +8,7 @@ export {
   convertActivation,
 } from './convert-activation.ts'
 export { createSliceEngine } from './create-slice-engine.ts'
-export {
-  bfloatsToFloats,
-  bytesOf,
-  floatsOf,
-  floatsToBfloats,
-  floatsToHalves,
-  fromHalfBits,
-  halfBits,
-  halvesToFloats,
-  wordsOf,
-} from './float-formats.ts'
+export { type EmbeddingReader, openEmbedding } from './embedding-reader.ts'
+export { bytesOf, float32ToBfloat16, floatsOf, wordsOf } from './float-formats.ts'
+export { type LoadedTensor, type LoadWeightsInput, loadWeights } from './load-weights.ts'
 export type { Boundary, CacheStep, SliceBackend } from './slice-backend.ts'

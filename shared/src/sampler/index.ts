@@ -13,3 +13,4 @@ export {
 export { adjustLogits, type LogitAdjustments, logitAdjustments } from './logit-adjustments.ts'
 export { philox2x32, uniformAt } from './philox.ts'
 export { type SampleTokenInput, sampleToken } from './sample-token.ts'
+export { rankCandidates, type ScorerInputs, type ScorerOutputs, scorerInputs } from './scorer-exchange.ts'

@@ -52,7 +52,8 @@ export function adjustLogits(logits: Float32Array, adjustments: LogitAdjustments
   for (let i = 0; i < tokens.length; i++) {
     const token = tokens[i]!
     const x = logits[token]!
-    const penalised = Math.fround(x > 0 ? x / repetition[i]! : x * repetition[i]!)
+    const factor = x > 0 ? Math.fround(1 / repetition[i]!) : repetition[i]!
+    const penalised = Math.fround(x * factor)
     adjusted[token] = penalised + summand[i]!
   }
   return adjusted

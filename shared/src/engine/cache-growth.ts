@@ -1,0 +1,29 @@
+/** How static caches grow: by doubling, each head's rows moved to where the larger cache keeps them. */
+
+/** Positions of the smallest static cache. */
+export const smallestCapacity = 256
+
+/** The smallest capacity of 256, 512, 1024 … that holds `positions`. */
+export function doubledCapacity(positions: number): number {
+  let capacity = smallestCapacity
+  while (capacity < positions) capacity *= 2
+  return capacity
+}
+
+export interface HeadCopy {
+  /** [heads, source capacity, rowLength] */
+  readonly source: Float32Array | Uint16Array
+  /** [heads, target capacity, rowLength] */
+  readonly target: Float32Array | Uint16Array
+  readonly heads: number
+  readonly rowLength: number
+  /** First rows of each head to copy. */
+  readonly rows: number
+}
+
+export function copyHeads({ source, target, heads, rowLength, rows }: HeadCopy): void {
+  const sourceStride = source.length / heads
+  const targetStride = target.length / heads
+  for (let head = 0; head < heads; head++)
+    target.set(source.subarray(head * sourceStride, head * sourceStride + rows * rowLength), head * targetStride)
+}
