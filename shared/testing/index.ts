@@ -4,6 +4,7 @@ export { type FakeManifestOptions, fakeManifest } from './fake-manifest.ts'
 export { createLoopbackNetwork, type LoopbackNetwork, type LoopbackOptions } from './loopback-transport.ts'
 export { createManualClock, eventLoopTurn, type ManualClock } from './manual-clock.ts'
 export { createSeededRandom, type SeededRandom } from './seeded-random.ts'
+export { dealSeats, fakeJob, fakePeer, openSwarm, type Swarm, type SwarmOptions } from './swarm.ts'
 export {
   numberedFrame,
   type TransportContractCase,

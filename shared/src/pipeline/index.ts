@@ -1,3 +1,5 @@
+export { openPipelineState, type PipelineAct, type PipelineEvent, type PipelineState } from './pipeline-state.ts'
+export { type Pipeline, type PipelineOptions, type PipelineStats, runPipeline } from './run-pipeline.ts'
 export {
   greedy,
   type RequestJob,
@@ -7,3 +9,12 @@ export {
   sampledTokenSchema,
   samplingParamsSchema,
 } from './sampling-params.ts'
+export {
+  defaultDeadlines,
+  type PipelineDeadlines,
+  type RingPlace,
+  requestsWithinBudget,
+  ringPlace,
+  type SeatConfig,
+} from './seat-config.ts'
+export { step } from './step.ts'

@@ -1,0 +1,62 @@
+/**
+ * A state under change within one `step`: maps are copied on entry, so that the caller's state stays as it was, and acts are
+ * collected in order. Frames are made here; nothing is decided here.
+ */
+import { encodeControl, type FrameControl, type FrameHeader } from '../wire/index.ts'
+import type { PipelineAct, PipelineState, RequestState, RowTask } from './pipeline-state.ts'
+import { type RingPlace, ringPlace } from './seat-config.ts'
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] }
+
+export interface Draft extends Mutable<Omit<PipelineState, 'requests' | 'turns' | 'ended' | 'lostPeers'>> {
+  readonly place: RingPlace
+  readonly requests: Map<string, RequestState>
+  turns: string[]
+  readonly ended: Map<string, boolean>
+  readonly lostPeers: Map<string, PipelineState['lostPeers'] extends ReadonlyMap<string, infer E> ? E : never>
+  readonly acts: PipelineAct[]
+}
+
+export function openDraft(state: PipelineState): Draft {
+  return {
+    ...state,
+    place: ringPlace(state.config),
+    requests: new Map(state.requests),
+    turns: [...state.turns],
+    ended: new Map(state.ended),
+    lostPeers: new Map(state.lostPeers),
+    acts: [],
+  }
+}
+
+export function closeDraft(draft: Draft): [PipelineState, PipelineAct[]] {
+  const { place: _, acts, ...state } = draft
+  return [state, acts]
+}
+
+/** Replaces fields of a live request and returns it. */
+export function change(draft: Draft, request: RequestState, fields: Partial<RequestState>): RequestState {
+  const changed = { ...request, ...fields }
+  draft.requests.set(request.requestId, changed)
+  return changed
+}
+
+/** Puts a row in line; requests take turns, so one long prompt does not hold up the others. */
+export function enqueue(draft: Draft, request: RequestState, task: RowTask): RequestState {
+  if (!draft.turns.includes(request.requestId)) draft.turns.push(request.requestId)
+  return change(draft, request, { pending: [...request.pending, task], length: task.position + task.tokens })
+}
+
+export function sendFrame(
+  draft: Draft,
+  to: string,
+  header: Omit<FrameHeader, 'epoch'>,
+  payload: Uint8Array<ArrayBufferLike>,
+): void {
+  draft.acts.push({ type: 'send', to, header: { ...header, epoch: draft.config.epoch }, payload })
+}
+
+export function sendControl(draft: Draft, to: string, requestId: string, seq: number, control: FrameControl): void {
+  const { payload, ...described } = encodeControl(control)
+  sendFrame(draft, to, { ...described, request_id: requestId, seq, position: 0 }, payload)
+}

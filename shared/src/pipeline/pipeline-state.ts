@@ -1,0 +1,133 @@
+/**
+ * What a seat remembers of its requests, what may happen to it, and what it may want done. Types and small constructors only;
+ * `step` is the one that thinks.
+ */
+import type { ErrorData } from '../errors/index.ts'
+import type { EngineOutput, EngineRow } from '../ports/index.ts'
+import type { DeskRequest, Frame, FrameHeader, HopTrace } from '../wire/index.ts'
+import { emptyReorderBuffer, type ReorderBuffer } from './reorder-frames.ts'
+import type { RequestJob, SamplingParams } from './sampling-params.ts'
+import type { SeatConfig } from './seat-config.ts'
+
+/** One row that waits for the engine. */
+export interface RowTask {
+  readonly requestId: string
+  readonly position: number
+  readonly tokens: number
+  readonly input: EngineRow['input']
+  readonly isSampled: boolean
+  /** Of the seats before this one. */
+  readonly trace: readonly HopTrace[]
+  readonly arrivedMs: number
+  /** Set when the engine began. */
+  readonly startedMs: number
+  /** Runs without company: it was in a step that failed. */
+  readonly isSolo: boolean
+}
+
+/** What only the entry knows. */
+export interface EntryRequest {
+  readonly job: RequestJob
+  /** Prompt positions that were given to the engine. */
+  readonly prefilled: number
+  /** Prompt positions that the exit has taken. */
+  readonly acknowledged: number
+  /** When the step began whose token is awaited. */
+  readonly lapStartedMs: number
+  readonly drawn: number
+  readonly directHops: number
+}
+
+export interface RequestState {
+  readonly requestId: string
+  readonly inbox: ReorderBuffer<Frame>
+  /** Next number toward the next seat; at the exit toward the entry. */
+  readonly outSeq: number
+  /** Positions that were given to this seat: the next row starts here or before. */
+  readonly length: number
+  readonly pending: readonly RowTask[]
+  readonly sampling: SamplingParams | null
+  readonly prompt: readonly number[]
+  /** Exit: tokens drawn, the first of them at position `firstDrawn`. */
+  readonly generated: readonly number[]
+  readonly firstDrawn: number
+  readonly lastProgressMs: number
+  readonly entry: EntryRequest | null
+}
+
+export interface PipelineState {
+  readonly config: SeatConfig
+  readonly requests: ReadonlyMap<string, RequestState>
+  /** Requests with pending rows, next first. */
+  readonly turns: readonly string[]
+  readonly running: readonly RowTask[] | null
+  /** Requests that ended here, so that their late frames revive nothing; true once their end was passed on. */
+  readonly ended: ReadonlyMap<string, boolean>
+  readonly lostPeers: ReadonlyMap<string, ErrorData>
+  /** Smoothed; null before the first. */
+  readonly lapMs: number | null
+  readonly stepMs: number | null
+  readonly hopMs: number | null
+  readonly tokensServed: number
+}
+
+export type PipelineEvent =
+  | { readonly type: 'request-submitted'; readonly job: RequestJob; readonly nowMs: number }
+  | { readonly type: 'request-cancelled'; readonly requestId: string; readonly nowMs: number }
+  | { readonly type: 'frame-received'; readonly peer: string; readonly frame: Frame; readonly nowMs: number }
+  /** Bytes came that are no frame. */
+  | { readonly type: 'frame-rejected'; readonly peer: string; readonly error: ErrorData; readonly nowMs: number }
+  | {
+      readonly type: 'step-finished'
+      readonly outputs: readonly EngineOutput[]
+      readonly computeMs: number
+      readonly nowMs: number
+    }
+  | { readonly type: 'step-failed'; readonly error: ErrorData; readonly nowMs: number }
+  | { readonly type: 'send-failed'; readonly requestId: string; readonly error: ErrorData; readonly nowMs: number }
+  /** The link closed, or the peer was shut out. */
+  | { readonly type: 'peer-closed'; readonly peer: string; readonly error: ErrorData; readonly nowMs: number }
+  | { readonly type: 'peer-opened'; readonly peer: string }
+  /** The seat is given up, or its engine is gone: every request fails with `error`. */
+  | { readonly type: 'seat-closed'; readonly error: ErrorData; readonly nowMs: number }
+  | { readonly type: 'ticked'; readonly nowMs: number }
+
+export type PipelineAct =
+  | { readonly type: 'send'; readonly to: string; readonly header: FrameHeader; readonly payload: Uint8Array }
+  /** At most one at a time: the answer is `step-finished` or `step-failed`. */
+  | { readonly type: 'run'; readonly rows: readonly EngineRow[] }
+  | { readonly type: 'forget'; readonly requestId: string }
+  | { readonly type: 'report'; readonly message: DeskRequest }
+  /** The peer broke the protocol: take nothing more from it. */
+  | { readonly type: 'drop-peer'; readonly peer: string; readonly error: ErrorData }
+
+export function openPipelineState(config: SeatConfig): PipelineState {
+  return {
+    config,
+    requests: new Map(),
+    turns: [],
+    running: null,
+    ended: new Map(),
+    lostPeers: new Map(),
+    lapMs: null,
+    stepMs: null,
+    hopMs: null,
+    tokensServed: 0,
+  }
+}
+
+export function openRequestState(requestId: string, nowMs: number, entry: EntryRequest | null): RequestState {
+  return {
+    requestId,
+    inbox: emptyReorderBuffer(),
+    outSeq: 0,
+    length: 0,
+    pending: [],
+    sampling: entry?.job.sampling ?? null,
+    prompt: entry !== null && entry.job.sampling.repetitionPenalty !== 1 ? entry.job.promptTokens : [],
+    generated: [],
+    firstDrawn: entry?.job.promptTokens.length ?? 0,
+    lastProgressMs: nowMs,
+    entry,
+  }
+}

@@ -1,0 +1,171 @@
+/**
+ * Performs what `step` decides, with a real engine, transport and clock, and reports back as events. The same shell runs in a tab's
+ * worker, in a headless node and in tests; it decides nothing itself.
+ */
+import { asComputePoolError, ComputePoolError, type ErrorData } from '../errors/index.ts'
+import type { Clock, Engine, EngineOutput, EngineRow, Transport } from '../ports/index.ts'
+import { type DeskRequest, decodeFrame, encodeFrame, type Frame } from '../wire/index.ts'
+import { openPipelineState, type PipelineAct, type PipelineEvent } from './pipeline-state.ts'
+import type { RequestJob } from './sampling-params.ts'
+import { defaultDeadlines, type SeatConfig } from './seat-config.ts'
+import { step } from './step.ts'
+
+/** How often deadlines are looked at while requests are held. */
+const tickMs = 1000
+
+export interface PipelineOptions {
+  readonly seat: Pick<SeatConfig, 'epoch' | 'seat' | 'seats' | 'hidden' | 'maxContext' | 'maxRequests'> &
+    Partial<Pick<SeatConfig, 'chunksInFlight' | 'maxRows' | 'deadlines'>>
+  readonly engine: Engine
+  readonly transport: Transport
+  readonly clock: Clock
+  /** `token-generated`, `request-finished` and `request-failed`, for the orchestrator. */
+  readonly report: (message: DeskRequest) => void
+  /** A peer broke the protocol and is heard no more: close its link. */
+  readonly dropPeer?: (peer: string, error: ErrorData) => void
+}
+
+export interface PipelineStats {
+  readonly requests: number
+  /** Rows with a token at their end that passed here. */
+  readonly tokensServed: number
+  /** Smoothed; null before the first. `lapMs` and `hopMs` are known at the entry only. */
+  readonly stepMs: number | null
+  readonly lapMs: number | null
+  readonly hopMs: number | null
+}
+
+export interface Pipeline {
+  /** Entry: starts a request; what becomes of it is told to `report`. */
+  submit(job: RequestJob): void
+  /** Entry: stops a request within one step; unknown ids are fine. */
+  cancel(requestId: string): void
+  stats(): PipelineStats
+  /** Ends every request with `error` (default: the coalition is gone), waits for a running step, and stops listening. Idempotent. */
+  close(error?: ErrorData): Promise<void>
+}
+
+/** Runs one seat of a coalition until it is closed or its engine is lost. */
+export function runPipeline(options: PipelineOptions): Pipeline {
+  const { engine, transport, clock } = options
+  let state = openPipelineState({
+    chunksInFlight: options.seat.seats.length + 1,
+    maxRows: 1,
+    deadlines: defaultDeadlines,
+    ...options.seat,
+    maxChunk: engine.facts.maxChunk,
+  })
+  let running: Promise<void> = Promise.resolve()
+  let stopTicking: (() => void) | null = null
+  let closing: Promise<void> | null = null
+
+  function dispatch(event: PipelineEvent): void {
+    const [next, acts] = step(state, event)
+    state = next
+    for (const act of acts) perform(act)
+    keepTicking()
+  }
+
+  function perform(act: PipelineAct) {
+    switch (act.type) {
+      case 'run':
+        running = runRows(act.rows)
+        return
+      case 'send':
+        void sendFrame(act)
+        return
+      case 'forget':
+        return engine.forget(act.requestId)
+      case 'report':
+        return options.report(act.message)
+      case 'drop-peer':
+        return options.dropPeer?.(act.peer, act.error)
+    }
+  }
+
+  async function runRows(rows: readonly EngineRow[]): Promise<void> {
+    const startedMs = clock.monotonicMs()
+    let outcome: EngineOutput[] | ErrorData
+    try {
+      outcome = await engine.run(rows)
+    } catch (thrown) {
+      outcome = asComputePoolError(thrown, 'engine_failed').toJSON()
+    }
+    const nowMs = clock.monotonicMs()
+    if (Array.isArray(outcome))
+      dispatch({ type: 'step-finished', outputs: outcome, computeMs: nowMs - startedMs, nowMs })
+    else dispatch({ type: 'step-failed', error: outcome, nowMs })
+  }
+
+  async function sendFrame({ to, header, payload }: Extract<PipelineAct, { type: 'send' }>): Promise<void> {
+    try {
+      await transport.send(to, encodeFrame({ header, payload }))
+    } catch (thrown) {
+      const error = asComputePoolError(thrown, 'peer_disconnected').toJSON()
+      dispatch({ type: 'send-failed', requestId: header.request_id, error, nowMs: clock.monotonicMs() })
+    }
+  }
+
+  function keepTicking(): void {
+    const isNeeded = state.requests.size > 0
+    if (isNeeded && stopTicking === null)
+      stopTicking = clock.schedule(tickMs, () => {
+        stopTicking = null
+        dispatch({ type: 'ticked', nowMs: clock.monotonicMs() })
+      })
+    if (!isNeeded) {
+      stopTicking?.()
+      stopTicking = null
+    }
+  }
+
+  const stopFrames = transport.onFrame((peer, bytes) => {
+    const nowMs = clock.monotonicMs()
+    let frame: Frame
+    try {
+      frame = decodeFrame(bytes)
+    } catch (thrown) {
+      const error = asComputePoolError(thrown, 'peer_frame_invalid').toJSON()
+      return dispatch({ type: 'frame-rejected', peer, error, nowMs })
+    }
+    dispatch({ type: 'frame-received', peer, frame, nowMs })
+  })
+  const stopLinks = transport.onLink(event => {
+    if (event.type === 'link-opened') dispatch({ type: 'peer-opened', peer: event.peer })
+    if (event.type === 'link-closed')
+      dispatch({ type: 'peer-closed', peer: event.peer, error: event.error, nowMs: clock.monotonicMs() })
+  })
+  void engine.lost.then(error => {
+    if (closing === null) dispatch({ type: 'seat-closed', error: error.toJSON(), nowMs: clock.monotonicMs() })
+  })
+
+  async function shutDown(error: ErrorData): Promise<void> {
+    dispatch({ type: 'seat-closed', error, nowMs: clock.monotonicMs() })
+    stopFrames()
+    stopLinks()
+    await running
+    stopTicking?.()
+  }
+
+  return {
+    submit: job => dispatch({ type: 'request-submitted', job, nowMs: clock.monotonicMs() }),
+    cancel: requestId => dispatch({ type: 'request-cancelled', requestId, nowMs: clock.monotonicMs() }),
+    stats: () => ({
+      requests: state.requests.size,
+      tokensServed: state.tokensServed,
+      stepMs: state.stepMs,
+      lapMs: state.lapMs,
+      hopMs: state.hopMs,
+    }),
+    close: error => {
+      closing ??= shutDown(error ?? seatGivenUp().toJSON())
+      return closing
+    },
+  }
+}
+
+function seatGivenUp(): ComputePoolError {
+  return new ComputePoolError('swarm_coalition_lost', 'A seat of the coalition was given up.', {
+    remedy: 'Send the request again; it will be routed anew.',
+  })
+}

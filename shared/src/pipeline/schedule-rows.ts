@@ -1,0 +1,57 @@
+/** Which rows the engine runs next: requests take turns, a row at a time. Knows rows, not what they mean. */
+import type { EngineRow } from '../ports/index.ts'
+import type { Draft } from './pipeline-draft.ts'
+import { change } from './pipeline-draft.ts'
+import type { RequestState, RowTask } from './pipeline-state.ts'
+
+/** Starts a step where the engine is free and a row waits. */
+export function startRows(draft: Draft, nowMs: number): void {
+  if (draft.running !== null) return
+  const tasks: RowTask[] = []
+  const line = draft.turns
+  draft.turns = []
+  const again: string[] = []
+  for (const requestId of line) {
+    const request = draft.requests.get(requestId)
+    const task = request?.pending[0]
+    if (request === undefined || task === undefined) continue
+    if (!fits(draft, tasks, task)) {
+      draft.turns.push(requestId)
+      continue
+    }
+    tasks.push({ ...task, startedMs: nowMs })
+    const rest = request.pending.slice(1)
+    if (rest.length > 0) again.push(requestId)
+    change(draft, request, {
+      pending: rest,
+      entry: request.entry !== null && task.isSampled ? { ...request.entry, lapStartedMs: nowMs } : request.entry,
+    })
+  }
+  draft.turns.push(...again)
+  if (tasks.length === 0) return
+  draft.running = tasks
+  draft.acts.push({ type: 'run', rows: tasks.map(task => engineRow(draft, task)) })
+}
+
+/** Decode rows share a step; a prefill chunk runs alone, so that it delays others by one chunk at most. */
+function fits(draft: Draft, tasks: readonly RowTask[], task: RowTask): boolean {
+  const first = tasks[0]
+  if (first === undefined) return true
+  if (tasks.length >= draft.config.maxRows) return false
+  return [first, task].every(row => row.tokens === 1 && !row.isSolo)
+}
+
+function engineRow(draft: Draft, task: RowTask): EngineRow {
+  const request = draft.requests.get(task.requestId)!
+  const { requestId, position, input } = task
+  if (!draft.place.isExit || !task.isSampled || request.sampling === null)
+    return { requestId, position, input, sample: null }
+  const generated = generatedBefore(request, position + task.tokens)
+  return { requestId, position, input, sample: { params: request.sampling, generated, prompt: request.prompt } }
+}
+
+/** Tokens drawn at positions below `position`: after a rewind the later ones no longer count. */
+export function generatedBefore(request: RequestState, position: number): readonly number[] {
+  const count = request.generated.length === 0 ? 0 : Math.max(0, position - request.firstDrawn)
+  return count >= request.generated.length ? request.generated : request.generated.slice(0, count)
+}

@@ -1,0 +1,138 @@
+/** What becomes of a finished engine step: an activation goes to the next seat, a token straight to the entry. */
+import { ComputePoolError, type ErrorData } from '../errors/index.ts'
+import type { EngineOutput } from '../ports/index.ts'
+import { encodeToken, type HopTrace } from '../wire/index.ts'
+import { failRequest } from './end-request.ts'
+import { change, type Draft, sendControl, sendFrame } from './pipeline-draft.ts'
+import type { RequestState, RowTask } from './pipeline-state.ts'
+import type { SampledToken } from './sampling-params.ts'
+import { generatedBefore } from './schedule-rows.ts'
+import { feedPrompt, smooth, takeProgress, takeToken } from './step-entry.ts'
+
+export interface FinishedStep {
+  readonly outputs: readonly EngineOutput[]
+  readonly computeMs: number
+  readonly nowMs: number
+}
+
+export function finishStep(draft: Draft, step: FinishedStep): void {
+  const tasks = draft.running ?? []
+  draft.running = null
+  draft.stepMs = smooth(draft.stepMs, step.computeMs)
+  tasks.forEach((task, index) => {
+    const request = draft.requests.get(task.requestId)
+    if (request === undefined) {
+      draft.acts.push({ type: 'forget', requestId: task.requestId })
+      return
+    }
+    if (task.isSampled) draft.tokensServed += 1
+    finishRow(draft, change(draft, request, { lastProgressMs: step.nowMs }), task, {
+      output: step.outputs[index],
+      computeMs: step.computeMs,
+      nowMs: step.nowMs,
+    })
+  })
+}
+
+interface FinishedRow {
+  readonly output: EngineOutput | undefined
+  readonly computeMs: number
+  readonly nowMs: number
+}
+
+function finishRow(draft: Draft, request: RequestState, task: RowTask, row: FinishedRow) {
+  const { output, computeMs, nowMs } = row
+  const queueMs = Math.max(0, task.startedMs - task.arrivedMs)
+  const trace = [...task.trace, { seat: draft.config.seat, computeMs: Math.max(0, computeMs), queueMs }]
+  const end = task.position + task.tokens
+  const { isExit, isEntry, entry } = draft.place
+  if (!isExit && output?.kind === 'activation') return passHidden(draft, request, task, output.activation, trace, nowMs)
+  if (isExit && task.isSampled && output?.kind === 'token') {
+    const generated = [...generatedBefore(request, end), output.sampled.token]
+    const drawn = change(draft, request, { generated, firstDrawn: end - generated.length + 1 })
+    if (isEntry) return takeToken(draft, drawn, { sampled: output.sampled, position: end, trace, directHops: 0, nowMs })
+    return sendToken(draft, drawn, output.sampled, end, trace)
+  }
+  if (isExit && !task.isSampled && output?.kind === 'none') {
+    if (isEntry) return takeProgress(draft, request, end, nowMs)
+    sendControl(draft, entry, request.requestId, request.outSeq, { type: 'progress', position: end })
+    change(draft, request, { outSeq: request.outSeq + 1 })
+    return
+  }
+  const error = new ComputePoolError(
+    'bug_unreachable_state',
+    `The engine of seat ${draft.config.seat} answered ${output?.kind ?? 'nothing'} where that cannot be.`,
+  )
+  failRequest(draft, request.requestId, error.toJSON())
+}
+
+function passHidden(
+  draft: Draft,
+  request: RequestState,
+  task: RowTask,
+  activation: Extract<EngineOutput, { kind: 'activation' }>['activation'],
+  trace: HopTrace[],
+  nowMs: number,
+): void {
+  const isFirst = request.outSeq === 0
+  sendFrame(
+    draft,
+    draft.place.next!,
+    {
+      request_id: request.requestId,
+      kind: 'hidden',
+      dtype: activation.dtype,
+      shape: [activation.tokens, activation.hidden],
+      seq: request.outSeq,
+      position: task.position,
+      ...(isFirst && request.sampling !== null ? { sampling: request.sampling } : {}),
+      ...(isFirst && request.prompt.length > 0 ? { prompt_tokens: [...request.prompt] } : {}),
+      ...(task.isSampled ? { sample: true } : {}),
+      trace,
+    },
+    activation.data,
+  )
+  const { entry } = request
+  const counted = entry === null ? null : { ...entry, directHops: entry.directHops + 1 }
+  feedPrompt(draft, change(draft, request, { outSeq: request.outSeq + 1, entry: counted }), nowMs)
+}
+
+function sendToken(
+  draft: Draft,
+  request: RequestState,
+  sampled: SampledToken,
+  position: number,
+  trace: HopTrace[],
+): void {
+  sendFrame(
+    draft,
+    draft.place.entry,
+    {
+      request_id: request.requestId,
+      kind: 'token',
+      dtype: 'int64',
+      shape: [1],
+      seq: request.outSeq,
+      position,
+      ...(sampled.logprob === null ? {} : { sampled }),
+      trace,
+    },
+    encodeToken(sampled.token),
+  )
+  change(draft, request, { outSeq: request.outSeq + 1 })
+}
+
+/** A step failed as a whole: rows that shared it run again alone (a row's position rewinds its cache), a lone row's request fails. */
+export function failStep(draft: Draft, error: ErrorData): void {
+  const tasks = draft.running ?? []
+  draft.running = null
+  for (const task of tasks) {
+    const request = draft.requests.get(task.requestId)
+    if (request === undefined) draft.acts.push({ type: 'forget', requestId: task.requestId })
+    else if (tasks.length === 1) failRequest(draft, task.requestId, error)
+    else {
+      change(draft, request, { pending: [{ ...task, isSolo: true }, ...request.pending] })
+      if (!draft.turns.includes(task.requestId)) draft.turns.push(task.requestId)
+    }
+  }
+}

@@ -1,0 +1,99 @@
+/** A seat behind the entry: takes activations in order, cuts them to its engine's rows, passes on what they became. */
+
+import { activationElementBytes, activationRows } from '../engine/index.ts'
+import { ComputePoolError } from '../errors/index.ts'
+import type { Activation } from '../ports/index.ts'
+import type { Frame } from '../wire/index.ts'
+import { failRequest, frameError } from './end-request.ts'
+import { change, type Draft, enqueue } from './pipeline-draft.ts'
+import { openRequestState, type RequestState } from './pipeline-state.ts'
+import { reorder, reorderLimit } from './reorder-frames.ts'
+
+export function takeHidden(draft: Draft, frame: Frame, nowMs: number) {
+  const { request_id: requestId, seq } = frame.header
+  if (draft.ended.has(requestId)) return
+  const request = draft.requests.get(requestId) ?? admit(draft, requestId, nowMs)
+  if (request === null) return
+  const { buffer, due, fits } = reorder(request.inbox, seq, frame)
+  if (!fits)
+    return failRequest(
+      draft,
+      requestId,
+      frameError(
+        requestId,
+        `Frame ${seq} arrived while ${request.inbox.next} is due; at most ${reorderLimit} may wait.`,
+      ),
+    )
+  change(draft, request, { inbox: buffer, lastProgressMs: nowMs })
+  for (const next of due) {
+    const live = draft.requests.get(requestId)
+    if (live !== undefined) acceptHidden(draft, live, next, nowMs)
+  }
+}
+
+function admit(draft: Draft, requestId: string, nowMs: number): RequestState | null {
+  const { maxRequests, seat } = draft.config
+  if (draft.requests.size < maxRequests) {
+    const request = openRequestState(requestId, nowMs, null)
+    draft.requests.set(requestId, request)
+    return request
+  }
+  const error = new ComputePoolError('swarm_busy', `Seat ${seat} holds ${maxRequests} requests, which is its limit.`, {
+    remedy: 'Try again when one of them is over.',
+  })
+  failRequest(draft, requestId, error.toJSON())
+  return null
+}
+
+function acceptHidden(draft: Draft, before: RequestState, frame: Frame, nowMs: number) {
+  const { header, payload } = frame
+  const { requestId } = before
+  const { hidden, maxContext, maxChunk } = draft.config
+  const fault = faultOf(draft, before, frame)
+  if (fault !== null) return failRequest(draft, requestId, frameError(requestId, fault))
+  const tokens = header.shape[0]!
+  if (header.position + tokens > maxContext) {
+    const error = new ComputePoolError(
+      'input_context_too_long',
+      `Position ${header.position + tokens} is beyond this seat's ${maxContext}.`,
+      { remedy: 'Send fewer tokens.', context: { requestId, maxContext } },
+    )
+    return failRequest(draft, requestId, error.toJSON())
+  }
+  let request = before
+  if (header.sampling !== undefined)
+    request = change(draft, request, { sampling: header.sampling, prompt: header.prompt_tokens ?? [] })
+  const activation: Activation = { dtype: header.dtype as Activation['dtype'], tokens, hidden, data: payload }
+  for (let start = 0; start < tokens; start += maxChunk) {
+    const end = Math.min(tokens, start + maxChunk)
+    request = enqueue(draft, request, {
+      requestId,
+      position: header.position + start,
+      tokens: end - start,
+      input: { activation: end - start === tokens ? activation : activationRows(activation, start, end) },
+      isSampled: header.sample === true && end === tokens,
+      trace: header.trace ?? [],
+      arrivedMs: nowMs,
+      startedMs: nowMs,
+      isSolo: false,
+    })
+  }
+}
+
+/** What makes the frame impossible here, in words; null where it is sound. */
+function faultOf(draft: Draft, request: RequestState, { header, payload }: Frame): string | null {
+  const { hidden } = draft.config
+  const { dtype, shape, position } = header
+  if (dtype !== 'f32' && dtype !== 'f16' && dtype !== 'bf16') return `An activation of type ${dtype} arrived.`
+  const [tokens = 0, width = 0] = shape
+  if (shape.length !== 2 || tokens < 1 || width !== hidden)
+    return `An activation of shape [${shape.join(', ')}] arrived; this model's is [tokens, ${hidden}].`
+  const expectedBytes = tokens * hidden * activationElementBytes(dtype)
+  if (payload.byteLength !== expectedBytes)
+    return `${payload.byteLength} bytes arrived; ${tokens} rows of ${hidden} ${dtype} are ${expectedBytes}.`
+  if (position > request.length)
+    return `A frame starts at position ${position}, but this seat has only seen ${request.length}.`
+  if (request.sampling === null && header.sampling === undefined) return 'The first frame of a request has no sampling.'
+  if ((header.trace?.length ?? 0) > draft.config.seat) return 'A trace names more seats than came before.'
+  return null
+}

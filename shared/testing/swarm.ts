@@ -1,0 +1,139 @@
+/**
+ * A coalition of fake engines in one process: N peers on the loopback, one clock that tests move, a seed for every delay. It plays
+ * the orchestrator's part (jobs in, reports out) and knows how a whole model answers alone.
+ */
+import type { ErrorData } from '@computepool/shared/errors'
+import { type Pipeline, type RequestJob, runPipeline, type SeatConfig } from '@computepool/shared/pipeline'
+import type { DeskRequest, Seat } from '@computepool/shared/wire'
+import { type FakeEngine, type FakeEngineOptions, openFakeEngine } from './fake-engine.ts'
+import { fakeManifest } from './fake-manifest.ts'
+import { createLoopbackNetwork, type LoopbackNetwork, type LoopbackOptions } from './loopback-transport.ts'
+import { createManualClock, type ManualClock } from './manual-clock.ts'
+
+export interface SwarmOptions {
+  readonly peers: number
+  readonly link?: Omit<LoopbackOptions, 'clock'>
+  readonly engine?: (seat: number) => FakeEngineOptions
+  readonly seat?: Partial<SeatConfig>
+  readonly manifest?: ReturnType<typeof fakeManifest>
+  /** Simulated time of one engine step. */
+  readonly stepMs?: number
+}
+
+export interface Swarm {
+  readonly clock: ManualClock
+  readonly network: LoopbackNetwork
+  readonly peers: readonly string[]
+  readonly engines: readonly FakeEngine[]
+  readonly pipelines: readonly Pipeline[]
+  /** What the entry told the orchestrator, in order. */
+  readonly reports: readonly DeskRequest[]
+  /** Peers that were shut out, by whom and why. */
+  readonly dropped: readonly { readonly by: string; readonly peer: string; readonly error: ErrorData }[]
+  tokensOf(requestId: string): number[]
+  /** The one report that ended the request; throws where there are two. */
+  endOf(requestId: string): Extract<DeskRequest, { type: 'request-finished' | 'request-failed' }> | undefined
+  /** Moves time until the request has ended. */
+  untilEnd(requestId: string): Promise<void>
+  /** Bytes of all caches. */
+  cacheBytes(): number
+}
+
+/** Peer ids as the wire wants them, told apart by their first digits. */
+export function fakePeer(index: number): string {
+  return `0x${(index + 1).toString(16).padStart(40, '0')}.00000000`
+}
+
+/** Layers dealt as evenly as they go, the first seats one more. */
+export function dealSeats(peers: readonly string[], layers: number): Seat[] {
+  let start = 0
+  return peers.map((peer, seat) => {
+    const end = start + Math.floor(layers / peers.length) + (seat < layers % peers.length ? 1 : 0)
+    const dealt = { seat, peer, layers: { start, end } }
+    start = end
+    return dealt
+  })
+}
+
+export function openSwarm(options: SwarmOptions): Swarm {
+  const clock = createManualClock()
+  const network = createLoopbackNetwork({ clock, ...options.link })
+  const manifest = options.manifest ?? fakeManifest()
+  const peers = Array.from({ length: options.peers }, (_, index) => fakePeer(index))
+  const seats = dealSeats(peers, manifest.dimensions.layers)
+  const reports: DeskRequest[] = []
+  const dropped: { by: string; peer: string; error: ErrorData }[] = []
+  const wait = (): Promise<void> => new Promise(resolve => clock.schedule(options.stepMs ?? 1, resolve))
+
+  const engines = seats.map(({ seat, layers }) => {
+    const extra = options.engine?.(seat) ?? {}
+    return openFakeEngine(
+      { manifest, layers },
+      {
+        ...extra,
+        async beforeStep(rows) {
+          await wait()
+          await extra.beforeStep?.(rows)
+        },
+      },
+    )
+  })
+  const pipelines = seats.map(({ seat, peer }) =>
+    runPipeline({
+      seat: {
+        epoch: 1,
+        seat,
+        seats,
+        hidden: manifest.dimensions.hidden,
+        maxContext: manifest.dimensions.context,
+        maxRequests: 8,
+        ...options.seat,
+      },
+      engine: engines[seat]!,
+      transport: network.transport(peer),
+      clock,
+      report: message => reports.push(message),
+      dropPeer: (dropping, error) => {
+        dropped.push({ by: peer, peer: dropping, error })
+        network.cut(peer, dropping)
+      },
+    }),
+  )
+  network.connectAll(peers)
+
+  const endOf: Swarm['endOf'] = requestId => {
+    const ends = reports.filter(
+      (report): report is NonNullable<ReturnType<Swarm['endOf']>> =>
+        (report.type === 'request-finished' || report.type === 'request-failed') && report.requestId === requestId,
+    )
+    if (ends.length > 1) throw new Error(`Request ${requestId} ended ${ends.length} times: ${JSON.stringify(ends)}`)
+    return ends[0]
+  }
+  return {
+    clock,
+    network,
+    peers,
+    engines,
+    pipelines,
+    reports,
+    dropped,
+    endOf,
+    tokensOf: requestId =>
+      reports.flatMap(report =>
+        report.type === 'token-generated' && report.requestId === requestId ? [report.sampled.token] : [],
+      ),
+    async untilEnd(requestId) {
+      for (let turn = 0; endOf(requestId) === undefined; turn += 1) {
+        if (turn > 200_000) throw new Error(`Request ${requestId} did not end in 2,000 s of manual time`)
+        await clock.advance(10)
+      }
+      await clock.advance(2000)
+    },
+    cacheBytes: () => engines.reduce((sum, engine) => sum + engine.memory().kvBytes, 0),
+  }
+}
+
+/** A job of `promptLength` tokens that a seed chooses. */
+export function fakeJob(requestId: string, options: Partial<RequestJob> & Pick<RequestJob, 'sampling'>): RequestJob {
+  return { requestId, promptTokens: [5, 9, 2], maxTokens: 8, stopTokens: [], ...options }
+}
