@@ -45,7 +45,7 @@ const configSchema = z.looseObject({
   use_sliding_window: z.boolean().nullish(),
   sliding_window: z.int().nullish(),
   layer_types: z.array(z.string()).nullish(),
-  quantization_config: z.unknown(),
+  quantization_config: z.unknown().optional(),
 })
 type Config = z.infer<typeof configSchema>
 
