@@ -1,8 +1,10 @@
 /** Fakes and contract suites of the ports, for every workspace's tests. */
+export { type EngineContractCase, type EngineContractHarness, engineContract } from './engine-contract.ts'
 export { type FakeEngine, type FakeEngineOptions, openFakeEngine } from './fake-engine.ts'
 export { type FakeManifestOptions, fakeManifest } from './fake-manifest.ts'
 export { createLoopbackNetwork, type LoopbackNetwork, type LoopbackOptions } from './loopback-transport.ts'
 export { createManualClock, eventLoopTurn, type ManualClock } from './manual-clock.ts'
+export { type RandomPack, type RandomPackOptions, randomPack } from './random-pack.ts'
 export { createSeededRandom, type SeededRandom } from './seeded-random.ts'
 export { dealSeats, fakeJob, fakePeer, openSwarm, type Swarm, type SwarmOptions } from './swarm.ts'
 export {

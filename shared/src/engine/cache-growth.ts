@@ -3,9 +3,9 @@
 /** Positions of the smallest static cache. */
 export const smallestCapacity = 256
 
-/** The smallest capacity of 256, 512, 1024 … that holds `positions`. */
-export function doubledCapacity(positions: number): number {
-  let capacity = smallestCapacity
+/** `smallest`, doubled until it holds `positions`. */
+export function doubledCapacity(positions: number, smallest = smallestCapacity): number {
+  let capacity = smallest
   while (capacity < positions) capacity *= 2
   return capacity
 }

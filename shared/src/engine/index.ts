@@ -11,4 +11,14 @@ export { createSliceEngine } from './create-slice-engine.ts'
 export { type EmbeddingReader, openEmbedding } from './embedding-reader.ts'
 export { bytesOf, float32ToBfloat16, floatsOf, wordsOf } from './float-formats.ts'
 export { type LoadedTensor, type LoadWeightsInput, loadWeights } from './load-weights.ts'
+export { createGrowingMemoryCaches, createStaticMemoryCaches, type MemoryCachesInput } from './memory-caches.ts'
+export { openRuntimeEngine, type RuntimeHost } from './open-runtime-engine.ts'
+export type {
+  CacheKeeper,
+  OpenSessionInput,
+  Runtime,
+  RuntimeSession,
+  RuntimeTensor,
+  RuntimeTensors,
+} from './runtime.ts'
 export type { Boundary, CacheStep, SliceBackend } from './slice-backend.ts'

@@ -1,0 +1,45 @@
+/** onnxruntime-node's CPU provider as the engine core sees it. It knows no graphs. */
+import { bytesOf, floatsOf, type OpenSessionInput, type Runtime, type RuntimeSession } from '@computepool/shared/engine'
+import { ComputePoolError } from '@computepool/shared/errors'
+import { InferenceSession, Tensor } from 'onnxruntime-node'
+
+export interface NativeRuntimeOptions {
+  /** Threads of one operator; 0 lets the runtime choose. */
+  readonly threads: number
+}
+
+/** Sessions fail with `engine_failed` and the runtime's words. */
+export function createNativeRuntime({ threads }: NativeRuntimeOptions): Runtime {
+  return {
+    float: 'f32',
+    openSession: input => openSession(input, threads),
+    floatTensor: (data, dims) => new Tensor('float32', floatsOf(data), dims),
+    float32Tensor: (data, dims) => new Tensor('float32', data, dims),
+    int32Tensor: (data, dims) => new Tensor('int32', data, dims),
+    int64Tensor: (data, dims) => new Tensor('int64', data, dims),
+  }
+}
+
+async function openSession(input: OpenSessionInput, threads: number): Promise<RuntimeSession> {
+  try {
+    const session = await InferenceSession.create(input.model, {
+      executionProviders: ['cpu'],
+      // The graph is written in fused operators already; further fusions would differ between a whole model and its slices.
+      graphOptimizationLevel: 'basic',
+      intraOpNumThreads: threads,
+      logSeverityLevel: 3,
+      externalData: input.weights.map(({ location, data }) => ({ path: location, data: bytesOf(data) })),
+    })
+    return {
+      run: (feeds, fetches) => {
+        const tensors = feeds as Record<string, Tensor>
+        return fetches === undefined
+          ? session.run(tensors)
+          : session.run(tensors, fetches as Record<string, Tensor | null>)
+      },
+      release: () => session.release(),
+    }
+  } catch (cause) {
+    throw new ComputePoolError('engine_failed', `The native runtime refused the graph: ${String(cause)}`, { cause })
+  }
+}

@@ -1,0 +1,70 @@
+/** The exit's three sessions: logits, argmax, scorer. It knows no caches. */
+import { writeArgmaxGraph, writeLogitsGraph, writeScorerGraph } from '../graph/index.ts'
+import type { SliceRequest } from '../ports/index.ts'
+import { type HeadQuery, type HeadScores, rankCandidates, scorerInputs } from '../sampler/index.ts'
+import { loadWeights } from './load-weights.ts'
+import type { Runtime, RuntimeTensor, RuntimeTensors } from './runtime.ts'
+
+export interface ExitHead {
+  readonly weightsBytes: number
+  /** f32 [1, vocab] of the last position of `boundary` [1, tokens, hidden]; the caller disposes it. */
+  logits(boundary: RuntimeTensor): Promise<RuntimeTensor>
+  score(logits: RuntimeTensor, query: HeadQuery): Promise<HeadScores>
+  close(): Promise<void>
+}
+
+export async function openExitHead(slice: SliceRequest, runtime: Runtime): Promise<ExitHead> {
+  const { vocab } = slice.manifest.dimensions
+  const graph = writeLogitsGraph(slice.manifest, runtime.float)
+  const weights = await loadWeights({ slice, external: graph.external, float: runtime.float })
+  const weightsBytes = weights.reduce((sum, { data }) => sum + data.length, 0)
+  const logitsSession = await runtime.openSession({ model: graph.model, weights, deviceOutputs: ['logits'] })
+  weights.length = 0
+  const small = (model: Uint8Array) => runtime.openSession({ model, weights: [], deviceOutputs: [] })
+  const argmaxSession = await small(writeArgmaxGraph(vocab))
+  const scorerSession = await small(writeScorerGraph(vocab))
+  return {
+    weightsBytes,
+    logits: async boundary => (await logitsSession.run({ boundary })).logits!,
+    async score(logits, query) {
+      if (query.kind === 'candidates')
+        return scoreCandidates({ runtime, logits, query, run: f => scorerSession.run(f) })
+      const { token } = await argmaxSession.run({ logits })
+      return { kind: 'argmax', token: Number(((await token!.getData(true)) as BigInt64Array)[0]) }
+    },
+    async close() {
+      for (const session of [logitsSession, argmaxSession, scorerSession]) await session.release()
+    },
+  }
+}
+
+interface CandidateRun {
+  readonly runtime: Runtime
+  readonly logits: RuntimeTensor
+  readonly query: HeadQuery & { kind: 'candidates' }
+  run(feeds: RuntimeTensors): Promise<RuntimeTensors>
+}
+
+async function scoreCandidates({ runtime, logits, query, run }: CandidateRun): Promise<HeadScores> {
+  const inputs = scorerInputs(query)
+  const dims = [1, inputs.tokens.length]
+  const small = {
+    tokens: runtime.int64Tensor(BigInt64Array.from(inputs.tokens, BigInt), dims),
+    repetition: runtime.float32Tensor(inputs.repetition, dims),
+    inverse_repetition: runtime.float32Tensor(inputs.inverseRepetition, dims),
+    summand: runtime.float32Tensor(inputs.summand, dims),
+    inverse_temperature: runtime.float32Tensor(inputs.inverseTemperature, [1]),
+  }
+  const outputs = await run({ logits, ...small })
+  const floats = async (name: string) => (await outputs[name]!.getData(true)) as Float32Array
+  const tokens = async (name: string) => Int32Array.from((await outputs[name]!.getData(true)) as BigInt64Array, Number)
+  return rankCandidates({
+    scaled: await floats('scaled'),
+    scaledTokens: await tokens('scaled_tokens'),
+    rawOfScaled: await floats('raw_of_scaled'),
+    scaledLogSumExp: (await floats('scaled_sum'))[0]!,
+    raw: await floats('raw'),
+    rawTokens: await tokens('raw_tokens'),
+    rawLogSumExp: (await floats('raw_sum'))[0]!,
+  })
+}

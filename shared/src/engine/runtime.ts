@@ -1,0 +1,52 @@
+/**
+ * What the engine needs of ONNX Runtime, in whichever host: sessions over graphs with external weights, and tensors. The shapes of
+ * these types are onnxruntime-common's, which its native and its web package share; the core imports neither.
+ */
+import type { FloatType } from '../graph/index.ts'
+import type { LoadedTensor } from './load-weights.ts'
+
+export interface RuntimeTensor {
+  readonly dims: readonly number[]
+  /** The values, read back from the device where they are there; `release` frees the device's copy. */
+  getData(release?: boolean): Promise<unknown>
+  dispose(): void
+}
+
+export type RuntimeTensors = Readonly<Record<string, RuntimeTensor>>
+
+export interface RuntimeSession {
+  /** Without `fetches`, all outputs; a null fetch is allocated by the runtime. */
+  run(feeds: RuntimeTensors, fetches?: Readonly<Record<string, RuntimeTensor | null>>): Promise<RuntimeTensors>
+  release(): Promise<void>
+}
+
+export interface OpenSessionInput {
+  readonly model: Uint8Array
+  readonly weights: readonly LoadedTensor[]
+  /** Outputs that stay on the device where there is one. */
+  readonly deviceOutputs: readonly string[]
+}
+
+export interface Runtime {
+  readonly float: FloatType
+  openSession(input: OpenSessionInput): Promise<RuntimeSession>
+  /** A tensor of the runtime's float type over little-endian bytes. */
+  floatTensor(data: Uint8Array, dims: readonly number[]): RuntimeTensor
+  float32Tensor(data: Float32Array, dims: readonly number[]): RuntimeTensor
+  int32Tensor(data: Int32Array, dims: readonly number[]): RuntimeTensor
+  int64Tensor(data: BigInt64Array, dims: readonly number[]): RuntimeTensor
+}
+
+/** How a host keeps the keys and values of one request; tensors in the order of the graph's cache names. */
+export interface CacheKeeper<Cache> {
+  capacityFor(positions: number): number
+  allocate(capacity: number): Promise<Cache>
+  resize(cache: Cache, size: { readonly capacity: number; readonly keep: number }): Promise<Cache>
+  release(cache: Cache): void
+  /** What to feed as past. */
+  past(cache: Cache): readonly RuntimeTensor[]
+  /** What to fetch the present into: null where the runtime allocates it. */
+  present(cache: Cache): readonly (RuntimeTensor | null)[]
+  /** Takes the fetched present after a step that succeeded. */
+  absorb(cache: Cache, present: readonly RuntimeTensor[]): void
+}

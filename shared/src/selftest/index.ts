@@ -1,0 +1,1 @@
+export { type RowComparison, type RowError, relativeError } from './relative-error.ts'
