@@ -1,0 +1,62 @@
+/** Wires the page: the only place that makes its stores, and so the only one that names browser powers. */
+import { createRoot } from 'react-dom/client'
+import type { TabStore } from './peer/tab-snapshot.ts'
+import { createIndexedDbArchive } from './ui/chat/conversation-archive.ts'
+import { readSettings, writeSettings } from './ui/chat/sampling-settings.ts'
+import { streamChat } from './ui/chat/stream-chat.ts'
+import { probeMachine } from './ui/operate/machine.ts'
+import { createRouterStore } from './ui/router/router-store.ts'
+import { App } from './ui/shell/App.tsx'
+import { createAbsentTabStore } from './ui/stores/absent-tab-store.ts'
+import { createChatStore } from './ui/stores/chat-store.ts'
+import { createBrowserModelsStore } from './ui/stores/models-store.ts'
+import { createBrowserPoolStore } from './ui/stores/pool-store.ts'
+import { createThemeStore } from './ui/stores/theme-store.ts'
+import { createVisibilityStore } from './ui/stores/visibility-store.ts'
+import './ui/styles/index.css'
+
+// Until the peer runtime lands beside its contract, the page can do everything but join.
+const runtimes = import.meta.glob<{ createTabStore: () => TabStore }>('./peer/create-tab-store.ts', { eager: true })
+const createTabStore = Object.values(runtimes)[0]?.createTabStore ?? createAbsentTabStore
+
+const storage = readStorage()
+const chat = createChatStore({
+  archive: createIndexedDbArchive(globalThis.indexedDB),
+  settings: readSettings(storage),
+  stream: streamChat,
+  keepSettings: settings => writeSettings(storage, settings),
+  now: () => Date.now(),
+  newId,
+})
+void chat.load()
+
+const root = document.getElementById('root')
+if (root === null) throw new Error('index.html has no element with the id root.')
+createRoot(root).render(
+  <App
+    services={{
+      tab: createTabStore(),
+      pool: createBrowserPoolStore(),
+      chat,
+      models: createBrowserModelsStore(),
+      theme: createThemeStore(window),
+      router: createRouterStore(window),
+      visibility: createVisibilityStore(document, () => performance.now()),
+      probeMachine,
+    }}
+  />,
+)
+
+/** Reading `localStorage` throws where a browser refuses storage altogether. */
+function readStorage(): Storage | null {
+  try {
+    return window.localStorage
+  } catch {
+    return null
+  }
+}
+
+/** `crypto.randomUUID` is missing where the page came over plain http from another machine. */
+function newId(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(12)), byte => byte.toString(16).padStart(2, '0')).join('')
+}

@@ -1,0 +1,70 @@
+/** Before joining: what the machine can offer, how much of it, one button. */
+import type { EngineKind } from '@computepool/shared/ports'
+import { useState } from 'react'
+import type { JoinOptions } from '../../peer/tab-snapshot.ts'
+import { formatBytes } from '../format/format-number.ts'
+import type { Assessment } from './assess-machine.ts'
+import { EngineChoice } from './EngineChoice.tsx'
+import type { JoinQuery } from './join-query.ts'
+import { MachineFindings } from './MachineFindings.tsx'
+
+export interface JoinPanelProps {
+  readonly assessment: Assessment | null
+  readonly query: JoinQuery
+  readonly isRetry: boolean
+  readonly onCheckAgain: () => void
+  readonly onJoin: (options: JoinOptions) => void
+}
+
+export function JoinPanel({ assessment, query, isRetry, onCheckAgain, onJoin }: JoinPanelProps) {
+  const [memoryBytes, setMemoryBytes] = useState<number | null>(query.memoryBytes)
+  const [engine, setEngine] = useState<EngineKind | null>(query.engine)
+  if (assessment === null) {
+    return (
+      <p className="verdict" data-testid="verdict">
+        Asking the browser what this machine has.
+      </p>
+    )
+  }
+  const { memory } = assessment
+  const offered = memoryBytes ?? memory.defaultBytes
+  return (
+    <>
+      <p className="verdict" data-testid="verdict">
+        {assessment.verdict}
+      </p>
+      {assessment.canJoin ? (
+        <form
+          className="stack"
+          onSubmit={event => {
+            event.preventDefault()
+            onJoin({ memoryBudgetBytes: offered, engine })
+          }}
+        >
+          <label className="field">
+            <span className="field-head">
+              <span>Memory to offer</span>
+              <output>{formatBytes(offered)}</output>
+            </span>
+            <input
+              type="range"
+              data-testid="memory"
+              min={memory.minBytes}
+              max={Math.max(memory.maxBytes, offered)}
+              step={memory.stepBytes}
+              value={offered}
+              aria-valuetext={formatBytes(offered)}
+              onChange={event => setMemoryBytes(Number(event.target.value))}
+            />
+            <span className="hint">Layers and their caches stay below this. {memory.basis}</span>
+          </label>
+          <button type="submit" className="button primary" data-testid="join">
+            {isRetry ? 'Join again' : 'Join the ring'}
+          </button>
+          <EngineChoice engine={engine} onChange={setEngine} />
+        </form>
+      ) : null}
+      <MachineFindings findings={assessment.findings} isOpen={!assessment.canJoin} onCheckAgain={onCheckAgain} />
+    </>
+  )
+}

@@ -1,0 +1,50 @@
+/** The state of this tab: its name, a sentence, how far along it is, and the way out. */
+import type { TabSnapshot, TabStatus } from '../../peer/tab-snapshot.ts'
+import { describeStatus, statusNames } from './status-words.ts'
+
+/** The road to serving, in order; a pause is a stop on the way. */
+const road: readonly { readonly name: string; readonly statuses: readonly TabStatus[] }[] = [
+  { name: 'Measure', statuses: ['connecting', 'probing'] },
+  { name: 'Assign', statuses: ['waiting-for-slice'] },
+  { name: 'Download', statuses: ['downloading', 'paused'] },
+  { name: 'Check', statuses: ['loading', 'testing'] },
+  { name: 'Link', statuses: ['linking'] },
+  { name: 'Serve', statuses: ['serving'] },
+]
+
+export function StatusHead({ snapshot, onLeave }: { snapshot: TabSnapshot; onLeave: (() => void) | null }) {
+  const { status } = snapshot
+  const at = road.findIndex(step => step.statuses.includes(status))
+  return (
+    <>
+      <div className="status-head">
+        <div>
+          <h2 data-testid="status-name" className={status === 'serving' ? 'is-working' : ''}>
+            {statusNames[status]}
+          </h2>
+          <p aria-live="polite" data-testid="status-words">
+            {describeStatus(snapshot)}
+          </p>
+        </div>
+        {onLeave === null ? null : (
+          <button type="button" className="button" data-testid="leave" onClick={onLeave}>
+            Leave
+          </button>
+        )}
+      </div>
+      {at < 0 ? null : (
+        <ol className="road" aria-label="Steps to serving">
+          {road.map((step, index) => (
+            <li
+              key={step.name}
+              className={index < at || status === 'serving' ? 'is-done' : index === at ? 'is-now' : ''}
+              {...(index === at ? { 'aria-current': 'step' as const } : {})}
+            >
+              {step.name}
+            </li>
+          ))}
+        </ol>
+      )}
+    </>
+  )
+}

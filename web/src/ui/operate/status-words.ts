@@ -1,0 +1,69 @@
+/** Each state of a tab in one sentence of plain words. Pure. */
+import type { TabSnapshot, TabStatus } from '../../peer/tab-snapshot.ts'
+import { formatLayers } from '../format/format-number.ts'
+
+/** A short name of the state, for the head of the panel. */
+export const statusNames: Readonly<Record<TabStatus, string>> = {
+  idle: 'Not joined',
+  connecting: 'Connecting',
+  probing: 'Measuring',
+  'waiting-for-slice': 'Waiting for layers',
+  downloading: 'Downloading',
+  paused: 'Paused',
+  loading: 'Loading',
+  testing: 'Self-test',
+  linking: 'Linking',
+  serving: 'Serving',
+  leaving: 'Leaving',
+  failed: 'Stopped',
+}
+
+/** What is happening, and why. */
+export function describeStatus(snapshot: TabSnapshot): string {
+  switch (snapshot.status) {
+    case 'idle':
+      return 'This tab holds nothing and computes nothing.'
+    case 'connecting':
+      return 'Signing in with a key made for this tab.'
+    case 'probing':
+      return 'Timing one layer on each engine, to choose the faster and to place you well.'
+    case 'waiting-for-slice':
+      return 'Measured and ready. The orchestrator assigns layers as soon as the model needs a seat filled.'
+    case 'downloading':
+      return 'Fetching your layers. Each part is checked against its digest before use.'
+    case 'paused':
+      return 'The download waits. What arrived is kept.'
+    case 'loading':
+      return 'Building the slice on the engine.'
+    case 'testing':
+      return 'Comparing your layers’ results with the model’s reference values, at the sizes that serving uses.'
+    case 'linking':
+      return linkingWords(snapshot)
+    case 'serving':
+      return heldWords(snapshot)
+    case 'leaving':
+      return 'Closing links and giving the memory back.'
+    case 'failed':
+      return 'This tab no longer takes part.'
+  }
+}
+
+/** `You hold layers 0–3 of 6.` */
+export function heldWords({ layers, modelLayers }: TabSnapshot): string {
+  if (layers === null) return 'You hold no layers.'
+  if (layers.start === 0 && layers.end === modelLayers) return `You hold all ${modelLayers} layers.`
+  const noun = layers.end - layers.start === 1 ? 'layer' : 'layers'
+  const total = modelLayers === null ? '' : ` of ${modelLayers}`
+  return `You hold ${noun} ${formatLayers(layers)}${total}.`
+}
+
+function linkingWords({ links, seats }: TabSnapshot): string {
+  const open = links.filter(link => link.isOpen).length
+  const wanted = Math.max(links.length, seats.length > 1 ? 1 : 0)
+  return `Opening direct links to the other tabs: ${open} of ${wanted} open.`
+}
+
+/** States in which the tab is on its way or serving: leaving is possible. */
+export function isJoined(status: TabStatus): boolean {
+  return status !== 'idle' && status !== 'failed' && status !== 'leaving'
+}

@@ -1,0 +1,46 @@
+/** The arc that is looked at, in figures; with none looked at, the lap as a whole. The same height either way, so nothing jumps. */
+import { formatLayers, formatMs, formatShare, formatTokensPerSecond, shortPeer } from '../format/format-number.ts'
+import type { RingArc, RingModel } from './ring-model.ts'
+
+export function RingDetail({ ring, arc, ownPeer }: { ring: RingModel; arc: RingArc | null; ownPeer: string | null }) {
+  const rows = arc === null ? lapRows(ring) : arcRows(arc, ownPeer)
+  return (
+    <dl className="figures ring-detail" data-testid="ring-detail">
+      {rows.map(([name, value]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{value}</dd>
+        </div>
+      ))}
+    </dl>
+  )
+}
+
+function lapRows(ring: RingModel): [string, string][] {
+  const computeMs = ring.arcs.reduce((sum, arc) => sum + (arc.computeMs ?? 0), 0)
+  return [
+    ['Peers', String(ring.arcs.filter(arc => arc.peer !== null).length)],
+    ['Compute', ring.lapMs === null ? formatMs(null) : formatMs(computeMs)],
+    ['Wire', formatMs(ring.wireMs)],
+    ['Speed', formatTokensPerSecond(ring.tokensPerSecond)],
+  ]
+}
+
+function arcRows(arc: RingArc, ownPeer: string | null): [string, string][] {
+  if (arc.state === 'empty')
+    return [
+      ['Layers', formatLayers(arc.layers)],
+      ['Peer', 'none'],
+      ['State', arc.statusName],
+      ['Step', formatMs(null)],
+    ]
+  const peer = shortPeer(arc.peer ?? '')
+  const state =
+    arc.progress !== null && arc.state === 'joining' ? `${arc.statusName} ${formatShare(arc.progress)}` : arc.statusName
+  return [
+    [arc.peer === ownPeer ? 'This tab' : 'Peer', peer],
+    ['Engine', `${arc.engine}${arc.isBottleneck ? ', slowest' : ''}`],
+    ['Step', arc.computeMs === null ? state : formatMs(arc.computeMs)],
+    [`Link ${arc.linkKind ?? ''}`.trim(), formatMs(arc.linkRttMs)],
+  ]
+}

@@ -1,0 +1,81 @@
+/** The ring with its readout: the arc looked at, in words below it; a switch between drawing and table. */
+import { useMemo, useState } from 'react'
+import { formatMs, shortPeer, unmeasured } from '../format/format-number.ts'
+import { ScrollRegion } from '../shell/ScrollRegion.tsx'
+import { useServices } from '../shell/services.ts'
+import { useStore } from '../stores/use-store.ts'
+import { Ring } from './Ring.tsx'
+import { RingDetail } from './RingDetail.tsx'
+import { RingTable } from './RingTable.tsx'
+import { type RingModel, ringModelOf } from './ring-model.ts'
+
+export function RingPanel({ ownPeer = null }: { ownPeer?: string | null }) {
+  const { pool: poolStore } = useServices()
+  const { pool, connection, problem } = useStore(poolStore)
+  const ring = useMemo(() => ringModelOf(pool), [pool])
+  const [activeKey, setActiveKey] = useState<string | null>(null)
+  const [isTable, setIsTable] = useState(false)
+  const active = ring.arcs.find(arc => arc.key === activeKey) ?? null
+  return (
+    <section
+      className="ring-panel"
+      aria-label="The ring"
+      data-testid="ring"
+      data-pool-status={pool?.status ?? connection}
+    >
+      <header className="ring-head">
+        <div className="ring-title">
+          <strong>{ring.model ?? 'The ring'}</strong>
+          <span className={`chip is-${connection === 'live' ? (pool?.status ?? 'waiting') : connection}`}>
+            {connection === 'live' ? poolWords(pool?.status) : connection === 'lost' ? 'no connection' : 'connecting'}
+          </span>
+        </div>
+        <button
+          type="button"
+          className="button quiet small"
+          aria-pressed={isTable}
+          onClick={() => setIsTable(!isTable)}
+        >
+          {isTable ? 'Show ring' : 'Show table'}
+        </button>
+      </header>
+      {isTable ? (
+        <ScrollRegion label="The ring as a table">
+          <RingTable ring={ring} ownPeer={ownPeer} />
+        </ScrollRegion>
+      ) : (
+        <>
+          <Ring ring={ring} ownPeer={ownPeer} activeKey={activeKey} onActivate={setActiveKey} centre={centreOf(ring)} />
+          <RingDetail ring={ring} arc={active} ownPeer={ownPeer} />
+          <div className="visually-hidden">
+            <RingTable ring={ring} ownPeer={ownPeer} />
+          </div>
+        </>
+      )}
+      <p className="ring-words" role="status">
+        {problem ?? pool?.explanation ?? 'Asking the orchestrator who is here.'}
+      </p>
+    </section>
+  )
+}
+
+function poolWords(status: RingModel['status'] | undefined): string {
+  return status === 'ready' ? 'ready' : status === 'forming' ? 'forming' : 'waiting'
+}
+
+function centreOf(ring: RingModel): { value: string; unit: string; note: string } {
+  const held = ring.arcs
+    .filter(arc => arc.state === 'ready')
+    .reduce((sum, arc) => sum + arc.layers.end - arc.layers.start, 0)
+  if (ring.status === 'unknown') return { value: unmeasured, unit: 'no pool yet', note: '' }
+  if (ring.status !== 'ready') return { value: `${held}/${ring.layers}`, unit: 'layers held', note: '' }
+  const slowest = ring.arcs.find(arc => arc.isBottleneck)
+  const note = slowest?.peer ? `slowest ${shortPeer(slowest.peer)}` : ''
+  if (ring.lapMs === null) return { value: `${held}`, unit: 'layers ready', note: 'no lap yet' }
+  return { value: splitUnit(formatMs(ring.lapMs)).value, unit: `${splitUnit(formatMs(ring.lapMs)).unit} a lap`, note }
+}
+
+function splitUnit(text: string): { value: string; unit: string } {
+  const [value = text, unit = ''] = text.split('\u202f')
+  return { value, unit }
+}

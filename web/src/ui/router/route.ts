@@ -1,0 +1,22 @@
+/** Paths and what they mean; pure. The history itself is the router store's. */
+export type Route = 'home' | 'operate' | 'chat' | 'docs' | 'missing'
+
+const routes: Readonly<Record<string, Route>> = { '/': 'home', '/operate': 'operate', '/chat': 'chat', '/docs': 'docs' }
+
+/** The route of a path; a trailing slash makes no difference. */
+export function routeOf(path: string): Route {
+  const trimmed = path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path
+  return routes[trimmed] ?? 'missing'
+}
+
+const titles: Readonly<Record<Route, string>> = {
+  home: 'ComputePool',
+  operate: 'Operate · ComputePool',
+  chat: 'Chat · ComputePool',
+  docs: 'API · ComputePool',
+  missing: 'Not found · ComputePool',
+}
+
+export function titleOf(route: Route): string {
+  return titles[route]
+}

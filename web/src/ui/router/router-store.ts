@@ -1,0 +1,29 @@
+/** Where the reader is, over the history API. It knows paths and titles, not pages. */
+import { createExternalStore, type ReadableStore } from '../stores/external-store.ts'
+import { type Route, routeOf, titleOf } from './route.ts'
+
+export interface RouterStore extends ReadableStore<Route> {
+  go(path: string): void
+}
+
+export function createRouterStore(window: Window): RouterStore {
+  const store = createExternalStore<Route>(routeOf(window.location.pathname))
+  const follow = () => {
+    const route = routeOf(window.location.pathname)
+    window.document.title = titleOf(route)
+    store.set(route)
+  }
+  window.addEventListener('popstate', follow)
+  follow()
+  return {
+    getSnapshot: store.getSnapshot,
+    subscribe: store.subscribe,
+    go(path) {
+      if (path !== window.location.pathname + window.location.search) window.history.pushState(null, '', path)
+      follow()
+      window.scrollTo(0, 0)
+      // A screen reader hears the new page from its heading, as after a full load.
+      window.setTimeout(() => window.document.querySelector<HTMLElement>('main h1')?.focus(), 0)
+    },
+  }
+}

@@ -1,0 +1,61 @@
+/** The page: skip link, bar, one place at a time. It holds no state but which place is shown, and that is the router's. */
+import { ChatPage } from '../chat/ChatPage.tsx'
+import { DocsPage } from '../docs/DocsPage.tsx'
+import { HomePage } from '../home/HomePage.tsx'
+import { OperatePage } from '../operate/OperatePage.tsx'
+import { Link } from '../router/Link.tsx'
+import type { Route } from '../router/route.ts'
+import { useStore } from '../stores/use-store.ts'
+import { Header } from './Header.tsx'
+import { type Services, ServicesProvider, useServices } from './services.ts'
+import { TabStrip } from './TabStrip.tsx'
+import { useRootStatus } from './use-root-status.ts'
+
+export function App({ services }: { services: Services }) {
+  return (
+    <ServicesProvider value={services}>
+      <Frame />
+    </ServicesProvider>
+  )
+}
+
+function Frame() {
+  const { router } = useServices()
+  const route = useStore(router)
+  useRootStatus()
+  return (
+    <>
+      <a className="skip" href="#main">
+        Skip to content
+      </a>
+      <Header />
+      {route === 'operate' ? null : <TabStrip />}
+      <main id="main" tabIndex={-1} className={`page page-${route}`}>
+        <Page route={route} />
+      </main>
+    </>
+  )
+}
+
+function Page({ route }: { route: Route }) {
+  switch (route) {
+    case 'home':
+      return <HomePage />
+    case 'operate':
+      return <OperatePage />
+    case 'chat':
+      return <ChatPage />
+    case 'docs':
+      return <DocsPage />
+    case 'missing':
+      return (
+        <div className="prose">
+          <h1 tabIndex={-1}>No page at this address</h1>
+          <p>
+            There are four: <Link to="/">home</Link>, <Link to="/operate">operate</Link>, <Link to="/chat">chat</Link>{' '}
+            and <Link to="/docs">API</Link>.
+          </p>
+        </div>
+      )
+  }
+}

@@ -1,0 +1,30 @@
+/** The stores of one page, handed to components by context: the only way a component reaches anything outside itself. */
+import { createContext, useContext } from 'react'
+import type { TabStore } from '../../peer/tab-snapshot.ts'
+import type { ProbeMachine } from '../operate/machine.ts'
+import type { RouterStore } from '../router/router-store.ts'
+import type { ChatStore } from '../stores/chat-store.ts'
+import type { ModelsStore } from '../stores/models-store.ts'
+import type { PoolStore } from '../stores/pool-store.ts'
+import type { ThemeStore } from '../stores/theme-store.ts'
+import type { VisibilityStore } from '../stores/visibility-store.ts'
+
+export interface Services {
+  readonly tab: TabStore
+  readonly pool: PoolStore
+  readonly chat: ChatStore
+  readonly models: ModelsStore
+  readonly theme: ThemeStore
+  readonly router: RouterStore
+  readonly visibility: VisibilityStore
+  readonly probeMachine: ProbeMachine
+}
+
+const ServicesContext = createContext<Services | null>(null)
+export const ServicesProvider = ServicesContext.Provider
+
+export function useServices(): Services {
+  const services = useContext(ServicesContext)
+  if (services === null) throw new Error('A component was drawn outside ServicesProvider.')
+  return services
+}
