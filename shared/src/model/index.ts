@@ -1,3 +1,4 @@
+export { byteAlphabet } from './byte-alphabet.ts'
 export { bfloat16ToFloat32, float16Bits, float16ToFloat32, float16Value, float32ToFloat16 } from './float16.ts'
 export { type LayerRange, layerCount, tilesModel } from './layer-range.ts'
 export {
