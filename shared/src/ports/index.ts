@@ -14,4 +14,5 @@ export type {
   SampleRequest,
   SliceRequest,
 } from './engine.ts'
+export type { ArtifactStorage, PartialArtifact, StorageKind } from './storage.ts'
 export type { LinkEvent, LinkFacts, LinkKind, Transport } from './transport.ts'

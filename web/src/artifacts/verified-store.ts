@@ -1,0 +1,121 @@
+/**
+ * Files by digest, from disk or server, never unverified: what was stored in an earlier session is hashed again before its first
+ * use. Falls back from disk to memory where the disk is full, and fetches once more where a digest is wrong.
+ */
+import { ComputePoolError } from '@computepool/shared/errors'
+import type { FileRef } from '@computepool/shared/model'
+import type { ArtifactStorage, Clock, PartReader } from '@computepool/shared/ports'
+import { sha256 } from '@noble/hashes/sha2.js'
+import { bytesToHex } from '@noble/hashes/utils.js'
+import { type FetchBytes, fetchArtifact } from './fetch-artifact.ts'
+
+/** Whole files up to this size are hashed natively, which is faster than in JavaScript but needs them in memory. */
+const nativeHashBytes = 256 << 20
+const readBytes = 4 << 20
+
+export interface VerifiedStoreOptions {
+  /** Best first; memory last. */
+  readonly storages: readonly [ArtifactStorage, ...ArtifactStorage[]]
+  readonly fetchBytes: FetchBytes
+  readonly clock: Clock
+  /** Told once where the disk is full and a file went to memory. */
+  readonly onFallback?: (error: ComputePoolError) => void
+}
+
+export interface ObtainOptions {
+  readonly url: string
+  readonly signal: AbortSignal
+  readonly onProgress?: (doneBytes: number) => void
+  /** The bytes are there; their digest is being computed. */
+  readonly onVerifying?: () => void
+}
+
+export interface VerifiedStore {
+  /** Makes the file available to `open`. Errors: `artifact_*`, or the signal's reason. */
+  obtain(file: FileRef, options: ObtainOptions): Promise<{ readonly isCached: boolean }>
+  /** Only after `obtain`. */
+  open(file: FileRef): Promise<PartReader>
+}
+
+export function createVerifiedStore(options: VerifiedStoreOptions): VerifiedStore {
+  const { storages, fetchBytes, clock, onFallback } = options
+  /** Verified in this session, and where. */
+  const verified = new Map<string, ArtifactStorage>()
+  let firstTier = 0
+
+  async function findStored(file: FileRef, { onVerifying }: ObtainOptions): Promise<boolean> {
+    for (const storage of storages) {
+      if ((await storage.has(file.sha256)) === null) continue
+      onVerifying?.()
+      if ((await storage.has(file.sha256)) === file.sizeBytes && (await digestOf(storage, file)) === file.sha256) {
+        verified.set(file.sha256, storage)
+        return true
+      }
+      // Bytes rotted or were changed on disk: fetch them anew.
+      await storage.remove(file.sha256)
+    }
+    return false
+  }
+
+  async function fetchInto(storage: ArtifactStorage, file: FileRef, obtain: ObtainOptions): Promise<void> {
+    const request = { url: obtain.url, file, storage, fetchBytes, clock, signal: obtain.signal }
+    const onProgress = obtain.onProgress ?? (() => {})
+    try {
+      await fetchArtifact({ ...request, onProgress })
+    } catch (thrown) {
+      if (!(thrown instanceof ComputePoolError) || thrown.code !== 'artifact_digest_mismatch') throw thrown
+      // A resumed file may have joined two versions, and a proxy may have cut one: once more from the first byte.
+      await fetchArtifact({
+        ...request,
+        fetchBytes: (url, init) => fetchBytes(url, { ...init, cache: 'reload' }),
+        onProgress,
+      })
+    }
+    verified.set(file.sha256, storage)
+  }
+
+  return {
+    async obtain(file, obtain) {
+      if (verified.has(file.sha256) || (await findStored(file, obtain))) {
+        obtain.onProgress?.(file.sizeBytes)
+        return { isCached: true }
+      }
+      for (;;) {
+        const storage = storages[firstTier]!
+        try {
+          await fetchInto(storage, file, obtain)
+          return { isCached: false }
+        } catch (thrown) {
+          const isFull = thrown instanceof ComputePoolError && thrown.code === 'artifact_quota_exceeded'
+          if (!isFull || firstTier === storages.length - 1) throw thrown
+          await storage.remove(file.sha256)
+          if (storages[firstTier] === storage) {
+            firstTier += 1
+            onFallback?.(thrown)
+          }
+        }
+      }
+    },
+    async open(file) {
+      const storage = verified.get(file.sha256)
+      if (storage === undefined)
+        throw new ComputePoolError('bug_unreachable_state', `${file.path} was opened before it was verified.`)
+      return storage.open(file.sha256)
+    },
+  }
+}
+
+async function digestOf(storage: ArtifactStorage, file: FileRef): Promise<string> {
+  const reader = await storage.open(file.sha256)
+  try {
+    if (file.sizeBytes <= nativeHashBytes) {
+      const bytes = await reader.read(0, file.sizeBytes)
+      return bytesToHex(new Uint8Array(await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>)))
+    }
+    const hash = sha256.create()
+    for (let offset = 0; offset < file.sizeBytes; offset += readBytes) hash.update(await reader.read(offset, readBytes))
+    return bytesToHex(hash.digest())
+  } finally {
+    await reader.close()
+  }
+}
