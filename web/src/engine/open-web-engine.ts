@@ -1,0 +1,106 @@
+/**
+ * The slice engine in a browser, on WebGPU or on WASM; made to run inside a worker, where it blocks nobody. It knows no peers.
+ */
+import { createGrowingMemoryCaches, openRuntimeEngine } from '@computepool/shared/engine'
+import { ComputePoolError } from '@computepool/shared/errors'
+import type { FloatType } from '@computepool/shared/graph'
+import type { Engine, SliceRequest } from '@computepool/shared/ports'
+import { describeAdapter, requestAdapter } from './describe-adapter.ts'
+import { createGpuCaches } from './gpu-caches.ts'
+import { loadOrt, type WebEngineKind, wasmThreads } from './load-ort.ts'
+import { createWebRuntime } from './web-runtime.ts'
+
+export interface WebEngineOptions {
+  /** Activations of the WebGPU engine; f16 where the adapter has shader-f16, unless told otherwise. */
+  readonly float?: FloatType
+  /** Positions of a GPU cache before it grows by doubling; 256 unless told otherwise. */
+  readonly smallestCapacity?: number
+}
+
+/** Prefill rows on WASM: a chunk occupies the worker for as long as it runs. */
+const wasmChunk = 64
+
+/**
+ * Loads a slice on `kind`. Errors: what its part source throws, `artifact_invalid`, `engine_unavailable`, `engine_out_of_memory`,
+ * `engine_failed`.
+ */
+export function openWebEngine(
+  kind: WebEngineKind,
+  slice: SliceRequest,
+  options: WebEngineOptions = {},
+): Promise<Engine> {
+  return kind === 'webgpu' ? openWebGpuEngine(slice, options) : openWasmEngine(slice)
+}
+
+async function openWasmEngine(slice: SliceRequest): Promise<Engine> {
+  const ort = await loadOrt('wasm')
+  const runtime = createWebRuntime({ ort, kind: 'wasm', float: 'f32' })
+  const threads = wasmThreads()
+  return openRuntimeEngine(slice, {
+    runtime,
+    facts: {
+      kind: 'wasm',
+      device: `CPU, ${threads} ${threads === 1 ? 'thread' : 'threads'}`,
+      isSoftware: false,
+      activationDtype: 'f32',
+      maxChunk: wasmChunk,
+    },
+    openCaches: async () => createGrowingMemoryCaches({ manifest: slice.manifest, layers: slice.layers, runtime }),
+    // The memory goes with the worker; whoever watches the worker reports that.
+    lost: new Promise(() => undefined),
+    close: async () => undefined,
+  })
+}
+
+async function openWebGpuEngine(slice: SliceRequest, options: WebEngineOptions): Promise<Engine> {
+  const found = await requestAdapter()
+  if ('reason' in found)
+    throw new ComputePoolError('engine_unavailable', `No WebGPU engine: ${found.reason}.`, {
+      remedy: 'Use the WASM engine.',
+    })
+  const adapterFacts = describeAdapter(found.adapter)
+  const float = options.float ?? adapterFacts.float
+  const ort = await loadOrt('webgpu')
+  const runtime = createWebRuntime({ ort, kind: 'webgpu', float })
+  let isClosed = false
+  let announceLoss: (error: ComputePoolError) => void = () => undefined
+  const lost = new Promise<ComputePoolError>(resolve => {
+    announceLoss = resolve
+  })
+  return openRuntimeEngine(slice, {
+    runtime,
+    facts: {
+      kind: 'webgpu',
+      device: adapterFacts.device,
+      isSoftware: adapterFacts.isSoftware,
+      activationDtype: float,
+      maxChunk: adapterFacts.maxChunk,
+    },
+    async openCaches() {
+      // The runtime makes its device with its first session.
+      const device = (await ort.env.webgpu.device) as GPUDevice
+      void device.lost.then(({ reason, message }) => {
+        if (!isClosed) announceLoss(deviceLost(reason, message))
+      })
+      return createGpuCaches({
+        ort,
+        device,
+        float,
+        manifest: slice.manifest,
+        layers: slice.layers,
+        ...(options.smallestCapacity === undefined ? {} : { smallestCapacity: options.smallestCapacity }),
+      })
+    },
+    lost,
+    // The device stays: other slices of this worker share it, and the runtime cannot make another.
+    close: async () => {
+      isClosed = true
+    },
+  })
+}
+
+function deviceLost(reason: string, message: string): ComputePoolError {
+  return new ComputePoolError('engine_device_lost', `The GPU device was lost (${reason}): ${message}`, {
+    remedy: 'Reload the tab; if it happens again, give it fewer layers.',
+  })
+}

@@ -1,0 +1,72 @@
+/** ONNX Runtime Web as the engine core sees it: sessions on one provider, and tensors. It knows no graphs and no caches. */
+import {
+  bytesOf,
+  floatsOf,
+  type OpenSessionInput,
+  type Runtime,
+  type RuntimeSession,
+  wordsOf,
+} from '@computepool/shared/engine'
+import { ComputePoolError } from '@computepool/shared/errors'
+import type { FloatType } from '@computepool/shared/graph'
+import type { InferenceSession, Tensor } from 'onnxruntime-web'
+import type { Ort, WebEngineKind } from './load-ort.ts'
+
+export interface WebRuntimeInput {
+  readonly ort: Ort
+  readonly kind: WebEngineKind
+  readonly float: FloatType
+}
+
+/** Sessions fail with `engine_failed` or `engine_out_of_memory` and the runtime's words. */
+export function createWebRuntime({ ort, kind, float }: WebRuntimeInput): Runtime {
+  return {
+    float,
+    openSession: input => openSession(ort, kind, input),
+    floatTensor: (data, dims) =>
+      float === 'f32'
+        ? new ort.Tensor('float32', floatsOf(data), dims)
+        : new ort.Tensor('float16', wordsOf(data), dims),
+    float32Tensor: (data, dims) => new ort.Tensor('float32', data, dims),
+    int32Tensor: (data, dims) => new ort.Tensor('int32', data, dims),
+    int64Tensor: (data, dims) => new ort.Tensor('int64', data, dims),
+  }
+}
+
+async function openSession(ort: Ort, kind: WebEngineKind, input: OpenSessionInput): Promise<RuntimeSession> {
+  const locations: Record<string, 'gpu-buffer'> = {}
+  if (kind === 'webgpu') for (const name of input.deviceOutputs) locations[name] = 'gpu-buffer'
+  const options: InferenceSession.SessionOptions = {
+    executionProviders: [kind],
+    // The graph is written in fused operators already; further fusions would differ between a whole model and its slices.
+    graphOptimizationLevel: 'basic',
+    logSeverityLevel: 3,
+    externalData: input.weights.map(({ location, data }) => ({ path: location, data: bytesOf(data) })),
+  }
+  if (Object.keys(locations).length > 0) options.preferredOutputLocation = locations
+  try {
+    const session = await ort.InferenceSession.create(input.model, options)
+    return {
+      run: (feeds, fetches) => {
+        const tensors = feeds as Record<string, Tensor>
+        return fetches === undefined
+          ? session.run(tensors)
+          : session.run(tensors, fetches as Record<string, Tensor | null>)
+      },
+      release: () => session.release(),
+    }
+  } catch (cause) {
+    throw sessionError(kind, cause)
+  }
+}
+
+function sessionError(kind: WebEngineKind, cause: unknown): ComputePoolError {
+  const words = cause instanceof Error ? cause.message : String(cause)
+  // The runtime throws plain numbers and texts: an allocation that failed inside WebAssembly shows only by its words.
+  if (/out of memory|bad_alloc|allocat/i.test(words))
+    return new ComputePoolError('engine_out_of_memory', `The ${kind} engine has no memory for the slice: ${words}`, {
+      remedy: 'Give this tab fewer layers.',
+      cause,
+    })
+  return new ComputePoolError('engine_failed', `The ${kind} engine refused the graph: ${words}`, { cause })
+}

@@ -1,0 +1,22 @@
+/** What a test may ask of the worker in which engines live. */
+import type { RandomPackOptions } from '@computepool/shared/testing'
+import type { WebEngineKind } from '../src/engine/load-ort.ts'
+
+export type HarnessCall = {
+  readonly type: 'contract'
+  readonly kind: WebEngineKind
+  readonly caseName: string
+  readonly pack: RandomPackOptions
+}
+
+export interface HarnessRequest {
+  readonly id: number
+  readonly call: HarnessCall
+}
+
+export interface HarnessReply {
+  readonly id: number
+  readonly value: unknown
+  /** Null where it went well. */
+  readonly error: string | null
+}
