@@ -1,3 +1,70 @@
+/** Chat: conversations, the thread, the composer, the ring at work beside it. */
+import { useEffect } from 'react'
+import { RingPanel } from '../ring/RingPanel.tsx'
+import { Link } from '../router/Link.tsx'
+import { useServices } from '../shell/services.ts'
+import { useStore } from '../stores/use-store.ts'
+import { Composer } from './Composer.tsx'
+import { ConversationList } from './ConversationList.tsx'
+import { ExportButtons } from './ExportButtons.tsx'
+import { LiveAnswer } from './LiveAnswer.tsx'
+import { SamplingPanel } from './SamplingPanel.tsx'
+import { Thread } from './Thread.tsx'
+
 export function ChatPage() {
-  return <h1 tabIndex={-1}>Chat</h1>
+  const { chat, pool: poolStore, models: modelsStore, tab } = useServices()
+  const view = useStore(chat)
+  const { pool, connection } = useStore(poolStore)
+  const models = useStore(modelsStore)
+  const { peer } = useStore(tab)
+  useEffect(() => modelsStore.load(), [modelsStore])
+
+  const model = pool?.model ?? models.ids[0] ?? null
+  const current = view.conversations.find(conversation => conversation.id === view.currentId) ?? null
+  const streamingId = view.streaming?.messageId ?? null
+  const isIncomplete = connection === 'live' && pool !== null && pool.status !== 'ready'
+
+  return (
+    <div className="chat">
+      <h1 tabIndex={-1} className="visually-hidden">
+        Chat
+      </h1>
+      <ConversationList view={view} chat={chat} />
+      <section className="chat-main" aria-label="Conversation">
+        <header className="chat-head">
+          <h2>{current?.title ?? 'New conversation'}</h2>
+          {current === null || current.messages.length === 0 ? null : <ExportButtons conversation={current} />}
+        </header>
+        <Thread
+          conversation={current}
+          streamingId={streamingId}
+          model={model}
+          onRegenerate={id => chat.regenerate(model ?? '', id)}
+          onEdit={(id, text) => chat.editAndResend(model ?? '', id, text)}
+        />
+        <LiveAnswer message={current?.messages.find(message => message.id === streamingId) ?? null} />
+        <div className="chat-foot">
+          {isIncomplete ? (
+            <p className="notice" role="status" data-testid="layers-missing">
+              {pool.explanation} <Link to="/operate">Hold layers with this browser</Link>
+            </p>
+          ) : null}
+          {view.isLasting ? null : (
+            <p className="notice">This browser does not keep conversations: they last until the page is closed.</p>
+          )}
+          <Composer
+            key={view.currentId ?? 'new'}
+            model={model}
+            isStreaming={view.streaming !== null}
+            onSend={text => chat.send(model ?? '', text)}
+            onStop={chat.stop}
+          />
+          <SamplingPanel settings={view.settings} onChange={chat.changeSettings} />
+        </div>
+      </section>
+      <aside className="chat-ring">
+        <RingPanel ownPeer={peer} />
+      </aside>
+    </div>
+  )
 }

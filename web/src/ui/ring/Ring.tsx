@@ -4,7 +4,7 @@
  */
 import { useMemo } from 'react'
 import { formatLayers, formatMs } from '../format/format-number.ts'
-import { fillRadius, pointAt, sectorPath, sectorsOf } from './ring-geometry.ts'
+import { fillRadius, pointAt, type Sector, sectorPath, sectorsOf } from './ring-geometry.ts'
 import type { RingArc, RingModel } from './ring-model.ts'
 import { usePulse } from './use-pulse.ts'
 
@@ -12,6 +12,8 @@ const inner = 74
 const outer = 104
 const trailRadians = 0.5
 const gap = 0.05
+/** Beyond this many seats the labels would meet. */
+const mostHopLabels = 8
 
 export interface RingProps {
   readonly ring: RingModel
@@ -27,7 +29,7 @@ export function Ring({ ring, ownPeer = null, activeKey, onActivate, centre }: Ri
   const pulse = usePulse(ring, sectors)
   return (
     // biome-ignore lint/a11y/useSemanticElements: a fieldset cannot be an SVG, and its arcs are a group of buttons
-    <svg className="ring" viewBox="-124 -124 248 248" role="group" aria-label={`Ring of ${ring.layers} layers`}>
+    <svg className="ring" viewBox="-134 -134 268 268" role="group" aria-label={`Ring of ${ring.layers} layers`}>
       <Ticks layers={ring.layers} />
       {ring.arcs.map((arc, index) => (
         <Arc
@@ -39,6 +41,9 @@ export function Ring({ ring, ownPeer = null, activeKey, onActivate, centre }: Ri
           onActivate={onActivate}
         />
       ))}
+      {ring.arcs.length > mostHopLabels
+        ? null
+        : ring.arcs.map((arc, index) => <HopLabel key={arc.key} arc={arc} sector={sectors[index]} />)}
       <g ref={pulse} className="ring-pulse">
         <path className="ring-trail" d={sectorPath({ start: -trailRadians, end: 0 }, outer + 4, outer + 7)} />
         <circle cx={0} cy={-(outer + 5.5)} r={3.4} />
@@ -94,12 +99,30 @@ function Arc({ arc, sector, isOwn, isActive, onActivate }: ArcProps) {
       {arc.state === 'lost' ? <path className="ring-cross" d={crossPath(middle)} /> : null}
       {isWide ? (
         <text className="ring-layers" x={label.x} y={label.y}>
-          {formatLayers(arc.layers)}
+          <tspan x={label.x} dy={arc.computeMs === null ? 0 : -5}>
+            {formatLayers(arc.layers)}
+          </tspan>
+          {arc.computeMs === null ? null : (
+            <tspan className="ring-ms" x={label.x} dy={11}>
+              {formatMs(arc.computeMs)}
+            </tspan>
+          )}
         </text>
       ) : null}
       {arc.isBottleneck ? <path className="ring-bottleneck" d={markerPath(middle)} /> : null}
       {isOwn ? <circle className="ring-own" {...circleAt(middle, inner - 6)} r={2.6} /> : null}
     </g>
+  )
+}
+
+/** The measured round trip to the next seat, at the gap that it crosses. */
+function HopLabel({ arc, sector }: { arc: RingArc; sector: Sector | undefined }) {
+  if (arc.linkRttMs === null || arc.linkKind === 'loopback' || sector === undefined) return null
+  const { x, y } = pointAt(sector.end + gap / 2, outer + 19)
+  return (
+    <text className="ring-hop" x={x} y={y}>
+      {formatMs(arc.linkRttMs)}
+    </text>
   )
 }
 

@@ -22,8 +22,15 @@ export function createRouterStore(window: Window): RouterStore {
       if (path !== window.location.pathname + window.location.search) window.history.pushState(null, '', path)
       follow()
       window.scrollTo(0, 0)
-      // A screen reader hears the new page from its heading, as after a full load.
-      window.setTimeout(() => window.document.querySelector<HTMLElement>('main h1')?.focus(), 0)
+      window.setTimeout(() => arrive(window), 0)
     },
   }
+}
+
+/** After the new page is drawn: to the part the address names, else to its heading, so that a screen reader hears a new page. */
+function arrive({ document, location }: Window): void {
+  const named = location.hash === '' ? null : document.getElementById(location.hash.slice(1))
+  named?.scrollIntoView()
+  const heading = named ?? document.querySelector<HTMLElement>('main h1')
+  heading?.focus({ preventScroll: true })
 }

@@ -1,0 +1,79 @@
+/** An answer: text as it comes, then what was measured; why it ended where it did not end well. */
+import { memo } from 'react'
+import { formatCount, formatMs, formatTokensPerSecond } from '../format/format-number.ts'
+import { Markdown } from '../markdown/Markdown.tsx'
+import { Link } from '../router/Link.tsx'
+import { CopyButton } from '../shell/CopyButton.tsx'
+import type { AnswerError, AnswerFigures, Message } from './conversation.ts'
+
+export interface AnswerProps {
+  readonly message: Message
+  readonly isStreaming: boolean
+  readonly onRegenerate: () => void
+}
+
+export const Answer = memo(
+  function Answer({ message, isStreaming, onRegenerate }: AnswerProps) {
+    return (
+      <article
+        className={`answer${isStreaming ? ' is-streaming' : ''}`}
+        aria-label={message.model ?? 'Answer'}
+        aria-busy={isStreaming}
+        data-testid="answer"
+        data-status={message.status}
+      >
+        {message.content === '' && isStreaming ? (
+          <p className="hint">Waiting for the first token.</p>
+        ) : (
+          <Markdown text={message.content} />
+        )}
+        {message.error === null ? null : <AnswerProblem error={message.error} />}
+        {isStreaming ? null : (
+          <footer className="answer-foot">
+            <span data-testid="answer-figures">{figureWords(message)}</span>
+            <span className="acts">
+              {message.content === '' ? null : <CopyButton text={message.content} label="Copy the answer" />}
+              <button type="button" className="button quiet small" data-testid="regenerate" onClick={onRegenerate}>
+                Regenerate
+              </button>
+            </span>
+          </footer>
+        )}
+      </article>
+    )
+  },
+  // The callback is new at every drawing and does the same: comparing it would redraw every answer at every token.
+  (before, after) => before.message === after.message && before.isStreaming === after.isStreaming,
+)
+
+function AnswerProblem({ error }: { error: AnswerError }) {
+  const wait = error.retryAfterSeconds === null ? '' : ` Try again in ${error.retryAfterSeconds} s.`
+  return (
+    <p className="notice" role="alert" data-testid="answer-error" data-code={error.code}>
+      {error.message}
+      {wait} {error.code.startsWith('swarm_') ? <Link to="/operate">Hold layers with this browser</Link> : null}
+    </p>
+  )
+}
+
+function figureWords({ figures, status }: Message): string {
+  const words = figures === null ? [] : figureList(figures)
+  if (status === 'stopped') words.unshift('stopped')
+  return words.join(' · ')
+}
+
+function figureList({
+  tokens,
+  tokensPerSecond,
+  timeToFirstTokenMs,
+  directHops,
+  finishReason,
+}: AnswerFigures): string[] {
+  return [
+    tokens === null ? '' : `${formatCount(tokens)} ${tokens === 1 ? 'token' : 'tokens'}`,
+    tokensPerSecond === null ? '' : formatTokensPerSecond(tokensPerSecond),
+    timeToFirstTokenMs === null ? '' : `first after ${formatMs(timeToFirstTokenMs)}`,
+    directHops === null ? '' : `${formatCount(directHops)} direct ${directHops === 1 ? 'hop' : 'hops'}`,
+    finishReason === 'length' ? 'cut at the token limit' : '',
+  ].filter(word => word !== '')
+}

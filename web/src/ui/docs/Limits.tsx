@@ -1,0 +1,36 @@
+/** What this does not do, said before somebody finds out. */
+export function Limits() {
+  return (
+    <section className="stack" aria-labelledby="limits">
+      <h2 id="limits" tabIndex={-1}>
+        Limits
+      </h2>
+      <ul className="limits">
+        <li>
+          <strong>Not private.</strong> The tabs with the first and the last layers can read the text; the others see
+          activations, from which text can be recovered in part. The orchestrator sees the prompt and the answer, never
+          an activation.
+        </li>
+        <li>
+          <strong>Not verified while serving.</strong> A tab proves once, when it joins, that it computes rightly. One
+          that cheats afterwards is not caught.
+        </li>
+        <li>
+          <strong>A vanished tab ends the answers in work.</strong> They fail with <code>swarm_coalition_lost</code>.
+          Ask again once the ring has closed.
+        </li>
+        <li>
+          <strong>As fast as the slowest seat.</strong> Every token visits every tab once; each hop adds its link’s
+          delay.
+        </li>
+        <li>
+          <strong>Text only.</strong> Chat completions and completions. No tools, images, audio or embeddings.
+        </li>
+        <li>
+          <strong>No payment yet.</strong> Nothing costs and nothing earns: <code>payment_required</code> does not
+          occur.
+        </li>
+      </ul>
+    </section>
+  )
+}
