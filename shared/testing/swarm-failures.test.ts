@@ -90,8 +90,29 @@ describe('a peer that is lost', () => {
         })
       expectEmpty(swarm, [lost])
       swarm.pipelines[0]!.submit(endless('later'))
+      await swarm.untilEnd('later')
       expect(swarm.endOf('later')).toMatchObject({ error: { code: 'peer_disconnected' } })
     }
+  })
+
+  it('by a link that the ring does not use costs nothing, and a failure then comes around the ring', async () => {
+    let isBroken = false
+    const swarm = openSwarm({
+      peers: 5,
+      engine: seat => ({
+        beforeStep: () => {
+          if (isBroken && seat === 2) throw new ComputePoolError('engine_out_of_memory', 'No room.')
+        },
+      }),
+    })
+    swarm.pipelines[0]!.submit(endless('r'))
+    await untilTokens(swarm, 'r', 2)
+    swarm.network.cut(swarm.peers[0]!, swarm.peers[2]!)
+    await untilTokens(swarm, 'r', 5)
+    isBroken = true
+    await swarm.clock.advance(100)
+    expect(swarm.endOf('r')).toMatchObject({ type: 'request-failed', error: { code: 'engine_out_of_memory' } })
+    expectEmpty(swarm)
   })
 
   it('frees the caches of all others where it was the entry', async () => {

@@ -39,7 +39,7 @@ function refusalOf(draft: Draft, job: RequestJob): ComputePoolError | null {
       remedy: 'Try again when one of them is over.',
       context: { requestId, retryAfterSeconds: 5 },
     })
-  const lost = config.seats.map(seat => draft.lostPeers.get(seat.peer)).find(error => error !== undefined)
+  const lost = draft.lostPeers.get(place.next ?? place.exit) ?? draft.lostPeers.get(place.exit)
   if (lost === undefined) return null
   return new ComputePoolError('peer_disconnected', `A seat of this coalition is gone: ${lost.message}`, {
     remedy: 'Route the request over another coalition.',

@@ -4,7 +4,7 @@
  */
 import { asComputePoolError, ComputePoolError, type ErrorData } from '../errors/index.ts'
 import { decodeControl, decodeToken, type Frame } from '../wire/index.ts'
-import { endRequest, failRequest, finishRequest, frameError } from './end-request.ts'
+import { endRequest, failRequest, finishRequest, frameError, passFailure } from './end-request.ts'
 import { change, closeDraft, type Draft, openDraft } from './pipeline-draft.ts'
 import type { PipelineAct, PipelineEvent, PipelineState, RequestState } from './pipeline-state.ts'
 import { reorder } from './reorder-frames.ts'
@@ -69,6 +69,7 @@ function takeFrame(draft: Draft, peer: string, frame: Frame, nowMs: number) {
   const control = header.kind === 'control' && isMember ? decodeControl(frame) : null
   if (control?.type === 'end' && peer === previous) return endRequest(draft, header.request_id)
   if (control?.type === 'progress' && isEntry && peer === exit) return takeFromExit(draft, frame, nowMs)
+  if (control?.type === 'failed' && peer === previous) return passFailure(draft, header.request_id, control)
   if (control?.type === 'failed' && isEntry) {
     if (draft.requests.has(header.request_id)) takeFailure(draft, header.request_id, control)
     return
@@ -120,10 +121,12 @@ function dropPeer(draft: Draft, peer: string, error: ErrorData): void {
 function losePeer(draft: Draft, peer: string, error: ErrorData): void {
   if (!draft.config.seats.some(seat => seat.peer === peer) || peer === ownPeer(draft)) return
   draft.lostPeers.set(peer, error)
-  const { isEntry, entry, previous, next } = draft.place
-  if (!isEntry && peer !== entry && peer !== previous && peer !== next) return
+  const { isEntry, entry, exit, previous, next } = draft.place
+  // Other members' links carry nothing that the ring needs.
+  const needed = isEntry ? [next, exit] : [previous, next, entry]
+  if (!needed.includes(peer)) return
   for (const requestId of [...draft.requests.keys()]) {
-    if (peer === entry || peer === previous) endRequest(draft, requestId)
+    if (!isEntry && (peer === entry || peer === previous)) endRequest(draft, requestId)
     else failRequest(draft, requestId, error)
   }
 }
