@@ -2,7 +2,6 @@
  * What every transport promises, as cases over a pair of linked peers. The same list runs over the loopback in vitest and over
  * WebRTC between two real pages in Playwright; it knows only the port.
  */
-import assert from 'node:assert/strict'
 import type { LinkEvent, Transport } from '@computepool/shared/ports'
 
 /** Two peers with one open link between them. */
@@ -24,6 +23,19 @@ export interface TransportContractCase {
   readonly name: string
   run(pair: TransportPair): Promise<void>
 }
+
+/** Plain checks: the suite also loads in pages, where Node's assert is not. */
+function check(condition: boolean, what: string): void {
+  if (!condition) throw new Error(what)
+}
+function checkSame(actual: unknown, expected: unknown, what: string): void {
+  check(text(actual) === text(expected), `${what}: got ${text(actual)}, want ${text(expected)}`)
+}
+function checkSameBytes(actual: Uint8Array | undefined, expected: Uint8Array): void {
+  const isSame = actual?.length === expected.length && actual.every((byte, index) => byte === expected[index])
+  check(isSame, `a frame of ${expected.length} bytes arrived as ${actual?.length ?? 'nothing'}, or changed on the way`)
+}
+const text = (value: unknown): string => JSON.stringify(value) ?? 'undefined'
 
 /** A frame that tells its number and can be checked byte by byte. */
 export function numberedFrame(number: number, sizeBytes: number): Uint8Array {
@@ -93,8 +105,8 @@ export const transportContract: readonly TransportContractCase[] = [
         await reach(inbox.until(sizes.length))
         for (const [index, size] of sizes.entries()) {
           const got = inbox.frames.find(entry => number(entry.frame) === index)
-          assert.deepEqual(got?.frame, numberedFrame(index, size))
-          assert.equal(got?.peer, self)
+          checkSameBytes(got?.frame, numberedFrame(index, size))
+          checkSame(got?.peer, self, 'sender')
         }
       }
     },
@@ -110,12 +122,9 @@ export const transportContract: readonly TransportContractCase[] = [
       await reach(Promise.all(sends))
       await reach(inbox.until(count))
       const numbers = inbox.frames.map(entry => number(entry.frame)).sort((x, y) => x - y)
-      assert.deepEqual(
-        numbers,
-        Array.from({ length: count }, (_, index) => index),
-      )
+      checkSame(numbers, [...Array(count).keys()], 'frames')
       for (const { frame } of inbox.frames) {
-        assert.deepEqual(frame, numberedFrame(number(frame), 40 + (number(frame) % 5) * 3000))
+        checkSameBytes(frame, numberedFrame(number(frame), 40 + (number(frame) % 5) * 3000))
       }
     },
   },
@@ -127,7 +136,7 @@ export const transportContract: readonly TransportContractCase[] = [
       await reach(a.send(peerB, frame))
       frame.fill(0)
       await reach(inbox.until(1))
-      assert.deepEqual(inbox.frames[0]?.frame, numberedFrame(7, 9000))
+      checkSameBytes(inbox.frames[0]?.frame, numberedFrame(7, 9000))
     },
   },
   {
@@ -142,28 +151,32 @@ export const transportContract: readonly TransportContractCase[] = [
         }),
       )
       const first = sends[0]
-      assert.ok(first)
+      check(first !== undefined, 'no sends')
       await reach(first)
-      assert.ok(handedOver < count, `all ${count} frames were handed over at once: no back-pressure`)
+      check(handedOver < count, `all ${count} frames were handed over at once: no back-pressure`)
       await reach(Promise.all(sends))
       await reach(inbox.until(count))
-      assert.equal(inbox.frames.length, count)
+      checkSame(inbox.frames.length, count, 'frames')
     },
   },
   {
     name: 'refuses a peer it has no link to, by name',
     async run({ a, reach }) {
-      assert.equal(await reach(codeOf(a.send('0xnobody', numberedFrame(1, 8)))), 'peer_unreachable')
+      checkSame(await reach(codeOf(a.send('0xnobody', numberedFrame(1, 8)))), 'peer_unreachable', 'refusal')
     },
   },
   {
     name: 'refuses a frame over the limit and carries the next one',
     async run({ a, b, peerB, maxFrameBytes, reach }) {
       const inbox = openInbox(b)
-      assert.equal(await reach(codeOf(a.send(peerB, new Uint8Array(maxFrameBytes + 1)))), 'peer_frame_too_large')
+      checkSame(
+        await reach(codeOf(a.send(peerB, new Uint8Array(maxFrameBytes + 1)))),
+        'peer_frame_too_large',
+        'refusal',
+      )
       await reach(a.send(peerB, numberedFrame(1, 100)))
       await reach(inbox.until(1))
-      assert.equal(inbox.frames.length, 1)
+      checkSame(inbox.frames.length, 1, 'frames')
     },
   },
   {
@@ -172,12 +185,14 @@ export const transportContract: readonly TransportContractCase[] = [
       const inbox = openInbox(b)
       const aborted = new AbortController()
       aborted.abort(new Error('changed my mind'))
-      assert.notEqual(await reach(codeOf(a.send(peerB, numberedFrame(1, 100), aborted.signal))), 'no error')
+      const code = await reach(codeOf(a.send(peerB, numberedFrame(1, 100), aborted.signal)))
+      check(code !== 'no error', 'an aborted send resolved')
       await reach(a.send(peerB, numberedFrame(2, 100)))
       await reach(inbox.until(1))
-      assert.deepEqual(
+      checkSame(
         inbox.frames.map(entry => number(entry.frame)),
         [2],
+        'frames',
       )
     },
   },
@@ -189,13 +204,13 @@ export const transportContract: readonly TransportContractCase[] = [
       await reach(inbox.until(5))
       const sent = a.links().find(link => link.peer === peerB)
       const received = b.links().find(link => link.peer === peerA)
-      assert.equal(sent?.isOpen, true)
-      assert.equal(sent.sentFrames, 5)
-      assert.equal(sent.sentBytes, 5000)
-      assert.equal(received?.receivedFrames, 5)
-      assert.equal(received.receivedBytes, 5000)
-      const measured = sent.rttMs ?? (await reach(nextLinkEvent(a, 'link-measured'))).rttMs
-      assert.ok(measured >= 0)
+      checkSame(sent?.isOpen, true, 'open')
+      checkSame(sent?.sentFrames, 5, 'frames sent')
+      checkSame(sent?.sentBytes, 5000, 'bytes sent')
+      checkSame(received?.receivedFrames, 5, 'frames received')
+      checkSame(received?.receivedBytes, 5000, 'bytes received')
+      const measured = sent?.rttMs ?? (await reach(nextLinkEvent(a, 'link-measured'))).rttMs
+      check(measured >= 0, 'a round trip was measured')
     },
   },
   {
@@ -207,11 +222,12 @@ export const transportContract: readonly TransportContractCase[] = [
         Promise.all(Array.from({ length: 200 }, (_, index) => a.send(peerB, numberedFrame(index, 65_536)))),
       )
       await cut()
-      assert.equal((await reach(closedAtA)).peer, peerB)
-      assert.equal((await reach(closedAtB)).peer, peerA)
-      assert.ok(['peer_disconnected', 'peer_timed_out'].includes(await reach(waiting)), await waiting)
-      assert.equal((await closedAtA).error.code, 'peer_disconnected')
-      assert.equal(await reach(codeOf(a.send(peerB, numberedFrame(1, 8)))), 'peer_disconnected')
+      checkSame((await reach(closedAtA)).peer, peerB, 'closed at a')
+      checkSame((await reach(closedAtB)).peer, peerA, 'closed at b')
+      const code = await reach(waiting)
+      check(['peer_disconnected', 'peer_timed_out'].includes(code), `a waiting send settled with ${code}`)
+      checkSame((await closedAtA).error.code, 'peer_disconnected', 'reason')
+      checkSame(await reach(codeOf(a.send(peerB, numberedFrame(1, 8)))), 'peer_disconnected', 'refusal')
     },
   },
   {
@@ -220,10 +236,9 @@ export const transportContract: readonly TransportContractCase[] = [
       const closedAtB = nextLinkEvent(b, 'link-closed')
       await reach(a.close())
       await reach(a.close())
-      assert.equal((await reach(closedAtB)).peer, peerA)
-      assert.ok(
-        ['peer_disconnected', 'peer_unreachable'].includes(await reach(codeOf(a.send(peerB, numberedFrame(1, 8))))),
-      )
+      checkSame((await reach(closedAtB)).peer, peerA, 'closed at b')
+      const code = await reach(codeOf(a.send(peerB, numberedFrame(1, 8))))
+      check(['peer_disconnected', 'peer_unreachable'].includes(code), `a send after close settled with ${code}`)
     },
   },
 ]

@@ -28,11 +28,8 @@ export interface FragmentOptions {
   readonly maxBytes?: number
 }
 
-/** The fragments of `frame`, each with a buffer of its own (so that it can be transferred). Errors: `peer_frame_too_large`. */
-export function fragmentFrame(
-  frame: Uint8Array,
-  { frameId, maxBytes = defaultFragmentBytes }: FragmentOptions,
-): Uint8Array<ArrayBuffer>[] {
+/** How many fragments `frameBytes` take. Errors: `peer_frame_too_large`. */
+export function countFragments(frameBytes: number, maxBytes: number = defaultFragmentBytes): number {
   if (!Number.isInteger(maxBytes) || maxBytes <= fragmentHeaderBytes || maxBytes > maxFragmentBytes) {
     throw new ComputePoolError(
       'bug_unreachable_state',
@@ -40,30 +37,45 @@ export function fragmentFrame(
     )
   }
   const chunkBytes = maxBytes - fragmentHeaderBytes
-  const count = Math.max(1, Math.ceil(frame.length / chunkBytes))
-  if (count > maxFragmentsPerFrame || frame.length > 0xffff_ffff) {
+  const count = Math.ceil(frameBytes / chunkBytes)
+  if (frameBytes === 0) throw invalidFragment('an empty frame cannot be cut')
+  if (count > maxFragmentsPerFrame || frameBytes > 0xffff_ffff) {
     throw new ComputePoolError(
       'peer_frame_too_large',
-      `A frame of ${frame.length} bytes takes ${count} fragments of ${maxBytes}, the limit is ${maxFragmentsPerFrame}`,
+      `A frame of ${frameBytes} bytes takes ${count} fragments of ${maxBytes}, the limit is ${maxFragmentsPerFrame}`,
       {
         remedy: 'Send smaller chunks.',
-        context: { sizeBytes: frame.length, limitBytes: maxFragmentsPerFrame * chunkBytes },
+        context: { sizeBytes: frameBytes, limitBytes: maxFragmentsPerFrame * chunkBytes },
       },
     )
   }
-  return Array.from({ length: count }, (_, index) => {
-    const position = index * chunkBytes
-    const chunk = frame.subarray(position, position + chunkBytes)
-    const fragment = new Uint8Array(fragmentHeaderBytes + chunk.length)
-    const view = new DataView(fragment.buffer)
-    view.setUint8(fragmentVersionOffset, fragmentVersion)
-    view.setUint16(fragmentChunkBytesOffset, chunkBytes, true)
-    view.setUint32(fragmentFrameIdOffset, frameId >>> 0, true)
-    view.setUint32(fragmentFrameBytesOffset, frame.length, true)
-    view.setUint32(fragmentPositionOffset, position, true)
-    fragment.set(chunk, fragmentHeaderBytes)
-    return fragment
-  })
+  return count
+}
+
+/** Fragment `index` of `frame`, in a buffer of its own (so that it can be transferred). */
+export function fragmentAt(
+  frame: Uint8Array,
+  index: number,
+  { frameId, maxBytes = defaultFragmentBytes }: FragmentOptions,
+): Uint8Array<ArrayBuffer> {
+  const chunkBytes = maxBytes - fragmentHeaderBytes
+  const position = index * chunkBytes
+  const chunk = frame.subarray(position, position + chunkBytes)
+  const fragment = new Uint8Array(fragmentHeaderBytes + chunk.length)
+  const view = new DataView(fragment.buffer)
+  view.setUint8(fragmentVersionOffset, fragmentVersion)
+  view.setUint16(fragmentChunkBytesOffset, chunkBytes, true)
+  view.setUint32(fragmentFrameIdOffset, frameId >>> 0, true)
+  view.setUint32(fragmentFrameBytesOffset, frame.length, true)
+  view.setUint32(fragmentPositionOffset, position, true)
+  fragment.set(chunk, fragmentHeaderBytes)
+  return fragment
+}
+
+/** All fragments of `frame`. Errors: `peer_frame_too_large`. */
+export function fragmentFrame(frame: Uint8Array, options: FragmentOptions): Uint8Array<ArrayBuffer>[] {
+  const count = countFragments(frame.length, options.maxBytes)
+  return Array.from({ length: count }, (_, index) => fragmentAt(frame, index, options))
 }
 
 export interface Fragment {

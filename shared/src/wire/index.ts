@@ -18,7 +18,15 @@ export {
   type Seat,
   seatSchema,
 } from './control-messages.ts'
-export { defaultFragmentBytes, type Fragment, fragmentFrame, fragmentHeaderBytes, readFragment } from './fragment.ts'
+export {
+  countFragments,
+  defaultFragmentBytes,
+  type Fragment,
+  fragmentAt,
+  fragmentFrame,
+  fragmentHeaderBytes,
+  readFragment,
+} from './fragment.ts'
 export {
   bytesPerElement,
   decodeControl,

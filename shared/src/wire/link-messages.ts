@@ -19,8 +19,6 @@ export const linkMessageSchema = z.discriminatedUnion('type', [
   }),
   z.strictObject({ type: z.literal('ping'), nonce: z.int().min(0).max(0xffff_ffff) }),
   z.strictObject({ type: z.literal('pong'), nonce: z.int().min(0).max(0xffff_ffff) }),
-  /** The sender closes the link on purpose; the reason is for people. */
-  z.strictObject({ type: z.literal('bye'), reason: z.string().max(200) }),
 ])
 export type LinkMessage = z.infer<typeof linkMessageSchema>
 
