@@ -18,6 +18,7 @@ import {
 } from '@computepool/shared/model'
 import { type Checkpoint, checkCheckpoint, locatePieces } from './checkpoint.ts'
 import { onDisk } from './disk-errors.ts'
+import { openGguf } from './open-gguf.ts'
 import { openHuggingFace } from './open-huggingface.ts'
 import { type OpenedSource, openSource, type SourceAccess } from './open-source.ts'
 import { fileMatches, openJournal } from './pack-journal.ts'
@@ -69,7 +70,11 @@ export async function packModel(options: PackOptions): Promise<PackResult> {
   const opened = await openSource(options.source, options, signal)
   const ready = await finishedPack(options, opened)
   if (ready) return { manifest: ready, reusedParts: ready.parts.map(part => part.name) }
-  const checkpoint = await openCheckpoint(opened, signal)
+  const { folder, gguf } = opened
+  const checkpoint =
+    gguf === null
+      ? await openHuggingFace(folder, signal)
+      : await openGguf(folder, gguf, options.tokenizer === undefined, signal)
   try {
     checkCheckpoint(checkpoint)
     const obstacle = quantisationObstacle(checkpoint.shape, options.quantisation)
@@ -82,11 +87,6 @@ export async function packModel(options: PackOptions): Promise<PackResult> {
   } finally {
     await checkpoint.close()
   }
-}
-
-async function openCheckpoint(opened: OpenedSource, signal: AbortSignal): Promise<Checkpoint> {
-  if (opened.gguf !== null) throw unsupportedModel('GGUF')
-  return openHuggingFace(opened.folder, signal)
 }
 
 async function findTokenizer(

@@ -1,5 +1,15 @@
 export { byteAlphabet } from './byte-alphabet.ts'
 export { bfloat16ToFloat32, float16Bits, float16ToFloat32, float16Value, float32ToFloat16 } from './float16.ts'
+export { ggufNumber, ggufText, llama3Factors, shapeFromGguf } from './gguf-config.ts'
+export {
+  type GgufHeader,
+  type GgufIncomplete,
+  type GgufTensor,
+  type GgufValue,
+  MAX_GGUF_HEADER,
+  parseGgufHeader,
+} from './gguf-header.ts'
+export { type RebuiltTokenizer, tokenizerFromGguf } from './gguf-tokenizer.ts'
 export { type LayerRange, layerCount, tilesModel } from './layer-range.ts'
 export {
   type FileRef,
