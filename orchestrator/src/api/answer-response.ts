@@ -1,0 +1,100 @@
+/**
+ * An answer as an HTTP response, in one piece or as events. The status line waits for the first text, so that a failure before it
+ * is still a proper HTTP error; after it, a failure is the last event.
+ */
+import { openAiErrorOf } from '@computepool/shared/openai'
+import type { LiveRequest } from '../dispatch/index.ts'
+import type { AnswerFacts, AnswerPart } from './answer.ts'
+import { type SseEvent, sseBody, sseHeaders } from './sse.ts'
+
+/** How an endpoint words its chunks; each returns the JSON of one. */
+export interface ChunkWords {
+  /** Before the text; null where the endpoint has none. */
+  first(): unknown | null
+  part(part: AnswerPart): unknown
+  last(facts: AnswerFacts): unknown
+  /** After the last, where usage was asked for. */
+  usage(facts: AnswerFacts): unknown | null
+  whole(parts: readonly AnswerPart[], facts: AnswerFacts): unknown
+}
+
+/** The HTTP call behind an answer. */
+export interface Call {
+  /** Aborted when the client is gone. */
+  readonly signal: AbortSignal
+  /** Runs once, when nothing more will be sent; not where the call failed before its answer began. */
+  readonly onEnd: () => void
+}
+
+export interface AnswerResponseOptions extends Call {
+  readonly live: LiveRequest
+  readonly answer: AsyncGenerator<AnswerPart, AnswerFacts>
+  readonly words: ChunkWords
+  readonly isStream: boolean
+}
+
+export async function answerResponse(options: AnswerResponseOptions): Promise<Response> {
+  const { live, answer, words, isStream, signal } = options
+  const onAbort = (): void => live.cancel()
+  if (signal.aborted) onAbort()
+  signal.addEventListener('abort', onAbort, { once: true })
+  const release = (): void => {
+    signal.removeEventListener('abort', onAbort)
+    options.onEnd()
+  }
+  const headers = { 'x-request-id': live.requestId }
+  let isStreaming = false
+  try {
+    const first = await answer.next()
+    if (!isStream) {
+      const { parts, facts } = await readAll(answer, first)
+      return Response.json(words.whole(parts, facts), { headers })
+    }
+    const body = sseBody(wordEvents(answer, first, words, release), {
+      onFailure: thrown => ({ event: 'error', data: openAiErrorOf(thrown).body }),
+      onGone: () => live.cancel(),
+    })
+    isStreaming = true
+    return new Response(body, { headers: { ...sseHeaders, ...headers } })
+  } catch (thrown) {
+    live.cancel()
+    throw thrown
+  } finally {
+    if (!isStreaming) release()
+  }
+}
+
+type Step = IteratorResult<AnswerPart, AnswerFacts>
+
+async function readAll(answer: AsyncGenerator<AnswerPart, AnswerFacts>, first: Step) {
+  const parts: AnswerPart[] = []
+  let step = first
+  while (!step.done) {
+    parts.push(step.value)
+    step = await answer.next()
+  }
+  return { parts, facts: step.value }
+}
+
+async function* wordEvents(
+  answer: AsyncGenerator<AnswerPart, AnswerFacts>,
+  firstStep: Step,
+  words: ChunkWords,
+  onEnd: () => void,
+): AsyncGenerator<SseEvent> {
+  try {
+    const opening = words.first()
+    if (opening !== null) yield { data: opening }
+    let step = firstStep
+    while (!step.done) {
+      yield { data: words.part(step.value) }
+      step = await answer.next()
+    }
+    yield { data: words.last(step.value) }
+    const usage = words.usage(step.value)
+    if (usage !== null) yield { data: usage }
+    yield { data: '[DONE]' }
+  } finally {
+    onEnd()
+  }
+}

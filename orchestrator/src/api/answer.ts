@@ -1,0 +1,111 @@
+/**
+ * One answer as it grows: tokens become text, stop strings cut it, log-probabilities travel with the text that they explain. Both
+ * endpoints, streaming or not, read it. It knows no HTTP.
+ */
+import type { SampledToken } from '@computepool/shared/pipeline'
+import type { LiveRequest } from '../dispatch/index.ts'
+import { createDetokeniser, type TextCodec } from '../text/index.ts'
+
+export interface AnswerOptions {
+  readonly live: LiveRequest
+  readonly codec: TextCodec
+  readonly promptTokens: number
+  readonly stopStrings: readonly string[]
+  /** True where the answer begins a text of its own, as in a chat. */
+  readonly isFresh: boolean
+}
+
+/** A stretch of text that is certain, and the tokens that end in it. */
+export interface AnswerPart {
+  readonly text: string
+  readonly tokens: readonly SampledToken[]
+}
+
+export interface AnswerFacts {
+  readonly finishReason: 'stop' | 'length'
+  readonly usage: {
+    readonly prompt_tokens: number
+    readonly completion_tokens: number
+    readonly total_tokens: number
+  }
+  readonly computepool: PoolFacts
+}
+
+/** How the pool did it: our one addition to OpenAI's bodies. */
+export interface PoolFacts {
+  readonly route: ReadonlyArray<{ peer: string; layers: [number, number]; engine: string }>
+  readonly timeToFirstTokenMs: number
+  /** Of the tokens after the first; null where there was only one. */
+  readonly tokensPerSecond: number | null
+  /** Frames that went from tab to tab without a relay, as the entry counted them; null where a stop string ended the answer. */
+  readonly directHops: number | null
+}
+
+/** Yields the text as it becomes certain, returns the facts. Throws the request's ComputePoolError. */
+export async function* streamAnswer(options: AnswerOptions): AsyncGenerator<AnswerPart, AnswerFacts> {
+  const { live, codec, stopStrings, promptTokens } = options
+  const stripFirstSpace = options.isFresh && codec.stripsFirstSpace
+  const detokeniser = createDetokeniser({ codec, stopStrings, stripFirstSpace })
+  let held: Array<{ sampled: SampledToken; startChar: number }> = []
+  let emittedChars = 0
+  let tokens = 0
+  let firstAtMs = 0
+  let lastAtMs = 0
+  let directHops: number | null = null
+  let finishReason: 'stop' | 'length' = 'stop'
+
+  const part = (text: string): AnswerPart => {
+    emittedChars += text.length
+    const certain = held.filter(({ startChar }) => startChar < emittedChars)
+    held = held.slice(certain.length)
+    return { text, tokens: certain.map(({ sampled }) => sampled) }
+  }
+
+  for await (const event of live.events) {
+    if (event.type === 'finished') {
+      finishReason = event.reason
+      directHops = event.directHops
+      continue
+    }
+    if (tokens === 0) firstAtMs = event.atMs
+    lastAtMs = event.atMs
+    tokens++
+    const { token } = event.sampled
+    if (!codec.isSpecial(token)) held.push({ sampled: event.sampled, startChar: detokeniser.receivedChars() })
+    const { text, isStopped } = detokeniser.push(token)
+    if (text !== '') yield part(text)
+    if (isStopped) {
+      // The tabs know tokens, not text: they would go on to the end.
+      live.cancel()
+      return facts()
+    }
+  }
+  const { text, isStopped } = detokeniser.finish()
+  if (text !== '') yield part(text)
+  if (isStopped) finishReason = 'stop'
+  return facts()
+
+  function facts(): AnswerFacts {
+    const decodeMs = lastAtMs - firstAtMs
+    return {
+      finishReason,
+      usage: {
+        prompt_tokens: promptTokens,
+        completion_tokens: tokens,
+        total_tokens: promptTokens + tokens,
+      },
+      computepool: {
+        route: live.seats().map(seat => ({
+          peer: seat.peer,
+          layers: [seat.layers.start, seat.layers.end],
+          engine: seat.engine,
+        })),
+        timeToFirstTokenMs: round(firstAtMs - live.submittedAtMs),
+        tokensPerSecond: tokens > 1 && decodeMs > 0 ? round(((tokens - 1) * 1000) / decodeMs) : null,
+        directHops,
+      },
+    }
+  }
+}
+
+const round = (value: number): number => Math.round(value * 100) / 100

@@ -1,0 +1,82 @@
+/** The one model that the pool serves, and how a parsed body becomes a running request. It knows no HTTP and no wire shapes. */
+import { ComputePoolError } from '@computepool/shared/errors'
+import type { Manifest } from '@computepool/shared/model'
+import type { SamplingParams } from '@computepool/shared/pipeline'
+import type { Clock, Entropy } from '@computepool/shared/ports'
+import type { Desk, LiveRequest } from '../dispatch/index.ts'
+import type { TextCodec } from '../text/index.ts'
+
+export interface ModelServiceOptions {
+  readonly manifest: Manifest
+  readonly manifestSha256: string
+  readonly codec: TextCodec
+  readonly desk: Desk
+  readonly clock: Clock
+  readonly entropy: Entropy
+}
+
+export interface ModelService extends ModelServiceOptions {
+  readonly fingerprint: string
+  /** Seconds since 1970 at which this service began. */
+  readonly createdAtSeconds: number
+  /** Errors: `input_model_unknown`. */
+  requireModel(id: string): void
+  randomSeed(): number
+  /**
+   * Sends a prompt to the pool. Where `maxTokens` is null, the answer may fill the context. Errors: `input_invalid`,
+   * `input_context_too_long`, and what the desk refuses.
+   */
+  submit(prompt: readonly number[], maxTokens: number | null, sampling: SamplingParams): LiveRequest
+}
+
+export function createModelService(options: ModelServiceOptions): ModelService {
+  const { manifest, manifestSha256, codec, desk, clock, entropy } = options
+  return {
+    ...options,
+    fingerprint: `fp_${manifestSha256.slice(0, 12)}`,
+    createdAtSeconds: Math.floor(clock.wallMs() / 1000),
+    requireModel: id => {
+      if (id === manifest.model) return
+      throw new ComputePoolError('input_model_unknown', `The model "${id}" is not served here.`, {
+        remedy: `Use "${manifest.model}".`,
+        context: { param: 'model' },
+      })
+    },
+    randomSeed: () => new DataView(entropy.bytes(4).slice().buffer).getUint32(0),
+    submit: (prompt, maxTokens, sampling) => {
+      const { vocab } = manifest.dimensions
+      const stranger = prompt.find(token => token >= vocab)
+      if (prompt.length === 0 || stranger !== undefined) {
+        const what =
+          stranger === undefined
+            ? 'The prompt is empty.'
+            : `The prompt has token ${stranger}; the vocabulary has ${vocab}.`
+        throw new ComputePoolError('input_invalid', what, {
+          remedy: 'Send at least one token of this model.',
+          context: { param: 'prompt' },
+        })
+      }
+      const context = desk.context()
+      const left = context - prompt.length
+      if (left < (maxTokens ?? 1)) throw tooLong(context, prompt.length, maxTokens)
+      return desk.submit({
+        promptTokens: [...prompt],
+        maxTokens: maxTokens ?? left,
+        stopTokens: [...codec.stopTokens],
+        sampling,
+      })
+    },
+  }
+}
+
+function tooLong(context: number, prompt: number, maxTokens: number | null): ComputePoolError {
+  const asked = maxTokens === null ? '' : ` and asks for up to ${maxTokens} more`
+  return new ComputePoolError(
+    'input_context_too_long',
+    `The context has room for ${context} tokens; the prompt has ${prompt}${asked}.`,
+    {
+      remedy: 'Shorten the messages, or ask for fewer tokens.',
+      context: { param: 'messages', contextTokens: context, promptTokens: prompt, maxTokens },
+    },
+  )
+}

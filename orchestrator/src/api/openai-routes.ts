@@ -1,0 +1,61 @@
+/** The `/v1` routes: callers are counted, bodies are read with a cap, errors leave in OpenAI's shape. */
+import { ComputePoolError } from '@computepool/shared/errors'
+import { openAiErrorOf } from '@computepool/shared/openai'
+import { type Context, Hono } from 'hono'
+import type { Call } from './answer-response.ts'
+import type { CallLimiter } from './call-limiter.ts'
+import { serveChat } from './chat-completions.ts'
+import { serveCompletion } from './completions.ts'
+import type { ModelService } from './model-service.ts'
+import { readJson } from './read-json.ts'
+
+export interface OpenAiRoutesOptions {
+  readonly service: ModelService
+  readonly limiter: CallLimiter
+  readonly addressOf: (c: Context) => string
+  readonly maxBodyBytes: number
+}
+
+export function openAiRoutes({ service, limiter, addressOf, maxBodyBytes }: OpenAiRoutesOptions): Hono {
+  const routes = new Hono()
+  const card = () => ({
+    id: service.manifest.model,
+    object: 'model',
+    created: service.createdAtSeconds,
+    owned_by: 'computepool',
+    context_window: service.desk.context(),
+  })
+  const limited = async (
+    c: Context,
+    serve: (service: ModelService, json: unknown, call: Call) => Promise<Response>,
+  ): Promise<Response> => {
+    const onEnd = limiter.begin(addressOf(c))
+    try {
+      const { raw } = c.req
+      return await serve(service, await readJson(raw, maxBodyBytes), { signal: raw.signal, onEnd })
+    } catch (thrown) {
+      onEnd()
+      throw thrown
+    }
+  }
+  routes.get('/models', c => c.json({ object: 'list', data: [card()] }))
+  routes.get('/models/:id{.+}', c => {
+    service.requireModel(c.req.param('id'))
+    return c.json(card())
+  })
+  routes.post('/chat/completions', c => limited(c, serveChat))
+  routes.post('/completions', c => limited(c, serveCompletion))
+  routes.all('*', c => {
+    throw new ComputePoolError('input_not_found', `${c.req.method} ${c.req.path} is not served here.`, {
+      remedy: 'Use /v1/models, /v1/chat/completions or /v1/completions.',
+    })
+  })
+  return routes
+}
+
+/** Any thrown thing as a response in OpenAI's shape. */
+export function errorResponse(thrown: unknown): Response {
+  const { status, body, retryAfterSeconds } = openAiErrorOf(thrown)
+  const headers = retryAfterSeconds === null ? {} : { 'retry-after': String(retryAfterSeconds) }
+  return Response.json(body, { status, headers })
+}

@@ -1,0 +1,57 @@
+/** `GET /api/pool` and its event stream: what anybody may see of the pool, at most ten times a second, the last state always. */
+import type { Clock } from '@computepool/shared/ports'
+import { Hono } from 'hono'
+import type { Desk } from '../dispatch/index.ts'
+import { encodeSse, sseHeaders } from './sse.ts'
+
+const throttleMs = 100
+/** Proxies and browsers drop a stream that says nothing for long. */
+const keepAliveMs = 15_000
+
+export function poolRoutes(desk: Desk, clock: Clock): Hono {
+  const routes = new Hono()
+  routes.get('/pool', c => c.json(desk.snapshot(), 200, { 'cache-control': 'no-store' }))
+  routes.get('/pool/events', () => new Response(snapshots(desk, clock), { headers: sseHeaders }))
+  return routes
+}
+
+function snapshots(desk: Desk, clock: Clock): ReadableStream<Uint8Array> {
+  let close = (): void => {}
+  return new ReadableStream({
+    start: controller => {
+      let cancelPause: (() => void) | null = null
+      let isStale = false
+      let cancelKeepAlive = (): void => {}
+      const say = (): void => {
+        // A reader that does not read would gather snapshots for ever; it gets the newest when it comes back.
+        if ((controller.desiredSize ?? 0) < -64) isStale = true
+        else {
+          isStale = false
+          controller.enqueue(encodeSse({ data: desk.snapshot() }))
+        }
+        cancelPause = clock.schedule(throttleMs, () => {
+          cancelPause = null
+          if (isStale) say()
+        })
+      }
+      const keepAlive = (): void => {
+        cancelKeepAlive = clock.schedule(keepAliveMs, () => {
+          controller.enqueue(new TextEncoder().encode(': still here\n\n'))
+          keepAlive()
+        })
+      }
+      const forget = desk.onChange(() => {
+        if (cancelPause === null) say()
+        else isStale = true
+      })
+      close = () => {
+        forget()
+        cancelPause?.()
+        cancelKeepAlive()
+      }
+      say()
+      keepAlive()
+    },
+    cancel: () => close(),
+  })
+}

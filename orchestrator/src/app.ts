@@ -1,0 +1,75 @@
+/** All routes on one origin, wired from what it is given: `app.request()` serves it in tests, a socket in `serve.ts`. */
+import { ComputePoolError } from '@computepool/shared/errors'
+import type { Clock } from '@computepool/shared/ports'
+import { type Context, Hono } from 'hono'
+import { cors } from 'hono/cors'
+import { type CallLimits, createCallLimiter } from './api/call-limiter.ts'
+import type { ModelService } from './api/model-service.ts'
+import { errorResponse, openAiRoutes } from './api/openai-routes.ts'
+import { packRoutes } from './api/pack-routes.ts'
+import { pageRoutes } from './api/page-routes.ts'
+import { poolRoutes } from './api/pool-routes.ts'
+import type { PackFolder } from './store/pack-folder.ts'
+
+export interface AppOptions {
+  readonly service: ModelService
+  readonly pack: PackFolder
+  /** Folder of the built page; null where there is none. */
+  readonly pageFolder: string | null
+  readonly clock: Clock
+  readonly addressOf: (c: Context) => string
+  readonly limitsFor: (address: string) => CallLimits
+  readonly maxBodyBytes: number
+  /** Origins whose pages may call the API; "*" is any. */
+  readonly corsOrigins: readonly string[] | '*'
+  /** A fault of ours, for the log. */
+  readonly onFault: (fault: unknown) => void
+}
+
+// WASM engines need 'wasm-unsafe-eval' and blob workers; peers, packs and wallets may live on other origins.
+const contentSecurityPolicy = [
+  "default-src 'self'",
+  "script-src 'self' 'wasm-unsafe-eval' blob:",
+  "worker-src 'self' blob:",
+  "connect-src 'self' blob: data: http: https: ws: wss:",
+  "img-src 'self' data: blob:",
+  "style-src 'self' 'unsafe-inline'",
+  "object-src 'none'",
+  "base-uri 'self'",
+  "frame-ancestors 'none'",
+].join('; ')
+
+export function createApp(options: AppOptions): Hono {
+  const { service, pack, pageFolder, clock, addressOf, maxBodyBytes, corsOrigins, onFault } = options
+  const app = new Hono()
+  const limiter = createCallLimiter(options.limitsFor, clock)
+  app.onError(error => {
+    if (!(error instanceof ComputePoolError) || error.code === 'bug_unreachable_state') onFault(error)
+    return errorResponse(error)
+  })
+  app.use('*', async (c, next) => {
+    await next()
+    const isPublic = /^\/(v1|packs|api)\//.test(c.req.path)
+    c.header('x-content-type-options', 'nosniff')
+    c.header('referrer-policy', 'no-referrer')
+    c.header('cross-origin-resource-policy', isPublic ? 'cross-origin' : 'same-origin')
+    if (isPublic) return
+    // Cross-origin isolation: without it a tab has no SharedArrayBuffer, and its WASM engine no threads.
+    c.header('cross-origin-opener-policy', 'same-origin')
+    c.header('cross-origin-embedder-policy', 'require-corp')
+    c.header('content-security-policy', contentSecurityPolicy)
+  })
+  const crossOrigin = cors({
+    origin: corsOrigins === '*' ? '*' : [...corsOrigins],
+    allowMethods: ['GET', 'HEAD', 'POST', 'OPTIONS'],
+    exposeHeaders: ['x-request-id', 'retry-after', 'etag', 'content-range'],
+    maxAge: 600,
+  })
+  for (const path of ['/v1/*', '/api/*', '/packs/*']) app.use(path, crossOrigin)
+  app.get('/healthz', c => c.json({ status: 'ok', model: service.manifest.model }))
+  app.route('/v1', openAiRoutes({ service, limiter, addressOf, maxBodyBytes }))
+  app.route('/api', poolRoutes(service.desk, clock))
+  app.route('/packs', packRoutes(pack))
+  app.route('/', pageRoutes(pageFolder))
+  return app
+}

@@ -1,0 +1,84 @@
+/**
+ * Puts desk, text and routes together for one pack: everything of the orchestrator but sockets. The hub is handed in, so that tests
+ * drive it with fake tabs and `serve.ts` with real ones.
+ */
+import type { Clock, Entropy } from '@computepool/shared/ports'
+import type { Context, Hono } from 'hono'
+import type { CallLimits } from './api/call-limiter.ts'
+import { createModelService } from './api/model-service.ts'
+import { packUrlOf } from './api/pack-routes.ts'
+import { createApp } from './app.ts'
+import { createDesk, type Desk, type DeskOptions, type HubPort, type RequestLimits } from './dispatch/index.ts'
+import { kvBytesPerPosition, swarmConfigOf } from './dispatch/swarm-config.ts'
+import type { PackFolder } from './store/pack-folder.ts'
+import { createTextCodec } from './text/index.ts'
+
+export interface OrchestratorSettings {
+  /** Fewest tabs that share the model. */
+  readonly minSeats: number
+  readonly maxSeats: number
+  readonly maxContext: number
+  readonly requests: RequestLimits
+  readonly limitsFor: (address: string) => CallLimits
+  readonly maxBodyBytes: number
+  readonly corsOrigins: readonly string[] | '*'
+}
+
+export const defaultSettings: OrchestratorSettings = {
+  minSeats: 2,
+  maxSeats: 16,
+  maxContext: 4096,
+  requests: { maxRunning: 8, maxQueued: 32, stallTimeoutMs: 60_000, queueTimeoutMs: 60_000 },
+  // One's own machine may hammer; a stranger gets what a person types and a script that behaves.
+  limitsFor: address => (isLoopback(address) ? { perMinute: 6000, concurrent: 64 } : { perMinute: 60, concurrent: 4 }),
+  maxBodyBytes: 8 << 20,
+  corsOrigins: '*',
+}
+
+export interface OrchestratorDeps {
+  readonly pack: PackFolder
+  readonly pageFolder: string | null
+  readonly hub: HubPort
+  readonly clock: Clock
+  readonly entropy: Entropy
+  readonly iceServersFor: DeskOptions['iceServersFor']
+  readonly addressOf: (c: Context) => string
+  readonly settings: OrchestratorSettings
+  readonly onNotice?: (text: string) => void
+  readonly onFault: (fault: unknown) => void
+}
+
+export interface Orchestrator {
+  readonly app: Hono
+  readonly desk: Desk
+}
+
+export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
+  const { pack, hub, clock, entropy, settings, iceServersFor, onNotice = () => {} } = deps
+  const { manifest, manifestSha256 } = pack
+  const { minSeats, maxSeats, maxContext } = settings
+  const desk = createDesk({
+    swarm: swarmConfigOf(manifest, { minSeats, maxSeats, maxContext, wallMs: clock.wallMs() }),
+    limits: settings.requests,
+    model: {
+      packUrl: packUrlOf(pack),
+      manifestSha256,
+      vocab: manifest.dimensions.vocab,
+      kvBytesPerPosition: kvBytesPerPosition(manifest),
+    },
+    hub,
+    clock,
+    entropy,
+    iceServersFor,
+    onNotice,
+  })
+  const codec = createTextCodec({ tokenizer: pack.tokenizer, config: pack.tokenizerConfig, manifest })
+  const service = createModelService({ manifest, manifestSha256, codec, desk, clock, entropy })
+  const { pageFolder, addressOf, onFault } = deps
+  const { limitsFor, maxBodyBytes, corsOrigins } = settings
+  const app = createApp({ service, pack, pageFolder, clock, addressOf, limitsFor, maxBodyBytes, corsOrigins, onFault })
+  return { app, desk }
+}
+
+const isLoopback = (address: string): boolean =>
+  address === '::1' || address.startsWith('127.') || address.startsWith('::ffff:127.')

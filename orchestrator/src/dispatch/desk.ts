@@ -1,0 +1,206 @@
+/**
+ * The front desk: feeds what tabs say to the pure swarm, performs what it decides through the hub, and keeps the request table on
+ * the ring that is ready. It sees control messages and tokens, never an activation, a frame or a link.
+ */
+import { ComputePoolError, errorFromData } from '@computepool/shared/errors'
+import type { Clock, Entropy } from '@computepool/shared/ports'
+import {
+  apply,
+  contextOf,
+  emptySwarm,
+  type PoolSnapshot,
+  plan,
+  type SwarmAct,
+  type SwarmConfig,
+  type SwarmEvent,
+  type SwarmState,
+  viewPool,
+} from '@computepool/shared/swarm'
+import type { DeskCommand } from '@computepool/shared/wire'
+import type { DeskPort, HubPort } from './hub-port.ts'
+import { createPoolTraffic } from './pool-traffic.ts'
+import { createRequestTable, type LiveRequest, type RequestLimits, type RequestOrder } from './request-table.ts'
+import type { Ring } from './ring.ts'
+
+type IceServers = Extract<DeskCommand, { type: 'model-offered' }>['iceServers']
+
+export interface DeskOptions {
+  readonly swarm: SwarmConfig
+  readonly limits: RequestLimits
+  readonly model: {
+    readonly packUrl: string
+    readonly manifestSha256: string
+    readonly vocab: number
+    /** Cache bytes of one position in one layer. */
+    readonly kvBytesPerPosition: number
+  }
+  readonly hub: HubPort
+  readonly clock: Clock
+  readonly entropy: Entropy
+  readonly iceServersFor: (peer: string) => IceServers
+  /** One line for the operator of the orchestrator. */
+  readonly onNotice?: (text: string) => void
+}
+
+export interface Desk extends DeskPort {
+  /** Errors: `swarm_layers_missing`, `swarm_busy`. */
+  submit(order: RequestOrder): LiveRequest
+  /** Positions that a request may reach now. */
+  context(): number
+  snapshot(): PoolSnapshot
+  /** Called after each change of the snapshot. */
+  onChange(listener: () => void): () => void
+  close(): void
+}
+
+/** How often deadlines are looked at while a coalition forms. */
+const tickMs = 1000
+/** More rounds than any event needs: beyond it `plan` and `apply` disagree, which is our fault. */
+const mostRounds = 100
+
+export function createDesk(options: DeskOptions): Desk {
+  const { hub, clock, entropy, model, onNotice = () => {} } = options
+  const listeners = new Set<() => void>()
+  const traffic = createPoolTraffic()
+  const pending: SwarmEvent[] = []
+  let state: SwarmState = emptySwarm(options.swarm)
+  let isDraining = false
+  let isClosed = false
+  let cancelTick: (() => void) | null = null
+  let status = 'waiting'
+
+  const changed = (): void => {
+    for (const listener of listeners) listener()
+  }
+  const table = createRequestTable({
+    clock,
+    entropy,
+    limits: options.limits,
+    vocab: model.vocab,
+    send: hub.command,
+    onLap: lap => {
+      traffic.record(lap, clock.monotonicMs())
+      changed()
+    },
+    onChange: changed,
+  })
+
+  const perform = (act: SwarmAct): SwarmEvent => {
+    switch (act.type) {
+      case 'offer-model': {
+        const { packUrl, manifestSha256 } = model
+        const iceServers = options.iceServersFor(act.peer)
+        const offered = { model: options.swarm.model, packUrl, manifestSha256, iceServers }
+        hub.command(act.peer, { type: 'model-offered', ...offered })
+        return { type: 'model-offered', peer: act.peer }
+      }
+      case 'refuse-peer':
+        hub.command(act.peer, { type: 'peer-refused', error: act.error })
+        return { type: 'peer-refused', peer: act.peer }
+      case 'form-coalition': {
+        const { id, epoch, seats, kvBudgetBytes, maxContext } = act
+        const shared = { epoch, coalition: id, model: options.swarm.model, seats: [...seats], maxContext }
+        hub.setCoalition(
+          id,
+          seats.map(seat => seat.peer),
+        )
+        seats.forEach(({ seat, peer }, index) => {
+          hub.command(peer, { type: 'assign-slice', ...shared, seat, kvBudgetBytes: kvBudgetBytes[index]! })
+        })
+        return { type: 'coalition-formed', id, epoch, seats, atMs: clock.monotonicMs() }
+      }
+      case 'dissolve-coalition':
+        onNotice(act.error.message)
+        hub.setCoalition(act.id, [])
+        table.setRing(null)
+        table.failEpoch(act.epoch, errorFromData(act.error))
+        return { type: 'coalition-dissolved', epoch: act.epoch }
+      case 'release-slice':
+        hub.command(act.peer, { type: 'release-slice', epoch: act.epoch })
+        return { type: 'slice-released', peer: act.peer }
+    }
+  }
+
+  const settle = (event: SwarmEvent): void => {
+    state = apply(state, event)
+    for (let round = 0; ; round++) {
+      const acts = plan(state)
+      if (acts.length === 0) return
+      if (round === mostRounds) throw new ComputePoolError('bug_unreachable_state', `plan repeats "${acts[0]!.type}".`)
+      for (const act of acts) state = apply(state, perform(act))
+    }
+  }
+
+  // A command may come back as an event before it returns (a socket found dead): events queue, and one loop settles them.
+  const dispatch = (event: SwarmEvent): void => {
+    pending.push(event)
+    if (isDraining || isClosed) return
+    isDraining = true
+    try {
+      for (let next = pending.shift(); next !== undefined; next = pending.shift()) settle(next)
+    } finally {
+      isDraining = false
+    }
+    table.setRing(ringOf(state, model.kvBytesPerPosition))
+    const isForming = state.coalition?.status === 'forming'
+    if (isForming && cancelTick === null) {
+      cancelTick = clock.schedule(tickMs, () => {
+        cancelTick = null
+        dispatch({ type: 'time-passed', atMs: clock.monotonicMs() })
+      })
+    }
+    notice()
+    changed()
+  }
+
+  const notice = (): void => {
+    const view = viewPool(state)
+    if (view.status !== status) onNotice(view.explanation)
+    status = view.status
+  }
+
+  return {
+    peerConnected: peer => dispatch({ type: 'peer-connected', peer, atMs: clock.monotonicMs() }),
+    peerRequest: (peer, request) => {
+      table.heard(peer, request)
+      if ('requestId' in request) return
+      dispatch({ type: 'peer-said', peer, request, atMs: clock.monotonicMs() })
+    },
+    peerGone: (peer, reason) => dispatch({ type: 'peer-gone', peer, reason }),
+    submit: order => table.submit(order, viewPool(state).explanation),
+    context: () => contextOf(state),
+    snapshot: () => {
+      const figures = traffic.view(clock.monotonicMs())
+      const view = viewPool(state)
+      const seats = view.seats.map(seat => {
+        const hop = figures.lastLap?.hops.find(hop => hop.seat === seat.seat)
+        return hop === undefined ? seat : { ...seat, computeMs: hop.computeMs }
+      })
+      const tokensPerSecond = table.running() === 0 ? null : figures.tokensPerSecond
+      const counts = { activeRequests: table.running(), queuedRequests: table.queued() }
+      return { ...view, seats, ...counts, ...figures, tokensPerSecond }
+    },
+    onChange: listener => {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+    close: () => {
+      if (isClosed) return
+      isClosed = true
+      cancelTick?.()
+      const remedy = 'Send the request again when it is back.'
+      table.close(new ComputePoolError('swarm_coalition_lost', 'The orchestrator is shutting down.', { remedy }))
+    },
+  }
+}
+
+/** The ready coalition as requests see it. */
+function ringOf(state: SwarmState, kvBytesPerPosition: number): Ring | null {
+  const { coalition } = state
+  if (coalition?.status !== 'ready') return null
+  const seats = coalition.seats.map(seat => {
+    const peer = state.peers[seat.peer]!
+    return { ...seat, engine: peer.capability!.engine, kvBudgetBytes: peer.kvBudgetBytes! }
+  })
+  return { epoch: coalition.epoch, maxContext: contextOf(state), kvBytesPerPosition, seats }
+}

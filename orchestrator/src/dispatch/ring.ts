@@ -1,0 +1,17 @@
+/** A ready coalition as requests see it. */
+import type { EngineKind } from '@computepool/shared/ports'
+import type { Seat } from '@computepool/shared/wire'
+
+export interface RingSeat extends Seat {
+  readonly engine: EngineKind
+  readonly kvBudgetBytes: number
+}
+
+export interface Ring {
+  readonly epoch: number
+  /** Seat 0 is the entry. */
+  readonly seats: readonly RingSeat[]
+  readonly maxContext: number
+  /** Cache bytes of one position in one layer. */
+  readonly kvBytesPerPosition: number
+}

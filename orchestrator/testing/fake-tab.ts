@@ -1,0 +1,196 @@
+/**
+ * A tab without an engine: it speaks the desk's messages and answers requests with tokens it was given. It stands where hub and
+ * socket would; every message of its own passes the wire's schema first, as at the hub's door.
+ */
+
+import type { RequestJob } from '@computepool/shared/pipeline'
+import type { DeskCommand, DeskRequest } from '@computepool/shared/wire'
+import { deskCommandSchema, deskRequestSchema, protocolVersion } from '@computepool/shared/wire'
+import type { DeskPort, HubPort } from '../src/dispatch/index.ts'
+
+export interface FakeTabOptions {
+  readonly model: string
+  readonly memoryBudgetBytes?: number
+  readonly msPerLayer?: number
+  /** Says ready, and all links open, as soon as a slice is assigned; else the test says so itself. */
+  readonly isEager?: boolean
+  readonly kvBudgetBytes?: number
+}
+
+export interface FakeTab {
+  readonly peer: string
+  readonly commands: readonly DeskCommand[]
+  readonly jobs: readonly RequestJob[]
+  readonly cancelled: readonly string[]
+  /** The next job that the tab was not asked about yet. */
+  nextJob(): Promise<RequestJob>
+  /** Resolves when the tab was told to cancel the request. */
+  cancelOf(requestId: string): Promise<void>
+  say(request: DeskRequest): void
+  join(): void
+  leave(reason?: string): void
+  assignment(): Extract<DeskCommand, { type: 'assign-slice' }>
+  ready(): void
+  openLinks(isOpen?: boolean): void
+  /** Says token number `index` of the request. */
+  token(requestId: string, index: number, token: number, extra?: Partial<TokenSaid>): void
+  finish(requestId: string, reason: 'stop' | 'length' | 'cancelled', directHops?: number): void
+}
+type TokenSaid = Extract<DeskRequest, { type: 'token-generated' }>
+
+/** Tabs by id, and the hub that carries between them and the desk. */
+export interface FakeHub extends HubPort {
+  connect(desk: DeskPort): void
+  tab(index: number, options: FakeTabOptions): FakeTab
+  readonly coalitions: ReadonlyMap<string, readonly string[]>
+  /** Bytes of everything the desk was told, as JSON. */
+  receivedBytes(): number
+  /** Called with each message the desk was told. */
+  onReceived(listener: (request: DeskRequest) => void): void
+}
+
+export const fakePeerId = (index: number): string =>
+  `0x${String(index).padStart(40, '0')}.${String(index).padStart(8, '0')}`
+
+export function createFakeHub(): FakeHub {
+  const tabs = new Map<string, (command: DeskCommand) => void>()
+  const coalitions = new Map<string, readonly string[]>()
+  const listeners: Array<(request: DeskRequest) => void> = []
+  let desk: DeskPort | null = null
+  let receivedBytes = 0
+  const tell = (peer: string, request: DeskRequest): void => {
+    const json = JSON.stringify(request)
+    receivedBytes += json.length
+    const parsed = deskRequestSchema.parse(JSON.parse(json))
+    for (const listener of listeners) listener(parsed)
+    desk!.peerRequest(peer, parsed)
+  }
+  return {
+    connect: port => {
+      desk = port
+    },
+    command: (peer, command) => {
+      tabs.get(peer)?.(deskCommandSchema.parse(JSON.parse(JSON.stringify(command))))
+    },
+    setCoalition: (id, peers) => {
+      if (peers.length === 0) coalitions.delete(id)
+      else coalitions.set(id, peers)
+    },
+    coalitions,
+    receivedBytes: () => receivedBytes,
+    onReceived: listener => {
+      listeners.push(listener)
+    },
+    tab: (index, options) => {
+      const peer = fakePeerId(index)
+      return createFakeTab(peer, options, {
+        say: request => tell(peer, request),
+        connect: listener => {
+          tabs.set(peer, listener)
+          desk!.peerConnected(peer)
+        },
+        leave: reason => {
+          tabs.delete(peer)
+          desk!.peerGone(peer, reason)
+        },
+      })
+    },
+  }
+}
+
+interface TabSocket {
+  say(request: DeskRequest): void
+  connect(listener: (command: DeskCommand) => void): void
+  leave(reason: string): void
+}
+
+function createFakeTab(peer: string, options: FakeTabOptions, socket: TabSocket): FakeTab {
+  const { model, memoryBudgetBytes = 1e9, msPerLayer = 1, isEager = true, kvBudgetBytes = 1e9 } = options
+  const commands: DeskCommand[] = []
+  const jobs: RequestJob[] = []
+  const cancelled: string[] = []
+  const waiters: Array<() => void> = []
+  let takenJobs = 0
+  const until = async (isSo: () => boolean): Promise<void> => {
+    while (!isSo()) {
+      await new Promise<void>(resolve => {
+        waiters.push(resolve)
+      })
+    }
+  }
+  const assignment: FakeTab['assignment'] = () => {
+    const found = commands.findLast(command => command.type === 'assign-slice')
+    if (found?.type !== 'assign-slice') throw new Error(`${peer} was assigned nothing`)
+    return found
+  }
+  const ready = (): void => {
+    const { epoch, maxContext } = assignment()
+    socket.say({ type: 'slice-ready', epoch, kvBudgetBytes, maxContext })
+  }
+  const openLinks = (isOpen = true): void => {
+    const { epoch, seats } = assignment()
+    const others = seats.filter(seat => seat.peer !== peer)
+    const links = others.map(seat => ({ peer: seat.peer, kind: 'webrtc' as const, isOpen, rttMs: 2 }))
+    socket.say({ type: 'links-reported', epoch, links })
+  }
+  const hear = (command: DeskCommand): void => {
+    commands.push(command)
+    if (command.type === 'model-offered') {
+      const capability = {
+        engine: 'wasm' as const,
+        device: 'fake cpu',
+        isSoftware: true,
+        activationDtype: 'f32' as const,
+        msPerLayer,
+        headMs: 1,
+        memoryBudgetBytes,
+      }
+      socket.say({ type: 'capability-reported', model, capability })
+    }
+    if (command.type === 'assign-slice' && isEager) {
+      // After the desk has told every seat, as over a socket.
+      queueMicrotask(() => {
+        ready()
+        openLinks()
+      })
+    }
+    if (command.type === 'run-request') jobs.push(command.job)
+    if (command.type === 'cancel-request') cancelled.push(command.requestId)
+    for (const waiter of waiters.splice(0)) waiter()
+  }
+  return {
+    peer,
+    commands,
+    jobs,
+    cancelled,
+    nextJob: async () => {
+      await until(() => jobs.length > takenJobs)
+      return jobs[takenJobs++]!
+    },
+    cancelOf: requestId => until(() => cancelled.includes(requestId)),
+    say: socket.say,
+    join: () => {
+      socket.connect(hear)
+      socket.say({ type: 'peer-joined', version: protocolVersion, agent: 'fake' })
+    },
+    leave: (reason = 'left') => socket.leave(reason),
+    assignment,
+    ready,
+    openLinks,
+    token: (requestId, index, token, extra = {}) =>
+      socket.say({
+        type: 'token-generated',
+        requestId,
+        index,
+        sampled: { token, logprob: null, topLogprobs: [] },
+        lapMs: 10,
+        trace: [
+          { seat: 0, computeMs: 3, queueMs: 0 },
+          { seat: 1, computeMs: 4, queueMs: 1 },
+        ],
+        ...extra,
+      }),
+    finish: (requestId, reason, directHops = 0) =>
+      socket.say({ type: 'request-finished', requestId, reason, directHops }),
+  }
+}

@@ -1,0 +1,89 @@
+/** An orchestrator on a tiny pack in memory order: real desk, real text, real routes; fake hub, tabs, clock and entropy. */
+import { readFileSync } from 'node:fs'
+import type { Manifest } from '@computepool/shared/model'
+import { createManualClock, fakeManifest, type ManualClock } from '@computepool/shared/testing'
+import type { Hono } from 'hono'
+import { createOrchestrator, defaultSettings, type OrchestratorSettings } from '../src/create-orchestrator.ts'
+import type { Desk } from '../src/dispatch/index.ts'
+import type { PackFolder } from '../src/store/pack-folder.ts'
+import { createFakeHub, type FakeHub, type FakeTab, type FakeTabOptions } from './fake-tab.ts'
+
+const tokenizerFolder = new URL('../../models/tiny/qwen3/', import.meta.url)
+const readJson = (name: string): unknown => JSON.parse(readFileSync(new URL(name, tokenizerFolder), 'utf8'))
+
+export interface TestPool {
+  readonly app: Hono
+  readonly desk: Desk
+  readonly hub: FakeHub
+  readonly clock: ManualClock
+  readonly model: string
+  readonly notices: readonly string[]
+  readonly faults: readonly unknown[]
+  /** Joins fake tabs with these options and lets the ring form. */
+  joinTabs(count: number, options?: Partial<FakeTabOptions>): Promise<FakeTab[]>
+  chat(body: object, signal?: AbortSignal): Promise<Response>
+}
+
+export function createTestPool(settings: Partial<OrchestratorSettings> = {}): TestPool {
+  const config = readJson('tokenizer_config.json') as { chat_template: string }
+  const base = fakeManifest({ model: 'tiny', dimensions: { layers: 4, vocab: 288, context: 256 } })
+  const manifest: Manifest = {
+    ...base,
+    tokenizer: {
+      ...base.tokenizer,
+      chatTemplate: config.chat_template,
+      bosToken: '<|begin|>',
+      eosToken: '<|im_end|>',
+      stopTokens: [286],
+    },
+  }
+  const pack: PackFolder = {
+    manifest,
+    manifestSha256: 'ab'.repeat(32),
+    files: new Map(),
+    tokenizer: readJson('tokenizer.json'),
+    tokenizerConfig: config,
+  }
+  const clock = createManualClock()
+  const hub = createFakeHub()
+  const notices: string[] = []
+  const faults: unknown[] = []
+  let drawn = 0
+  const { app, desk } = createOrchestrator({
+    pack,
+    pageFolder: null,
+    hub,
+    clock,
+    entropy: { bytes: length => Uint8Array.from({ length }, () => ++drawn & 0xff) },
+    iceServersFor: () => [],
+    addressOf: () => '127.0.0.1',
+    settings: { ...defaultSettings, ...settings },
+    onNotice: text => notices.push(text),
+    onFault: fault => faults.push(fault),
+  })
+  hub.connect(desk)
+  return {
+    app,
+    desk,
+    hub,
+    clock,
+    model: manifest.model,
+    notices,
+    faults,
+    joinTabs: async (count, options = {}) => {
+      const tabs = Array.from({ length: count }, (_, index) =>
+        hub.tab(index + 1, { model: manifest.model, ...options }),
+      )
+      for (const tab of tabs) tab.join()
+      await clock.settle()
+      return tabs
+    },
+    chat: async (body, signal) =>
+      app.request('/v1/chat/completions', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ model: manifest.model, messages: [{ role: 'user', content: 'Hi' }], ...body }),
+        ...(signal === undefined ? {} : { signal }),
+      }),
+  }
+}
