@@ -123,7 +123,7 @@ function losePeer(draft: Draft, peer: string, error: ErrorData): void {
   draft.lostPeers.set(peer, error)
   const { isEntry, entry, exit, previous, next } = draft.place
   // Other members' links carry nothing that the ring needs.
-  const needed = isEntry ? [next, exit] : [previous, next, entry]
+  const needed = isEntry ? [next, exit] : [previous, next ?? entry]
   if (!needed.includes(peer)) return
   for (const requestId of [...draft.requests.keys()]) {
     if (!isEntry && (peer === entry || peer === previous)) endRequest(draft, requestId)
