@@ -1,10 +1,9 @@
 /** What a test may ask of the worker in which engines live. */
 import type { RandomPackOptions } from '@computepool/shared/testing'
-import type { WebEngineKind } from '../src/engine/load-ort.ts'
 
 export type HarnessCall = {
   readonly type: 'contract'
-  readonly kind: WebEngineKind
+  readonly kind: 'webgpu' | 'wasm'
   readonly caseName: string
   readonly pack: RandomPackOptions
 }

@@ -3,6 +3,8 @@
  * half its size and faster on the CPU. Its files come from our own origin, by URLs that the bundler knows. It knows no graphs.
  */
 import { ComputePoolError } from '@computepool/shared/errors'
+import { writeArgmaxGraph } from '@computepool/shared/graph'
+import type { InferenceSession } from 'onnxruntime-web'
 import asyncifyGlueUrl from 'onnxruntime-web/ort-wasm-simd-threaded.asyncify.mjs?url'
 import asyncifyBinaryUrl from 'onnxruntime-web/ort-wasm-simd-threaded.asyncify.wasm?url'
 import plainGlueUrl from 'onnxruntime-web/ort-wasm-simd-threaded.mjs?url'
@@ -11,6 +13,8 @@ import plainBinaryUrl from 'onnxruntime-web/ort-wasm-simd-threaded.wasm?url'
 export type Ort = typeof import('onnxruntime-web')
 export type WebEngineKind = 'webgpu' | 'wasm'
 
+/** Sessions that only keep the runtime's WebGPU context, and with it its compiled shaders, alive between slices. */
+const keepers = new Map<Ort, Promise<InferenceSession>>()
 const loading = new Map<WebEngineKind, Promise<Ort>>()
 
 /** The runtime for `kind`. Errors: `engine_unavailable` where its files do not load. */
@@ -45,4 +49,22 @@ async function load(kind: WebEngineKind): Promise<Ort> {
 /** Threads of the WASM engine: shared memory needs a cross-origin isolated page; beyond four, small products gain nothing. */
 export function wasmThreads(): number {
   return globalThis.crossOriginIsolated ? Math.max(1, Math.min(4, globalThis.navigator.hardwareConcurrency)) : 1
+}
+
+/** The runtime's GPU device. Its context is kept from now on: the next slice finds its shaders compiled (seconds on slow adapters). */
+export async function keepDevice(ort: Ort): Promise<GPUDevice> {
+  let keeper = keepers.get(ort)
+  if (keeper === undefined) {
+    keeper = ort.InferenceSession.create(writeArgmaxGraph(64), { executionProviders: ['webgpu'], logSeverityLevel: 3 })
+    keepers.set(ort, keeper)
+    keeper.catch(() => keepers.delete(ort))
+  }
+  await keeper
+  const device = (await ort.env.webgpu.device) as GPUDevice
+  void device.lost.then(() => {
+    if (keepers.get(ort) !== keeper) return
+    keepers.delete(ort)
+    void keeper.then(session => session.release()).catch(() => undefined)
+  })
+  return device
 }

@@ -7,7 +7,7 @@ import type { FloatType } from '@computepool/shared/graph'
 import type { Engine, SliceRequest } from '@computepool/shared/ports'
 import { describeAdapter, requestAdapter } from './describe-adapter.ts'
 import { createGpuCaches } from './gpu-caches.ts'
-import { loadOrt, type WebEngineKind, wasmThreads } from './load-ort.ts'
+import { keepDevice, loadOrt, type WebEngineKind, wasmThreads } from './load-ort.ts'
 import { createWebRuntime } from './web-runtime.ts'
 
 export interface WebEngineOptions {
@@ -77,8 +77,7 @@ async function openWebGpuEngine(slice: SliceRequest, options: WebEngineOptions):
       maxChunk: adapterFacts.maxChunk,
     },
     async openCaches() {
-      // The runtime makes its device with its first session.
-      const device = (await ort.env.webgpu.device) as GPUDevice
+      const device = await keepDevice(ort)
       void device.lost.then(({ reason, message }) => {
         if (!isClosed) announceLoss(deviceLost(reason, message))
       })
