@@ -1,0 +1,67 @@
+/**
+ * What the worker's transport and the page's connections say to each other over one MessagePort. RTCPeerConnection exists on the
+ * page's thread only; everything else lives in the worker. Both ends are one page, so that nothing here is parsed.
+ */
+
+export type ChannelName = 'frames' | 'control'
+/** Both ends make both channels with these ids before the first offer: none has to be announced. */
+export const channelIds = { control: 0, frames: 1 } as const satisfies Record<ChannelName, number>
+
+/** A description or candidate without the epoch, which is the worker's business. */
+export type HostSignal =
+  | { readonly type: 'description'; readonly sdpType: 'offer' | 'answer'; readonly sdp: string }
+  | {
+      readonly type: 'candidate'
+      readonly candidate: string
+      readonly sdpMid: string | null
+      readonly sdpMLineIndex: number | null
+    }
+
+export interface IceServer {
+  readonly urls: string[]
+  readonly username?: string | undefined
+  readonly credential?: string | undefined
+}
+
+/** Worker to page. `link` counts the connections that the worker asked for. */
+export type HostCommand =
+  | {
+      readonly type: 'open-link'
+      readonly link: number
+      /** Makes the first offer, and wins where both offer at once. */
+      readonly isInitiator: boolean
+      readonly iceServers: readonly IceServer[]
+    }
+  | { readonly type: 'signal-arrived'; readonly link: number; readonly signal: HostSignal }
+  | { readonly type: 'restart-ice'; readonly link: number }
+  | { readonly type: 'close-link'; readonly link: number }
+  | {
+      readonly type: 'send-by-proxy'
+      readonly link: number
+      readonly channel: ChannelName
+      readonly data: string | ArrayBuffer
+    }
+
+/** Page to worker. */
+export type HostEvent =
+  | { readonly type: 'signal-made'; readonly link: number; readonly signal: HostSignal }
+  | {
+      readonly type: 'channel-transferred'
+      readonly link: number
+      readonly name: ChannelName
+      readonly channel: RTCDataChannel
+    }
+  /** The browser cannot transfer channels: the page's thread passes messages on. */
+  | { readonly type: 'channel-proxied'; readonly link: number; readonly name: ChannelName }
+  | {
+      readonly type: 'proxy-event'
+      readonly link: number
+      readonly channel: ChannelName
+      readonly event:
+        | { readonly type: 'opened' | 'closed' }
+        | { readonly type: 'received'; readonly data: string | ArrayBuffer }
+        /** Bytes that have left the channel's buffer since it was opened. */
+        | { readonly type: 'drained'; readonly sentBytes: number }
+    }
+  | { readonly type: 'connection-changed'; readonly link: number; readonly state: RTCPeerConnectionState }
+  | { readonly type: 'link-failed'; readonly link: number; readonly message: string }

@@ -1,0 +1,89 @@
+/**
+ * Measures a link's round trip by pings, a few times a second while it idles and more while frames pass, which also keeps the path
+ * warm. Silence of the other side is found here too. It knows neither channels nor frames.
+ */
+import type { Clock } from '@computepool/shared/ports'
+
+export interface RoundTripOptions {
+  readonly clock: Clock
+  readonly sendPing: (nonce: number) => void
+  /** Told at most once a second; the value is smoothed. */
+  readonly onMeasured: (rttMs: number) => void
+  /** Nothing was heard for so long; told once. */
+  readonly onSilence: (silentMs: number) => void
+  readonly idleIntervalMs: number
+  readonly busyIntervalMs: number
+  readonly silenceLimitMs: number
+}
+
+export interface RoundTrip {
+  readonly rttMs: number | null
+  /** A frame passed, in either direction. */
+  noteTraffic(): void
+  /** Anything arrived. */
+  noteHeard(): void
+  acceptPong(nonce: number): void
+  stop(): void
+}
+
+const busyForMs = 1000
+/** As in TCP (RFC 6298): smooth enough for a display, quick enough for a scheduler. */
+const smoothing = 1 / 8
+
+export function measureRoundTrip(options: RoundTripOptions): RoundTrip {
+  const { clock, idleIntervalMs, busyIntervalMs, silenceLimitMs } = options
+  const sentAtMs = new Map<number, number>()
+  let nonce = 0
+  let rttMs: number | null = null
+  let toldAtMs = Number.NEGATIVE_INFINITY
+  let trafficAtMs = Number.NEGATIVE_INFINITY
+  let heardAtMs = clock.monotonicMs()
+  let isStopped = false
+  let cancel = (): void => {}
+
+  function beat(): void {
+    if (isStopped) return
+    const nowMs = clock.monotonicMs()
+    if (nowMs - heardAtMs >= silenceLimitMs) {
+      stop()
+      options.onSilence(nowMs - heardAtMs)
+      return
+    }
+    nonce = (nonce + 1) >>> 0
+    sentAtMs.set(nonce, nowMs)
+    // Pongs that never came: a reliable channel brings them all, so more than a few are the silence that is watched above.
+    if (sentAtMs.size > 64) for (const oldest of sentAtMs.keys()) if (sentAtMs.delete(oldest)) break
+    options.sendPing(nonce)
+    const isBusy = nowMs - trafficAtMs < busyForMs
+    cancel = clock.schedule(isBusy ? busyIntervalMs : idleIntervalMs, beat)
+  }
+  function stop(): void {
+    isStopped = true
+    cancel()
+  }
+
+  beat()
+  return {
+    get rttMs() {
+      return rttMs
+    },
+    noteTraffic() {
+      trafficAtMs = clock.monotonicMs()
+    },
+    noteHeard() {
+      heardAtMs = clock.monotonicMs()
+    },
+    acceptPong(answered) {
+      const atMs = sentAtMs.get(answered)
+      if (atMs === undefined) return
+      sentAtMs.delete(answered)
+      const nowMs = clock.monotonicMs()
+      const sampleMs = nowMs - atMs
+      rttMs = rttMs === null ? sampleMs : rttMs + (sampleMs - rttMs) * smoothing
+      if (nowMs - toldAtMs < 1000) return
+      toldAtMs = nowMs
+      options.onMeasured(rttMs)
+    },
+    stop,
+  }
+}

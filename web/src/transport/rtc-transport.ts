@@ -1,0 +1,212 @@
+/**
+ * The worker's half of the transport: the Transport port over WebRTC links. It asks the page for connections, passes signals in and
+ * out, and owns the links. It knows no tensors and no requests; who should be linked is told by `setPeers`.
+ */
+import { ComputePoolError } from '@computepool/shared/errors'
+import type { Clock, LinkEvent, Transport } from '@computepool/shared/ports'
+import type { LinkSignal, PeerId } from '@computepool/shared/wire'
+import type { HostCommand, HostEvent, HostSignal, IceServer } from './host-protocol.ts'
+import { createRtcLink, type RtcLink } from './rtc-link.ts'
+import { defaultTransportLimits, type TransportLimits } from './transport-limits.ts'
+import { type ProxiedChannel, proxyChannel, wrapDataChannel } from './wrap-channel.ts'
+
+export interface RtcTransportOptions {
+  readonly self: PeerId
+  /** The other end of the page's `createRtcHost` port. */
+  readonly port: MessagePort
+  readonly clock: Clock
+  readonly iceServers?: readonly IceServer[]
+  readonly limits?: Partial<TransportLimits>
+}
+
+export interface PeerLink {
+  readonly peer: PeerId
+  /** True at exactly one end of a link: it makes the offer. */
+  readonly isInitiator: boolean
+}
+
+/** Proof of which path channels took: to the worker, or through the page's thread. */
+export interface ChannelCounts {
+  readonly transferred: number
+  readonly proxied: number
+}
+
+export interface RtcTransport extends Transport {
+  /**
+   * Links to exactly these peers. With the same epoch, links that stay are kept; a new epoch makes all links anew, because the
+   * other side may have been reloaded in between.
+   */
+  setPeers(peers: readonly PeerLink[], epoch: number): void
+  /** For links made from now on. */
+  setIceServers(servers: readonly IceServer[]): void
+  /** A signal that the hub brought. One of a later epoch waits for its `setPeers`; one of an earlier epoch is dropped. */
+  handleSignal(from: PeerId, signal: LinkSignal): void
+  /** Signals for the hub to carry. */
+  onSignal(handler: (to: PeerId, signal: LinkSignal) => void): () => void
+  readonly channelCounts: ChannelCounts
+}
+
+interface Entry {
+  readonly peer: PeerId
+  readonly number: number
+  readonly link: RtcLink
+  readonly proxies: Map<string, ProxiedChannel>
+}
+
+/** Signals that came before their assignment: offers and candidates of a whole coalition fit. */
+const maxEarlySignals = 2048
+
+export function createRtcTransport(options: RtcTransportOptions): RtcTransport {
+  const { self, port, clock } = options
+  const limits = { ...defaultTransportLimits, ...options.limits }
+  const entries = new Map<PeerId, Entry>()
+  const byNumber = new Map<number, Entry>()
+  const frameHandlers = new Set<(peer: string, frame: Uint8Array) => void>()
+  const linkHandlers = new Set<(event: LinkEvent) => void>()
+  const signalHandlers = new Set<(to: PeerId, signal: LinkSignal) => void>()
+  const counts = { transferred: 0, proxied: 0 }
+  let early: { readonly from: PeerId; readonly signal: LinkSignal }[] = []
+  let iceServers = options.iceServers ?? []
+  let epoch = 0
+  let nextNumber = 0
+  let isClosed = false
+
+  const post = (command: HostCommand, transfer: Transferable[] = []): void => port.postMessage(command, transfer)
+  const tell = (event: LinkEvent): void => {
+    for (const handler of [...linkHandlers]) handler(event)
+  }
+
+  function openLink({ peer, isInitiator }: PeerLink): void {
+    const number = nextNumber++
+    const link = createRtcLink({
+      self,
+      peer,
+      epoch,
+      clock,
+      limits,
+      onOpened: () => tell({ type: 'link-opened', peer }),
+      onMeasured: rttMs => tell({ type: 'link-measured', peer, rttMs }),
+      onFrame(frame) {
+        for (const handler of [...frameHandlers]) handler(peer, frame)
+      },
+      onClosed(error) {
+        byNumber.delete(number)
+        post({ type: 'close-link', link: number })
+        tell({ type: 'link-closed', peer, error: error.toJSON() })
+      },
+      restartIce: () => post({ type: 'restart-ice', link: number }),
+    })
+    const entry = { peer, number, link, proxies: new Map() }
+    entries.set(peer, entry)
+    byNumber.set(number, entry)
+    post({ type: 'open-link', link: number, isInitiator, iceServers })
+  }
+
+  function closeLink(peer: PeerId, reason: string): void {
+    const entry = entries.get(peer)
+    entries.delete(peer)
+    entry?.link.close(
+      new ComputePoolError('peer_disconnected', reason, {
+        remedy: 'Nothing: it was closed on purpose.',
+        context: { peer },
+      }),
+    )
+  }
+
+  function passIn(from: PeerId, signal: LinkSignal): void {
+    const entry = entries.get(from)
+    if (!entry) return
+    const { epoch: _, ...hostSignal } = signal
+    post({ type: 'signal-arrived', link: entry.number, signal: hostSignal as HostSignal })
+  }
+
+  port.onmessage = ({ data: event }: MessageEvent<HostEvent>) => {
+    const entry = byNumber.get(event.link)
+    if (!entry) return
+    switch (event.type) {
+      case 'signal-made':
+        for (const handler of [...signalHandlers]) handler(entry.peer, { ...event.signal, epoch } as LinkSignal)
+        break
+      case 'channel-transferred':
+        counts.transferred += 1
+        entry.link.attach(event.name, wrapDataChannel(event.channel))
+        break
+      case 'channel-proxied': {
+        counts.proxied += 1
+        const proxy = proxyChannel(data =>
+          post(
+            { type: 'send-by-proxy', link: event.link, channel: event.name, data },
+            typeof data === 'string' ? [] : [data],
+          ),
+        )
+        entry.proxies.set(event.name, proxy)
+        entry.link.attach(event.name, proxy.channel)
+        break
+      }
+      case 'proxy-event':
+        entry.proxies.get(event.channel)?.accept(event.event)
+        break
+      case 'connection-changed':
+        entry.link.connectionChanged(event.state)
+        break
+      case 'link-failed':
+        entry.link.close(
+          new ComputePoolError('peer_unreachable', `The connection to ${entry.peer} failed: ${event.message}`, {
+            remedy: 'Check the network, or configure a TURN server.',
+            context: { peer: entry.peer },
+          }),
+        )
+        break
+    }
+  }
+
+  return {
+    setPeers(peers, nextEpoch) {
+      if (isClosed) return
+      const wanted = new Map(peers.map(entry => [entry.peer, entry]))
+      for (const peer of [...entries.keys()]) {
+        if (nextEpoch !== epoch) closeLink(peer, `Assignment ${epoch} gave way to ${nextEpoch}`)
+        else if (!wanted.has(peer)) closeLink(peer, `Assignment ${epoch} has no link to ${peer} any more`)
+      }
+      epoch = nextEpoch
+      for (const [peer, entry] of wanted) if (!entries.has(peer)) openLink(entry)
+      const waiting = early
+      early = waiting.filter(({ signal }) => signal.epoch > epoch)
+      for (const { from, signal } of waiting) if (signal.epoch === epoch) passIn(from, signal)
+    },
+    setIceServers(servers) {
+      iceServers = servers
+    },
+    handleSignal(from, signal) {
+      if (signal.epoch === epoch) passIn(from, signal)
+      else if (signal.epoch > epoch && early.length < maxEarlySignals) early.push({ from, signal })
+    },
+    async send(peer, frame, signal) {
+      signal?.throwIfAborted()
+      const entry = entries.get(peer as PeerId)
+      if (entry) return entry.link.send(frame, signal)
+      throw new ComputePoolError(isClosed ? 'peer_disconnected' : 'peer_unreachable', `There is no link to ${peer}`, {
+        remedy: 'Wait for an assignment that links to it.',
+        context: { peer },
+      })
+    },
+    onFrame: handler => subscribe(frameHandlers, handler),
+    onLink: handler => subscribe(linkHandlers, handler),
+    onSignal: handler => subscribe(signalHandlers, handler),
+    links: () => [...entries.values()].map(entry => entry.link.facts),
+    get channelCounts() {
+      return { ...counts }
+    },
+    async close() {
+      if (isClosed) return
+      isClosed = true
+      for (const peer of [...entries.keys()]) closeLink(peer, 'This transport was closed')
+      early = []
+    },
+  }
+}
+
+function subscribe<T>(handlers: Set<T>, handler: T): () => void {
+  handlers.add(handler)
+  return () => void handlers.delete(handler)
+}

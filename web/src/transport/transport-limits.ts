@@ -1,0 +1,25 @@
+/** What the transport allows and waits for, in one place; docs/protocol.md repeats the defaults. */
+
+export interface TransportLimits {
+  readonly maxFrameBytes: number
+  /** From `setPeers` to an open link. */
+  readonly connectDeadlineMs: number
+  /** How long a link may be without a path before it is closed; ICE is restarted meanwhile. */
+  readonly disconnectDeadlineMs: number
+  /** Nothing heard, not even a pong. Long, because a step on a slow engine may hold up the other side's worker. */
+  readonly silenceLimitMs: number
+  readonly idlePingIntervalMs: number
+  readonly busyPingIntervalMs: number
+  /** From a frame's first fragment to its last. */
+  readonly reassemblyDeadlineMs: number
+}
+
+export const defaultTransportLimits: TransportLimits = {
+  maxFrameBytes: 64 << 20,
+  connectDeadlineMs: 20_000,
+  disconnectDeadlineMs: 8_000,
+  silenceLimitMs: 60_000,
+  idlePingIntervalMs: 400,
+  busyPingIntervalMs: 100,
+  reassemblyDeadlineMs: 30_000,
+}
