@@ -21,6 +21,9 @@ const contentTypes: Readonly<Record<string, string>> = {
   '.woff2': 'font/woff2',
 }
 
+/** What the page itself shows; it reads the address and finds its own view. */
+const pageAddresses = /^\/(?:(?:operate|chat|docs)(?:\/[^.]*)?)?$/
+
 /** Serves `folder`; null where no page was built, which the root then says. */
 export function pageRoutes(folder: string | null): Hono {
   const routes = new Hono()
@@ -30,8 +33,8 @@ export function pageRoutes(folder: string | null): Hono {
     const asked = normalize(join(folder, path))
     const isInside = asked === folder || asked.startsWith(folder.endsWith(sep) ? folder : folder + sep)
     const isFile = isInside && !path.includes('\0') && (await isRegularFile(asked))
-    // An address of the page itself has no extension; a missing file must not come back as HTML.
-    if (!isFile && (extname(path) !== '' || !isInside)) {
+    // A missing file must not come back as HTML: a script of an older build would fail with a riddle.
+    if (!isFile && !pageAddresses.test(path)) {
       throw new ComputePoolError('input_not_found', `There is nothing at "${path.slice(0, 200)}".`, {
         remedy: 'Open / for the page.',
       })

@@ -1,4 +1,5 @@
 /** `GET /api/pool` and its event stream: what anybody may see of the pool, at most ten times a second, the last state always. */
+import { ComputePoolError } from '@computepool/shared/errors'
 import type { Clock } from '@computepool/shared/ports'
 import { Hono } from 'hono'
 import type { Desk } from '../dispatch/index.ts'
@@ -12,6 +13,11 @@ export function poolRoutes(desk: Desk, clock: Clock): Hono {
   const routes = new Hono()
   routes.get('/pool', c => c.json(desk.snapshot(), 200, { 'cache-control': 'no-store' }))
   routes.get('/pool/events', () => new Response(snapshots(desk, clock), { headers: sseHeaders }))
+  routes.all('*', c => {
+    throw new ComputePoolError('input_not_found', `${c.req.method} ${c.req.path} is not served here.`, {
+      remedy: 'Use /api/pool or /api/pool/events.',
+    })
+  })
   return routes
 }
 

@@ -1,0 +1,162 @@
+/**
+ * The orchestrator on a real socket: HTTP, page, packs and signaling on one origin. It reads no environment; `main.ts`, the demo and
+ * the tests call it.
+ */
+import { once } from 'node:events'
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { ComputePoolError } from '@computepool/shared/errors'
+import {
+  attachSignaling,
+  createSignalingHub,
+  type IceConfig,
+  iceServersFor,
+  type SignalingHub,
+  verifySignature,
+} from '@computepool/signaling'
+import { createAdaptorServer } from '@hono/node-server'
+import { getConnInfo } from '@hono/node-server/conninfo'
+import type { Context } from 'hono'
+import { createOrchestrator, defaultSettings, type OrchestratorSettings } from './create-orchestrator.ts'
+import type { Desk } from './dispatch/index.ts'
+import { hostClock, hostEntropy } from './host.ts'
+import { ensurePage } from './store/build-page.ts'
+import { openPackFolder } from './store/pack-folder.ts'
+
+export interface StartOptions extends Partial<OrchestratorSettings> {
+  /** Default 127.0.0.1. */
+  readonly host?: string
+  /** 0 takes any free port. */
+  readonly port: number
+  /** Folder of the pack to serve. */
+  readonly packDir: string
+  /** Folder of a built page; null serves none; absent builds web/dist where it is missing or stale. */
+  readonly pageFolder?: string | null
+  /** Origin under which people reach it, where a proxy stands before it. */
+  readonly publicUrl?: string
+  /** STUN and TURN servers; none by default, which is enough on one machine and on most local networks. */
+  readonly ice?: IceConfig
+  /** Take the caller's address from X-Forwarded-For: only behind a proxy that sets it. */
+  readonly isProxyTrusted?: boolean
+  readonly onNotice?: (text: string) => void
+  readonly onFault?: (fault: unknown) => void
+}
+
+export interface RunningOrchestrator {
+  /** Origin without a trailing slash. */
+  readonly url: string
+  readonly port: number
+  readonly model: string
+  readonly desk: Desk
+  /** Ends live answers with a typed error, then all sockets. Idempotent. */
+  close(): Promise<void>
+}
+
+/** Whom a wallet is asked to sign in to; nothing happens on the chain. */
+const signInChainId = 1
+/** What streams get to say their last event before their sockets are cut. */
+const graceMs = 300
+
+/** Serves until closed. Errors: `input_invalid` where the port is taken, `artifact_*` for a broken pack. */
+export async function startOrchestrator(options: StartOptions): Promise<RunningOrchestrator> {
+  const { host = '127.0.0.1', packDir, isProxyTrusted = false, onNotice = () => {}, onFault = () => {} } = options
+  const ice = options.ice ?? { stunUrls: [], turn: null }
+  const pack = await openPackFolder(packDir)
+  const pageFolder = options.pageFolder === undefined ? await ensurePage(onNotice) : options.pageFolder
+  // Desk and hub need each other; no tab is there before the hub is.
+  let hub: SignalingHub | null = null
+  const { app, desk } = createOrchestrator({
+    pack,
+    pageFolder,
+    hub: {
+      command: (peer, command) => void hub?.command(peer, command),
+      setCoalition: (id, peers) => hub?.setCoalition(id, peers),
+    },
+    clock: hostClock,
+    entropy: hostEntropy,
+    iceServersFor: peer => iceServersFor(peer, ice, hostClock.wallMs()),
+    addressOf: c => addressOf(c, isProxyTrusted),
+    settings: settingsOf(options),
+    onNotice,
+    onFault,
+  })
+  const server = createAdaptorServer({ fetch: app.fetch }) as Server
+  await listen(server, options.port, host)
+  const { port } = server.address() as AddressInfo
+  const url = options.publicUrl ?? `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+  hub = createSignalingHub({
+    clock: hostClock,
+    entropy: hostEntropy,
+    domain: { domain: new URL(url).host, uri: new URL(url).origin, chainId: signInChainId },
+    desk,
+    verifySignature,
+    onFault,
+  })
+  const signaling = attachSignaling(server, hub, { path: '/signal', isProxyTrusted })
+  let closing: Promise<void> | null = null
+  return {
+    url: url.replace(/\/$/, ''),
+    port,
+    model: pack.manifest.model,
+    desk,
+    close: () => {
+      closing ??= closeAll(server, desk, signaling)
+      return closing
+    },
+  }
+}
+
+async function closeAll(server: Server, desk: Desk, signaling: { close(): Promise<void> }): Promise<void> {
+  desk.close()
+  const closed = once(server, 'close')
+  server.close()
+  const cut = setTimeout(() => server.closeAllConnections(), graceMs)
+  await signaling.close()
+  server.closeIdleConnections()
+  await closed
+  clearTimeout(cut)
+}
+
+async function listen(server: Server, port: number, host: string): Promise<void> {
+  const error = await new Promise<NodeJS.ErrnoException | null>(resolve => {
+    server.once('error', resolve)
+    server.listen(port, host, () => {
+      server.off('error', resolve)
+      resolve(null)
+    })
+  })
+  if (error === null) return
+  const reasons: Record<string, string> = {
+    EADDRINUSE: `Port ${port} on ${host} is taken by another program.`,
+    EACCES: `Port ${port} needs more rights than this user has.`,
+    EADDRNOTAVAIL: `This machine has no address "${host}".`,
+    ENOTFOUND: `This machine has no address "${host}".`,
+  }
+  throw new ComputePoolError('input_invalid', reasons[error.code ?? ''] ?? `Cannot listen on ${host}:${port}.`, {
+    remedy: 'Choose another with --port or --host.',
+    context: { param: 'port', cause: error.code ?? null },
+    cause: error,
+  })
+}
+
+/** The settings among the options; an absent one takes its default. */
+function settingsOf(options: StartOptions): OrchestratorSettings {
+  const pick = <K extends keyof OrchestratorSettings>(key: K): OrchestratorSettings[K] =>
+    (options[key] ?? defaultSettings[key]) as OrchestratorSettings[K]
+  const minSeats = pick('minSeats')
+  return {
+    minSeats,
+    maxSeats: Math.max(minSeats, pick('maxSeats')),
+    maxContext: pick('maxContext'),
+    requests: pick('requests'),
+    limitsFor: pick('limitsFor'),
+    maxBodyBytes: pick('maxBodyBytes'),
+    corsOrigins: pick('corsOrigins'),
+  }
+}
+
+function addressOf(c: Context, isProxyTrusted: boolean): string {
+  // The last entry is the one that our own proxy wrote.
+  const forwarded = isProxyTrusted ? c.req.header('x-forwarded-for')?.split(',').at(-1)?.trim() : undefined
+  return forwarded || getConnInfo(c).remote.address || 'unknown'
+}

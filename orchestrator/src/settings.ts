@@ -1,0 +1,120 @@
+/** What the command line and the environment ask for, parsed once. Returns data; `main.ts` acts on it. */
+import { parseArgs } from 'node:util'
+import { ComputePoolError } from '@computepool/shared/errors'
+import type { IceConfig } from '@computepool/signaling'
+
+export const help = `Usage: npm start -- [options]
+
+Serves a language model whose layers are held by browser tabs: the page, an OpenAI endpoint, and signaling, on one origin.
+
+  --port N            port (default: 8080, or the next free one)
+  --host ADDRESS      address to listen on (default: 127.0.0.1; 0.0.0.0 for other machines)
+  --model SOURCE      pack this model once, then serve it: a folder, a .gguf, a URL, or hf:owner/name
+  --quantisation Q    of --model: q4, q8, f16 or f32 (default: q8)
+  --pack DIR          serve this pack (default: the demo model)
+  --seats N           fewest tabs that share the model (default: 2, so that you see it split; 1 lets one tab hold it all)
+  --context N         most tokens of prompt and answer together (default: 4096, or what the model has)
+  --public-url URL    origin under which people reach it, behind a proxy that sets X-Forwarded-For
+  --help              this text
+
+Environment: COMPUTEPOOL_STUN_URLS, COMPUTEPOOL_TURN_URLS (comma-separated), COMPUTEPOOL_TURN_SECRET (coturn's static-auth-secret),
+COMPUTEPOOL_CORS_ORIGINS (comma-separated; default: any).`
+
+export interface Settings {
+  readonly isHelp: boolean
+  readonly port: number
+  /** True where the port was asked for by number: then no other will do. */
+  readonly isPortFixed: boolean
+  readonly host: string
+  readonly model: string | null
+  readonly quantisation: 'q4' | 'q8' | 'f16' | 'f32'
+  readonly packDir: string | null
+  readonly minSeats: number
+  readonly maxContext: number | null
+  readonly publicUrl: string | null
+  readonly corsOrigins: readonly string[] | '*'
+  readonly ice: IceConfig
+}
+
+/** TURN credentials live for a working day; a tab that stays longer gets new ones when it joins again. */
+const turnLifetimeSeconds = 8 * 3600
+
+/** Errors: `input_invalid` with the option's name. */
+export function parseSettings(
+  args: readonly string[],
+  environment: Readonly<Record<string, string | undefined>>,
+): Settings {
+  const values = readArgs(args)
+  const turnUrls = listOf(environment.COMPUTEPOOL_TURN_URLS)
+  const secret = environment.COMPUTEPOOL_TURN_SECRET ?? ''
+  if (turnUrls.length > 0 && secret === '') {
+    throw invalid('COMPUTEPOOL_TURN_SECRET', 'COMPUTEPOOL_TURN_URLS is set, but COMPUTEPOOL_TURN_SECRET is not.')
+  }
+  const corsOrigins = listOf(environment.COMPUTEPOOL_CORS_ORIGINS)
+  const quantisation = values.quantisation ?? 'q8'
+  if (!isQuantisation(quantisation)) throw invalid('--quantisation', `"${quantisation}" is not q4, q8, f16 or f32.`)
+  if (values.model !== undefined && values.pack !== undefined) {
+    throw invalid('--pack', '--model and --pack were both given.')
+  }
+  return {
+    isHelp: values.help ?? false,
+    port: values.port === undefined ? 8080 : wholeNumber('--port', values.port, 0, 65_535),
+    isPortFixed: values.port !== undefined,
+    host: values.host ?? '127.0.0.1',
+    model: values.model ?? null,
+    quantisation,
+    packDir: values.pack ?? null,
+    minSeats: values.seats === undefined ? 2 : wholeNumber('--seats', values.seats, 1, 64),
+    maxContext: values.context === undefined ? null : wholeNumber('--context', values.context, 16, 1_000_000),
+    publicUrl: values['public-url'] === undefined ? null : originOf(values['public-url']),
+    corsOrigins: corsOrigins.length === 0 ? '*' : corsOrigins,
+    ice: {
+      stunUrls: listOf(environment.COMPUTEPOOL_STUN_URLS),
+      turn: turnUrls.length === 0 ? null : { urls: turnUrls, secret, lifetimeSeconds: turnLifetimeSeconds },
+    },
+  }
+}
+
+function readArgs(args: readonly string[]) {
+  const text = { type: 'string' } as const
+  try {
+    return parseArgs({
+      args: [...args],
+      options: {
+        port: text,
+        host: text,
+        model: text,
+        quantisation: text,
+        pack: text,
+        seats: text,
+        context: text,
+        'public-url': text,
+        help: { type: 'boolean', short: 'h' },
+      },
+    }).values
+  } catch (cause) {
+    throw invalid('options', cause instanceof Error ? cause.message : String(cause))
+  }
+}
+
+const listOf = (value: string | undefined): string[] =>
+  (value ?? '')
+    .split(',')
+    .map(entry => entry.trim())
+    .filter(entry => entry !== '')
+
+function wholeNumber(option: string, text: string, least: number, most: number): number {
+  const value = Number(text)
+  if (/^\d+$/.test(text) && value >= least && value <= most) return value
+  throw invalid(option, `${option} is "${text}"; it must be a whole number from ${least} to ${most}.`)
+}
+
+function originOf(text: string): string {
+  if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return new URL(text).origin
+  throw invalid('--public-url', `--public-url is "${text}"; it must be like https://pool.example.org.`)
+}
+
+const isQuantisation = (value: string): value is Settings['quantisation'] => ['q4', 'q8', 'f16', 'f32'].includes(value)
+
+const invalid = (param: string, message: string): ComputePoolError =>
+  new ComputePoolError('input_invalid', message, { remedy: 'See `npm start -- --help`.', context: { param } })

@@ -1,0 +1,40 @@
+/** Builds the page where it is missing or older than its sources, so that `npm start` needs no step before it. */
+import { readdir, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const repository = fileURLToPath(new URL('../../../', import.meta.url))
+const dist = join(repository, 'web/dist')
+/** What the bundle is made of. */
+const sources = ['web/src', 'web/public', 'web/index.html', 'shared/src', 'vite.config.ts', 'package-lock.json']
+
+/** Folder of a page that is as new as its sources. Throws what the bundler throws. */
+export async function ensurePage(onNotice: (text: string) => void): Promise<string> {
+  const builtAtMs = await modifiedMs(join(dist, 'index.html'))
+  const changed = await Promise.all(sources.map(source => newestMs(join(repository, source))))
+  if (builtAtMs > 0 && builtAtMs >= Math.max(...changed)) return dist
+  onNotice('Building the page …')
+  const { build } = await import('vite')
+  await build({
+    root: join(repository, 'web'),
+    configFile: join(repository, 'vite.config.ts'),
+    logLevel: 'error',
+    mode: 'production',
+  })
+  return dist
+}
+
+const modifiedMs = (path: string): Promise<number> =>
+  stat(path).then(
+    facts => facts.mtimeMs,
+    () => 0,
+  )
+
+/** The newest file at or under `path`; 0 where there is none. */
+async function newestMs(path: string): Promise<number> {
+  const entries = await readdir(path, { recursive: true, withFileTypes: true }).catch(() => null)
+  if (entries === null) return modifiedMs(path)
+  const files = entries.filter(entry => entry.isFile())
+  const times = await Promise.all(files.map(file => modifiedMs(join(file.parentPath, file.name))))
+  return Math.max(0, ...times)
+}
