@@ -21,6 +21,7 @@ Turns a model into a pack: one file per layer, which browser tabs download, chec
 --tokenizer S   take tokenizer.json from another source (for GGUF files whose own cannot be read)
 --self-test DIR add golden activations that a reference computed (selftest.json, activations/)
 --licence TEXT  what the manifest says of the model's licence
+--origin TEXT   what the manifest says of the weights' origin
 --json          one JSON object a line instead of a progress bar
 --help          this text
 
@@ -58,6 +59,7 @@ async function main(): Promise<void> {
       quantisation: quantisation.data,
       model: values.model,
       licence: values.licence,
+      origin: values.origin,
       hubUrl: values.hub ?? process.env.COMPUTEPOOL_HUB_URL,
       token: process.env.HF_TOKEN,
       tokenizer: values.tokenizer === undefined ? undefined : fromHere(values.tokenizer),
@@ -88,6 +90,7 @@ function readArguments() {
         tokenizer: { type: 'string' },
         'self-test': { type: 'string' },
         licence: { type: 'string' },
+        origin: { type: 'string' },
         json: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false, short: 'h' },
       },

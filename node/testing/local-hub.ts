@@ -16,8 +16,8 @@ export interface HubRequest {
   readonly authorization: string | null
 }
 
-/** What goes wrong with a request: an HTTP status, or a reply cut off in the middle. */
-export type HubFault = number | 'cut'
+/** What goes wrong with a request: an HTTP status, a reply cut off in the middle, or none at all. */
+export type HubFault = number | 'cut' | 'hang'
 
 export interface LocalHubOptions {
   /** Repositories by id, each a folder of this disk. */
@@ -54,6 +54,7 @@ export async function startLocalHub(options: LocalHubOptions): Promise<LocalHub>
     const fault = options.fault?.(request, requests.length) ?? null
     requests.push(request)
     if (typeof fault === 'number') return response.writeHead(fault).end()
+    if (fault === 'hang') return
     await answer(options, request, response, cdnUrl, fault === 'cut')
   }
   const [hub, cdn] = await Promise.all([listen(handle('hub')), listen(handle('cdn'))])

@@ -3,8 +3,8 @@ import { ComputePoolError } from '@computepool/shared/errors'
 import type { ByteSource, SourceFolder } from './byte-source.ts'
 import { fetchSpan, type HttpAccess, type HttpReply, shownUrl } from './http-reader.ts'
 
-/** Small files come whole with the request that asks whether they are there. */
-const FIRST_BYTES = 1024 * 1024
+/** The request that asks whether a file is there brings its beginning: all of a small file, and most headers. */
+export const FIRST_BYTES = 64 * 1024
 /** A server without ranges may send files up to this size whole: the largest tokenizers are about 30 MB. */
 const MAX_WHOLE_BYTES = 64 * 1024 * 1024
 

@@ -39,6 +39,8 @@ export interface PackOptions extends SourceAccess {
   /** The id that the API shows; default: the source's own name. */
   readonly model?: string | undefined
   readonly licence?: string | undefined
+  /** What the manifest says of the weights' origin, if the source's own name says too little. */
+  readonly origin?: string | undefined
   /** Where the tokenizer files are, if not with the weights: any folder source. */
   readonly tokenizer?: string | undefined
   /** Golden activations of the reference: see `readGoldens`. */
@@ -107,7 +109,7 @@ async function findTokenizer(
 
 /** A whole pack of the very same commit, options and bytes that is there already; only a pinned source can tell. */
 async function finishedPack(options: PackOptions, { folder }: OpenedSource): Promise<Manifest | null> {
-  if (!folder.isPinned) return null
+  if (!folder.isPinned || options.origin !== undefined) return null
   try {
     const manifest = parseManifest(JSON.parse(await readFile(join(options.outDir, 'manifest.json'), 'utf8')))
     const isSame =
@@ -240,7 +242,7 @@ async function writeManifest(
     parts,
     selfTest: null,
     licence: options.licence ?? checkpoint.licence,
-    source: opened.folder.label.slice(0, 500),
+    source: (options.origin ?? opened.folder.label).slice(0, 500),
   }
   const goldens = options.selfTestDir
     ? await readGoldens(options.selfTestDir, checkpoint.shape)
