@@ -92,7 +92,8 @@ function fillHoles(state: SwarmState, input: PlacementInput): Placement | null {
   const previous = state.previousSeats
   const here = new Map(input.peers.map(peer => [peer.peer, peer]))
   const holes = previous.flatMap((seat, index) => (here.has(seat.peer) ? [] : [index]))
-  if (holes.length === previous.length) return null
+  // Without a hole the same seats failed to link: only a fresh plan can tell another way.
+  if (holes.length === 0 || holes.length === previous.length) return null
   const spare = input.peers
     .filter(peer => !previous.some(seat => seat.peer === peer.peer))
     .sort((a, b) => a.msPerLayer - b.msPerLayer || (a.peer < b.peer ? -1 : 1))

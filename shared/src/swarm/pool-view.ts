@@ -3,7 +3,7 @@
 import { peerInWords } from './apply.ts'
 import { placeSwarm } from './plan.ts'
 import type { PoolSnapshot } from './pool-snapshot.ts'
-import { type Coalition, isLinkOpen, neededLinks, type SwarmPeer, type SwarmState } from './swarm-state.ts'
+import type { Coalition, SwarmPeer, SwarmState } from './swarm-state.ts'
 
 export type PoolView = Pick<
   PoolSnapshot,
@@ -75,8 +75,7 @@ function explain(state: SwarmState, coalition: Coalition | null): string {
   }
   const loaded = coalition.seats.filter(seat => state.peers[seat.peer]?.phase === 'ready').length
   if (loaded < count) return `Forming: ${loaded} of ${count} tabs have loaded their layers.`
-  const closed = neededLinks(coalition.seats).filter(([a, b]) => !isLinkOpen(coalition, a, b)).length
-  return `Forming: all layers are loaded; ${closed} of ${count} links are still being opened.`
+  return 'Forming: all layers are loaded; the tabs are opening their links.'
 }
 
 function explainWaiting(state: SwarmState): string {

@@ -1,0 +1,248 @@
+import { describe, expect, it } from 'vitest'
+import type { DeskRequest } from '../wire/control-messages.ts'
+import { apply } from './apply.ts'
+import { plan } from './plan.ts'
+import { viewPool } from './pool-view.ts'
+import type { SwarmAct, SwarmEvent } from './swarm-events.ts'
+import { emptySwarm, type SwarmConfig, type SwarmState } from './swarm-state.ts'
+
+const config: SwarmConfig = {
+  model: 'demo',
+  placement: { layers: 6, layerBytes: 100, embeddingBytes: 50, headBytes: 50, kvBytesPerLayer: 10 },
+  minSeats: 2,
+  maxSeats: 8,
+  hopMs: 4,
+  unknownRttMs: 20,
+  lapTolerance: 0.1,
+  maxContext: 64,
+  maxCaches: 4,
+  firstEpoch: 7,
+  loadStallMs: 120_000,
+  linkStallMs: 45_000,
+}
+const peerId = (name: string): string => `0x${name.padStart(40, '0')}.00000000`
+const [a, b, c] = [peerId('a'), peerId('b'), peerId('c')]
+
+/** The shell in miniature: performs every act at once and keeps what it did. */
+function createShell(change: Partial<SwarmConfig> = {}) {
+  let state: SwarmState = emptySwarm({ ...config, ...change })
+  const acts: SwarmAct[] = []
+  let atMs = 0
+  const perform = (act: SwarmAct): SwarmEvent => {
+    acts.push(act)
+    switch (act.type) {
+      case 'offer-model':
+        return { type: 'model-offered', peer: act.peer }
+      case 'refuse-peer':
+        return { type: 'peer-refused', peer: act.peer }
+      case 'form-coalition':
+        return { type: 'coalition-formed', id: act.id, epoch: act.epoch, seats: act.seats, atMs }
+      case 'dissolve-coalition':
+        return { type: 'coalition-dissolved', epoch: act.epoch }
+      case 'release-slice':
+        return { type: 'slice-released', peer: act.peer }
+    }
+  }
+  const happen = (event: SwarmEvent): void => {
+    state = apply(state, event)
+    for (let due = plan(state); due.length > 0; due = plan(state)) {
+      for (const act of due) state = apply(state, perform(act))
+    }
+  }
+  const say = (peer: string, request: DeskRequest): void => happen({ type: 'peer-said', peer, request, atMs })
+  const epoch = (): number => state.coalition!.epoch
+  const seats = (): string[] =>
+    (state.coalition?.seats ?? []).map(seat => `${seat.peer[41]}:${seat.layers.start}-${seat.layers.end}`)
+  const links = (peer: string, isOpen = true): void => {
+    const others = state.coalition!.seats.filter(seat => seat.peer !== peer)
+    const reports = others.map(seat => ({ peer: seat.peer, kind: 'webrtc' as const, isOpen, rttMs: 3 }))
+    say(peer, { type: 'links-reported', epoch: epoch(), links: reports })
+  }
+  const sliceReady = (peer: string): void =>
+    say(peer, { type: 'slice-ready', epoch: epoch(), kvBudgetBytes: 400, maxContext: 64 })
+  return {
+    acts,
+    happen,
+    say,
+    epoch,
+    seats,
+    links,
+    sliceReady,
+    status: () => viewPool(state).status,
+    view: () => viewPool(state),
+    advance: (ms: number) => {
+      atMs += ms
+      happen({ type: 'time-passed', atMs })
+    },
+    join: (peer: string, memoryBudgetBytes = 5000, msPerLayer = 1) => {
+      happen({ type: 'peer-connected', peer, atMs })
+      say(peer, { type: 'peer-joined', version: 1, agent: 'test' })
+      const measured = { engine: 'wasm', device: 'cpu', isSoftware: true, activationDtype: 'f32' } as const
+      const capability = { ...measured, msPerLayer, headMs: 1, memoryBudgetBytes }
+      say(peer, { type: 'capability-reported', model: 'demo', capability })
+    },
+    serve: () => {
+      for (const seat of state.coalition!.seats) {
+        sliceReady(seat.peer)
+        links(seat.peer)
+      }
+    },
+    gone: (peer: string) => happen({ type: 'peer-gone', peer, reason: 'left' }),
+  }
+}
+
+describe('a swarm', () => {
+  it('offers the model, forms at the fewest seats, and tells each tab its slice', () => {
+    const shell = createShell()
+    shell.join(a)
+    expect(shell.status()).toBe('waiting')
+    shell.join(b)
+    expect(shell.acts.map(act => act.type)).toEqual(['offer-model', 'offer-model', 'form-coalition'])
+    expect(shell.acts.at(-1)).toMatchObject({ epoch: 7, kvBudgetBytes: [120, 120], maxContext: 64 })
+    expect(shell.seats()).toEqual(['a:0-3', 'b:3-6'])
+    expect(shell.status()).toBe('forming')
+  })
+
+  it('is ready only when every slice is loaded and every link is open at both ends', () => {
+    const shell = createShell()
+    shell.join(a)
+    shell.join(b)
+    const statuses = [
+      () => shell.sliceReady(a),
+      () => shell.links(a),
+      () => shell.sliceReady(b),
+      () => shell.links(b, false),
+      () => shell.links(b),
+    ].map(step => {
+      step()
+      return shell.status()
+    })
+    expect(statuses).toEqual(['forming', 'forming', 'forming', 'forming', 'ready'])
+    shell.links(b, false)
+    expect(shell.status()).toBe('forming')
+  })
+
+  it('needs no link where one tab holds all', () => {
+    const shell = createShell({ minSeats: 1 })
+    shell.join(a)
+    shell.sliceReady(a)
+    expect(shell.status()).toBe('ready')
+  })
+
+  it('ignores what is said under an old epoch', () => {
+    const shell = createShell()
+    shell.join(a)
+    shell.join(b)
+    shell.gone(b)
+    shell.join(c)
+    expect(shell.epoch()).toBe(8)
+    shell.say(a, { type: 'slice-ready', epoch: 7, kvBudgetBytes: 1, maxContext: 1 })
+    expect(shell.view().seats.map(seat => seat.status)).toEqual(['assigned', 'assigned'])
+  })
+
+  it('leaves a ready coalition alone when a faster tab joins', () => {
+    const shell = createShell()
+    shell.join(a)
+    shell.join(b)
+    shell.serve()
+    shell.join(c, 5000, 0.1)
+    expect(shell.seats()).toEqual(['a:0-3', 'b:3-6'])
+    expect(shell.view()).toMatchObject({ status: 'ready', waitingPeers: 1 })
+  })
+
+  it('dissolves when a tab is lost, and gives its slice to a waiting tab with the others kept in place', () => {
+    const shell = createShell()
+    shell.join(a)
+    shell.join(b)
+    shell.serve()
+    shell.join(c, 5000, 0.1)
+    shell.gone(b)
+    const [dissolve, form] = shell.acts.slice(-2)
+    expect(dissolve).toMatchObject({ type: 'dissolve-coalition', epoch: 7, error: { code: 'swarm_coalition_lost' } })
+    expect(form).toMatchObject({ type: 'form-coalition', epoch: 8 })
+    expect(shell.seats()).toEqual(['a:0-3', 'c:3-6'])
+  })
+
+  it('releases the remaining tabs where no placement is left', () => {
+    const shell = createShell()
+    shell.join(a)
+    shell.join(b)
+    shell.serve()
+    shell.happen({ type: 'peer-said', peer: b, request: { type: 'peer-leaving' }, atMs: 0 })
+    expect(shell.acts.at(-1)).toEqual({ type: 'release-slice', peer: a, epoch: 7 })
+    expect(shell.view()).toMatchObject({ status: 'waiting', explanation: '1 of 2 tabs is here; open one more.' })
+  })
+
+  it('bans a tab that refused its slice, and says why', () => {
+    const shell = createShell()
+    shell.join(a)
+    shell.join(b)
+    const error = { code: 'engine_self_test_failed', message: 'Layer 4 is off by 0.3.', remedy: '', context: {} }
+    shell.say(b, { type: 'slice-refused', epoch: 7, error })
+    expect(shell.view().explanation).toBe(
+      '1 of 2 tabs is here; open one more. Tab 0x0000…00000000 is left out: Layer 4 is off by 0.3.',
+    )
+    shell.gone(b)
+    shell.join(b)
+    expect(shell.status()).toBe('waiting')
+    shell.join(c)
+    expect(shell.seats()).toEqual(['a:0-3', 'c:3-6'])
+  })
+
+  it('refuses a tab of another protocol version', () => {
+    const shell = createShell()
+    shell.happen({ type: 'peer-connected', peer: a, atMs: 0 })
+    shell.say(a, { type: 'peer-joined', version: 99, agent: 'test' })
+    expect(shell.acts).toMatchObject([{ type: 'refuse-peer', peer: a, error: { code: 'peer_version_refused' } }])
+  })
+
+  it('gives up a tab that says nothing while it loads', () => {
+    const shell = createShell()
+    shell.join(a)
+    shell.join(b)
+    shell.sliceReady(a)
+    shell.advance(100_000)
+    shell.say(b, { type: 'slice-progressed', epoch: 7, phase: 'downloading', doneBytes: 1, totalBytes: 4 })
+    expect(shell.view().seats[1]).toMatchObject({ status: 'downloading', progress: 0.25 })
+    shell.advance(100_000)
+    expect(shell.status()).toBe('forming')
+    shell.advance(30_000)
+    expect(shell.view().explanation).toContain('said nothing for 120 s while it was downloading')
+  })
+
+  it('plans again, around the pair, when a link never opens', () => {
+    const shell = createShell()
+    shell.join(a)
+    shell.join(b)
+    shell.join(c)
+    shell.sliceReady(a)
+    shell.sliceReady(b)
+    shell.advance(46_000)
+    expect(shell.seats()).toEqual(['a:0-3', 'c:3-6'])
+  })
+
+  it('says what to do at every step', () => {
+    const shell = createShell()
+    const words = [
+      () => {},
+      () => shell.join(a),
+      () => shell.join(b),
+      () => shell.sliceReady(a),
+      () => shell.sliceReady(b),
+      () => shell.serve(),
+    ].map(step => {
+      step()
+      return shell.view().explanation
+    })
+    expect(words).toMatchInlineSnapshot(`
+      [
+        "No tab is here yet; 2 tabs are needed.",
+        "1 of 2 tabs is here; open one more.",
+        "Forming: 0 of 2 tabs have loaded their layers.",
+        "Forming: 1 of 2 tabs have loaded their layers.",
+        "Forming: all layers are loaded; the tabs are opening their links.",
+        "Ready: 2 tabs hold the model's 6 layers.",
+      ]
+    `)
+  })
+})
