@@ -160,7 +160,7 @@ function judge(state: SwarmState, atMs: number): SwarmState {
   )
   const isLoaded = coalition.seats.every(seat => state.peers[seat.peer]?.phase === 'ready')
   const isLinked = neededLinks(coalition.seats).every(([a, b]) => isLinkOpen(coalition, a, b))
-  const status = tiles && isLoaded && true ? 'ready' : 'forming'
+  const status = tiles && isLoaded && isLinked ? 'ready' : 'forming'
   // The links' deadline starts when the last slice is ready, and again when an open link closes.
   const sinceMs = status !== coalition.status || !isLoaded ? atMs : coalition.sinceMs
   return { ...state, coalition: { ...coalition, status, sinceMs } }
