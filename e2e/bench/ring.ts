@@ -6,7 +6,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
-import { writeRandomPack } from '@computepool/node/pack/random-pack.ts'
+import { smolLm2Dimensions, writeRandomPack } from '@computepool/node/pack/random-pack.ts'
 import { startOrchestrator } from '@computepool/orchestrator/serve.ts'
 import { chromium } from 'playwright'
 import { chromiumLaunchOptions } from '../harness/launch-chromium.ts'
@@ -36,17 +36,8 @@ export async function runRingBench(): Promise<BenchReport> {
       architecture: 'llama',
       quantisation: 'q4',
       seed: 1,
-      dimensions: {
-        layers: 30,
-        hidden: 576,
-        heads: 9,
-        kvHeads: 3,
-        headDim: 64,
-        intermediate: 1536,
-        vocab: 49_152,
-        context: 2048,
-      },
-      ropeTheta: 100_000,
+      dimensions: smolLm2Dimensions,
+      rope: { theta: 100_000, scaling: null },
     })
     const browser = await chromium.launch(chromiumLaunchOptions())
     closers.push(() => browser.close())
