@@ -1,0 +1,26 @@
+/** The browser's clock, randomness and locks behind the core's ports: the only place of the peer runtime that names them. */
+import type { Clock, Entropy } from '@computepool/shared/ports'
+
+export const hostClock: Clock = {
+  monotonicMs: () => performance.now(),
+  wallMs: () => Date.now(),
+  schedule(delayMs, task) {
+    const timer = setTimeout(task, delayMs)
+    return () => clearTimeout(timer)
+  },
+}
+
+export const hostEntropy: Entropy = {
+  bytes: length => crypto.getRandomValues(new Uint8Array(length)),
+}
+
+/** Holds a Web Lock until released: browsers do not freeze a page that holds one. Without Web Locks it does nothing. */
+export function holdLock(name: string): () => void {
+  let release: () => void = () => {}
+  const held = new Promise<void>(resolve => {
+    release = resolve
+  })
+  // Shared: several operator tabs of one browser serve side by side.
+  navigator.locks?.request(name, { mode: 'shared' }, () => held).catch(() => {})
+  return () => release()
+}

@@ -1,0 +1,24 @@
+/** The tab store of a real page: its worker, its RTC connections, its visibility. */
+import { hostClock } from '../host.ts'
+import { createRtcHost } from '../transport/rtc-host.ts'
+import type { TabStore } from './tab-snapshot.ts'
+import { createWorkerTabStore, type WorkerLike } from './tab-store.ts'
+
+/** One a page. */
+export function createTabStore(): TabStore {
+  return createWorkerTabStore({
+    clock: hostClock,
+    pageUrl: globalThis.location.href,
+    startWorker: () =>
+      new Worker(new URL('./peer-worker.ts', import.meta.url), {
+        type: 'module',
+        name: 'computepool-peer',
+      }) as WorkerLike,
+    hostRtc: port => createRtcHost({ port }),
+    isHidden: () => document.visibilityState === 'hidden',
+    onVisibility(listener) {
+      document.addEventListener('visibilitychange', listener)
+      return () => document.removeEventListener('visibilitychange', listener)
+    },
+  })
+}

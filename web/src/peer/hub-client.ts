@@ -1,0 +1,184 @@
+/**
+ * The tab's one WebSocket: signs the hub's challenge, carries desk messages and link signals, pings, and comes back after a break.
+ * It knows neither models nor links; it is told what to send and tells what came.
+ */
+import { ComputePoolError, errorFromData } from '@computepool/shared/errors'
+import type { Clock, Entropy } from '@computepool/shared/ports'
+import {
+  type DeskCommand,
+  type DeskRequest,
+  type HubReply,
+  type HubRequest,
+  hubReplySchema,
+  type LinkSignal,
+  protocolVersion,
+} from '@computepool/shared/wire'
+import { parseSiweMessage } from 'viem/siwe'
+
+const firstRetryMs = 500
+const longestRetryMs = 15_000
+const welcomeDeadlineMs = 20_000
+/** Refusals that no second attempt changes. */
+const finalCodes = new Set(['peer_version_refused', 'peer_unauthenticated'])
+
+/** The part of a WebSocket that is used. */
+export interface SocketLike {
+  send(text: string): void
+  close(): void
+  onopen: (() => void) | null
+  onmessage: ((event: { readonly data: unknown }) => void) | null
+  onclose: (() => void) | null
+}
+
+export interface HubClientOptions {
+  readonly peer: string
+  readonly openSocket: () => SocketLike
+  readonly sign: (message: string) => Promise<string>
+  readonly clock: Clock
+  readonly entropy: Entropy
+  readonly onWelcome: () => void
+  readonly onCommand: (command: DeskCommand) => void
+  readonly onSignal: (from: string, signal: LinkSignal) => void
+  /** The connection broke; another is being tried. */
+  readonly onBroken: () => void
+  /** Refused for good; the client has closed. */
+  readonly onRefused: (error: ComputePoolError) => void
+}
+
+export interface HubClient {
+  /** False where there is no connection: what the desk did not hear is not kept for later. */
+  send(request: DeskRequest): boolean
+  signal(to: string, signal: LinkSignal): void
+  /** Idempotent. */
+  close(): void
+}
+
+export function openHubClient(options: HubClientOptions): HubClient {
+  const { peer, clock, entropy } = options
+  let socket: SocketLike | null = null
+  let isWelcome = false
+  let isClosed = false
+  let attempts = 0
+  let nonce = 0
+  let heardMs = 0
+  let cancelTimer: () => void = () => {}
+  let lastRefusal: ComputePoolError | null = null
+
+  function post(request: HubRequest): void {
+    socket?.send(JSON.stringify(request))
+  }
+
+  function connect(): void {
+    const opened = options.openSocket()
+    socket = opened
+    lastRefusal = null
+    cancelTimer = clock.schedule(welcomeDeadlineMs, () => breakOff(opened))
+    opened.onopen = () => post({ type: 'hello', version: protocolVersion, peer })
+    opened.onmessage = ({ data }) => {
+      if (socket !== opened) return
+      heardMs = clock.monotonicMs()
+      const reply = parseReply(data)
+      // A message that this version does not know is left alone; the hub decides about versions.
+      if (reply !== null) void receive(opened, reply)
+    }
+    opened.onclose = () => breakOff(opened)
+  }
+
+  function breakOff(broken: SocketLike): void {
+    if (socket !== broken) return
+    socket = null
+    cancelTimer()
+    broken.close()
+    const wasWelcome = isWelcome
+    isWelcome = false
+    if (isClosed) return
+    if (lastRefusal !== null && (finalCodes.has(lastRefusal.code) || attempts > 5)) {
+      isClosed = true
+      options.onRefused(lastRefusal)
+      return
+    }
+    if (wasWelcome) options.onBroken()
+    const jitter = 0.5 + entropy.bytes(1)[0]! / 256
+    cancelTimer = clock.schedule(Math.min(longestRetryMs, firstRetryMs * 2 ** attempts) * jitter, connect)
+    attempts += 1
+  }
+
+  async function receive(from: SocketLike, reply: HubReply): Promise<void> {
+    switch (reply.type) {
+      case 'challenge': {
+        if (!isOurChallenge(reply.message, peer)) {
+          lastRefusal = new ComputePoolError(
+            'peer_unauthenticated',
+            'The hub asked for a signature under another text.',
+            {
+              remedy: 'Check the address of this page.',
+            },
+          )
+          return breakOff(from)
+        }
+        const signature = await options.sign(reply.message)
+        if (socket === from) post({ type: 'authenticate', message: reply.message, signature })
+        return
+      }
+      case 'welcome':
+        isWelcome = true
+        attempts = 0
+        cancelTimer()
+        keepAlive(from, reply.silenceLimitMs)
+        return options.onWelcome()
+      case 'refused':
+        lastRefusal = errorFromData(reply.error)
+        return
+      case 'signal':
+        return options.onSignal(reply.from, reply.signal)
+      case 'desk':
+        return options.onCommand(reply.command)
+      case 'pong':
+        return
+    }
+  }
+
+  function keepAlive(kept: SocketLike, silenceLimitMs: number): void {
+    cancelTimer = clock.schedule(silenceLimitMs / 3, () => {
+      if (clock.monotonicMs() - heardMs > silenceLimitMs) return breakOff(kept)
+      nonce += 1
+      post({ type: 'ping', nonce })
+      keepAlive(kept, silenceLimitMs)
+    })
+  }
+
+  connect()
+  return {
+    send(request) {
+      if (!isWelcome) return false
+      post({ type: 'desk', request })
+      return true
+    },
+    signal(to, signal) {
+      if (isWelcome) post({ type: 'signal', to, signal })
+    },
+    close() {
+      isClosed = true
+      cancelTimer()
+      const closing = socket
+      socket = null
+      isWelcome = false
+      closing?.close()
+    },
+  }
+}
+
+function parseReply(data: unknown): HubReply | null {
+  if (typeof data !== 'string') return null
+  try {
+    return hubReplySchema.safeParse(JSON.parse(data)).data ?? null
+  } catch {
+    return null
+  }
+}
+
+/** A key signs nothing but a sign-in of its own address for this very tab. */
+function isOurChallenge(message: string, peer: string): boolean {
+  const parsed = parseSiweMessage(message)
+  return parsed.address?.toLowerCase() === peer.slice(0, 42) && parsed.requestId === peer
+}

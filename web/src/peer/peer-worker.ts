@@ -1,0 +1,99 @@
+/** The dedicated worker of an operator tab: wires engine, transport, storage and wallet to the peer runtime. Decides nothing. */
+import { selfTest } from '@computepool/shared/selftest'
+import type { PeerId } from '@computepool/shared/wire'
+import { openStorages } from '../artifacts/open-storages.ts'
+import { chooseEngine } from '../engine/choose-engine.ts'
+import { openWebEngine } from '../engine/open-web-engine.ts'
+import { probeEngines } from '../engine/probe-engines.ts'
+import { holdLock, hostClock, hostEntropy } from '../host.ts'
+import { createRtcTransport } from '../transport/rtc-transport.ts'
+import { openBurnerKey } from '../wallet/burner-key.ts'
+import { type RunningTab, runTab } from './run-tab.ts'
+import type { SelfTestRequest, TabPowers, TabTransport } from './tab-powers.ts'
+import type { PeerCommand, PeerNews } from './worker-messages.ts'
+
+const aliveEveryMs = 2000
+
+let tab: RunningTab | null = null
+let isHidden = false
+
+const tell = (news: PeerNews): void => globalThis.postMessage(news)
+
+function powersOf({ pageUrl, rtcPort }: Extract<PeerCommand, { type: 'join' }>): TabPowers {
+  return {
+    clock: hostClock,
+    entropy: hostEntropy,
+    pageUrl,
+    agent: navigator.userAgent,
+    openKey: () => openBurnerKey(hostEntropy, globalThis.indexedDB),
+    openSocket: () => new WebSocket(new URL('/signal', pageUrl).href.replace(/^http/, 'ws')) as never,
+    openTransport: self => openTransport(self as PeerId, rtcPort),
+    openStorages,
+    fetchBytes: (url, init) => fetch(url, init),
+    async probeEngines(manifest, asked, signal) {
+      const forced = asked === 'native' ? null : asked
+      return chooseEngine(await probeEngines(manifest, { forced, signal }), forced)
+    },
+    openEngine: (kind, slice) => openWebEngine(kind === 'webgpu' ? 'webgpu' : 'wasm', slice),
+    selfTest: runSelfTest,
+    holdAwake: () => holdLock('computepool-serving'),
+    isHidden: () => isHidden,
+    tell: snapshot => tell({ type: 'snapshot-changed', snapshot }),
+    onEngineLost: error => tell({ type: 'engine-lost', error }),
+  }
+}
+
+function openTransport(self: PeerId, port: MessagePort): TabTransport {
+  const rtc = createRtcTransport({ self, port, clock: hostClock })
+  let links: { readonly peer: PeerId; readonly isInitiator: boolean }[] = []
+  let current = 0
+  return {
+    ...rtc,
+    setPeers({ epoch, peers, iceServers }) {
+      current = epoch
+      // Both ends must agree on who offers.
+      links = peers.map(peer => ({ peer: peer as PeerId, isInitiator: self < peer }))
+      rtc.setIceServers(iceServers)
+      rtc.setPeers(links, epoch)
+    },
+    handleSignal: (from, signal) => rtc.handleSignal(from as PeerId, signal),
+    dropPeer(peer) {
+      links = links.filter(link => link.peer !== peer)
+      rtc.setPeers(links, current)
+    },
+  }
+}
+
+async function runSelfTest({ engine, manifest, readFile }: SelfTestRequest): Promise<void> {
+  const golden = manifest.selfTest
+  // A pack of random weights has no goldens: there is nothing to prove it by.
+  if (golden === null) return
+  const outcome = await selfTest({
+    engine,
+    manifest,
+    golden,
+    readBoundary: index => readFile(golden.boundaries[index]!),
+  })
+  if (!outcome.ok) throw outcome.error
+}
+
+globalThis.onmessage = ({ data: command }: MessageEvent<PeerCommand>) => {
+  switch (command.type) {
+    case 'join':
+      tab ??= runTab(powersOf(command), command.options)
+      setInterval(() => tell({ type: 'alive' }), aliveEveryMs)
+      break
+    case 'pause-download':
+      tab?.pauseDownload()
+      break
+    case 'resume-download':
+      tab?.resumeDownload()
+      break
+    case 'visibility-changed':
+      isHidden = command.isHidden
+      break
+    case 'leave':
+      void tab?.leave().finally(() => tell({ type: 'left' }))
+      break
+  }
+}

@@ -1,0 +1,222 @@
+/**
+ * The peer runtime of one tab: joins, measures itself, takes what slice it is given, serves, leaves. It runs in the worker, shows
+ * itself as snapshots and obeys the page's commands; all that touches the browser is handed in.
+ */
+import { asComputePoolError, ComputePoolError } from '@computepool/shared/errors'
+import type { Manifest } from '@computepool/shared/model'
+import { type DeskCommand, type DeskRequest, protocolVersion } from '@computepool/shared/wire'
+import { fetchManifest } from '../artifacts/fetch-manifest.ts'
+import { createVerifiedStore, type VerifiedStore } from '../artifacts/verified-store.ts'
+import { createEngineShelf } from './engine-shelf.ts'
+import { type HeldSlice, holdSlice } from './hold-slice.ts'
+import { type HubClient, openHubClient } from './hub-client.ts'
+import { createSnapshotBox, idleSnapshot, noSlice } from './snapshot-box.ts'
+import type { Assignment, EngineChoice, Offer, TabPowers, TabTransport } from './tab-powers.ts'
+import type { JoinOptions } from './tab-snapshot.ts'
+
+export interface RunningTab {
+  pauseDownload(): void
+  resumeDownload(): void
+  /** Tells the desk, ends what runs, closes everything. Idempotent. */
+  leave(): Promise<void>
+}
+
+interface Accepted {
+  readonly offer: Offer
+  readonly packUrl: string
+  readonly manifest: Manifest
+  readonly choice: EngineChoice
+}
+
+/** Joins the pool at once. */
+export function runTab(powers: TabPowers, options: JoinOptions): RunningTab {
+  const { clock, entropy } = powers
+  const box = createSnapshotBox(clock, powers.tell)
+  const shelf = createEngineShelf()
+  const abort = new AbortController()
+  let hub: HubClient | null = null
+  let self = ''
+  let transport: TabTransport | null = null
+  let store: VerifiedStore | null = null
+  let accepted: Accepted | null = null
+  let held: HeldSlice | null = null
+  /** Assignments take effect one after another: the slice before must have let go of its memory. */
+  let turn: Promise<void> = Promise.resolve()
+
+  const send = (request: DeskRequest): void => void hub?.send(request)
+
+  async function start(): Promise<void> {
+    box.set({ ...idleSnapshot, status: 'connecting', memoryBudgetBytes: options.memoryBudgetBytes })
+    const key = await powers.openKey()
+    const suffix = Array.from(entropy.bytes(4), byte => byte.toString(16).padStart(2, '0')).join('')
+    self = `${key.address}.${suffix}`
+    const storages = await powers.openStorages()
+    abort.signal.throwIfAborted()
+    store = createVerifiedStore({
+      storages,
+      fetchBytes: powers.fetchBytes,
+      clock,
+      onFallback: error => box.set({ error: error.toJSON() }),
+    })
+    transport = powers.openTransport(self)
+    transport.onSignal((to, signal) => hub?.signal(to, signal))
+    box.set({ peer: self })
+    hub = openHubClient({
+      peer: self,
+      openSocket: powers.openSocket,
+      sign: message => key.sign(message),
+      clock,
+      entropy,
+      onWelcome: () => {
+        box.set({ status: 'connecting', error: null })
+        send({ type: 'peer-joined', version: protocolVersion, agent: powers.agent.slice(0, 300) })
+      },
+      onCommand: command => obey(command),
+      onSignal: (from, signal) => transport?.handleSignal(from, signal),
+      onBroken: () => {
+        // The desk takes the tab for gone; what it held is planned anew after the next welcome.
+        queue(dropSlice)
+        box.set({ status: 'connecting' })
+      },
+      onRefused: fail,
+    })
+  }
+
+  function fail(thrown: unknown): void {
+    if (abort.signal.aborted) return
+    const error = asComputePoolError(thrown, 'bug_unreachable_state').toJSON()
+    queue(dropSlice)
+    box.set({ status: 'failed', error })
+  }
+
+  function queue(task: () => Promise<void>): void {
+    turn = turn.then(task).catch(fail)
+  }
+
+  function obey(command: DeskCommand): void {
+    switch (command.type) {
+      case 'model-offered':
+        accept(command).catch(fail)
+        break
+      case 'assign-slice':
+        // Stops at once what the older assignment still loads.
+        void held?.close()
+        queue(() => takeSlice(command))
+        break
+      case 'release-slice':
+        queue(async () => {
+          if (held === null || held.epoch > command.epoch) return
+          await dropSlice()
+          await shelf.clear()
+          box.set({ status: 'waiting-for-slice' })
+        })
+        break
+      case 'run-request':
+        if (held?.epoch === command.epoch) held.submit(command.job)
+        else send({ type: 'request-failed', requestId: command.job.requestId, error: wrongEpoch(command.epoch) })
+        break
+      case 'cancel-request':
+        held?.cancel(command.requestId)
+        break
+      case 'peer-refused': {
+        const { code, message, remedy, context } = command.error
+        fail(asComputePoolError(new ComputePoolError(code as 'engine_failed', message, { remedy, context })))
+        break
+      }
+    }
+  }
+
+  async function accept(offer: Offer): Promise<void> {
+    if (accepted?.offer.manifestSha256 !== offer.manifestSha256) {
+      const packUrl = new URL(offer.packUrl, powers.pageUrl).href
+      const { manifestSha256 } = offer
+      box.set({ status: 'probing', model: offer.model })
+      const manifest = await fetchManifest({
+        packUrl,
+        manifestSha256,
+        fetchBytes: powers.fetchBytes,
+        signal: abort.signal,
+      })
+      box.set({ modelLayers: manifest.dimensions.layers })
+      const choice = await powers.probeEngines(manifest, options.engine, abort.signal)
+      abort.signal.throwIfAborted()
+      box.set({ probes: choice.probes, engineChoice: { kind: choice.kind, reason: choice.reason } })
+      accepted = { offer, packUrl, manifest, choice }
+    }
+    // TURN credentials are short-lived: the newest offer's count.
+    accepted = { ...accepted, offer }
+    const { choice } = accepted
+    const probe = choice.probes.find(({ kind }) => kind === choice.kind)
+    if (probe === undefined) throw new ComputePoolError('engine_unavailable', `No measurement of ${choice.kind}.`)
+    box.set({ status: 'waiting-for-slice' })
+    send({
+      type: 'capability-reported',
+      model: offer.model,
+      capability: {
+        engine: choice.kind,
+        device: probe.device.slice(0, 200),
+        isSoftware: probe.isSoftware,
+        activationDtype: choice.activationDtype,
+        msPerLayer: probe.msPerLayer,
+        headMs: probe.headMs,
+        memoryBudgetBytes: options.memoryBudgetBytes,
+      },
+    })
+  }
+
+  async function takeSlice(assignment: Assignment): Promise<void> {
+    await dropSlice()
+    if (abort.signal.aborted || accepted === null || store === null || transport === null) return
+    if (assignment.seats[assignment.seat]?.peer !== self)
+      throw new ComputePoolError(
+        'bug_unreachable_state',
+        `Seat ${assignment.seat} of the assignment is not this tab's.`,
+      )
+    const { offer, packUrl, manifest, choice } = accepted
+    const engineKind = choice.kind
+    held = holdSlice(
+      { powers, self, offer, packUrl, manifest, engineKind, store, transport, shelf, box, send },
+      assignment,
+    )
+  }
+
+  async function dropSlice(): Promise<void> {
+    const dropped = held
+    held = null
+    await dropped?.close()
+    box.set(noSlice)
+  }
+
+  start().catch(fail)
+  let leaving: Promise<void> | null = null
+
+  async function shutDown(): Promise<void> {
+    box.set({ status: 'leaving' })
+    send({ type: 'peer-leaving' })
+    await held?.close()
+    abort.abort(new Error('The tab left.'))
+    await turn
+    await transport?.close()
+    await shelf.clear()
+    hub?.close()
+    box.set(idleSnapshot)
+  }
+
+  return {
+    pauseDownload: () => held?.pause(),
+    resumeDownload: () => held?.resume(),
+    leave: () => {
+      leaving ??= shutDown()
+      return leaving
+    },
+  }
+}
+
+function wrongEpoch(epoch: number) {
+  return {
+    code: 'swarm_coalition_lost' as const,
+    message: `This tab no longer holds its seat of assignment ${epoch}.`,
+    remedy: 'Send the request again; it will be routed anew.',
+    context: { epoch },
+  }
+}

@@ -1,0 +1,75 @@
+/** What the peer runtime is given: everything that touches the browser, so that a test can hand it fakes. Types only. */
+import type { ErrorData } from '@computepool/shared/errors'
+import type { FileRef, LayerRange, Manifest } from '@computepool/shared/model'
+import type {
+  ActivationDtype,
+  ArtifactStorage,
+  Clock,
+  Engine,
+  EngineKind,
+  Entropy,
+  SliceRequest,
+  Transport,
+} from '@computepool/shared/ports'
+import type { DeskCommand, LinkSignal } from '@computepool/shared/wire'
+import type { FetchBytes } from '../artifacts/fetch-artifact.ts'
+import type { BurnerKey } from '../wallet/burner-key.ts'
+import type { SocketLike } from './hub-client.ts'
+import type { EngineProbe, TabSnapshot } from './tab-snapshot.ts'
+
+export type Offer = Extract<DeskCommand, { type: 'model-offered' }>
+export type Assignment = Extract<DeskCommand, { type: 'assign-slice' }>
+
+export interface EngineChoice {
+  readonly probes: readonly EngineProbe[]
+  readonly kind: EngineKind
+  readonly activationDtype: ActivationDtype
+  /** In words. */
+  readonly reason: string
+}
+
+/** A transport whose links are opened by signals that travel through the hub. */
+export interface TabTransport extends Transport {
+  /** Opens links to these peers and closes all others; signals of other epochs are dropped. */
+  setPeers(wanted: {
+    readonly epoch: number
+    readonly peers: readonly string[]
+    readonly iceServers: Offer['iceServers']
+  }): void
+  handleSignal(from: string, signal: LinkSignal): void
+  onSignal(handler: (to: string, signal: LinkSignal) => void): () => void
+  /** Shuts one peer out until the next `setPeers`. */
+  dropPeer(peer: string): void
+}
+
+export interface SelfTestRequest {
+  readonly engine: Engine
+  readonly manifest: Manifest
+  readonly layers: LayerRange
+  /** Verified bytes of a golden file. */
+  readonly readFile: (file: FileRef) => Promise<Uint8Array>
+}
+
+export interface TabPowers {
+  readonly clock: Clock
+  readonly entropy: Entropy
+  /** Of the page: relative pack URLs are resolved against it. */
+  readonly pageUrl: string
+  /** The browser in words, for the orchestrator's log. */
+  readonly agent: string
+  readonly openKey: () => Promise<BurnerKey>
+  readonly openSocket: () => SocketLike
+  readonly openTransport: (self: string) => TabTransport
+  readonly openStorages: () => Promise<readonly [ArtifactStorage, ...ArtifactStorage[]]>
+  readonly fetchBytes: FetchBytes
+  readonly probeEngines: (manifest: Manifest, forced: EngineKind | null, signal: AbortSignal) => Promise<EngineChoice>
+  readonly openEngine: (kind: EngineKind, slice: SliceRequest) => Promise<Engine>
+  /** Rejects with `engine_self_test_failed`. */
+  readonly selfTest: (request: SelfTestRequest) => Promise<void>
+  /** Keeps the browser from freezing the tab; returns the release. */
+  readonly holdAwake: () => () => void
+  readonly isHidden: () => boolean
+  readonly tell: (snapshot: TabSnapshot) => void
+  /** The engine cannot be mended in this process: the page starts another worker. */
+  readonly onEngineLost: (error: ErrorData) => void
+}

@@ -1,0 +1,156 @@
+/**
+ * The tab's store on the page's thread: starts the worker, hosts its RTC connections, shows its snapshots. A worker that dies, or
+ * whose GPU is lost, is replaced once; the parts are on disk by then.
+ */
+import { ComputePoolError, type ErrorData } from '@computepool/shared/errors'
+import type { Clock } from '@computepool/shared/ports'
+import { idleSnapshot } from './snapshot-box.ts'
+import type { JoinOptions, TabSnapshot, TabStore } from './tab-snapshot.ts'
+import type { PeerCommand, PeerNews } from './worker-messages.ts'
+
+/** A worker that serves for so long after a restart has earned another. */
+const restartForgivenMs = 10 * 60_000
+/** Loading a large slice can block the worker's thread for long. */
+const silenceLimitMs = 120_000
+const watchEveryMs = 5000
+/** What a worker gets to close its links and its slice. */
+const leaveDeadlineMs = 5000
+
+/** The part of a Worker that is used. */
+export interface WorkerLike {
+  postMessage(command: PeerCommand, transfer: Transferable[]): void
+  terminate(): void
+  onmessage: ((event: MessageEvent<PeerNews>) => void) | null
+  onerror: ((event: ErrorEvent) => void) | null
+}
+
+export interface TabStorePowers {
+  readonly clock: Clock
+  readonly pageUrl: string
+  readonly startWorker: () => WorkerLike
+  /** Serves RTC connections to the other end of `port`. */
+  readonly hostRtc: (port: MessagePort) => { close(): void }
+  readonly isHidden: () => boolean
+  readonly onVisibility: (listener: () => void) => () => void
+}
+
+interface Running {
+  readonly worker: WorkerLike
+  readonly options: JoinOptions
+  readonly startedMs: number
+  heardMs: number
+  stop(): void
+}
+
+export function createWorkerTabStore(powers: TabStorePowers): TabStore {
+  const { clock } = powers
+  const listeners = new Set<() => void>()
+  let snapshot: TabSnapshot = idleSnapshot
+  let running: Running | null = null
+  let restarts = 0
+
+  function show(next: TabSnapshot): void {
+    snapshot = next
+    for (const listener of [...listeners]) listener()
+  }
+
+  function start(options: JoinOptions): void {
+    const worker = powers.startWorker()
+    const { port1, port2 } = new MessageChannel()
+    const rtcHost = powers.hostRtc(port1)
+    const tellVisibility = (): void =>
+      worker.postMessage({ type: 'visibility-changed', isHidden: powers.isHidden() }, [])
+    const stopVisibility = powers.onVisibility(tellVisibility)
+    let cancelWatch = (): void => {}
+    const nowMs = clock.monotonicMs()
+    const started: Running = {
+      worker,
+      options,
+      startedMs: nowMs,
+      heardMs: nowMs,
+      stop() {
+        cancelWatch()
+        stopVisibility()
+        rtcHost.close()
+        worker.terminate()
+      },
+    }
+    const watch = (): void => {
+      cancelWatch = clock.schedule(watchEveryMs, () => {
+        const silentMs = clock.monotonicMs() - started.heardMs
+        if (silentMs > silenceLimitMs)
+          replace(started, workerDied(`It said nothing for ${Math.round(silentMs / 1000)} s.`))
+        else watch()
+      })
+    }
+    worker.onmessage = ({ data: news }) => {
+      if (running !== started) return
+      started.heardMs = clock.monotonicMs()
+      hear(started, news)
+    }
+    worker.onerror = event => {
+      if (running === started) replace(started, workerDied(event.message || 'Its script did not load.'))
+    }
+    running = started
+    watch()
+    worker.postMessage({ type: 'join', options, pageUrl: powers.pageUrl, rtcPort: port2 }, [port2])
+    tellVisibility()
+  }
+
+  function hear(from: Running, news: PeerNews): void {
+    if (news.type === 'snapshot-changed') show(news.snapshot)
+    else if (news.type === 'engine-lost') replace(from, news.error)
+    else if (news.type === 'left') stopAll(idleSnapshot)
+  }
+
+  function stopAll(last: TabSnapshot): void {
+    running?.stop()
+    running = null
+    show(last)
+  }
+
+  /** Starts over once; a second loss soon after is told to the person. */
+  function replace(dead: Running, error: ErrorData): void {
+    if (clock.monotonicMs() - dead.startedMs > restartForgivenMs) restarts = 0
+    const { options } = dead
+    stopAll({
+      ...idleSnapshot,
+      status: restarts === 0 ? 'connecting' : 'failed',
+      error,
+      memoryBudgetBytes: options.memoryBudgetBytes,
+    })
+    if (restarts > 0) return
+    restarts += 1
+    start(options)
+  }
+
+  return {
+    getSnapshot: () => snapshot,
+    subscribe(listener) {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
+    join(options) {
+      if (running !== null && snapshot.status !== 'failed') return
+      stopAll(idleSnapshot)
+      restarts = 0
+      start(options)
+    },
+    pauseDownload: () => running?.worker.postMessage({ type: 'pause-download' }, []),
+    resumeDownload: () => running?.worker.postMessage({ type: 'resume-download' }, []),
+    leave() {
+      const leaving = running
+      if (leaving === null) return show(idleSnapshot)
+      leaving.worker.postMessage({ type: 'leave' }, [])
+      clock.schedule(leaveDeadlineMs, () => {
+        if (running === leaving) stopAll(idleSnapshot)
+      })
+    },
+  }
+}
+
+function workerDied(why: string): ErrorData {
+  return new ComputePoolError('engine_worker_died', `The worker that holds this tab's layers died. ${why}`, {
+    remedy: 'Join again; if it repeats, offer less memory.',
+  }).toJSON()
+}

@@ -1,0 +1,21 @@
+/** What the page's thread and the peer worker say to each other. Both are one page's own code; the snapshot is the only news. */
+import type { ErrorData } from '@computepool/shared/errors'
+import type { JoinOptions, TabSnapshot } from './tab-snapshot.ts'
+
+/** Page to worker. */
+export type PeerCommand =
+  /** First; brings the port of the page's RTC host. */
+  | { readonly type: 'join'; readonly options: JoinOptions; readonly pageUrl: string; readonly rtcPort: MessagePort }
+  | { readonly type: 'pause-download' }
+  | { readonly type: 'resume-download' }
+  | { readonly type: 'visibility-changed'; readonly isHidden: boolean }
+  | { readonly type: 'leave' }
+
+/** Worker to page. */
+export type PeerNews =
+  | { readonly type: 'snapshot-changed'; readonly snapshot: TabSnapshot }
+  /** Sent every few seconds: a worker that stops is taken for dead. */
+  | { readonly type: 'alive' }
+  /** Only a new worker can help. */
+  | { readonly type: 'engine-lost'; readonly error: ErrorData }
+  | { readonly type: 'left' }
