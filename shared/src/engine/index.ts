@@ -13,6 +13,7 @@ export { bytesOf, float32ToBfloat16, floatsOf, wordsOf } from './float-formats.t
 export { type LoadedTensor, type LoadWeightsInput, loadWeights } from './load-weights.ts'
 export { createGrowingMemoryCaches, createStaticMemoryCaches, type MemoryCachesInput } from './memory-caches.ts'
 export { openRuntimeEngine, type RuntimeHost } from './open-runtime-engine.ts'
+export { layOutParts, randomParts } from './random-parts.ts'
 export type {
   CacheKeeper,
   OpenSessionInput,
