@@ -1,8 +1,10 @@
 /** Chat: conversations, the thread, the composer, the ring at work beside it. */
 import { useEffect } from 'react'
 import { RingPanel } from '../ring/RingPanel.tsx'
+import { ringWords } from '../ring/ring-words.ts'
 import { Link } from '../router/Link.tsx'
 import { useServices } from '../shell/services.ts'
+import { useMediaQuery } from '../shell/use-media-query.ts'
 import { useStore } from '../stores/use-store.ts'
 import { Composer } from './Composer.tsx'
 import { ConversationList } from './ConversationList.tsx'
@@ -19,6 +21,7 @@ export function ChatPage() {
   const { peer } = useStore(tab)
   useEffect(() => modelsStore.load(), [modelsStore])
 
+  const isWide = useMediaQuery('(min-width: 64rem)')
   const model = pool?.model ?? models.ids[0] ?? null
   const current = view.conversations.find(conversation => conversation.id === view.currentId) ?? null
   const streamingId = view.streaming?.messageId ?? null
@@ -29,7 +32,7 @@ export function ChatPage() {
       <h1 tabIndex={-1} className="visually-hidden">
         Chat
       </h1>
-      <ConversationList view={view} chat={chat} />
+      <ConversationList view={view} chat={chat} isWide={isWide} />
       <section className="chat-main" aria-label="Conversation">
         <header className="chat-head">
           <h2>{current?.title ?? 'New conversation'}</h2>
@@ -62,8 +65,15 @@ export function ChatPage() {
           <SamplingPanel settings={view.settings} onChange={chat.changeSettings} />
         </div>
       </section>
-      <aside className="chat-ring">
-        <RingPanel ownPeer={peer} />
+      <aside className="chat-ring" aria-label="The ring at work">
+        {isWide ? (
+          <RingPanel ownPeer={peer} />
+        ) : (
+          <details className="ring-drawer">
+            <summary>{ringWords(pool)}</summary>
+            <RingPanel ownPeer={peer} />
+          </details>
+        )}
       </aside>
     </div>
   )

@@ -3,17 +3,22 @@ import { useState } from 'react'
 import type { ChatStore, ChatView } from '../stores/chat-store.ts'
 import type { Conversation } from './conversation.ts'
 
-export function ConversationList({ view, chat }: { view: ChatView; chat: ChatStore }) {
+export interface ConversationListProps {
+  readonly view: ChatView
+  readonly chat: ChatStore
+  /** Beside the thread there is room for the list; above it, it opens on demand. */
+  readonly isWide: boolean
+}
+
+export function ConversationList({ view, chat, isWide }: ConversationListProps) {
   return (
     <nav className="conversations" aria-label="Conversations">
       <button type="button" className="button" data-testid="new-conversation" onClick={chat.startNew}>
         New conversation
       </button>
-      <details open className="conversation-drawer">
+      <details key={String(isWide)} open={isWide} className="conversation-drawer">
         <summary>
-          {view.conversations.length === 0
-            ? 'No conversations yet'
-            : `${view.conversations.length} kept in this browser`}
+          {view.conversations.length === 0 ? 'No conversations yet' : `Conversations: ${view.conversations.length}`}
         </summary>
         <ul>
           {view.conversations.map(conversation => (

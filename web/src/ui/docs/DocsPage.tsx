@@ -39,12 +39,12 @@ export function DocsPage() {
         ) : null}
         {snippetsFor({ baseUrl, model }).map(({ language, before, code }) => (
           <div key={language} className="stack snippet">
-            <CodeBlock language={language} code={code} />
             {before === '' ? null : (
               <p className="hint">
-                First: <code>{before}</code>
+                {language}, after <code>{before}</code>
               </p>
             )}
+            <CodeBlock language={language} code={code} />
           </div>
         ))}
       </section>

@@ -26,6 +26,10 @@ export function errorRows(place: 'api' | 'inside'): ErrorRowView[] {
       code: row.openaiCode ?? code,
       httpStatus: row.httpStatus,
       type: row.openaiType,
-      retry: retryWords[row.retry],
+      retry: code.startsWith('bug_')
+        ? 'No: a fault of ours, please report it.'
+        : code.startsWith('payment_')
+          ? 'After paying.'
+          : retryWords[row.retry],
     }))
 }

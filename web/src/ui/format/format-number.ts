@@ -67,7 +67,8 @@ export function shortPeer(peer: string): string {
   return tab === undefined ? wallet.slice(0, 6) : `${wallet.slice(0, 6)}·${tab.slice(0, 4)}`
 }
 
-function threeDigits(value: number): string {
+/** Three significant digits below a hundred, whole numbers above. */
+export function threeDigits(value: number): string {
   if (value >= 99.95) return String(Math.round(value))
   if (value >= 9.995) return value.toFixed(1)
   return value.toFixed(2)

@@ -1,5 +1,5 @@
 /** What it is, the live ring, two next steps. */
-import { formatCount, formatTokensPerSecond } from '../format/format-number.ts'
+import { formatCount, threeDigits, unmeasured } from '../format/format-number.ts'
 import { RingPanel } from '../ring/RingPanel.tsx'
 import { Link } from '../router/Link.tsx'
 import { useServices } from '../shell/services.ts'
@@ -30,19 +30,19 @@ export function HomePage() {
         <dl className="figures">
           <div>
             <dt>Model</dt>
-            <dd>{pool?.model ?? '–'}</dd>
+            <dd>{pool?.model ?? unmeasured}</dd>
           </div>
           <div>
             <dt>Layers</dt>
-            <dd>{pool?.layers ?? '–'}</dd>
+            <dd>{pool?.layers ?? unmeasured}</dd>
           </div>
           <div>
             <dt>Laps so far</dt>
-            <dd>{pool === null ? '–' : formatCount(pool.laps)}</dd>
+            <dd>{pool === null ? unmeasured : formatCount(pool.laps)}</dd>
           </div>
           <div>
-            <dt>Speed now</dt>
-            <dd>{formatTokensPerSecond(pool?.tokensPerSecond ?? null)}</dd>
+            <dt>Tokens/s now</dt>
+            <dd>{typeof pool?.tokensPerSecond === 'number' ? threeDigits(pool.tokensPerSecond) : unmeasured}</dd>
           </div>
         </dl>
         <p className="aside">

@@ -2,7 +2,7 @@
 import type { EngineKind } from '@computepool/shared/ports'
 
 const choices: readonly { readonly value: EngineKind | null; readonly name: string; readonly words: string }[] = [
-  { value: null, name: 'Measured', words: 'Times both and takes the faster.' },
+  { value: null, name: 'chosen by measurement', words: 'Times both and takes the faster.' },
   { value: 'webgpu', name: 'WebGPU', words: 'The graphics card, or nothing.' },
   { value: 'wasm', name: 'WASM', words: 'The processor; leaves the graphics card alone.' },
 ]

@@ -1,13 +1,6 @@
 /** What this tab does, in measured figures: work, where a step's time goes, memory, links. */
 import type { TabSnapshot } from '../../peer/tab-snapshot.ts'
-import {
-  formatBytes,
-  formatCount,
-  formatLayers,
-  formatMs,
-  formatTokensPerSecond,
-  unmeasured,
-} from '../format/format-number.ts'
+import { formatBytes, formatCount, formatLayers, formatMs, threeDigits, unmeasured } from '../format/format-number.ts'
 import { HiddenNotice } from './HiddenNotice.tsx'
 import { LinkList } from './LinkList.tsx'
 import { StepSplit } from './StepSplit.tsx'
@@ -21,7 +14,11 @@ export function ServingPanel({ snapshot }: { snapshot: TabSnapshot }) {
         <>
           <dl className="figures" data-testid="live-figures">
             <Figure name="Tokens served" value={formatCount(snapshot.tokensServed)} isWork />
-            <Figure name="Speed" value={formatTokensPerSecond(snapshot.tokensPerSecond)} isWork />
+            <Figure
+              name="Tokens/s"
+              value={snapshot.tokensPerSecond === null ? unmeasured : threeDigits(snapshot.tokensPerSecond)}
+              isWork
+            />
             <Figure name="In work" value={requestWords(snapshot.requests)} />
             <Figure name="Layers" value={layersWords(snapshot)} />
           </dl>

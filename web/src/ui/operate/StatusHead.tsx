@@ -32,12 +32,12 @@ export function StatusHead({ snapshot, onLeave }: { snapshot: TabSnapshot; onLea
           </button>
         )}
       </div>
-      {at < 0 ? null : (
+      {at < 0 || status === 'serving' ? null : (
         <ol className="road" aria-label="Steps to serving">
           {road.map((step, index) => (
             <li
               key={step.name}
-              className={index < at || status === 'serving' ? 'is-done' : index === at ? 'is-now' : ''}
+              className={index < at ? 'is-done' : index === at ? 'is-now' : ''}
               {...(index === at ? { 'aria-current': 'step' as const } : {})}
             >
               {step.name}

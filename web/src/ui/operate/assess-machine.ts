@@ -30,7 +30,7 @@ export interface Assessment {
 }
 
 const mb = 1e6
-const stepBytes = 128 * mb
+const stepBytes = 100 * mb
 const assumedMemoryBytes = 4e9
 /** WASM memory is 32-bit: 4 GiB at most, and the runtime needs room of its own. */
 const wasmCeilingBytes = 3e9

@@ -39,7 +39,7 @@ export async function probeMachine(): Promise<Machine> {
     hasWasm: typeof WebAssembly === 'object',
     hasWebRtc: typeof RTCPeerConnection === 'function',
     webgpu,
-    deviceMemoryBytes: deviceMemory === undefined ? null : deviceMemory * 2 ** 30,
+    deviceMemoryBytes: deviceMemory === undefined ? null : deviceMemory * 1e9,
     threads: navigator.hardwareConcurrency || 1,
     storageFreeBytes,
   }

@@ -1,5 +1,5 @@
 /** The arc that is looked at, in figures; with none looked at, the lap as a whole. The same height either way, so nothing jumps. */
-import { formatLayers, formatMs, formatShare, formatTokensPerSecond, shortPeer } from '../format/format-number.ts'
+import { formatLayers, formatMs, formatShare, shortPeer, threeDigits, unmeasured } from '../format/format-number.ts'
 import type { RingArc, RingModel } from './ring-model.ts'
 
 export function RingDetail({ ring, arc, ownPeer }: { ring: RingModel; arc: RingArc | null; ownPeer: string | null }) {
@@ -22,7 +22,7 @@ function lapRows(ring: RingModel): [string, string][] {
     ['Peers', String(ring.arcs.filter(arc => arc.peer !== null).length)],
     ['Compute', ring.lapMs === null ? formatMs(null) : formatMs(computeMs)],
     ['Wire', formatMs(ring.wireMs)],
-    ['Speed', formatTokensPerSecond(ring.tokensPerSecond)],
+    ['Tokens/s', ring.tokensPerSecond === null ? unmeasured : threeDigits(ring.tokensPerSecond)],
   ]
 }
 

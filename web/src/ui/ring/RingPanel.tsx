@@ -1,6 +1,6 @@
 /** The ring with its readout: the arc looked at, in words below it; a switch between drawing and table. */
 import { useMemo, useState } from 'react'
-import { formatMs, shortPeer, unmeasured } from '../format/format-number.ts'
+import { formatLayers, formatMs, unmeasured } from '../format/format-number.ts'
 import { ScrollRegion } from '../shell/ScrollRegion.tsx'
 import { useServices } from '../shell/services.ts'
 import { useStore } from '../stores/use-store.ts'
@@ -70,7 +70,7 @@ function centreOf(ring: RingModel): { value: string; unit: string; note: string 
   if (ring.status === 'unknown') return { value: unmeasured, unit: 'no pool yet', note: '' }
   if (ring.status !== 'ready') return { value: `${held}/${ring.layers}`, unit: 'layers held', note: '' }
   const slowest = ring.arcs.find(arc => arc.isBottleneck)
-  const note = slowest?.peer ? `slowest ${shortPeer(slowest.peer)}` : ''
+  const note = slowest === undefined ? '' : `slowest ${formatLayers(slowest.layers)}`
   if (ring.lapMs === null) return { value: `${held}`, unit: 'layers ready', note: 'no lap yet' }
   return { value: splitUnit(formatMs(ring.lapMs)).value, unit: `${splitUnit(formatMs(ring.lapMs)).unit} a lap`, note }
 }

@@ -79,6 +79,36 @@ export function pulseDurationMs(lapMs: number): number {
   return Math.min(1600, Math.max(350, lapMs * 6))
 }
 
+/** How a label beside the ring is anchored, so that it grows outward. */
+export function anchorAt(angle: number): 'start' | 'middle' | 'end' {
+  const across = Math.sin(angle)
+  if (Math.abs(across) < 0.3) return 'middle'
+  return across > 0 ? 'start' : 'end'
+}
+
+/** A notch between layers, so that a reader can count them; nothing where the notches would merge. */
+export function layerTicksPath(layers: number, radius: number): string {
+  if (layers < 2 || layers > 96) return ''
+  const ticks = Array.from({ length: layers }, (_, layer) => {
+    const angle = (layer / layers) * turn
+    return `M ${text(pointAt(angle, radius))} L ${text(pointAt(angle, radius - (layer === 0 ? 6 : 3)))}`
+  })
+  return ticks.join(' ')
+}
+
+/** A small triangle that points outward at `angle`, its tip at one radius and its foot at another. */
+export function markerPath(angle: number, tip: number, foot: number): string {
+  const spread = 2.6 / foot
+  const points = [pointAt(angle, tip), pointAt(angle - spread, foot), pointAt(angle + spread, foot)]
+  return `M ${points.map(text).join(' L ')} Z`
+}
+
+/** A cross around a point. */
+export function crossPath({ x, y }: { x: number; y: number }, size: number): string {
+  const down = `M ${text({ x: x - size, y: y - size })} L ${text({ x: x + size, y: y + size })}`
+  return `${down} M ${text({ x: x + size, y: y - size })} L ${text({ x: x - size, y: y + size })}`
+}
+
 function ringHalf(radius: number, sweep: 0 | 1): string {
   const top = text({ x: 0, y: -radius })
   const bottom = text({ x: 0, y: radius })
