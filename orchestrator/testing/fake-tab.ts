@@ -34,6 +34,8 @@ export interface FakeTab {
   openLinks(isOpen?: boolean): void
   /** Says token number `index` of the request. */
   token(requestId: string, index: number, token: number, extra?: Partial<TokenSaid>): void
+  /** Says these tokens as the first ones. */
+  tokens(requestId: string, tokens: readonly number[]): void
   finish(requestId: string, reason: 'stop' | 'length' | 'cancelled', directHops?: number): void
 }
 type TokenSaid = Extract<DeskRequest, { type: 'token-generated' }>
@@ -133,6 +135,19 @@ function createFakeTab(peer: string, options: FakeTabOptions, socket: TabSocket)
     const links = others.map(seat => ({ peer: seat.peer, kind: 'webrtc' as const, isOpen, rttMs: 2 }))
     socket.say({ type: 'links-reported', epoch, links })
   }
+  const sayToken: FakeTab['token'] = (requestId, index, token, extra = {}) =>
+    socket.say({
+      type: 'token-generated',
+      requestId,
+      index,
+      sampled: { token, logprob: null, topLogprobs: [] },
+      lapMs: 10,
+      trace: [
+        { seat: 0, computeMs: 3, queueMs: 0 },
+        { seat: 1, computeMs: 4, queueMs: 1 },
+      ],
+      ...extra,
+    })
   const hear = (command: DeskCommand): void => {
     commands.push(command)
     if (command.type === 'model-offered') {
@@ -177,19 +192,10 @@ function createFakeTab(peer: string, options: FakeTabOptions, socket: TabSocket)
     assignment,
     ready,
     openLinks,
-    token: (requestId, index, token, extra = {}) =>
-      socket.say({
-        type: 'token-generated',
-        requestId,
-        index,
-        sampled: { token, logprob: null, topLogprobs: [] },
-        lapMs: 10,
-        trace: [
-          { seat: 0, computeMs: 3, queueMs: 0 },
-          { seat: 1, computeMs: 4, queueMs: 1 },
-        ],
-        ...extra,
-      }),
+    token: sayToken,
+    tokens: (requestId, tokens) => {
+      for (const [index, token] of tokens.entries()) sayToken(requestId, index, token)
+    },
     finish: (requestId, reason, directHops = 0) =>
       socket.say({ type: 'request-finished', requestId, reason, directHops }),
   }

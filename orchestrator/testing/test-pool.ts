@@ -1,15 +1,11 @@
 /** An orchestrator on a tiny pack in memory order: real desk, real text, real routes; fake hub, tabs, clock and entropy. */
-import { readFileSync } from 'node:fs'
-import type { Manifest } from '@computepool/shared/model'
-import { createManualClock, fakeManifest, type ManualClock } from '@computepool/shared/testing'
+import { createManualClock, type ManualClock } from '@computepool/shared/testing'
 import type { Hono } from 'hono'
 import { createOrchestrator, defaultSettings, type OrchestratorSettings } from '../src/create-orchestrator.ts'
 import type { Desk } from '../src/dispatch/index.ts'
 import type { PackFolder } from '../src/store/pack-folder.ts'
 import { createFakeHub, type FakeHub, type FakeTab, type FakeTabOptions } from './fake-tab.ts'
-
-const tokenizerFolder = new URL('../../models/tiny/qwen3/', import.meta.url)
-const readJson = (name: string): unknown => JSON.parse(readFileSync(new URL(name, tokenizerFolder), 'utf8'))
+import { tinyFiles, tinyManifest } from './tiny-codec.ts'
 
 export interface TestPool {
   readonly app: Hono
@@ -25,23 +21,13 @@ export interface TestPool {
 }
 
 export function createTestPool(settings: Partial<OrchestratorSettings> = {}): TestPool {
-  const config = readJson('tokenizer_config.json') as { chat_template: string }
-  const base = fakeManifest({ model: 'tiny', dimensions: { layers: 4, vocab: 288, context: 256 } })
-  const manifest: Manifest = {
-    ...base,
-    tokenizer: {
-      ...base.tokenizer,
-      chatTemplate: config.chat_template,
-      bosToken: '<|begin|>',
-      eosToken: '<|im_end|>',
-      stopTokens: [286],
-    },
-  }
+  const { tokenizer, config } = tinyFiles('qwen3')
+  const manifest = tinyManifest('qwen3')
   const pack: PackFolder = {
     manifest,
     manifestSha256: 'ab'.repeat(32),
     files: new Map(),
-    tokenizer: readJson('tokenizer.json'),
+    tokenizer,
     tokenizerConfig: config,
   }
   const clock = createManualClock()

@@ -26,13 +26,13 @@ const mostChars = 8_000_000
 /** Milliseconds for one rendering; a template of a thousand lines takes about one. */
 const renderLimitMs = 1000
 /** Compiles `source` once. Errors: `artifact_invalid` where it does not parse. */
-export function compileChatTemplate(source: string, tokens: TemplateTokens): ChatTemplate {
+export function compileChatTemplate(source: string, tokens: TemplateTokens, limitMs = renderLimitMs): ChatTemplate {
   const template = parse(source)
   return {
     render: messages => {
       const input = messages.reduce((sum, message) => sum + message.content.length, 0)
       if (input > mostChars) throw tooLarge(input)
-      const text = run(template, messages, tokens)
+      const text = run(template, messages, tokens, limitMs)
       if (text.length > mostChars) throw tooLarge(text.length)
       return text
     },
@@ -50,17 +50,17 @@ function parse(source: string): Template {
   }
 }
 
-function run(template: Template, messages: readonly ChatMessage[], tokens: TemplateTokens): string {
+function run(template: Template, messages: readonly ChatMessage[], tokens: TemplateTokens, limitMs: number): string {
   try {
-    return withinTime(() =>
+    const render = (): string =>
       template.render({
         messages: messages.map(message => ({ ...message })),
         add_generation_prompt: true,
         bos_token: tokens.bosToken ?? '',
         eos_token: tokens.eosToken ?? '',
         tools: null,
-      }),
-    )
+      })
+    return withinTime(render, limitMs)
   } catch (cause) {
     throw new ComputePoolError('input_invalid', `The model's chat template refused these messages: ${textOf(cause)}.`, {
       remedy: 'Check the order of roles: system first, then user and assistant in turn.',
@@ -73,9 +73,9 @@ function run(template: Template, messages: readonly ChatMessage[], tokens: Templ
 // Synchronous code can be stopped from outside only by the VM's own watchdog; the context is no sandbox here, just a clock.
 const watched = createContext({ render: (): string => '' })
 const script = new Script('render()')
-function withinTime(render: () => string): string {
+function withinTime(render: () => string, limitMs: number): string {
   watched.render = render
-  return script.runInContext(watched, { timeout: renderLimitMs }) as string
+  return script.runInContext(watched, { timeout: limitMs }) as string
 }
 
 const textOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause)).slice(0, 300)
