@@ -2,7 +2,7 @@
  * Golden activations of a pack for the join-time self-test: what leaves each layer for a few fixed tokens, computed by the native
  * engine one layer at a time, so that a model of any size needs the memory of its largest layer. It writes no files.
  */
-import { convertActivation, openEmbedding } from '@computepool/shared/engine'
+import { activationValues, openEmbedding } from '@computepool/shared/engine'
 import { ComputePoolError } from '@computepool/shared/errors'
 import type { Manifest } from '@computepool/shared/model'
 import { greedy } from '@computepool/shared/pipeline'
@@ -15,16 +15,13 @@ export interface ComputeGoldensInput {
   readonly parts: PartSource
   /** A text's tokens; 64 pseudo-random ones where there is no text. Longer than 32, so that every kernel in use is met. */
   readonly tokens?: readonly number[]
-  /** How boundaries are stored: f16 rounds by 3e-4, well inside the self-test's tolerance, at half the size. */
-  readonly dtype?: 'f32' | 'f16'
   readonly onProgress?: (layersDone: number, layers: number) => void
 }
 
 export interface Goldens {
   readonly tokens: readonly number[]
-  readonly dtype: 'f32' | 'f16'
   /** `layers + 1` boundaries, [tokens, hidden] each: what enters layer n, and last what leaves the last layer. */
-  readonly boundaries: readonly Uint8Array[]
+  readonly boundaries: readonly Float32Array[]
   /** The greedy token after each position. */
   readonly argmax: readonly number[]
   readonly source: string
@@ -41,15 +38,15 @@ export function goldenTokens(manifest: Manifest, length = defaultLength): number
 
 /** Errors: what the part source and the native engine throw, `input_invalid` for tokens that the model lacks. */
 export async function computeGoldens(input: ComputeGoldensInput): Promise<Goldens> {
-  const { manifest, parts, dtype = 'f32' } = input
+  const { manifest, parts } = input
   const { layers, vocab, context } = manifest.dimensions
   const tokens = input.tokens ?? goldenTokens(manifest)
   if (tokens.length === 0 || tokens.length > context || tokens.some(token => token < 0 || token >= vocab))
     throw new ComputePoolError('input_invalid', `Goldens need 1 to ${context} tokens below ${vocab}.`, {
       remedy: 'Pass other tokens.',
     })
-  const boundaries: Uint8Array[] = []
-  const keep = (activation: Activation) => boundaries.push(convertActivation(activation, dtype).data)
+  const boundaries: Float32Array[] = []
+  const keep = (activation: Activation) => boundaries.push(activationValues(activation))
   const embedding = await openEmbedding(manifest, parts, 'f32')
   let current = await embedding.rows(tokens)
   await embedding.close()
@@ -75,7 +72,7 @@ export async function computeGoldens(input: ComputeGoldensInput): Promise<Golden
         argmaxOf(engine, { activation: input_, tokens, layer }),
       )
       input.onProgress?.(layers, layers)
-      return { tokens, dtype, boundaries, argmax, source: 'onnxruntime-node f32' }
+      return { tokens, boundaries, argmax, source: 'onnxruntime-node f32' }
     }
     input.onProgress?.(layer + 1, layers)
   }
