@@ -3,7 +3,7 @@
  * shows as the text it is; images show as links, because the page makes no request to anybody else.
  */
 import { lexer, type Token, type Tokens } from 'marked'
-import { memo, type ReactNode } from 'react'
+import { Fragment, memo, type ReactNode } from 'react'
 import { ScrollRegion } from '../shell/ScrollRegion.tsx'
 import { CodeBlock } from './CodeBlock.tsx'
 import { safeHref } from './safe-href.ts'
@@ -51,7 +51,7 @@ function block(token: MarkedToken, key: string): ReactNode {
     case 'hr':
       return <hr key={key} />
     case 'text':
-      return <span key={key}>{token.tokens ? inline(token.tokens) : unescapeText(token.text)}</span>
+      return <Fragment key={key}>{textOf(token)}</Fragment>
     default:
       return <p key={key}>{token.raw}</p>
   }
@@ -112,7 +112,7 @@ function inline(tokens: readonly Token[] = []): ReactNode[] {
         return link(token as Tokens.Link | Tokens.Image, key)
       case 'text':
       case 'escape':
-        return <span key={key}>{textOf(token as Tokens.Text | Tokens.Escape)}</span>
+        return <Fragment key={key}>{textOf(token as Tokens.Text | Tokens.Escape)}</Fragment>
       default:
         return <span key={key}>{token.raw}</span>
     }

@@ -1,0 +1,108 @@
+// @vitest-environment happy-dom
+import { act, cleanup, fireEvent, screen, waitFor } from '@testing-library/react'
+import { afterEach, expect, test } from 'vitest'
+import { renderPage } from '../testing/render-page.tsx'
+import { readyPool, samplePool } from '../testing/sample-pool.ts'
+
+afterEach(cleanup)
+
+const figures = { tokens: 5, tokensPerSecond: 41.7, timeToFirstTokenMs: 182, directHops: 10, finishReason: 'stop' }
+const plain = (element: HTMLElement) => (element.textContent ?? '').replaceAll('\u202f', ' ')
+
+function open() {
+  const services = renderPage('/chat')
+  act(() => services.setPool({ pool: readyPool() }))
+  return services
+}
+
+async function ask(text: string) {
+  fireEvent.change(screen.getByTestId('composer'), { target: { value: text } })
+  fireEvent.keyDown(screen.getByTestId('composer'), { key: 'Enter' })
+}
+
+test('Enter sends; Shift+Enter and an Enter that ends a composition do not', async () => {
+  const { stream } = open()
+  const composer = screen.getByTestId('composer')
+  fireEvent.change(composer, { target: { value: 'Hello' } })
+  fireEvent.keyDown(composer, { key: 'Enter', shiftKey: true })
+  fireEvent.keyDown(composer, { key: 'Enter', isComposing: true })
+  expect(stream.requests).toHaveLength(0)
+  fireEvent.keyDown(composer, { key: 'Enter' })
+  expect(stream.requests[0]?.messages).toEqual([{ role: 'user', content: 'Hello' }])
+  expect(stream.requests[0]?.model).toBe('computepool-demo')
+})
+
+test('the answer streams, then shows what was measured', async () => {
+  const { stream } = open()
+  await ask('Hello')
+  await act(() => stream.push({ type: 'text', text: 'Good **day**.' }))
+  expect(screen.getByTestId('answer').dataset.status).toBe('streaming')
+  expect(screen.getByText('day').tagName).toBe('STRONG')
+  await act(() => stream.push({ type: 'finished', figures }))
+  await act(() => stream.end())
+  expect(screen.getByTestId('answer').dataset.status).toBe('done')
+  expect(plain(screen.getByTestId('answer-figures'))).toBe(
+    '5 tokens · 41.7 tokens/s · first after 182 ms · 10 direct hops',
+  )
+})
+
+test('stop stops the request and keeps the text', async () => {
+  const { stream } = open()
+  await ask('Hello')
+  await act(() => stream.push({ type: 'text', text: 'Half' }))
+  fireEvent.click(screen.getByTestId('stop'))
+  expect(stream.aborted).toEqual([true])
+  expect(screen.getByTestId('answer').dataset.status).toBe('stopped')
+  expect(screen.getByTestId('answer').textContent).toContain('Half')
+  expect(screen.getByTestId('send')).toBeTruthy()
+})
+
+test('missing layers are named, with the way to bring them', async () => {
+  const services = renderPage('/chat')
+  act(() => services.setPool({ pool: samplePool({ explanation: 'Layers 4–5 are missing.' }) }))
+  const notice = screen.getByTestId('layers-missing')
+  expect(notice.textContent).toContain('Layers 4–5 are missing.')
+  expect(notice.querySelector('a')?.getAttribute('href')).toBe('/operate')
+})
+
+test('a refusal is shown where the answer would be', async () => {
+  const { stream } = open()
+  await ask('Hello')
+  const error = { code: 'swarm_layers_missing', message: 'Layers 4–5 are missing.', retryAfterSeconds: 5 }
+  await act(() => stream.push({ type: 'failed', error }))
+  await act(() => stream.end())
+  expect(screen.getByTestId('answer-error').dataset.code).toBe('swarm_layers_missing')
+  expect(screen.getByTestId('answer-error').textContent).toContain('Try again in 5 s.')
+})
+
+test('a question is edited and sent again', async () => {
+  const { stream } = open()
+  await ask('Helo')
+  await act(() => stream.end())
+  fireEvent.click(screen.getByTestId('edit'))
+  fireEvent.change(screen.getByLabelText('Edit your message'), { target: { value: 'Hello' } })
+  fireEvent.click(screen.getByRole('button', { name: 'Send again' }))
+  expect(stream.requests[1]?.messages).toEqual([{ role: 'user', content: 'Hello' }])
+  expect(screen.getByTestId('question').textContent).toContain('Hello')
+})
+
+test('conversations are listed, renamed, and deleted only when asked twice', async () => {
+  const { stream } = open()
+  await ask('Hello')
+  await act(() => stream.end())
+  fireEvent.click(screen.getByRole('button', { name: 'Rename Hello' }))
+  fireEvent.change(screen.getByLabelText('Name of the conversation'), { target: { value: 'Greetings' } })
+  fireEvent.click(screen.getByRole('button', { name: 'Save' }))
+  fireEvent.click(screen.getByRole('button', { name: 'Delete Greetings' }))
+  expect(screen.getByRole('heading', { level: 2 }).textContent).toBe('Greetings')
+  fireEvent.click(screen.getByRole('button', { name: 'Delete for good' }))
+  await waitFor(() => expect(screen.queryByTestId('question')).toBeNull())
+})
+
+test('finished sentences are read out, unfinished ones are not', async () => {
+  const { stream } = open()
+  await ask('Hello')
+  await act(() => stream.push({ type: 'text', text: 'It is a ring. It has thr' }))
+  const live = document.querySelector('[aria-live=polite][aria-atomic=false]')
+  expect(live?.textContent).toBe('It is a ring.')
+})
