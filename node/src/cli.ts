@@ -3,6 +3,8 @@ import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { asComputePoolError, ComputePoolError } from '@computepool/shared/errors'
 import { type Manifest, manifestSchema, packBytes } from '@computepool/shared/model'
+import { computeGoldens } from './engine/compute-goldens.ts'
+import { packFolderParts } from './engine/pack-folder-parts.ts'
 import { drawProgress } from './pack/draw-progress.ts'
 import { packModel } from './pack/pack-model.ts'
 
@@ -19,7 +21,9 @@ Turns a model into a pack: one file per layer, which browser tabs download, chec
 --model NAME    the name that the API shows. Default: the source's own
 --hub URL       another hub. Default: COMPUTEPOOL_HUB_URL, or the public one
 --tokenizer S   take tokenizer.json from another source (for GGUF files whose own cannot be read)
---self-test DIR add golden activations that a reference computed (selftest.json, activations/)
+--self-test DIR take golden activations that a reference computed (selftest.json, activations/).
+                Default: computed here, from the finished parts
+--no-self-test  leave them out; tabs then cannot be checked when they join
 --licence TEXT  what the manifest says of the model's licence
 --origin TEXT   what the manifest says of the weights' origin
 --json          one JSON object a line instead of a progress bar
@@ -64,6 +68,13 @@ async function main(): Promise<void> {
       token: process.env.HF_TOKEN,
       tokenizer: values.tokenizer === undefined ? undefined : fromHere(values.tokenizer),
       selfTestDir: values['self-test'] === undefined ? undefined : fromHere(values['self-test']),
+      computeGoldens: values['no-self-test']
+        ? undefined
+        : (manifest, partsDir) => {
+            progress.end()
+            if (!values.json) process.stderr.write('Computing the self-test on this machine ...\n')
+            return computeGoldens({ manifest, parts: packFolderParts(partsDir) })
+          },
       onProgress: progress.show,
       signal: stop.signal,
     })
@@ -89,6 +100,7 @@ function readArguments() {
         hub: { type: 'string' },
         tokenizer: { type: 'string' },
         'self-test': { type: 'string' },
+        'no-self-test': { type: 'boolean', default: false },
         licence: { type: 'string' },
         origin: { type: 'string' },
         json: { type: 'boolean', default: false },

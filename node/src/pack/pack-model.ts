@@ -45,7 +45,7 @@ export interface PackOptions extends SourceAccess {
   readonly tokenizer?: string | undefined
   /** Golden activations of the reference: see `readGoldens`. */
   readonly selfTestDir?: string | undefined
-  /** How golden activations are stored; default f32. */
+  /** How golden activations are stored; default f32: some models' activations are too large for f16. */
   readonly selfTestDtype?: 'f32' | 'f16' | undefined
   /** Called once all parts are written, where `selfTestDir` is not given; the manifest has `selfTest: null` then. */
   readonly computeGoldens?: ((manifest: Manifest, partsDir: string) => Promise<Goldens | null>) | undefined
@@ -159,15 +159,14 @@ async function writeParts(
   await onDisk(outDir, () => rm(join(outDir, 'manifest.json'), { force: true }))
   const journal = await openJournal(outDir, fingerprint(opened, checkpoint, quantisation))
   const names = partNames(checkpoint.shape.dimensions.layers)
-  const sizes = new Map(names.map(name => [name, partSource(checkpoint, name)]))
+  const sizes = new Map(names.map(name => [name, partCost(checkpoint, name)]))
   const meter = meterFor(options, [...sizes.values()])
   const parts: PackPart[] = []
   for (const name of names) {
     meter.enterPart(name)
     const finished = journal.finished.get(name)
     if (finished) {
-      meter.addBytes(sizes.get(name)!.bytes)
-      meter.addTensors(sizes.get(name)!.tensors)
+      meter.skip(sizes.get(name)!)
       parts.push(finished)
       continue
     }
@@ -196,18 +195,18 @@ function fingerprint(opened: OpenedSource, checkpoint: Checkpoint, quantisation:
   return createHash('sha256').update(JSON.stringify(facts)).digest('hex')
 }
 
-interface PartSource {
+interface PartCost {
   readonly bytes: number
   readonly tensors: number
 }
 
-function partSource(checkpoint: Checkpoint, part: string): PartSource {
+function partCost(checkpoint: Checkpoint, part: string): PartCost {
   const specs = partTensors(checkpoint.shape, 'f32', part)
   const pieces = specs.flatMap(spec => locatePieces(checkpoint, part, spec.name))
   return { bytes: pieces.reduce((sum, piece) => sum + piece.stored.sizeBytes, 0), tensors: specs.length }
 }
 
-function meterFor(options: PackOptions, parts: readonly PartSource[]): ProgressMeter {
+function meterFor(options: PackOptions, parts: readonly PartCost[]): ProgressMeter {
   const total = { bytes: 0, tensors: 0 }
   for (const part of parts) {
     total.bytes += part.bytes

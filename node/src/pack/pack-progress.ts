@@ -18,6 +18,8 @@ export interface ProgressMeter {
   enterPart(name: string): void
   addBytes(count: number): void
   addTensors(count: number): void
+  /** What an earlier run did: it counts as done, not as speed. */
+  skip(part: { readonly bytes: number; readonly tensors: number }): void
 }
 
 /** Counts a run; each change is told to `onProgress`. */
@@ -59,6 +61,12 @@ export function progressMeter(
     },
     addTensors: count => {
       tensorsDone += count
+      tell()
+    },
+    skip: ({ bytes, tensors }) => {
+      bytesDone += bytes
+      tensorsDone += tensors
+      for (const sample of samples) sample.bytes += bytes
       tell()
     },
   }

@@ -11,6 +11,7 @@ import {
   type SelfTestGolden,
 } from '@computepool/shared/model'
 import { z } from 'zod'
+import { parseJson } from './byte-source.ts'
 import { onDisk } from './disk-errors.ts'
 
 /** Golden activations in memory: boundary n enters layer n, the last leaves the last layer. */
@@ -38,7 +39,7 @@ const goldenFileSchema = z.looseObject({
  */
 export async function readGoldens(directory: string, shape: ModelShape): Promise<Goldens> {
   const path = join(directory, 'selftest.json')
-  const parsed = goldenFileSchema.safeParse(JSON.parse(await onDisk(path, () => readFile(path, 'utf8'))))
+  const parsed = goldenFileSchema.safeParse(parseJson(await onDisk(path, () => readFile(path)), 'selftest.json'))
   if (!parsed.success)
     throw new ComputePoolError(
       'artifact_invalid',
@@ -58,7 +59,10 @@ export async function readGoldens(directory: string, shape: ModelShape): Promise
   return { tokens, boundaries, argmax: logitsArgmax, source: source ?? 'transformers f32' }
 }
 
-/** Writes `selftest/boundary-N.bin` into the pack and returns the manifest's entry. Errors: `artifact_invalid`, disk errors. */
+/**
+ * Writes `selftest/boundary-N.bin` into the pack and returns the manifest's entry.
+ * Errors: `artifact_invalid` (wrong sizes, values that are not finite or too large for f16), disk errors.
+ */
 export async function writeGoldens(
   outDir: string,
   shape: ModelShape,
@@ -67,7 +71,7 @@ export async function writeGoldens(
 ): Promise<SelfTestGolden> {
   const { layers, hidden } = shape.dimensions
   const values = goldens.tokens.length * hidden
-  if (goldens.boundaries.length !== layers + 1 || goldens.boundaries.some(boundary => boundary.length !== values))
+  if (goldens.boundaries.length !== layers + 1 || goldens.boundaries.some(({ length }) => length !== values))
     throw new ComputePoolError(
       'artifact_invalid',
       `Golden activations must be ${layers + 1} boundaries of ${values} values each.`,
@@ -76,10 +80,12 @@ export async function writeGoldens(
   const boundaries: FileRef[] = []
   for (const [n, boundary] of goldens.boundaries.entries()) {
     const raw = new Uint8Array(boundary.buffer, boundary.byteOffset, boundary.byteLength)
+    // A golden that is no number would pass any slice or none: encoding refuses it.
     const { data } = encodeWeights('F32', raw, dtype, `selftest boundary ${n}`)
     boundaries.push(await writePackFile(outDir, `selftest/boundary-${n}.bin`, data))
   }
-  return { tokens: [...goldens.tokens], dtype, boundaries, argmax: [...goldens.argmax], source: goldens.source }
+  const { tokens, argmax, source } = goldens
+  return { tokens: [...tokens], dtype, boundaries, argmax: [...argmax], source }
 }
 
 /** Writes a small file of a pack and returns its reference. */
