@@ -24,6 +24,8 @@ export interface FakeTab {
   readonly cancelled: readonly string[]
   /** The next job that the tab was not asked about yet. */
   nextJob(): Promise<RequestJob>
+  /** The first command of this type, now or when it comes. */
+  commandOf<T extends DeskCommand['type']>(type: T): Promise<Extract<DeskCommand, { type: T }>>
   /** Resolves when the tab was told to cancel the request. */
   cancelOf(requestId: string): Promise<void>
   say(request: DeskRequest): void
@@ -100,13 +102,14 @@ export function createFakeHub(): FakeHub {
   }
 }
 
-interface TabSocket {
+/** How a fake tab reaches the desk. */
+export interface TabSocket {
   say(request: DeskRequest): void
   connect(listener: (command: DeskCommand) => void): void
   leave(reason: string): void
 }
 
-function createFakeTab(peer: string, options: FakeTabOptions, socket: TabSocket): FakeTab {
+export function createFakeTab(peer: string, options: FakeTabOptions, socket: TabSocket): FakeTab {
   const { model, memoryBudgetBytes = 1e9, msPerLayer = 1, isEager = true, kvBudgetBytes = 1e9 } = options
   const commands: DeskCommand[] = []
   const jobs: RequestJob[] = []
@@ -181,6 +184,11 @@ function createFakeTab(peer: string, options: FakeTabOptions, socket: TabSocket)
     nextJob: async () => {
       await until(() => jobs.length > takenJobs)
       return jobs[takenJobs++]!
+    },
+    commandOf: async type => {
+      const find = () => commands.find(command => command.type === type)
+      await until(() => find() !== undefined)
+      return find() as never
     },
     cancelOf: requestId => until(() => cancelled.includes(requestId)),
     say: socket.say,

@@ -49,7 +49,7 @@ function textWords(
   const choice = (parts: readonly AnswerPart[], finishReason: string | null) => {
     const text = parts.map(part => part.text).join('')
     const tokens = parts.flatMap(part => part.tokens)
-    const logprobs = withLogprobs ? textLogprobs(service.codec, tokens, offset) : null
+    const logprobs = withLogprobs && tokens.length > 0 ? textLogprobs(service.codec, tokens, offset) : null
     offset += text.length
     return [{ index: 0, text, logprobs, finish_reason: finishReason }]
   }

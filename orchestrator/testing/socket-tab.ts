@@ -1,0 +1,44 @@
+/** A fake tab over a real WebSocket: it signs the hub's challenge with a key of its own, then speaks as `fake-tab.ts` does. */
+import { randomBytes } from 'node:crypto'
+import {
+  type DeskCommand,
+  type HubReply,
+  type HubRequest,
+  hubReplySchema,
+  protocolVersion,
+} from '@computepool/shared/wire'
+import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts'
+import { WebSocket } from 'ws'
+import { createFakeTab, type FakeTab, type FakeTabOptions } from './fake-tab.ts'
+
+/** Connects, authenticates and joins; resolves when the hub has welcomed it. */
+export async function openSocketTab(url: string, options: FakeTabOptions): Promise<FakeTab> {
+  const account = privateKeyToAccount(generatePrivateKey())
+  const peer = `${account.address.toLowerCase()}.${randomBytes(4).toString('hex')}`
+  const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/signal`)
+  const send = (request: HubRequest): void => socket.send(JSON.stringify(request))
+  let hear = (_command: DeskCommand): void => {}
+  await new Promise<void>((resolve, reject) => {
+    const answer = async (reply: HubReply): Promise<void> => {
+      if (reply.type === 'challenge') {
+        const { message } = reply
+        send({ type: 'authenticate', message, signature: await account.signMessage({ message }) })
+      }
+      if (reply.type === 'welcome') resolve()
+      if (reply.type === 'refused') reject(new Error(reply.error.message))
+      if (reply.type === 'desk') hear(reply.command)
+    }
+    socket.on('open', () => send({ type: 'hello', version: protocolVersion, peer }))
+    socket.on('message', data => void answer(hubReplySchema.parse(JSON.parse(String(data)))))
+    socket.on('error', reject)
+  })
+  const tab = createFakeTab(peer, options, {
+    say: request => send({ type: 'desk', request }),
+    connect: listener => {
+      hear = listener
+    },
+    leave: () => socket.close(),
+  })
+  tab.join()
+  return tab
+}
