@@ -24,6 +24,7 @@ function openPair(options: Partial<LoopbackOptions> = {}): TransportPair & { clo
       if (!isSettled) throw new Error('Nothing happened in 100 s of manual time')
       return settled
     },
+    refresh: async () => {},
     cut: async () => network.cut('a', 'b'),
     close: async () => {},
   }

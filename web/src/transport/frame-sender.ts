@@ -1,10 +1,14 @@
 /**
- * Feeds one data channel: frames cut into fragments, taken in turns so that a token never waits behind a prompt, and paused while
- * the channel's buffer is full. It knows the channel and nothing of who is behind it.
+ * Feeds one data channel: frames cut into fragments, paused while the channel's buffer is full. Small frames (a token, a decode
+ * step) pass between the fragments of large ones; large ones go one after another, so that the first arrives early and the receiver
+ * never holds many unfinished. It knows the channel and nothing of who is behind it.
  */
 import type { ComputePoolError } from '@computepool/shared/errors'
 import { countFragments, fragmentAt } from '@computepool/shared/wire'
 import { highWaterBytes, type LinkChannel } from './link-channel.ts'
+
+/** Up to 18 KB: a token, or one position of any model that fits in tabs. */
+const smallFragments = 4
 
 interface Sending {
   readonly frame: Uint8Array
@@ -28,25 +32,32 @@ export interface FrameSender {
 }
 
 export function createFrameSender(channel: LinkChannel): FrameSender {
-  const turns: Sending[] = []
+  const small: Sending[] = []
+  const large: Sending[] = []
+  let isLargesTurn = false
   let frameId = 0
   let failure: ComputePoolError | null = null
 
   function pump(): void {
     while (channel.isOpen && channel.bufferedBytes < highWaterBytes) {
-      const sending = turns.shift()
+      const queue = small.length > 0 && (!isLargesTurn || large.length === 0) ? small : large
+      const sending = queue[0]
       if (!sending) return
-      const { frame, frameId: id, count, nextIndex } = sending
       try {
-        channel.send(fragmentAt(frame, nextIndex, { frameId: id }))
+        channel.send(fragmentAt(sending.frame, sending.nextIndex, { frameId: sending.frameId }))
       } catch (fault) {
         // The channel closed under us; its `closed` event follows and fails the rest.
+        queue.shift()
         sending.reject(fault)
         return
       }
       sending.nextIndex += 1
-      if (sending.nextIndex === count) sending.resolve()
-      else turns.push(sending)
+      const isWhole = sending.nextIndex === sending.count
+      // A small frame goes whole, then a large one's fragment.
+      isLargesTurn = queue === small && isWhole
+      if (!isWhole) continue
+      queue.shift()
+      sending.resolve()
     }
   }
 
@@ -70,21 +81,22 @@ export function createFrameSender(channel: LinkChannel): FrameSender {
             reject(reason)
           },
         }
+        const queue = sending.count <= smallFragments ? small : large
         const abort = (): void => {
           if (sending.nextIndex > 0) return
-          turns.splice(turns.indexOf(sending), 1)
+          queue.splice(queue.indexOf(sending), 1)
           sending.reject(signal?.reason)
         }
         frameId = (frameId + 1) >>> 0
         signal?.addEventListener('abort', abort, { once: true })
-        turns.push(sending)
+        queue.push(sending)
         pump()
       })
     },
     resume: pump,
     fail(error) {
       failure ??= error
-      for (const sending of turns.splice(0)) sending.reject(error)
+      for (const sending of [...small.splice(0), ...large.splice(0)]) sending.reject(error)
     },
   }
 }

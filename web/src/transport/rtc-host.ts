@@ -119,7 +119,11 @@ export function createRtcHost({ port, transferChannels = 'where-possible' }: Rtc
 
   return {
     close() {
-      for (const link of [...links.keys()]) shut(link)
+      for (const link of [...links.keys()]) {
+        shut(link)
+        // A connection that is closed here tells nobody here.
+        post({ type: 'connection-changed', link, state: 'closed' })
+      }
       port.close()
     },
   }

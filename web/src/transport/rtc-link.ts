@@ -45,11 +45,14 @@ export interface RtcLink {
 /** More than a peer can have under way between its hello and ours. */
 const maxEarlyFrames = 256
 
+/** Beside the largest frame: small frames, and frames whose lost fragments are sent again. */
+const maxPendingBytes = 64 << 20
+
 export function createRtcLink(options: RtcLinkOptions): RtcLink {
   const { self, peer, epoch, clock, limits } = options
   const reassembler = createReassembler({
     maxFrameBytes: limits.maxFrameBytes,
-    maxPendingBytes: 2 * limits.maxFrameBytes,
+    maxPendingBytes: limits.maxFrameBytes + maxPendingBytes,
     deadlineMs: limits.reassemblyDeadlineMs,
   })
   const channels = new Map<ChannelName, LinkChannel>()
