@@ -6,6 +6,7 @@ export { createLoopbackNetwork, type LoopbackNetwork, type LoopbackOptions } fro
 export { createManualClock, eventLoopTurn, type ManualClock } from './manual-clock.ts'
 export { type RandomPack, type RandomPackOptions, randomPack } from './random-pack.ts'
 export { createSeededRandom, type SeededRandom } from './seeded-random.ts'
+export { type StorageContractCase, storageContract } from './storage-contract.ts'
 export { dealSeats, fakeJob, fakePeer, openSwarm, type Swarm, type SwarmOptions } from './swarm.ts'
 export {
   numberedFrame,

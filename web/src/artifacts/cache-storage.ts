@@ -33,20 +33,28 @@ export async function openCacheStorage(): Promise<ArtifactStorage | null> {
     },
     async partial(sha256, signal) {
       const partial = await unfinished.partial(sha256, signal)
+      const stored = partial.sizeBytes === 0 ? await blobOf(sha256) : null
+      if (stored !== null) await partial.append(new Uint8Array(await stored.arrayBuffer()))
       return {
         get sizeBytes() {
           return partial.sizeBytes
         },
-        append: bytes => partial.append(bytes),
+        async append(bytes) {
+          await cache.delete(keyOf(sha256))
+          await partial.append(bytes)
+        },
         read: (offset, length) => partial.read(offset, length),
-        clear: () => partial.clear(),
+        async clear() {
+          await cache.delete(keyOf(sha256))
+          await partial.clear()
+        },
         close: () => partial.close(),
         async commit() {
           const bytes = await partial.read(0, partial.sizeBytes)
-          await partial.close()
-          await unfinished.remove(sha256)
           try {
             await cache.put(keyOf(sha256), new Response(new Blob([bytes as Uint8Array<ArrayBuffer>])))
+            await unfinished.remove(sha256)
+            await partial.close()
           } catch (cause) {
             throw new ComputePoolError('artifact_quota_exceeded', 'The browser grants this site no more disk space.', {
               remedy: 'Free disk space, or remove data of other sites in the browser’s settings.',

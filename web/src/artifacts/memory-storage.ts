@@ -46,7 +46,6 @@ export function createMemoryStorage(limitBytes = Number.POSITIVE_INFINITY): Arti
       )
       const found = files.get(sha256)
       const file: Held = found ?? { chunks: [], sizeBytes: 0, isCommitted: false }
-      file.isCommitted = false
       files.set(sha256, file)
       return {
         get sizeBytes() {
@@ -59,11 +58,13 @@ export function createMemoryStorage(limitBytes = Number.POSITIVE_INFINITY): Arti
               `${total() + bytes.length} bytes do not fit in ${limitBytes} bytes of memory.`,
               { remedy: 'Offer less memory, so that this tab gets fewer layers.', context: { limitBytes } },
             )
+          file.isCommitted = false
           file.chunks.push(bytes.slice())
           file.sizeBytes += bytes.length
         },
         read: async (offset, length) => slice(file, offset, length),
         async clear() {
+          file.isCommitted = false
           file.chunks = []
           file.sizeBytes = 0
         },

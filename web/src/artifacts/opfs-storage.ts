@@ -124,14 +124,17 @@ function partialFile(handle: FileSystemSyncAccessHandle, { release, mark, unmark
         // A write may stop short where the disk is nearly full.
         while (written < bytes.length) {
           const count = handle.write(bytes.subarray(written) as Uint8Array<ArrayBuffer>, { at: sizeBytes + written })
-          if (count === 0) throw new DOMException('No byte was written', 'QuotaExceededError')
+          // Chromium does not throw on a full disk: it returns its error -8 as 4294967288 (seen in 156).
+          if (!(count > 0 && count <= bytes.length - written))
+            throw new DOMException(`Writing ${bytes.length - written} bytes returned ${count}`, 'QuotaExceededError')
           written += count
         }
       } catch (thrown) {
+        // All of it or nothing, so that the caller's hash and the file agree.
+        handle.truncate(sizeBytes)
         throw failed(thrown)
-      } finally {
-        sizeBytes += written
       }
+      sizeBytes += written
     },
     async read(offset, length) {
       const bytes = new Uint8Array(Math.max(0, Math.min(length, sizeBytes - offset)))

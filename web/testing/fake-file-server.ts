@@ -1,0 +1,100 @@
+/** A file server for download tests, in one process: it serves ranges, and misbehaves as it is told. */
+
+export interface FakeFileServer {
+  readonly fetchBytes: (url: string, init: RequestInit) => Promise<Response>
+  /** What was asked, in order: path, first byte, cache mode. */
+  readonly asked: { readonly path: string; readonly start: number; readonly cache: string }[]
+  /** Most answers that were under way at once. */
+  readonly mostAtOnce: () => number
+}
+
+export interface FakeAnswer {
+  /** Default: the file from `start` on. */
+  readonly body?: Uint8Array
+  readonly status?: number
+  /** Breaks the connection after so many bytes of this answer. */
+  readonly cutAfter?: number
+  /** Sends this much, then stays silent. */
+  readonly stallAfter?: number
+  readonly ignoresRange?: boolean
+}
+
+/** `answer` may change any answer; it is called with the number of earlier requests for the path. */
+export function createFakeFileServer(
+  files: Readonly<Record<string, Uint8Array>>,
+  answer: (path: string, earlier: number, start: number) => FakeAnswer = () => ({}),
+): FakeFileServer {
+  const asked: { path: string; start: number; cache: string }[] = []
+  let atOnce = 0
+  let most = 0
+
+  return {
+    asked,
+    mostAtOnce: () => most,
+    async fetchBytes(url, init) {
+      const path = new URL(url).pathname.slice(1)
+      const range = new Headers(init.headers).get('range')
+      const start = Number(/^bytes=(\d+)-$/.exec(range ?? '')?.[1] ?? 0)
+      const earlier = asked.filter(entry => entry.path === path).length
+      asked.push({ path, start, cache: init.cache ?? 'default' })
+      init.signal?.throwIfAborted()
+      const { body, status, cutAfter, stallAfter, ignoresRange = false } = answer(path, earlier, start)
+      const file = body ?? files[path]
+      if (file === undefined || (status !== undefined && status >= 400))
+        return new Response('no', { status: status ?? 404 })
+      const from = ignoresRange ? 0 : start
+      const sent = file.subarray(from)
+      atOnce += 1
+      most = Math.max(most, atOnce)
+      const stream = streamOf(sent, { cutAfter, stallAfter, signal: init.signal ?? null, onEnd: () => (atOnce -= 1) })
+      if (from === 0) return new Response(stream, { status: 200 })
+      const headers = { 'content-range': `bytes ${from}-${file.length - 1}/${file.length}` }
+      return new Response(stream, { status: 206, headers })
+    },
+  }
+}
+
+interface StreamOptions {
+  readonly cutAfter: number | undefined
+  readonly stallAfter: number | undefined
+  readonly signal: AbortSignal | null
+  readonly onEnd: () => void
+}
+
+function streamOf(
+  bytes: Uint8Array,
+  { cutAfter, stallAfter, signal, onEnd }: StreamOptions,
+): ReadableStream<Uint8Array> {
+  const chunkBytes = 1000
+  let sent = 0
+  let isOver = false
+  const end = (): void => {
+    if (!isOver) onEnd()
+    isOver = true
+  }
+  return new ReadableStream({
+    start(controller) {
+      signal?.addEventListener('abort', () => {
+        if (!isOver) controller.error(signal.reason)
+        end()
+      })
+    },
+    async pull(controller) {
+      await new Promise(resolve => setImmediate(resolve))
+      if (isOver) return
+      if (stallAfter !== undefined && sent >= stallAfter) return new Promise(() => {})
+      if (cutAfter !== undefined && sent >= cutAfter) {
+        end()
+        return controller.error(new TypeError('network error'))
+      }
+      if (sent >= bytes.length) {
+        end()
+        return controller.close()
+      }
+      const limit = Math.min(bytes.length, cutAfter ?? bytes.length, stallAfter ?? bytes.length, sent + chunkBytes)
+      controller.enqueue(bytes.slice(sent, limit))
+      sent = limit
+    },
+    cancel: end,
+  })
+}
