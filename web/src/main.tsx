@@ -1,23 +1,18 @@
 /** Wires the page: the only place that makes its stores, and so the only one that names browser powers. */
 import { createRoot } from 'react-dom/client'
-import type { TabStore } from './peer/tab-snapshot.ts'
+import { createTabStore } from './peer/create-tab-store.ts'
 import { createIndexedDbArchive } from './ui/chat/conversation-archive.ts'
 import { readSettings, writeSettings } from './ui/chat/sampling-settings.ts'
 import { streamChat } from './ui/chat/stream-chat.ts'
 import { probeMachine } from './ui/operate/machine.ts'
 import { createRouterStore } from './ui/router/router-store.ts'
 import { App } from './ui/shell/App.tsx'
-import { createAbsentTabStore } from './ui/stores/absent-tab-store.ts'
 import { createChatStore } from './ui/stores/chat-store.ts'
 import { createBrowserModelsStore } from './ui/stores/models-store.ts'
 import { createBrowserPoolStore } from './ui/stores/pool-store.ts'
 import { createThemeStore } from './ui/stores/theme-store.ts'
 import { createVisibilityStore } from './ui/stores/visibility-store.ts'
 import './ui/styles/index.css'
-
-// Until the peer runtime lands beside its contract, the page can do everything but join.
-const runtimes = import.meta.glob<{ createTabStore: () => TabStore }>('./peer/create-tab-store.ts', { eager: true })
-const createTabStore = Object.values(runtimes)[0]?.createTabStore ?? createAbsentTabStore
 
 const storage = readStorage()
 const chat = createChatStore({

@@ -5,21 +5,11 @@ import { type ExportedFile, exportAsJson, exportAsMarkdown } from './export-conv
 export function ExportButtons({ conversation }: { conversation: Conversation }) {
   return (
     <span className="acts">
-      <button
-        type="button"
-        className="button quiet small"
-        aria-label="Export as Markdown"
-        onClick={() => download(exportAsMarkdown(conversation))}
-      >
-        .md
+      <button type="button" className="button quiet small" onClick={() => download(exportAsMarkdown(conversation))}>
+        Save .md
       </button>
-      <button
-        type="button"
-        className="button quiet small"
-        aria-label="Export as JSON"
-        onClick={() => download(exportAsJson(conversation))}
-      >
-        .json
+      <button type="button" className="button quiet small" onClick={() => download(exportAsJson(conversation))}>
+        Save .json
       </button>
     </span>
   )

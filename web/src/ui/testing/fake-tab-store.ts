@@ -1,6 +1,6 @@
 /** A tab store that does as it is told: tests set its snapshot and read the commands it was given. */
+import { idleSnapshot } from '../../peer/snapshot-box.ts'
 import type { TabSnapshot, TabStore } from '../../peer/tab-snapshot.ts'
-import { idleTab } from '../stores/absent-tab-store.ts'
 import { createExternalStore } from '../stores/external-store.ts'
 
 export interface FakeTabStore extends TabStore {
@@ -9,7 +9,7 @@ export interface FakeTabStore extends TabStore {
 }
 
 export function createFakeTabStore(start: Partial<TabSnapshot> = {}): FakeTabStore {
-  const store = createExternalStore<TabSnapshot>({ ...idleTab, ...start })
+  const store = createExternalStore<TabSnapshot>({ ...idleSnapshot, ...start })
   const calls: string[] = []
   return {
     calls,
