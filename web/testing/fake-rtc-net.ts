@@ -1,0 +1,117 @@
+/**
+ * Pages without a browser: hosts that speak the host protocol, whose connections are timers of a manual clock. For the worker's half
+ * of the transport; what a real connection does is the browser test's business.
+ */
+import type { Clock } from '@computepool/shared/ports'
+import type { PeerId } from '@computepool/shared/wire'
+import type { ChannelName, HostCommand, HostEvent } from '../src/transport/host-protocol.ts'
+
+type Data = string | ArrayBuffer
+
+export interface FakeRtcNetOptions {
+  readonly clock: Clock
+  readonly delayMs?: number
+  /** Changes what passes, or loses it (null). */
+  readonly tamper?: (from: PeerId, channel: ChannelName, data: Data) => Data | null
+}
+
+export interface FakeRtcNet {
+  /** The port that `self`'s transport gets. */
+  port(self: PeerId): MessagePort
+  /** Commands that `self`'s transport has given. */
+  commands(self: PeerId): readonly HostCommand[]
+  /** Tells both ends of every connection of `self` a new state. */
+  changeConnections(self: PeerId, state: RTCPeerConnectionState): void
+}
+
+interface End {
+  readonly self: PeerId
+  readonly link: number
+  other: End | null
+  takenBytes: number
+}
+
+export function createFakeRtcNet({
+  clock,
+  delayMs = 5,
+  tamper = (_, __, data) => data,
+}: FakeRtcNetOptions): FakeRtcNet {
+  const ports = new Map<PeerId, { onmessage: ((event: { data: HostEvent }) => void) | null }>()
+  const given = new Map<PeerId, HostCommand[]>()
+  const ends = new Map<string, End>()
+  const keyOf = (self: PeerId, link: number): string => `${self}#${link}`
+  const tell = (self: PeerId, event: HostEvent, afterMs = 0): void => {
+    clock.schedule(afterMs, () => ports.get(self)?.onmessage?.({ data: event }))
+  }
+  const tellBoth = (channel: ChannelName, end: End, type: 'opened' | 'closed'): void => {
+    for (const side of [end, end.other]) {
+      if (side) tell(side.self, { type: 'proxy-event', link: side.link, channel, event: { type } }, delayMs)
+    }
+  }
+
+  function signalArrived(end: End, sdpType: 'offer' | 'answer', sdp: string): void {
+    end.other = ends.get(sdp) ?? null
+    if (sdpType === 'offer') {
+      const signal = { type: 'description', sdpType: 'answer', sdp: keyOf(end.self, end.link) } as const
+      tell(end.self, { type: 'signal-made', link: end.link, signal })
+    } else for (const channel of ['control', 'frames'] as const) tellBoth(channel, end, 'opened')
+  }
+
+  function pass(end: End, channel: ChannelName, data: Data): void {
+    const { other } = end
+    const passed = tamper(end.self, channel, data)
+    if (other && passed !== null && ends.has(keyOf(other.self, other.link))) {
+      tell(
+        other.self,
+        { type: 'proxy-event', link: other.link, channel, event: { type: 'received', data: passed } },
+        delayMs,
+      )
+    }
+    if (channel !== 'frames') return
+    end.takenBytes += (data as ArrayBuffer).byteLength
+    tell(
+      end.self,
+      { type: 'proxy-event', link: end.link, channel, event: { type: 'drained', sentBytes: end.takenBytes } },
+      delayMs,
+    )
+  }
+
+  function perform(self: PeerId, command: HostCommand): void {
+    const { link } = command
+    const end = ends.get(keyOf(self, link))
+    if (command.type === 'open-link') {
+      ends.set(keyOf(self, link), { self, link, other: null, takenBytes: 0 })
+      for (const name of ['control', 'frames'] as const) tell(self, { type: 'channel-proxied', link, name })
+      const signal = { type: 'description', sdpType: 'offer', sdp: keyOf(self, link) } as const
+      if (command.isInitiator) tell(self, { type: 'signal-made', link, signal })
+    } else if (end && command.type === 'signal-arrived' && command.signal.type === 'description') {
+      signalArrived(end, command.signal.sdpType, command.signal.sdp)
+    } else if (end && command.type === 'send-by-proxy') pass(end, command.channel, command.data)
+    else if (end && command.type === 'close-link') {
+      ends.delete(keyOf(self, link))
+      for (const channel of ['control', 'frames'] as const) tellBoth(channel, end, 'closed')
+    }
+  }
+
+  return {
+    port(self) {
+      const commands: HostCommand[] = []
+      const port = {
+        onmessage: null,
+        postMessage(command: HostCommand) {
+          commands.push(command)
+          perform(self, command)
+        },
+      }
+      ports.set(self, port)
+      given.set(self, commands)
+      return port as unknown as MessagePort
+    },
+    commands: self => given.get(self) ?? [],
+    changeConnections(self, state) {
+      for (const end of ends.values()) {
+        if (end.self === self) tell(self, { type: 'connection-changed', link: end.link, state })
+      }
+    },
+  }
+}
