@@ -53,18 +53,26 @@ function values(): Float32Array {
   return made
 }
 
+/** The bytes as 16-bit words, copied where they are not aligned. The host must be little-endian, as every host that runs this is. */
+function words(bytes: Uint8Array): Uint16Array {
+  const aligned = bytes.byteOffset % 2 === 0 ? bytes : new Uint8Array(bytes)
+  return new Uint16Array(aligned.buffer, aligned.byteOffset, aligned.length >>> 1)
+}
+
 /** Little-endian binary16 bytes as f32. */
 export function float16ToFloat32(bytes: Uint8Array): Float32Array {
   const lookup = values()
-  const out = new Float32Array(bytes.length >>> 1)
-  for (let i = 0; i < out.length; i++) out[i] = lookup[bytes[2 * i]! | (bytes[2 * i + 1]! << 8)]!
+  const source = words(bytes)
+  const out = new Float32Array(source.length)
+  for (let i = 0; i < out.length; i++) out[i] = lookup[source[i]!]!
   return out
 }
 
 /** Little-endian bfloat16 bytes as f32: the upper half of its bits. */
 export function bfloat16ToFloat32(bytes: Uint8Array): Float32Array {
-  const bits = new Uint32Array(bytes.length >>> 1)
-  for (let i = 0; i < bits.length; i++) bits[i] = ((bytes[2 * i]! << 16) | (bytes[2 * i + 1]! << 24)) >>> 0
+  const source = words(bytes)
+  const bits = new Uint32Array(source.length)
+  for (let i = 0; i < bits.length; i++) bits[i] = source[i]! << 16
   return new Float32Array(bits.buffer)
 }
 
