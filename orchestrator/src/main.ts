@@ -48,6 +48,8 @@ async function packDirOf(settings: Settings): Promise<string> {
     source: settings.model,
     quantisation: settings.quantisation,
     cacheDir: join(repository, '.computepool/packs'),
+    hubUrl: settings.hubUrl,
+    hubToken: settings.hubToken,
     signal: interrupt.signal,
     write: text => process.stdout.write(text),
     isTerminal: process.stdout.isTTY === true,

@@ -1,4 +1,5 @@
 /** What the command line and the environment ask for, parsed once. Returns data; `main.ts` acts on it. */
+import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { ComputePoolError } from '@computepool/shared/errors'
 import type { IceConfig } from '@computepool/signaling'
@@ -18,7 +19,7 @@ Serves a language model whose layers are held by browser tabs: the page, an Open
   --help              this text
 
 Environment: COMPUTEPOOL_STUN_URLS, COMPUTEPOOL_TURN_URLS (comma-separated), COMPUTEPOOL_TURN_SECRET (coturn's static-auth-secret),
-COMPUTEPOOL_CORS_ORIGINS (comma-separated; default: any).`
+COMPUTEPOOL_CORS_ORIGINS (comma-separated; default: any), COMPUTEPOOL_HUB_URL and HF_TOKEN (for hf: sources).`
 
 export interface Settings {
   readonly isHelp: boolean
@@ -34,6 +35,8 @@ export interface Settings {
   readonly publicUrl: string | null
   readonly corsOrigins: readonly string[] | '*'
   readonly ice: IceConfig
+  readonly hubUrl: string | undefined
+  readonly hubToken: string | undefined
 }
 
 /** TURN credentials live for a working day; a tab that stays longer gets new ones when it joins again. */
@@ -61,9 +64,9 @@ export function parseSettings(
     port: values.port === undefined ? 8080 : wholeNumber('--port', values.port, 0, 65_535),
     isPortFixed: values.port !== undefined,
     host: values.host ?? '127.0.0.1',
-    model: values.model ?? null,
+    model: values.model === undefined ? null : fromHere(values.model, environment),
     quantisation,
-    packDir: values.pack ?? null,
+    packDir: values.pack === undefined ? null : fromHere(values.pack, environment),
     minSeats: values.seats === undefined ? 2 : wholeNumber('--seats', values.seats, 1, 64),
     maxContext: values.context === undefined ? null : wholeNumber('--context', values.context, 16, 1_000_000),
     publicUrl: values['public-url'] === undefined ? null : originOf(values['public-url']),
@@ -72,6 +75,8 @@ export function parseSettings(
       stunUrls: listOf(environment.COMPUTEPOOL_STUN_URLS),
       turn: turnUrls.length === 0 ? null : { urls: turnUrls, secret, lifetimeSeconds: turnLifetimeSeconds },
     },
+    hubUrl: environment.COMPUTEPOOL_HUB_URL,
+    hubToken: environment.HF_TOKEN,
   }
 }
 
@@ -95,6 +100,11 @@ function readArgs(args: readonly string[]) {
   } catch (cause) {
     throw invalid('options', cause instanceof Error ? cause.message : String(cause))
   }
+}
+
+/** npm runs scripts in the repository's root; paths are meant from where the person stands. */
+function fromHere(source: string, environment: Readonly<Record<string, string | undefined>>): string {
+  return /^(hf:|https?:\/\/)/i.test(source) ? source : resolve(environment.INIT_CWD ?? '.', source)
 }
 
 const listOf = (value: string | undefined): string[] =>

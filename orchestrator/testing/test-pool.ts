@@ -20,7 +20,10 @@ export interface TestPool {
   chat(body: object, signal?: AbortSignal): Promise<Response>
 }
 
-export function createTestPool(settings: Partial<OrchestratorSettings> = {}): TestPool {
+export function createTestPool(
+  settings: Partial<OrchestratorSettings> = {},
+  { pageFolder = null }: { readonly pageFolder?: string | null } = {},
+): TestPool {
   const { tokenizer, config } = tinyFiles('qwen3')
   const manifest = tinyManifest('qwen3')
   const pack: PackFolder = {
@@ -37,7 +40,7 @@ export function createTestPool(settings: Partial<OrchestratorSettings> = {}): Te
   let drawn = 0
   const { app, desk } = createOrchestrator({
     pack,
-    pageFolder: null,
+    pageFolder,
     hub,
     clock,
     entropy: { bytes: length => Uint8Array.from({ length }, () => ++drawn & 0xff) },

@@ -3,6 +3,7 @@
  * endpoints, streaming or not, read it. It knows no HTTP.
  */
 import type { SampledToken } from '@computepool/shared/pipeline'
+import type { HopTrace } from '@computepool/shared/wire'
 import type { LiveRequest } from '../dispatch/index.ts'
 import { createDetokeniser, type TextCodec } from '../text/index.ts'
 
@@ -39,6 +40,16 @@ export interface PoolFacts {
   readonly tokensPerSecond: number | null
   /** Frames that went from tab to tab without a relay, as the entry counted them; null where a stop string ended the answer. */
   readonly directHops: number | null
+  /** Where one token's time went, medians over the decode steps; null where only one token was drawn. */
+  readonly lap: LapFacts | null
+}
+
+/** One lap of the ring, measured at the entry: `wireMs` is what neither an engine nor a queue can account for. */
+export interface LapFacts {
+  readonly lapMs: number
+  readonly computeMs: number
+  readonly queueMs: number
+  readonly wireMs: number
 }
 
 /** Yields the text as it becomes certain, returns the facts. Throws the request's ComputePoolError. */
@@ -51,6 +62,7 @@ export async function* streamAnswer(options: AnswerOptions): AsyncGenerator<Answ
   let tokens = 0
   let firstAtMs = 0
   let lastAtMs = 0
+  const laps: LapFacts[] = []
   let directHops: number | null = null
   let finishReason: 'stop' | 'length' = 'stop'
 
@@ -69,6 +81,8 @@ export async function* streamAnswer(options: AnswerOptions): AsyncGenerator<Answ
     }
     if (tokens === 0) firstAtMs = event.atMs
     lastAtMs = event.atMs
+    // The first token's lap is the prompt's, not a decode step.
+    if (tokens > 0) laps.push(lapFacts(event.lapMs, event.trace))
     tokens++
     const { token } = event.sampled
     if (!codec.isSpecial(token)) held.push({ sampled: event.sampled, startChar: detokeniser.receivedChars() })
@@ -103,8 +117,28 @@ export async function* streamAnswer(options: AnswerOptions): AsyncGenerator<Answ
         timeToFirstTokenMs: round(firstAtMs - live.submittedAtMs),
         tokensPerSecond: tokens > 1 && decodeMs > 0 ? round(((tokens - 1) * 1000) / decodeMs) : null,
         directHops,
+        lap: medianLap(laps),
       },
     }
+  }
+}
+
+function lapFacts(lapMs: number, trace: readonly HopTrace[]): LapFacts {
+  const sum = (pick: (hop: HopTrace) => number): number => trace.reduce((total, hop) => total + pick(hop), 0)
+  const [computeMs, queueMs] = [sum(hop => hop.computeMs), sum(hop => hop.queueMs)]
+  return { lapMs, computeMs, queueMs, wireMs: Math.max(0, lapMs - computeMs - queueMs) }
+}
+
+/** Each figure's own median: one stalled lap moves none of them. */
+function medianLap(laps: readonly LapFacts[]): LapFacts | null {
+  if (laps.length === 0) return null
+  const middle = (pick: (lap: LapFacts) => number): number =>
+    round(laps.map(pick).sort((a, b) => a - b)[laps.length >> 1]!)
+  return {
+    lapMs: middle(lap => lap.lapMs),
+    computeMs: middle(lap => lap.computeMs),
+    queueMs: middle(lap => lap.queueMs),
+    wireMs: middle(lap => lap.wireMs),
   }
 }
 

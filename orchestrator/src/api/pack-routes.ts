@@ -7,6 +7,7 @@ import { Readable } from 'node:stream'
 import { ComputePoolError } from '@computepool/shared/errors'
 import { Hono } from 'hono'
 import type { PackFile, PackFolder } from '../store/pack-folder.ts'
+import { decodePath } from './decode-path.ts'
 
 const pinOf = (pack: PackFolder): string => pack.manifestSha256.slice(0, 16)
 
@@ -18,7 +19,7 @@ export function packRoutes(pack: PackFolder): Hono {
   const pinned = packUrlOf(pack)
   const plain = `/packs/${pack.manifest.model}/`
   routes.get('/*', c => {
-    const path = decodeURIComponent(new URL(c.req.url).pathname)
+    const path = decodePath(c.req.url)
     const folder = [pinned, plain].find(prefix => path.startsWith(prefix))
     const file = folder === undefined ? undefined : pack.files.get(path.slice(folder.length))
     if (file === undefined) {

@@ -3,6 +3,7 @@ import { readFile, stat } from 'node:fs/promises'
 import { extname, join, normalize, sep } from 'node:path'
 import { ComputePoolError } from '@computepool/shared/errors'
 import { Hono } from 'hono'
+import { decodePath } from './decode-path.ts'
 
 const contentTypes: Readonly<Record<string, string>> = {
   '.css': 'text/css; charset=utf-8',
@@ -29,7 +30,7 @@ export function pageRoutes(folder: string | null): Hono {
   const routes = new Hono()
   routes.get('/*', async c => {
     if (folder === null) return c.text('The page is not built. Run `npm run build`, then start again.\n', 503)
-    const path = decodeURIComponent(new URL(c.req.url).pathname)
+    const path = decodePath(c.req.url)
     const asked = normalize(join(folder, path))
     const isInside = asked === folder || asked.startsWith(folder.endsWith(sep) ? folder : folder + sep)
     const isFile = isInside && !path.includes('\0') && (await isRegularFile(asked))

@@ -1,6 +1,7 @@
 /** Packs that `--model` made: one folder a source and quantisation, made once. It knows where they are, not how packing works. */
 import { access } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { packFolderParts } from '@computepool/node/engine/pack-folder-parts.ts'
 import { drawProgress } from '@computepool/node/pack/draw-progress.ts'
 import { packModel } from '@computepool/node/pack/pack-model.ts'
 import type { Manifest } from '@computepool/shared/model'
@@ -10,6 +11,9 @@ export interface CachedPackOptions {
   readonly quantisation: Manifest['quantisation']
   /** Folder of all cached packs. */
   readonly cacheDir: string
+  /** Another hub than the public one, and a token for private models. */
+  readonly hubUrl: string | undefined
+  readonly hubToken: string | undefined
   readonly signal: AbortSignal
   readonly write: (text: string) => void
   readonly isTerminal: boolean
@@ -17,7 +21,7 @@ export interface CachedPackOptions {
 
 /** The folder of the pack; packs first where there is none. A pack that was interrupted goes on where it was. Errors: the packer's. */
 export async function cachedPack(options: CachedPackOptions): Promise<string> {
-  const { source, quantisation, cacheDir, signal, write, isTerminal } = options
+  const { source, quantisation, cacheDir, hubUrl, hubToken, signal, write, isTerminal } = options
   const outDir = join(cacheDir, `${nameOf(source)}-${quantisation}`)
   // The packer writes the manifest last: where there is one, the pack is whole.
   const isThere = await access(join(outDir, 'manifest.json')).then(
@@ -31,7 +35,22 @@ export async function cachedPack(options: CachedPackOptions): Promise<string> {
   write(`Packing ${source} as ${quantisation} into ${outDir}\n`)
   const drawing = drawProgress({ json: false, isTerminal, write })
   try {
-    await packModel({ source, outDir, quantisation, signal, onProgress: progress => drawing.show(progress) })
+    await packModel({
+      source,
+      outDir,
+      quantisation,
+      hubUrl,
+      token: hubToken,
+      signal,
+      onProgress: progress => drawing.show(progress),
+      computeGoldens: async (manifest, partsDir) => {
+        drawing.end()
+        write('Computing the self-test on this machine …\n')
+        // Loaded here only: the native runtime is large, and a cached pack needs none of it.
+        const { computeGoldens } = await import('@computepool/node/engine/compute-goldens.ts')
+        return computeGoldens({ manifest, parts: packFolderParts(partsDir) })
+      },
+    })
   } finally {
     drawing.end()
   }

@@ -81,13 +81,12 @@ function explain(state: SwarmState, coalition: Coalition | null): string {
 function explainWaiting(state: SwarmState): string {
   const placement = placeSwarm(state)
   if (placement.kind === 'placed') return 'Placing the model.'
-  const measuring = Object.values(state.peers).filter(peer => peer.capability === null && !peer.isRefused).length
+  const here = Object.values(state.peers).filter(peer => !peer.isRefused && state.bans[peer.peer] === undefined)
+  const measuring = here.filter(peer => peer.capability === null).length
   if (measuring === 0) return placement.explanation
-  const tabs = measuring === 1 ? '1 tab is' : `${measuring} tabs are`
-  return `${tabs} measuring what it can do. ${placement.explanation}`.replace(
-    /are measuring what it/,
-    'are measuring what they',
-  )
+  const missing = Math.min(state.config.minSeats, state.config.placement.layers) - here.length
+  const next = missing > 0 ? `; open ${missing === 1 ? 'one more' : `${missing} more`}` : ''
+  return `${measuring === 1 ? '1 tab is measuring what it' : `${measuring} tabs are measuring what they`} can do${next}.`
 }
 
 /** The last three of those that are still here: the page shows them, the tab itself has the whole text. */

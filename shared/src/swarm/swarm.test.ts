@@ -225,6 +225,9 @@ describe('a swarm', () => {
     const shell = createShell()
     const words = [
       () => {},
+      () => shell.happen({ type: 'peer-connected', peer: a, atMs: 0 }),
+      () => shell.happen({ type: 'peer-connected', peer: b, atMs: 0 }),
+      () => shell.gone(b),
       () => shell.join(a),
       () => shell.join(b),
       () => shell.sliceReady(a),
@@ -237,6 +240,9 @@ describe('a swarm', () => {
     expect(words).toMatchInlineSnapshot(`
       [
         "No tab is here yet; 2 tabs are needed.",
+        "1 tab is measuring what it can do; open one more.",
+        "2 tabs are measuring what they can do.",
+        "1 tab is measuring what it can do; open one more.",
         "1 of 2 tabs is here; open one more.",
         "Forming: 0 of 2 tabs have loaded their layers.",
         "Forming: 1 of 2 tabs have loaded their layers.",

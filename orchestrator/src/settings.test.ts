@@ -1,0 +1,58 @@
+import { resolve } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { parseSettings } from './settings.ts'
+
+describe('parseSettings', () => {
+  it('has defaults that need nothing', () => {
+    expect(parseSettings([], {})).toMatchObject({
+      port: 8080,
+      isPortFixed: false,
+      host: '127.0.0.1',
+      model: null,
+      packDir: null,
+      minSeats: 2,
+      corsOrigins: '*',
+      ice: { stunUrls: [], turn: null },
+    })
+  })
+
+  it('reads options, and paths from where the person stands', () => {
+    const args = ['--port', '9000', '--seats', '1', '--model', 'my/model', '--quantisation', 'q4', '--context', '512']
+    expect(parseSettings(args, { INIT_CWD: '/home/me' })).toMatchObject({
+      port: 9000,
+      isPortFixed: true,
+      minSeats: 1,
+      model: resolve('/home/me/my/model'),
+      quantisation: 'q4',
+      maxContext: 512,
+    })
+    expect(parseSettings(['--model', 'hf:Qwen/Qwen3-0.6B'], {}).model).toBe('hf:Qwen/Qwen3-0.6B')
+  })
+
+  it('reads link servers from the environment', () => {
+    const environment = {
+      COMPUTEPOOL_STUN_URLS: 'stun:a:1, stun:b:2',
+      COMPUTEPOOL_TURN_URLS: 'turn:c:3',
+      COMPUTEPOOL_TURN_SECRET: 's3cret',
+      COMPUTEPOOL_CORS_ORIGINS: 'https://a.example',
+    }
+    expect(parseSettings([], environment)).toMatchObject({
+      ice: { stunUrls: ['stun:a:1', 'stun:b:2'], turn: { urls: ['turn:c:3'], secret: 's3cret' } },
+      corsOrigins: ['https://a.example'],
+    })
+  })
+
+  it.each([
+    [['--port', 'eighty'], '--port is "eighty"; it must be a whole number from 0 to 65535.'],
+    [['--seats', '0'], '--seats is "0"; it must be a whole number from 1 to 64.'],
+    [['--quantisation', 'q5'], '"q5" is not q4, q8, f16 or f32.'],
+    [['--model', 'a', '--pack', 'b'], '--model and --pack were both given.'],
+    [['--public-url', 'pool'], '--public-url is "pool"; it must be like https://pool.example.org.'],
+  ])('refuses %j in words', (args, message) => {
+    expect(() => parseSettings(args, {})).toThrow(expect.objectContaining({ code: 'input_invalid', message }))
+  })
+
+  it('refuses TURN servers without their secret', () => {
+    expect(() => parseSettings([], { COMPUTEPOOL_TURN_URLS: 'turn:c:3' })).toThrow(/COMPUTEPOOL_TURN_SECRET is not/)
+  })
+})
