@@ -11,7 +11,7 @@ import { startOrchestrator } from '@computepool/orchestrator/serve.ts'
 import { chromium } from 'playwright'
 import { chromiumLaunchOptions } from '../harness/launch-chromium.ts'
 import { openRing, type Ring } from '../harness/open-ring.ts'
-import { type BenchReport, benchRow, median } from './bench-report.ts'
+import { type BenchReport, benchRow } from './bench-report.ts'
 
 const rounds = 5
 const tokensPerRound = 24
@@ -75,12 +75,12 @@ async function ask(url: string, model: string, maxTokens: number): Promise<Measu
   })
   const body = (await response.json()) as {
     error?: { message: string }
-    computepool: { tokensPerSecond: number; laps: { lapMs: number; computeMs: number; wireMs: number }[] }
+    computepool: { tokensPerSecond: number; lap: { wireMs: number } }
   }
   if (!response.ok) throw new Error(`The ring refused: ${body.error?.message ?? response.status}`)
   return {
     tokensPerSecond: body.computepool.tokensPerSecond,
-    wireMs: median(body.computepool.laps.map(lap => lap.wireMs)),
+    wireMs: body.computepool.lap.wireMs,
   }
 }
 
