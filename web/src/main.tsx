@@ -9,6 +9,7 @@ import { createRouterStore } from './ui/router/router-store.ts'
 import { App } from './ui/shell/App.tsx'
 import { createChatStore } from './ui/stores/chat-store.ts'
 import { createBrowserModelsStore } from './ui/stores/models-store.ts'
+import { createBrowserPackStore } from './ui/stores/pack-store.ts'
 import { createBrowserPoolStore } from './ui/stores/pool-store.ts'
 import { createThemeStore } from './ui/stores/theme-store.ts'
 import { createVisibilityStore } from './ui/stores/visibility-store.ts'
@@ -34,6 +35,7 @@ createRoot(root).render(
       pool: createBrowserPoolStore(),
       chat,
       models: createBrowserModelsStore(),
+      pack: createBrowserPackStore(),
       theme: createThemeStore(window),
       router: createRouterStore(window),
       visibility: createVisibilityStore(document, () => performance.now()),

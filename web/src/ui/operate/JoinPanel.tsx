@@ -3,20 +3,24 @@ import type { EngineKind } from '@computepool/shared/ports'
 import { useState } from 'react'
 import type { JoinOptions } from '../../peer/tab-snapshot.ts'
 import { formatBytes } from '../format/format-number.ts'
+import type { PackSizes } from '../stores/pack-store.ts'
 import type { Assessment } from './assess-machine.ts'
 import { EngineChoice } from './EngineChoice.tsx'
 import type { JoinQuery } from './join-query.ts'
 import { MachineFindings } from './MachineFindings.tsx'
+import { roomWords } from './room-words.ts'
 
 export interface JoinPanelProps {
   readonly assessment: Assessment | null
   readonly query: JoinQuery
+  /** Sizes of the served model; null until they are known. */
+  readonly pack: PackSizes | null
   readonly isRetry: boolean
   readonly onCheckAgain: () => void
   readonly onJoin: (options: JoinOptions) => void
 }
 
-export function JoinPanel({ assessment, query, isRetry, onCheckAgain, onJoin }: JoinPanelProps) {
+export function JoinPanel({ assessment, query, pack, isRetry, onCheckAgain, onJoin }: JoinPanelProps) {
   const [memoryBytes, setMemoryBytes] = useState<number | null>(query.memoryBytes)
   const [engine, setEngine] = useState<EngineKind | null>(query.engine)
   if (assessment === null) {
@@ -56,7 +60,9 @@ export function JoinPanel({ assessment, query, isRetry, onCheckAgain, onJoin }: 
               aria-valuetext={formatBytes(offered)}
               onChange={event => setMemoryBytes(Number(event.target.value))}
             />
-            <span className="hint">Layers and their caches stay below this. {memory.basis}</span>
+            <span className="hint" data-testid="room">
+              {pack === null ? 'Layers and their caches stay below this.' : roomWords(offered, pack)} {memory.basis}
+            </span>
           </label>
           <button type="submit" className="button primary" data-testid="join">
             {isRetry ? 'Join again' : 'Join the ring'}

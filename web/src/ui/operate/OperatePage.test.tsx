@@ -4,7 +4,7 @@ import { afterEach, expect, test } from 'vitest'
 import { capableMachine } from '../testing/fake-services.ts'
 import { createFakeTabStore } from '../testing/fake-tab-store.ts'
 import { renderPage } from '../testing/render-page.tsx'
-import { peerId, readyPool } from '../testing/sample-pool.ts'
+import { peerId, readyPool, samplePool } from '../testing/sample-pool.ts'
 
 afterEach(cleanup)
 
@@ -24,6 +24,12 @@ test('the offer and the engine are the operator’s to choose', async () => {
   fireEvent.click(screen.getByLabelText(/^WASM/))
   fireEvent.click(screen.getByTestId('join'))
   expect(tab.calls).toEqual(['join {"memoryBudgetBytes":1000000000,"engine":"wasm"}'])
+})
+
+test('the offer is told in layers once the model is known', async () => {
+  const services = renderPage('/operate')
+  act(() => services.setPool({ pool: samplePool() }))
+  expect(await screen.findByText(/Room for all 1 layers of computepool-demo/)).toBeTruthy()
 })
 
 test('a machine that cannot join gets no button but the remedy', async () => {
@@ -121,7 +127,7 @@ test('the ring names the arc that is looked at, and is a table on demand', () =>
   expect(arc.getAttribute('aria-label')).toContain('slowest seat')
   fireEvent.focus(arc)
   expect(screen.getByTestId('ring-detail').textContent).toContain('0x2222·2222')
-  fireEvent.click(screen.getByRole('button', { name: 'Show table' }))
+  fireEvent.click(screen.getByRole('button', { name: 'Table' }))
   const rows = within(screen.getByRole('table')).getAllByRole('row').map(plain)
   expect(rows[1]).toContain('0x1111·1111 (this tab)')
   expect(rows[2]).toContain('50 %')

@@ -13,7 +13,12 @@ import { isJoined } from './status-words.ts'
 import { useMachine } from './use-machine.ts'
 
 export function OperatePage() {
-  const { tab } = useServices()
+  const { tab, pool: poolStore, pack: packStore } = useServices()
+  const model = useStore(poolStore).pool?.model ?? null
+  const pack = useStore(packStore)
+  useEffect(() => {
+    if (model !== null) packStore.load(model)
+  }, [model, packStore])
   const snapshot = useStore(tab)
   const { assessment, checkAgain } = useMachine()
   const query = useMemo(() => parseJoinQuery(window.location.search), [])
@@ -47,6 +52,7 @@ export function OperatePage() {
             <JoinPanel
               assessment={assessment}
               query={query}
+              pack={pack}
               isRetry={status === 'failed'}
               onCheckAgain={checkAgain}
               onJoin={options => tab.join(options)}

@@ -19,11 +19,16 @@ export function RingDetail({ ring, arc, ownPeer }: { ring: RingModel; arc: RingA
 function lapRows(ring: RingModel): [string, string][] {
   const computeMs = ring.arcs.reduce((sum, arc) => sum + (arc.computeMs ?? 0), 0)
   return [
-    ['Peers', String(ring.arcs.filter(arc => arc.peer !== null).length)],
+    ['Peers', peerWords(ring)],
     ['Compute', ring.lapMs === null ? formatMs(null) : formatMs(computeMs)],
     ['Wire', formatMs(ring.wireMs)],
     ['Tokens/s', ring.tokensPerSecond === null ? unmeasured : threeDigits(ring.tokensPerSecond)],
   ]
+}
+
+function peerWords({ arcs, waitingPeers }: RingModel): string {
+  const seated = arcs.filter(arc => arc.peer !== null).length
+  return waitingPeers === 0 ? String(seated) : `${seated} + ${waitingPeers} waiting`
 }
 
 function arcRows(arc: RingArc, ownPeer: string | null): [string, string][] {

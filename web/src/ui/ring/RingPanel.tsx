@@ -36,7 +36,7 @@ export function RingPanel({ ownPeer = null }: { ownPeer?: string | null }) {
           aria-pressed={isTable}
           onClick={() => setIsTable(!isTable)}
         >
-          {isTable ? 'Show ring' : 'Show table'}
+          Table
         </button>
       </header>
       {isTable ? (

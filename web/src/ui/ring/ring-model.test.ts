@@ -44,6 +44,11 @@ test('a seat that downloads is joining, a lost one is lost', () => {
   ])
 })
 
+test('a ring that fell apart does not show the lap it made when it was whole', () => {
+  const { arcs, lapMs, wireMs } = ringModelOf(readyPool({ status: 'forming' }))
+  expect([lapMs, wireMs, arcs.map(arc => arc.busyShare)]).toEqual([null, null, [null, null, null]])
+})
+
 test('without a pool the ring is empty, not broken', () => {
   expect(ringModelOf(null)).toBe(emptyRing)
 })

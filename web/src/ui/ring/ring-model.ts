@@ -36,6 +36,8 @@ export interface RingModel {
   /** Time of the lap on the wire: all hops together. */
   readonly wireMs: number | null
   readonly laps: number
+  /** Joined, without layers so far. */
+  readonly waitingPeers: number
   readonly tokensPerSecond: number | null
 }
 
@@ -49,11 +51,14 @@ export const emptyRing: RingModel = {
   lapMs: null,
   wireMs: null,
   laps: 0,
+  waitingPeers: 0,
   tokensPerSecond: null,
 }
 
-export function ringModelOf(pool: PoolSnapshot | null): RingModel {
-  if (pool === null) return emptyRing
+export function ringModelOf(told: PoolSnapshot | null): RingModel {
+  if (told === null) return emptyRing
+  // The last lap was another ring's as soon as this one is not whole.
+  const pool = told.status === 'ready' ? told : { ...told, lastLap: null, tokensPerSecond: null }
   const seats = [...pool.seats].sort((a, b) => a.layers.start - b.layers.start || a.seat - b.seat)
   const computeOf = (seat: PoolSeat) => lapHop(pool, seat)?.computeMs ?? seat.computeMs
   const bottleneck = findBottleneck(seats, computeOf)
@@ -73,6 +78,7 @@ export function ringModelOf(pool: PoolSnapshot | null): RingModel {
     lapMs: pool.lastLap?.lapMs ?? null,
     wireMs: pool.lastLap?.wireMs ?? null,
     laps: pool.laps,
+    waitingPeers: pool.waitingPeers,
     tokensPerSecond: pool.tokensPerSecond,
   }
 }

@@ -1,6 +1,6 @@
-/** Where the reader is, over the history API. It knows paths and titles, not pages. */
+/** Where the reader is, over the history API. It knows paths, not pages. */
 import { createExternalStore, type ReadableStore } from '../stores/external-store.ts'
-import { type Route, routeOf, titleOf } from './route.ts'
+import { type Route, routeOf } from './route.ts'
 
 export interface RouterStore extends ReadableStore<Route> {
   go(path: string): void
@@ -10,7 +10,6 @@ export function createRouterStore(window: Window): RouterStore {
   const store = createExternalStore<Route>(routeOf(window.location.pathname))
   const follow = () => {
     const route = routeOf(window.location.pathname)
-    window.document.title = titleOf(route)
     store.set(route)
   }
   window.addEventListener('popstate', follow)

@@ -5,6 +5,7 @@ import type { ProbeMachine } from '../operate/machine.ts'
 import type { RouterStore } from '../router/router-store.ts'
 import type { ChatStore } from '../stores/chat-store.ts'
 import type { ModelsStore } from '../stores/models-store.ts'
+import type { PackStore } from '../stores/pack-store.ts'
 import type { PoolStore } from '../stores/pool-store.ts'
 import type { ThemeStore } from '../stores/theme-store.ts'
 import type { VisibilityStore } from '../stores/visibility-store.ts'
@@ -14,6 +15,7 @@ export interface Services {
   readonly pool: PoolStore
   readonly chat: ChatStore
   readonly models: ModelsStore
+  readonly pack: PackStore
   readonly theme: ThemeStore
   readonly router: RouterStore
   readonly visibility: VisibilityStore

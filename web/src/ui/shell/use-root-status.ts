@@ -1,11 +1,20 @@
-/** Puts the tab's state on the root element, where tests and browser extensions can wait for it: `data-status`, `data-seat`. */
+/**
+ * Puts the tab's state where it is seen from outside the page: on the root element, where a script can wait for it (`data-status`,
+ * `data-seat`, `data-layers`, `data-peer`, `data-error-code`), and in the title, where its owner finds it among other tabs.
+ */
 import { useEffect } from 'react'
+import { isJoined, statusNames } from '../operate/status-words.ts'
+import { titleOf } from '../router/route.ts'
 import { useStore } from '../stores/use-store.ts'
 import { useServices } from './services.ts'
 
 export function useRootStatus(): void {
-  const { tab } = useServices()
+  const { tab, router } = useServices()
+  const route = useStore(router)
   const { status, seat, layers, peer, error } = useStore(tab)
+  useEffect(() => {
+    document.title = isJoined(status) ? `${statusNames[status]} · ${titleOf(route)}` : titleOf(route)
+  }, [status, route])
   useEffect(() => {
     const { dataset } = document.documentElement
     setOrDrop(dataset, 'status', status)

@@ -8,6 +8,7 @@ import type { Services } from '../shell/services.ts'
 import { createChatStore } from '../stores/chat-store.ts'
 import { createExternalStore } from '../stores/external-store.ts'
 import { createModelsStore } from '../stores/models-store.ts'
+import { createPackStore } from '../stores/pack-store.ts'
 import type { PoolView } from '../stores/pool-store.ts'
 import { createThemeStore } from '../stores/theme-store.ts'
 import { createVisibilityStore } from '../stores/visibility-store.ts'
@@ -48,6 +49,7 @@ export function createFakeServices(given: { machine?: Machine; tab?: FakeTabStor
       newId: nextId,
     }),
     models: createModelsStore(async () => ({ data: [{ id: 'computepool-demo' }] })),
+    pack: createPackStore(async model => ({ model, parts: [{ name: 'layer-0', sizeBytes: 1e6 }] })),
     theme: createThemeStore(window),
     router: createRouterStore(window),
     visibility: createVisibilityStore(document, () => 0),
