@@ -1,7 +1,11 @@
 /** The worker in which a test's engines live. */
+import { type SelfTestOutcome, selfTest } from '@computepool/shared/selftest'
 import { engineContract, randomPack } from '@computepool/shared/testing'
+import { chooseEngine } from '../src/engine/choose-engine.ts'
+import { measureEngine } from '../src/engine/measure-engine.ts'
 import { openWebEngine } from '../src/engine/open-web-engine.ts'
-import type { HarnessCall, HarnessReply, HarnessRequest } from './engine-harness-calls.ts'
+import { probeEngines } from '../src/engine/probe-engines.ts'
+import type { HarnessCall, HarnessReply, HarnessRequest, SelfTestAnswer } from './engine-harness-calls.ts'
 
 addEventListener('message', async ({ data }: MessageEvent<HarnessRequest>) => {
   const reply = (value: unknown, error: string | null) =>
@@ -14,7 +18,19 @@ addEventListener('message', async ({ data }: MessageEvent<HarnessRequest>) => {
 })
 
 async function answer(call: HarnessCall): Promise<unknown> {
-  const { kind } = call
+  if (call.type === 'contract') return runContract(call)
+  if (call.type === 'self-test') return runSelfTest(call)
+  const { manifest } = randomPack(call.pack)
+  if (call.type === 'measure')
+    return measureEngine(slice => openWebEngine(call.kind, slice), manifest, {
+      signal: new AbortController().signal,
+      now: () => performance.now(),
+    })
+  const probes = await probeEngines(manifest)
+  return { ...probes, choice: chooseEngine(probes) }
+}
+
+async function runContract(call: HarnessCall & { type: 'contract' }): Promise<number> {
   const found = engineContract.find(({ name }) => name === call.caseName)
   if (found === undefined) throw new Error(`no contract case is called ${call.caseName}`)
   const { manifest, parts } = randomPack(call.pack)
@@ -24,7 +40,34 @@ async function answer(call: HarnessCall): Promise<unknown> {
     // Measured up to 2e-6: f32 sums in another order.
     chunkTolerance: 1e-5,
     open: (layers, { kvBudgetBytes = 2 ** 26 } = {}) =>
-      openWebEngine(kind, { manifest, layers, parts, kvBudgetBytes, maxContext: 128 }, { smallestCapacity: 16 }),
+      openWebEngine(call.kind, { manifest, layers, parts, kvBudgetBytes, maxContext: 128 }, { smallestCapacity: 16 }),
   })
   return Math.round(performance.now() - started)
+}
+
+async function runSelfTest(call: HarnessCall & { type: 'self-test' }): Promise<SelfTestAnswer> {
+  const { manifest, parts } = randomPack(call.pack)
+  const { layers, goldens } = call
+  const engine = await openWebEngine(
+    call.kind,
+    { manifest, layers, parts, kvBudgetBytes: 2 ** 26, maxContext: 128 },
+    call.maxChunk === undefined ? {} : { maxChunk: call.maxChunk },
+  )
+  try {
+    const outcome = await selfTest({
+      engine,
+      manifest,
+      golden: {
+        tokens: [...goldens.tokens],
+        dtype: 'f32',
+        boundaries: goldens.boundaries.map(() => ({ path: 'golden.bin', sizeBytes: 1, sha256: '0'.repeat(64) })),
+        argmax: [...goldens.argmax],
+        source: 'test',
+      },
+      readBoundary: async index => new Uint8Array(Float32Array.from(goldens.boundaries[index]!).buffer),
+    })
+    return { outcome: structuredClone({ ...outcome, error: undefined }) as SelfTestOutcome, facts: engine.facts }
+  } finally {
+    await engine.close()
+  }
 }

@@ -15,6 +15,8 @@ export interface WebEngineOptions {
   readonly float?: FloatType
   /** Positions of a GPU cache before it grows by doubling; 256 unless told otherwise. */
   readonly smallestCapacity?: number
+  /** Most positions in one row on WebGPU, in place of what the adapter is trusted with. */
+  readonly maxChunk?: number
 }
 
 /** Prefill rows on WASM: a chunk occupies the worker for as long as it runs. */
@@ -74,7 +76,7 @@ async function openWebGpuEngine(slice: SliceRequest, options: WebEngineOptions):
       device: adapterFacts.device,
       isSoftware: adapterFacts.isSoftware,
       activationDtype: float,
-      maxChunk: adapterFacts.maxChunk,
+      maxChunk: options.maxChunk ?? adapterFacts.maxChunk,
     },
     async openCaches() {
       const device = await keepDevice(ort)

@@ -1,0 +1,241 @@
+/**
+ * Tabs in one process, for tests of the peer runtime: a real signaling hub over sockets of memory, real wallet keys, fake engines,
+ * links on the loopback, a pack from a fake file server. The test itself is the desk.
+ */
+
+import { layOutParts } from '@computepool/shared/engine'
+import type { Manifest } from '@computepool/shared/model'
+import {
+  createLoopbackNetwork,
+  createManualClock,
+  createSeededRandom,
+  type FakeEngine,
+  type FakeEngineOptions,
+  fakeManifest,
+  type ManualClock,
+  openFakeEngine,
+} from '@computepool/shared/testing'
+import type { DeskCommand, DeskRequest, PeerId } from '@computepool/shared/wire'
+import { createSignalingHub, type GoneReason, type SignalingHub, verifySignature } from '@computepool/signaling'
+import { sha256 } from '@noble/hashes/sha2.js'
+import { bytesToHex } from '@noble/hashes/utils.js'
+import { createMemoryStorage } from '../src/artifacts/memory-storage.ts'
+import type { SocketLike } from '../src/peer/hub-client.ts'
+import { type RunningTab, runTab } from '../src/peer/run-tab.ts'
+import { idleSnapshot } from '../src/peer/snapshot-box.ts'
+import type { TabPowers, TabTransport } from '../src/peer/tab-powers.ts'
+import type { TabSnapshot, TabStatus } from '../src/peer/tab-snapshot.ts'
+import { openBurnerKey } from '../src/wallet/burner-key.ts'
+import { createFakeFileServer, type FakeAnswer } from './fake-file-server.ts'
+
+export interface PoolTab {
+  readonly running: RunningTab
+  snapshot(): TabSnapshot
+  /** What the desk heard of this tab, in order. */
+  readonly heard: readonly DeskRequest[]
+  readonly engines: readonly FakeEngine[]
+  readonly lostEngines: readonly string[]
+  peer(): PeerId
+  /** Breaks its socket, as a network does. */
+  breakSocket(): void
+}
+
+export interface TabPool {
+  readonly clock: ManualClock
+  readonly hub: SignalingHub
+  readonly gone: readonly { readonly peer: string; readonly reason: GoneReason }[]
+  readonly asked: readonly { readonly path: string }[]
+  readonly manifest: Manifest
+  open(powers?: Partial<TabPowers>, engine?: FakeEngineOptions): PoolTab
+  command(tab: PoolTab, command: DeskCommand): void
+  offer(tab: PoolTab): void
+  /** Deals the layers to these tabs and waits for `status` of all of them. */
+  assign(tabs: readonly PoolTab[], epoch: number): void
+  until(what: string, isTrue: () => boolean): Promise<void>
+  untilStatus(tab: PoolTab, status: TabStatus): Promise<void>
+}
+
+export function openTabPool(answer?: (path: string, earlier: number, start: number) => FakeAnswer): TabPool {
+  const clock = createManualClock()
+  const random = createSeededRandom(11)
+  const network = createLoopbackNetwork({ clock, delayMs: 2 })
+  const laidOut = layOutParts(fakeManifest())
+  const bodies = laidOut.parts.map(part => random.bytes(part.sizeBytes))
+  const parts = laidOut.parts.map((part, index) => ({ ...part, sha256: bytesToHex(sha256(bodies[index]!)) }))
+  const manifest: Manifest = { ...laidOut, parts }
+  const manifestBytes = new TextEncoder().encode(JSON.stringify(manifest))
+  const files = Object.fromEntries(parts.map((part, index) => [`packs/${part.path}`, bodies[index]!]))
+  const server = createFakeFileServer({ ...files, 'packs/manifest.json': manifestBytes }, answer)
+  const heard = new Map<string, DeskRequest[]>()
+  const gone: { peer: string; reason: GoneReason }[] = []
+  const hub = createSignalingHub({
+    clock,
+    entropy: random,
+    domain: { domain: 'pool.test', uri: 'http://pool.test', chainId: 1 },
+    desk: {
+      peerConnected: () => {},
+      peerRequest: (peer, request) => heard.set(peer, [...(heard.get(peer) ?? []), request]),
+      peerGone: (peer, reason) => void gone.push({ peer, reason }),
+    },
+    verifySignature,
+  })
+
+  const pool: TabPool = {
+    clock,
+    hub,
+    gone,
+    asked: server.asked,
+    manifest,
+    open(powers = {}, engineOptions = {}) {
+      let snapshot = idleSnapshot
+      const engines: FakeEngine[] = []
+      const lostEngines: string[] = []
+      let socket: MemorySocket | null = null
+      const running = runTab(
+        {
+          clock,
+          entropy: random,
+          pageUrl: 'http://pool.test/operate',
+          agent: 'test',
+          openKey: () => openBurnerKey(random, undefined),
+          openSocket: () => {
+            socket = openMemorySocket(hub)
+            return socket
+          },
+          openTransport: self => loopbackTransport(network, self),
+          openStorages: async () => [createMemoryStorage()],
+          fetchBytes: server.fetchBytes,
+          probeEngines: async () => ({
+            probes: [{ kind: 'wasm', device: 'fake', isSoftware: true, msPerLayer: 1, headMs: 1 }],
+            kind: 'wasm',
+            activationDtype: 'f32',
+            reason: 'It is the only one.',
+          }),
+          openEngine: async (_, slice) => {
+            const engine = openFakeEngine(slice, engineOptions)
+            engines.push(engine)
+            return engine
+          },
+          selfTest: async () => {},
+          holdAwake: () => () => {},
+          isHidden: () => false,
+          tell: next => {
+            snapshot = next
+          },
+          onEngineLost: error => lostEngines.push(error.code),
+          ...powers,
+        },
+        { memoryBudgetBytes: 1e9, engine: null },
+      )
+      return {
+        running,
+        engines,
+        lostEngines,
+        snapshot: () => snapshot,
+        get heard() {
+          return heard.get(snapshot.peer ?? '') ?? []
+        },
+        peer: () => snapshot.peer as PeerId,
+        breakSocket: () => socket?.fail(),
+      }
+    },
+    command: (tab, command) => void hub.command(tab.peer(), command),
+    offer: tab =>
+      pool.command(tab, {
+        type: 'model-offered',
+        model: manifest.model,
+        packUrl: '/packs/',
+        manifestSha256: bytesToHex(sha256(manifestBytes)),
+        iceServers: [],
+      }),
+    assign(tabs, epoch) {
+      const { layers } = manifest.dimensions
+      const seats = tabs.map((tab, seat) => ({
+        seat,
+        peer: tab.peer(),
+        layers: {
+          start: Math.floor((layers * seat) / tabs.length),
+          end: Math.floor((layers * (seat + 1)) / tabs.length),
+        },
+      }))
+      const shared = {
+        epoch,
+        coalition: `c${epoch}`,
+        model: manifest.model,
+        seats,
+        kvBudgetBytes: 1e8,
+        maxContext: 128,
+      }
+      tabs.forEach((tab, seat) => {
+        pool.command(tab, { type: 'assign-slice', ...shared, seat })
+      })
+    },
+    async until(what, isTrue) {
+      for (let turn = 0; !isTrue(); turn += 1) {
+        if (turn > 3000) throw new Error(`It never came to this: ${what}`)
+        await clock.advance(20)
+      }
+    },
+    untilStatus: (tab, status) =>
+      pool
+        .until(status, () => tab.snapshot().status === status)
+        .catch(error => {
+          throw new Error(`${error.message}; it is ${tab.snapshot().status}: ${JSON.stringify(tab.snapshot().error)}`)
+        }),
+  }
+  return pool
+}
+
+interface MemorySocket extends SocketLike {
+  fail(): void
+}
+
+function openMemorySocket(hub: SignalingHub): MemorySocket {
+  const messageHandlers: ((text: string) => void)[] = []
+  const closeHandlers: (() => void)[] = []
+  let isOpen = true
+  function shut(): void {
+    if (!isOpen) return
+    isOpen = false
+    for (const handler of closeHandlers) handler()
+    queueMicrotask(() => socket.onclose?.())
+  }
+  const socket: MemorySocket = {
+    onopen: null,
+    onmessage: null,
+    onclose: null,
+    send: text => {
+      if (isOpen) queueMicrotask(() => messageHandlers.forEach(handler => void handler(text)))
+    },
+    close: shut,
+    fail: shut,
+  }
+  hub.accept({
+    remoteAddress: '127.0.0.1',
+    send: text => queueMicrotask(() => isOpen && socket.onmessage?.({ data: text })),
+    close: () => queueMicrotask(shut),
+    onMessage: handler => void messageHandlers.push(handler),
+    onClose: handler => void closeHandlers.push(handler),
+  })
+  queueMicrotask(() => socket.onopen?.())
+  return socket
+}
+
+/** Links open as soon as both ends want them. */
+const wantedBy = new WeakMap<object, Map<string, readonly string[]>>()
+
+function loopbackTransport(network: ReturnType<typeof createLoopbackNetwork>, self: string): TabTransport {
+  const wanted = wantedBy.get(network) ?? new Map<string, readonly string[]>()
+  wantedBy.set(network, wanted)
+  return {
+    ...network.transport(self),
+    setPeers({ peers }) {
+      for (const peer of wanted.get(self) ?? []) if (!peers.includes(peer)) network.cut(self, peer)
+      wanted.set(self, peers)
+      for (const peer of peers) if (wanted.get(peer)?.includes(self)) network.connect(self, peer)
+    },
+    handleSignal: () => {},
+    onSignal: () => () => {},
+    dropPeer: peer => network.cut(self, peer),
+  }
+}
