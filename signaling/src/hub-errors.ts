@@ -76,7 +76,7 @@ export const silent = (idleMs: number, silenceLimitMs: number): Expulsion => ({
 
 /** About one message; the socket stays open. */
 export const notTogether = (to: PeerId): ComputePoolError =>
-  new ComputePoolError('peer_unauthenticated', `${to} is in no coalition with this peer`, {
+  new ComputePoolError('peer_unreachable', `${to} is in no coalition with this peer`, {
     remedy: 'Signal members of your own coalition only.',
     context: { to },
   })

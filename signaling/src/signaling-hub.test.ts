@@ -182,7 +182,7 @@ describe('signals', () => {
     const { a, stranger } = await together()
     stranger.send({ type: 'signal', to: a.peer, signal })
     expect(a.last('signal')).toBeUndefined()
-    expect(refusalOf(stranger)).toMatchObject({ code: 'peer_unauthenticated', context: { to: a.peer } })
+    expect(refusalOf(stranger)).toMatchObject({ code: 'peer_unreachable', context: { to: a.peer } })
     expect(stranger.closed).toBeNull()
   })
 

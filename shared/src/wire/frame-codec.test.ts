@@ -19,7 +19,7 @@ const hidden: FrameHeader = {
   request_id: 'r',
   kind: 'hidden',
   dtype: 'f32',
-  shape: [1, 2, 3],
+  shape: [2, 3],
   seq: 0,
   position: 0,
   epoch: 0,

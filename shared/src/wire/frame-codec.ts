@@ -120,8 +120,8 @@ function checkPayload(header: FrameHeader, payloadBytes: number, { maxPayloadByt
     )
   }
   if (kind === 'token' && elements !== 1) throw invalid(`a token frame carries one token, not ${elements}`)
-  if (kind === 'hidden' && (shape.length < 2 || elements === 0)) {
-    throw invalid(`hidden states have shape [tokens, hidden] or [1, tokens, hidden], not [${shape.join(', ')}]`)
+  if (kind === 'hidden' && (shape.length !== 2 || elements === 0)) {
+    throw invalid(`hidden states have shape [tokens, hidden], not [${shape.join(', ')}]`)
   }
 }
 

@@ -23,6 +23,7 @@ export const frameHeaderSchema = z.strictObject({
   kind: z.enum(['hidden', 'token', 'control']),
   /** `hidden`: f32, f16 or bf16; `token`: int64; `control`: json. */
   dtype: z.enum(['f32', 'f16', 'bf16', 'int64', 'json']),
+  /** `hidden`: [tokens, hidden]; `token`: [1]; `control`: [bytes]. */
   shape: z.array(z.int().min(0).max(1_048_576)).max(3),
   /** Per request and direction, from 0: the receiver puts frames in order by it. */
   seq: z.int().min(0).max(0xffff_ffff),
