@@ -9,6 +9,7 @@ import {
   createLoopbackNetwork,
   createManualClock,
   createSeededRandom,
+  eventLoopTurn,
   type FakeEngine,
   type FakeEngineOptions,
   fakeManifest,
@@ -119,6 +120,7 @@ export function openTabPool(answer?: (path: string, earlier: number, start: numb
           selfTest: async () => {},
           holdAwake: () => () => {},
           isHidden: () => false,
+          breathe: eventLoopTurn,
           tell: next => {
             snapshot = next
           },

@@ -21,6 +21,11 @@ export interface PipelineOptions {
   readonly clock: Clock
   /** `token-generated`, `request-finished` and `request-failed`, for the orchestrator. */
   readonly report: (message: DeskRequest) => void
+  /**
+   * One turn of the event loop. Taken between steps that follow each other directly: an engine that computes on this very thread
+   * would else never let a cancellation in. Without it, steps follow at once.
+   */
+  readonly breathe?: () => Promise<void>
   /** A peer broke the protocol and is heard no more: close its link. */
   readonly dropPeer?: (peer: string, error: ErrorData) => void
 }
@@ -56,6 +61,7 @@ export function runPipeline(options: PipelineOptions): Pipeline {
     maxChunk: engine.facts.maxChunk,
   })
   let running: Promise<void> = Promise.resolve()
+  let isStepEnding = false
   let stopTicking: (() => void) | null = null
   let closing: Promise<void> | null = null
 
@@ -84,6 +90,7 @@ export function runPipeline(options: PipelineOptions): Pipeline {
   }
 
   async function runRows(rows: readonly EngineRow[]): Promise<void> {
+    if (isStepEnding) await options.breathe?.()
     const startedMs = clock.monotonicMs()
     let outcome: EngineOutput[] | ErrorData
     try {
@@ -92,9 +99,11 @@ export function runPipeline(options: PipelineOptions): Pipeline {
       outcome = asComputePoolError(thrown, 'engine_failed').toJSON()
     }
     const nowMs = clock.monotonicMs()
+    isStepEnding = true
     if (Array.isArray(outcome))
       dispatch({ type: 'step-finished', outputs: outcome, computeMs: nowMs - startedMs, nowMs })
     else dispatch({ type: 'step-failed', error: outcome, nowMs })
+    isStepEnding = false
   }
 
   async function sendFrame({ to, header, payload }: Extract<PipelineAct, { type: 'send' }>): Promise<void> {

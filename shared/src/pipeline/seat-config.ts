@@ -62,9 +62,12 @@ export function ringPlace(config: Pick<SeatConfig, 'seat' | 'seats'>): RingPlace
   }
 }
 
+/** Positions that the smallest cache is taken to have. */
+const smallestCache = 64
+
 /**
- * How many requests fit `kvBudgetBytes` when each may reach `maxContext` positions: at least one (the engine refuses what does
- * not fit), at most 32. `elementBytes` is the size of a cached number.
+ * How many requests may be held at once: as many as have a small cache within `kvBudgetBytes`, at least one, at most 64. What each
+ * grows to is the engine's to refuse and the orchestrator's to plan. `elementBytes` is the size of a cached number.
  */
 export function requestsWithinBudget(slice: {
   readonly layers: LayerRange
@@ -74,6 +77,7 @@ export function requestsWithinBudget(slice: {
   readonly elementBytes: number
 }): number {
   const { layers, dimensions, maxContext, kvBudgetBytes, elementBytes } = slice
-  const each = (layers.end - layers.start) * 2 * dimensions.kvHeads * dimensions.headDim * maxContext * elementBytes
-  return Math.min(32, Math.max(1, Math.floor(kvBudgetBytes / each)))
+  const positions = Math.min(smallestCache, maxContext)
+  const each = (layers.end - layers.start) * 2 * dimensions.kvHeads * dimensions.headDim * positions * elementBytes
+  return Math.min(64, Math.max(1, Math.floor(kvBudgetBytes / each)))
 }

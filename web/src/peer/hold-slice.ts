@@ -171,6 +171,7 @@ export function holdSlice(host: SliceHost, assignment: Assignment): HeldSlice {
       transport,
       clock,
       report: send,
+      breathe: powers.breathe,
       dropPeer: (peer, error) => {
         transport.dropPeer(peer)
         box.set({ error })

@@ -5,7 +5,7 @@ import { openStorages } from '../artifacts/open-storages.ts'
 import { chooseEngine } from '../engine/choose-engine.ts'
 import { openWebEngine } from '../engine/open-web-engine.ts'
 import { probeEngines } from '../engine/probe-engines.ts'
-import { holdLock, hostClock, hostEntropy } from '../host.ts'
+import { createBreath, holdLock, hostClock, hostEntropy } from '../host.ts'
 import { createRtcTransport } from '../transport/rtc-transport.ts'
 import { openBurnerKey } from '../wallet/burner-key.ts'
 import { type RunningTab, runTab } from './run-tab.ts'
@@ -38,6 +38,7 @@ function powersOf({ pageUrl, rtcPort }: Extract<PeerCommand, { type: 'join' }>):
     selfTest: runSelfTest,
     holdAwake: () => holdLock('computepool-serving'),
     isHidden: () => isHidden,
+    breathe: createBreath(),
     tell: snapshot => tell({ type: 'snapshot-changed', snapshot }),
     onEngineLost: error => tell({ type: 'engine-lost', error }),
   }

@@ -69,6 +69,8 @@ export interface TabPowers {
   /** Keeps the browser from freezing the tab; returns the release. */
   readonly holdAwake: () => () => void
   readonly isHidden: () => boolean
+  /** One turn of the event loop. */
+  readonly breathe: () => Promise<void>
   readonly tell: (snapshot: TabSnapshot) => void
   /** The engine cannot be mended in this process: the page starts another worker. */
   readonly onEngineLost: (error: ErrorData) => void
