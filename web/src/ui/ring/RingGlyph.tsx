@@ -16,7 +16,7 @@ export function RingGlyph() {
   const ring = useMemo(() => ringModelOf(pool), [pool])
   const isWhole = ring.arcs.length > 1
   const arcs = isWhole ? ring.arcs : placeholder.map(arc => ({ ...arc, state: ring.arcs[0]?.state ?? 'empty' }))
-  const sectors = sectorsOf(arcs, isWhole ? ring.layers : 3, 0.3)
+  const sectors = sectorsOf(arcs, isWhole ? ring.layers : 3, Math.min(0.3, 1.4 / arcs.length))
   return (
     <svg className="ring-glyph" viewBox="-12 -12 24 24" aria-hidden="true">
       {arcs.map((arc, index) => (

@@ -7,6 +7,7 @@ import { Link } from '../router/Link.tsx'
 import type { Route } from '../router/route.ts'
 import { useStore } from '../stores/use-store.ts'
 import { Header } from './Header.tsx'
+import { PageBoundary } from './PageBoundary.tsx'
 import { type Services, ServicesProvider, useServices } from './services.ts'
 import { TabStrip } from './TabStrip.tsx'
 import { useRootStatus } from './use-root-status.ts'
@@ -31,7 +32,9 @@ function Frame() {
       <Header />
       {route === 'operate' ? null : <TabStrip />}
       <main id="main" tabIndex={-1} className={`page page-${route}`}>
-        <Page route={route} />
+        <PageBoundary key={route}>
+          <Page route={route} />
+        </PageBoundary>
       </main>
     </>
   )

@@ -1,7 +1,7 @@
 // @vitest-environment happy-dom
 import { act, cleanup, fireEvent, screen } from '@testing-library/react'
 import axe from 'axe-core'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import { createFakeTabStore } from '../testing/fake-tab-store.ts'
 import { renderPage } from '../testing/render-page.tsx'
 import { peerId, readyPool, samplePool } from '../testing/sample-pool.ts'
@@ -35,6 +35,16 @@ test('axe finds nothing while downloading, serving, or after an error', async ()
   expect(await violations()).toEqual([])
   await act(async () => tab.become({ status: 'failed', error }))
   expect(await violations()).toEqual([])
+})
+
+test('a fault in one page leaves the way to the others', () => {
+  const quiet = vi.spyOn(console, 'error').mockImplementation(() => {})
+  const services = renderPage('/operate')
+  act(() => services.tab.become({ status: 'serving', links: [null as never] }))
+  expect(screen.getByRole('alert').textContent).toContain('goes on serving')
+  fireEvent.click(screen.getByRole('link', { name: 'API' }))
+  expect(screen.getByRole('heading', { level: 1 }).textContent).toContain('OpenAI')
+  quiet.mockRestore()
 })
 
 test('links move between pages without a reload, and the title follows', () => {
