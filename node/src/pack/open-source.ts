@@ -5,9 +5,10 @@ import { ComputePoolError } from '@computepool/shared/errors'
 import type { SourceFolder } from './byte-source.ts'
 import { onDisk } from './disk-errors.ts'
 import { httpFolder } from './http-folder.ts'
-import { defaultRetryPolicy, type HttpAccess, type RetryPolicy } from './http-reader.ts'
+import type { HttpAccess } from './http-reader.ts'
 import { DEFAULT_HUB_URL, openHubFolder, parseHubId } from './hub-folder.ts'
 import { openLocalFolder } from './local-folder.ts'
+import { defaultRetryPolicy, type RetryPolicy } from './retry-policy.ts'
 
 export interface SourceAccess {
   /** Base URL of the hub; default: the public one. */

@@ -13,8 +13,9 @@ import {
 import { readPack } from '../../testing/read-pack.ts'
 import { tinyModels } from '../../testing/tiny-weights.ts'
 import { FIRST_BYTES } from './http-folder.ts'
-import type { RetryPolicy } from './http-reader.ts'
+import { fetchSpan } from './http-reader.ts'
 import { type PackOptions, packModel } from './pack-model.ts'
+import type { RetryPolicy } from './retry-policy.ts'
 
 const repos = {
   'tiny/qwen3': `${tinyModels}qwen3`,
@@ -171,6 +172,35 @@ describe('packing over HTTP', () => {
   ])('refuses %s with %s', async (source, code, text) => {
     const { url } = await serve()
     await expect(pack({ source, hubUrl: url })).rejects.toMatchObject({ code, message: expect.stringContaining(text) })
+  })
+
+  it('gives up on a server that falls silent', async () => {
+    const { url } = await serve({ fault: () => 'hang' })
+    await expect(
+      pack({ source: 'hf:tiny/qwen3', hubUrl: url, retry: { ...manualPolicy(), idleMs: 1 } }),
+    ).rejects.toMatchObject({
+      code: 'artifact_fetch_failed',
+      message: expect.stringContaining('no byte came for 1 ms'),
+    })
+  })
+
+  it('takes small files whole from a server without ranges, and refuses to take large ones so', async () => {
+    const { filesUrl } = await serve({ ignoresRanges: true })
+    const { outDir } = await pack({ source: `${filesUrl}/tiny/qwen3` })
+    expect(await contents(outDir)).toEqual(await contents((await pack({ source: repos['tiny/qwen3'] })).outDir))
+    const access = { policy: manualPolicy(), token: null, tokenOrigin: null }
+    const whole = fetchSpan(
+      `${filesUrl}/tiny/qwen3/model.safetensors`,
+      0,
+      1000,
+      access,
+      new AbortController().signal,
+      100_000,
+    )
+    await expect(whole).rejects.toMatchObject({
+      code: 'artifact_fetch_failed',
+      message: expect.stringContaining('ignores Range'),
+    })
   })
 
   it('refuses a gated model at once, without asking twice', async () => {

@@ -79,6 +79,13 @@ describe('a stopped packing run', () => {
     expect((await readdir(outDir, { recursive: true })).filter(name => /partial|journal/.test(name))).toEqual([])
   })
 
+  it('leaves no older manifest beside new parts', async () => {
+    const outDir = join(root, 'older')
+    await packModel({ source, outDir, quantisation: 'q4' })
+    await packHalf(outDir, { source })
+    expect(await readdir(outDir)).not.toContain('manifest.json')
+  })
+
   it('does not fetch finished parts again', async () => {
     const { start, end } = await layerSpan(0)
     hub = await startLocalHub({ repos: { 'tiny/qwen3': source } })

@@ -5,6 +5,7 @@
 import { ComputePoolError } from '../errors/index.ts'
 import { ggufNumber, ggufText } from './gguf-config.ts'
 import type { GgufValue } from './gguf-header.ts'
+import { preTokenizerNamed } from './gguf-pre-tokenizers.ts'
 import { mergesFromScores } from './merges-from-scores.ts'
 
 /** A tokenizer as the files of a Hugging Face folder say it. */
@@ -32,55 +33,6 @@ const endOfTurn = new Set([
   '<|endoftext|>',
   '<|end_of_text|>',
   '</s>',
-])
-
-const byteLevel = (useRegex: boolean) => ({
-  type: 'ByteLevel',
-  add_prefix_space: false,
-  trim_offsets: true,
-  use_regex: useRegex,
-})
-const splitBy = (regex: string) => ({
-  type: 'Sequence',
-  pretokenizers: [{ type: 'Split', pattern: { Regex: regex }, behavior: 'Isolated', invert: false }, byteLevel(false)],
-})
-/** The published patterns of Llama 3 and Qwen2 differ only in how many digits make a word. */
-const wordPattern = (digits: string) =>
-  `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|${digits}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+`
-
-interface PreTokenizer {
-  readonly preTokenizer: object
-  readonly normalizer: object | null
-  readonly ignoreMerges: boolean
-  readonly addsBos: boolean
-}
-const gpt2: PreTokenizer = { preTokenizer: byteLevel(true), normalizer: null, ignoreMerges: false, addsBos: false }
-const llama3: PreTokenizer = {
-  preTokenizer: splitBy(wordPattern('\\p{N}{1,3}')),
-  normalizer: null,
-  ignoreMerges: true,
-  addsBos: true,
-}
-const preTokenizers = new Map<string, PreTokenizer>([
-  ['gpt-2', gpt2],
-  ['gpt2', gpt2],
-  ['default', gpt2],
-  ['llama-bpe', llama3],
-  ['llama3', llama3],
-  ['llama-v3', llama3],
-  [
-    'qwen2',
-    { preTokenizer: splitBy(wordPattern('\\p{N}')), normalizer: { type: 'NFC' }, ignoreMerges: false, addsBos: false },
-  ],
-  [
-    'smollm',
-    {
-      preTokenizer: { type: 'Sequence', pretokenizers: [{ type: 'Digits', individual_digits: true }, byteLevel(true)] },
-      normalizer: null,
-      ignoreMerges: false,
-      addsBos: false,
-    },
-  ],
 ])
 
 function unsupported(what: string): ComputePoolError {
@@ -162,7 +114,7 @@ function bpe(tokens: readonly string[], merges: readonly (readonly [string, stri
 
 function byteLevelBpe(metadata: Metadata, tokens: readonly string[]): Body {
   const pre = ggufText(metadata, 'tokenizer.ggml.pre') ?? 'default'
-  const known = preTokenizers.get(pre)
+  const known = preTokenizerNamed(pre)
   if (!known) throw unsupported(`its pre-tokenizer is "${pre.slice(0, 60)}"`)
   const merges = list(metadata, 'tokenizer.ggml.merges', 'string')
   if (!merges) throw invalid('tokenizer.ggml.merges', 'is missing')
