@@ -1,0 +1,148 @@
+import { createManualClock, createSeededRandom } from '@computepool/shared/testing'
+import type { HubReply } from '@computepool/shared/wire'
+import { createSiweMessage } from 'viem/siwe'
+import { describe, expect, it } from 'vitest'
+import { openBurnerKey } from '../wallet/burner-key.ts'
+import { openHubClient, type SocketLike } from './hub-client.ts'
+
+interface FakeSocket extends SocketLike {
+  readonly sent: { readonly type: string; readonly [field: string]: unknown }[]
+  isClosed: boolean
+  reply(reply: HubReply | string): void
+}
+
+async function open() {
+  const clock = createManualClock()
+  const key = await openBurnerKey(createSeededRandom(3), undefined)
+  const peer = `${key.address}.00000001`
+  const sockets: FakeSocket[] = []
+  const log: string[] = []
+  const client = openHubClient({
+    peer,
+    clock,
+    entropy: createSeededRandom(1),
+    sign: message => key.sign(message),
+    openSocket: () => {
+      const socket: FakeSocket = {
+        sent: [],
+        isClosed: false,
+        onopen: null,
+        onmessage: null,
+        onclose: null,
+        send: text => void socket.sent.push(JSON.parse(text)),
+        close: () => {
+          socket.isClosed = true
+        },
+        reply: reply => socket.onmessage?.({ data: typeof reply === 'string' ? reply : JSON.stringify(reply) }),
+      }
+      sockets.push(socket)
+      return socket
+    },
+    onWelcome: () => log.push('welcome'),
+    onCommand: command => log.push(command.type),
+    onSignal: () => log.push('signal'),
+    onBroken: () => log.push('broken'),
+    onRefused: error => log.push(`refused ${error.code}`),
+  })
+  const challenge = (changes: Partial<Parameters<typeof createSiweMessage>[0]> = {}): HubReply => ({
+    type: 'challenge',
+    version: 1,
+    message: createSiweMessage({
+      address: key.address,
+      chainId: 1,
+      domain: 'pool.test',
+      uri: 'http://pool.test',
+      version: '1',
+      nonce: '0123456789abcdef',
+      requestId: peer,
+      ...changes,
+    }),
+  })
+  return { client, clock, sockets, log, peer, challenge }
+}
+
+const typesOf = (socket: FakeSocket): string[] => socket.sent.map(message => message.type)
+
+describe('the hub’s client', () => {
+  it('says hello, signs its challenge, and is welcome', async () => {
+    const { sockets, clock, log, peer, challenge } = await open()
+    sockets[0]!.onopen?.()
+    sockets[0]!.reply(challenge())
+    await clock.settle()
+    expect(sockets[0]!.sent).toMatchObject([
+      { type: 'hello', peer },
+      { type: 'authenticate', signature: expect.stringMatching(/^0x[0-9a-f]{130}$/) },
+    ])
+    sockets[0]!.reply({ type: 'welcome', peer, silenceLimitMs: 30_000 })
+    expect(log).toEqual(['welcome'])
+  })
+
+  it.each([
+    ['of another address', { address: '0x00000000000000000000000000000000000000AA' as const }],
+    ['of another tab', { requestId: '0xabc.1' }],
+  ])('signs no text %s', async (_, changes) => {
+    const { sockets, clock, log, challenge } = await open()
+    sockets[0]!.onopen?.()
+    sockets[0]!.reply(challenge(changes))
+    await clock.settle()
+    expect(typesOf(sockets[0]!)).toEqual(['hello'])
+    expect(log).toEqual(['refused peer_unauthenticated'])
+  })
+
+  it('comes back after a break, later each time, and authenticates anew', async () => {
+    const { sockets, clock, log, peer, challenge } = await open()
+    const welcome = async (socket: FakeSocket) => {
+      socket.onopen?.()
+      socket.reply(challenge())
+      await clock.settle()
+      socket.reply({ type: 'welcome', peer, silenceLimitMs: 30_000 })
+    }
+    await welcome(sockets[0]!)
+    sockets[0]!.onclose?.()
+    expect(log).toEqual(['welcome', 'broken'])
+    const waits: number[] = []
+    for (let attempt = 1; attempt <= 5; attempt += 1) {
+      const startMs = clock.monotonicMs()
+      while (sockets.length === attempt) await clock.advance(50)
+      waits.push(clock.monotonicMs() - startMs)
+      if (attempt < 5) sockets[attempt]!.onclose?.()
+    }
+    expect(waits.at(-1)).toBeGreaterThan(4 * waits[0]!)
+    await welcome(sockets[5]!)
+    expect(typesOf(sockets[5]!)).toEqual(['hello', 'authenticate'])
+    expect(log).toEqual(['welcome', 'broken', 'welcome'])
+  })
+
+  it('gives up a connection on which nothing is heard', async () => {
+    const { sockets, clock, log, peer, challenge } = await open()
+    sockets[0]!.onopen?.()
+    sockets[0]!.reply(challenge())
+    await clock.settle()
+    sockets[0]!.reply({ type: 'welcome', peer, silenceLimitMs: 30_000 })
+    await clock.advance(60_000)
+    expect(sockets[0]!.isClosed).toBe(true)
+    expect(log).toContain('broken')
+    expect(sockets.length).toBeGreaterThan(1)
+  })
+
+  it('does not come back where it was refused for good', async () => {
+    const { sockets, clock, log } = await open()
+    sockets[0]!.onopen?.()
+    sockets[0]!.reply({
+      type: 'refused',
+      error: { code: 'peer_version_refused', message: 'Version 1.', remedy: 'Reload.', context: {} },
+    })
+    sockets[0]!.onclose?.()
+    await clock.advance(120_000)
+    expect(log).toEqual(['refused peer_version_refused'])
+    expect(sockets).toHaveLength(1)
+  })
+
+  it('leaves a message alone that it cannot read', async () => {
+    const { sockets, log } = await open()
+    sockets[0]!.onopen?.()
+    for (const text of ['', '{', '{"type":"unheard-of"}', 'null']) sockets[0]!.reply(text)
+    expect(log).toEqual([])
+    expect(sockets[0]!.isClosed).toBe(false)
+  })
+})

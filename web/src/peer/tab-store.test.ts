@@ -1,0 +1,122 @@
+import { createManualClock } from '@computepool/shared/testing'
+import { describe, expect, it } from 'vitest'
+import { idleSnapshot } from './snapshot-box.ts'
+import { createWorkerTabStore, type WorkerLike } from './tab-store.ts'
+import type { PeerCommand, PeerNews } from './worker-messages.ts'
+
+interface FakeWorker extends WorkerLike {
+  readonly commands: PeerCommand[]
+  isTerminated: boolean
+  say(news: PeerNews): void
+}
+
+function openStore() {
+  const clock = createManualClock()
+  const workers: FakeWorker[] = []
+  let openHosts = 0
+  const store = createWorkerTabStore({
+    clock,
+    pageUrl: 'http://pool.test/operate',
+    startWorker: () => {
+      const worker: FakeWorker = {
+        commands: [],
+        isTerminated: false,
+        onmessage: null,
+        onerror: null,
+        postMessage: command => void worker.commands.push(command),
+        terminate: () => {
+          worker.isTerminated = true
+        },
+        say: news => worker.onmessage?.({ data: news } as MessageEvent<PeerNews>),
+      }
+      workers.push(worker)
+      return worker
+    },
+    hostRtc: () => {
+      openHosts += 1
+      return {
+        close: () => {
+          openHosts -= 1
+        },
+      }
+    },
+    isHidden: () => false,
+    onVisibility: () => () => {},
+  })
+  return { store, clock, workers, openHosts: () => openHosts }
+}
+
+const options = { memoryBudgetBytes: 1e9, engine: null }
+const lost = { code: 'engine_device_lost', message: 'The GPU device was lost.', remedy: '', context: {} } as const
+
+describe('the store of a tab', () => {
+  it('starts one worker, and shows what it says', () => {
+    const { store, workers } = openStore()
+    let told = 0
+    store.subscribe(() => (told += 1))
+    expect(store.getSnapshot().status).toBe('idle')
+    store.join(options)
+    store.join(options)
+    expect(workers).toHaveLength(1)
+    expect(workers[0]!.commands[0]).toMatchObject({ type: 'join', options, pageUrl: 'http://pool.test/operate' })
+    const before = told
+    workers[0]!.say({ type: 'snapshot-changed', snapshot: { ...idleSnapshot, status: 'serving' } })
+    expect(store.getSnapshot().status).toBe('serving')
+    expect(told).toBe(before + 1)
+  })
+
+  it('replaces a worker whose GPU is lost once, and gives up the second time', async () => {
+    const { store, workers, clock, openHosts } = openStore()
+    store.join(options)
+    workers[0]!.say({ type: 'engine-lost', error: lost })
+    expect(workers).toHaveLength(2)
+    expect(workers[0]!.isTerminated).toBe(true)
+    expect(workers[1]!.commands[0]).toMatchObject({ type: 'join', options })
+    expect(store.getSnapshot()).toMatchObject({ status: 'connecting', error: lost })
+    await clock.advance(60_000)
+    workers[1]!.say({ type: 'engine-lost', error: lost })
+    expect(workers).toHaveLength(2)
+    expect(store.getSnapshot()).toMatchObject({ status: 'failed', error: lost })
+    expect(openHosts()).toBe(0)
+    store.join(options)
+    expect(workers).toHaveLength(3)
+  })
+
+  it('forgives a loss after a long time of service', async () => {
+    const { store, workers, clock } = openStore()
+    store.join(options)
+    workers[0]!.say({ type: 'engine-lost', error: lost })
+    for (let minute = 0; minute < 11; minute += 1) {
+      await clock.advance(60_000)
+      workers[1]!.say({ type: 'alive' })
+    }
+    workers[1]!.say({ type: 'engine-lost', error: lost })
+    expect(workers).toHaveLength(3)
+  })
+
+  it('takes a worker that falls silent for dead, and one that faults', async () => {
+    const { store, workers, clock } = openStore()
+    store.join(options)
+    await clock.advance(130_000)
+    expect(workers).toHaveLength(2)
+    expect(store.getSnapshot().error).toMatchObject({ code: 'engine_worker_died' })
+    workers[1]!.onerror?.({ message: 'out of memory' } as ErrorEvent)
+    expect(store.getSnapshot()).toMatchObject({ status: 'failed', error: { code: 'engine_worker_died' } })
+  })
+
+  it('leaves: lets the worker close its links, and waits no longer than it must', async () => {
+    const { store, workers, clock } = openStore()
+    store.join(options)
+    store.leave()
+    expect(workers[0]!.commands.at(-1)).toEqual({ type: 'leave' })
+    expect(workers[0]!.isTerminated).toBe(false)
+    workers[0]!.say({ type: 'left' })
+    expect(workers[0]!.isTerminated).toBe(true)
+    expect(store.getSnapshot()).toBe(idleSnapshot)
+    store.join(options)
+    store.leave()
+    await clock.advance(6000)
+    expect(workers[1]!.isTerminated).toBe(true)
+    expect(store.getSnapshot().status).toBe('idle')
+  })
+})
