@@ -68,8 +68,10 @@ async function startOnFreePort(settings: Settings, options: StartOptions): Promi
 }
 
 function nextSteps({ url, model }: RunningOrchestrator, { minSeats }: Settings): string {
-  const tabs =
-    minSeats === 1 ? 'one tab' : `${minSeats} tabs (windows side by side; a tab in the background is throttled)`
+  const where =
+    minSeats === 1
+      ? 'and press Join.'
+      : `in ${minSeats} tabs and press Join in each (best in windows side by side: browsers slow down hidden tabs).`
   return `
 ComputePool serves ${model}
 
@@ -78,7 +80,7 @@ ComputePool serves ${model}
   API       ${url}/v1   (OpenAI's; any key will do)
 
 What to do next:
-  1. Open ${url}/operate in ${tabs} and press Join in each.
+  1. Open ${url}/operate ${where}
   2. When the ring is ready, open ${url}/chat, or:
      curl -N ${url}/v1/chat/completions -H 'content-type: application/json' \\
        -d '{"model":"${model}","stream":true,"messages":[{"role":"user","content":"What is ComputePool?"}]}'

@@ -33,7 +33,7 @@ export function createTestPool(
     tokenizer,
     tokenizerConfig: config,
   }
-  const clock = createManualClock()
+  const clock = createManualClock(Date.UTC(2026, 0, 1))
   const hub = createFakeHub()
   const notices: string[] = []
   const faults: unknown[] = []

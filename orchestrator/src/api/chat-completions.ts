@@ -19,14 +19,14 @@ export async function serveChat(service: ModelService, json: unknown, call: Call
     })
   }
   const { codec, manifest } = service
-  const prompt = codec.encodeChat(body.messages.map(messageOf))
+  const prompt = codec.encodeChat(body.messages.map(messageOf), body.chat_template_kwargs ?? {})
   const sampling = samplingOf(body, {
     vocab: manifest.dimensions.vocab,
     randomSeed: service.randomSeed(),
     logprobs: body.logprobs === true ? (body.top_logprobs ?? 0) : null,
   })
   const maxTokens = body.max_completion_tokens ?? body.max_tokens ?? null
-  const live = service.submit(prompt, maxTokens, sampling)
+  const live = service.submit({ prompt, maxTokens, sampling, param: 'messages' })
   const stopStrings = stopStringsOf(body)
   const answer = streamAnswer({ live, codec, promptTokens: prompt.length, stopStrings, isFresh: true })
   const withUsage = body.stream_options?.include_usage === true

@@ -20,7 +20,7 @@ export async function serveCompletion(service: ModelService, json: unknown, call
     randomSeed: service.randomSeed(),
     logprobs: body.logprobs ?? null,
   })
-  const live = service.submit(prompt, body.max_tokens ?? defaultMaxTokens, sampling)
+  const live = service.submit({ prompt, maxTokens: body.max_tokens ?? defaultMaxTokens, sampling, param: 'prompt' })
   const stopStrings = stopStringsOf(body)
   const answer = streamAnswer({ live, codec, promptTokens: prompt.length, stopStrings, isFresh: false })
   const withUsage = body.stream_options?.include_usage === true

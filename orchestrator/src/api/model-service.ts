@@ -26,7 +26,15 @@ export interface ModelService extends ModelServiceOptions {
    * Sends a prompt to the pool. Where `maxTokens` is null, the answer may fill the context. Errors: `input_invalid`,
    * `input_context_too_long`, and what the desk refuses.
    */
-  submit(prompt: readonly number[], maxTokens: number | null, sampling: SamplingParams): LiveRequest
+  submit(order: PromptOrder): LiveRequest
+}
+
+export interface PromptOrder {
+  readonly prompt: readonly number[]
+  readonly maxTokens: number | null
+  readonly sampling: SamplingParams
+  /** The field that the prompt came in, for errors. */
+  readonly param: 'messages' | 'prompt'
 }
 
 export function createModelService(options: ModelServiceOptions): ModelService {
@@ -43,7 +51,7 @@ export function createModelService(options: ModelServiceOptions): ModelService {
       })
     },
     randomSeed: () => new DataView(entropy.bytes(4).slice().buffer).getUint32(0),
-    submit: (prompt, maxTokens, sampling) => {
+    submit: ({ prompt, maxTokens, sampling, param }) => {
       const { vocab } = manifest.dimensions
       const stranger = prompt.find(token => token >= vocab)
       if (prompt.length === 0 || stranger !== undefined) {
@@ -53,12 +61,12 @@ export function createModelService(options: ModelServiceOptions): ModelService {
             : `The prompt has token ${stranger}; the vocabulary has ${vocab}.`
         throw new ComputePoolError('input_invalid', what, {
           remedy: 'Send at least one token of this model.',
-          context: { param: 'prompt' },
+          context: { param },
         })
       }
       const context = desk.context()
       const left = context - prompt.length
-      if (left < (maxTokens ?? 1)) throw tooLong(context, prompt.length, maxTokens)
+      if (left < (maxTokens ?? 1)) throw tooLong(context, prompt.length, maxTokens, param)
       return desk.submit({
         promptTokens: [...prompt],
         maxTokens: maxTokens ?? left,
@@ -69,14 +77,14 @@ export function createModelService(options: ModelServiceOptions): ModelService {
   }
 }
 
-function tooLong(context: number, prompt: number, maxTokens: number | null): ComputePoolError {
+function tooLong(context: number, prompt: number, maxTokens: number | null, param: string): ComputePoolError {
   const asked = maxTokens === null ? '' : ` and asks for up to ${maxTokens} more`
   return new ComputePoolError(
     'input_context_too_long',
     `The context has room for ${context} tokens; the prompt has ${prompt}${asked}.`,
     {
-      remedy: 'Shorten the messages, or ask for fewer tokens.',
-      context: { param: 'messages', contextTokens: context, promptTokens: prompt, maxTokens },
+      remedy: `Shorten the ${param}, or ask for fewer tokens.`,
+      context: { param, contextTokens: context, promptTokens: prompt, maxTokens },
     },
   )
 }

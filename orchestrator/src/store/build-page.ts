@@ -1,5 +1,5 @@
 /** Builds the page where it is missing or older than its sources, so that `npm start` needs no step before it. */
-import { readdir, stat } from 'node:fs/promises'
+import { readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -15,12 +15,17 @@ export async function ensurePage(onNotice: (text: string) => void): Promise<stri
   if (builtAtMs > 0 && builtAtMs >= Math.max(...changed)) return dist
   onNotice('Building the page …')
   const { build } = await import('vite')
+  // Built aside and moved into place: another process may be serving the old page, or building at the same time.
+  const aside = join(repository, `.computepool/page-${process.pid}`)
   await build({
     root: join(repository, 'web'),
     configFile: join(repository, 'vite.config.ts'),
     logLevel: 'error',
     mode: 'production',
+    build: { outDir: aside },
   })
+  await rm(dist, { recursive: true, force: true })
+  await rename(aside, dist)
   return dist
 }
 

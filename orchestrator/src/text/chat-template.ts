@@ -13,8 +13,11 @@ export interface ChatMessage {
 
 export interface ChatTemplate {
   /** Text of the prompt, ending where the assistant's answer begins. Errors: `input_invalid`, `input_too_large`. */
-  render(messages: readonly ChatMessage[]): string
+  render(messages: readonly ChatMessage[], switches?: TemplateSwitches): string
 }
+
+/** Variables that a caller gives to the template beside the messages. */
+export type TemplateSwitches = Readonly<Record<string, string | number | boolean>>
 
 interface TemplateTokens {
   readonly bosToken: string | null
@@ -29,10 +32,10 @@ const renderLimitMs = 1000
 export function compileChatTemplate(source: string, tokens: TemplateTokens, limitMs = renderLimitMs): ChatTemplate {
   const template = parse(source)
   return {
-    render: messages => {
+    render: (messages, switches = {}) => {
       const input = messages.reduce((sum, message) => sum + message.content.length, 0)
       if (input > mostChars) throw tooLarge(input)
-      const text = run(template, messages, tokens, limitMs)
+      const text = run(template, { ...switches, ...variablesOf(messages, tokens) }, limitMs)
       if (text.length > mostChars) throw tooLarge(text.length)
       return text
     },
@@ -50,17 +53,17 @@ function parse(source: string): Template {
   }
 }
 
-function run(template: Template, messages: readonly ChatMessage[], tokens: TemplateTokens, limitMs: number): string {
+const variablesOf = (messages: readonly ChatMessage[], tokens: TemplateTokens): Record<string, unknown> => ({
+  messages: messages.map(message => ({ ...message })),
+  add_generation_prompt: true,
+  bos_token: tokens.bosToken ?? '',
+  eos_token: tokens.eosToken ?? '',
+  tools: null,
+})
+
+function run(template: Template, variables: Record<string, unknown>, limitMs: number): string {
   try {
-    const render = (): string =>
-      template.render({
-        messages: messages.map(message => ({ ...message })),
-        add_generation_prompt: true,
-        bos_token: tokens.bosToken ?? '',
-        eos_token: tokens.eosToken ?? '',
-        tools: null,
-      })
-    return withinTime(render, limitMs)
+    return withinTime(() => template.render(variables), limitMs)
   } catch (cause) {
     throw new ComputePoolError('input_invalid', `The model's chat template refused these messages: ${textOf(cause)}.`, {
       remedy: 'Check the order of roles: system first, then user and assistant in turn.',

@@ -5,14 +5,14 @@
 import { ComputePoolError } from '@computepool/shared/errors'
 import type { Manifest } from '@computepool/shared/model'
 import { Tokenizer } from '@huggingface/tokenizers'
-import { type ChatMessage, compileChatTemplate } from './chat-template.ts'
+import { type ChatMessage, compileChatTemplate, type TemplateSwitches } from './chat-template.ts'
 import { byteStyleOf, pieceBytes } from './token-bytes.ts'
 
 export interface TextCodec {
   /** Tokens of plain text; with the model's own start token where it asks for one. */
   encode(text: string): number[]
   /** Tokens of a conversation, through the model's template. Errors: `input_unsupported` for a base model. */
-  encodeChat(messages: readonly ChatMessage[]): number[]
+  encodeChat(messages: readonly ChatMessage[], switches?: TemplateSwitches): number[]
   /** Bytes of one token; of a special token, its name's. */
   bytesOf(token: number): Uint8Array
   /** True for tokens that are marks of the model, not text. */
@@ -43,7 +43,7 @@ export function createTextCodec({ tokenizer: source, config, manifest }: TextCod
     tokenizer.encode(text, { add_special_tokens: withStart }).ids
   return {
     encode: text => encode(text, true),
-    encodeChat: messages => {
+    encodeChat: (messages, switches) => {
       if (template === null) {
         throw new ComputePoolError(
           'input_unsupported',
@@ -55,7 +55,7 @@ export function createTextCodec({ tokenizer: source, config, manifest }: TextCod
         )
       }
       // The template writes the start token itself.
-      return encode(template.render(messages), false)
+      return encode(template.render(messages, switches), false)
     },
     bytesOf: token => {
       const known = cache.get(token)

@@ -42,6 +42,10 @@ export const chatCompletionSchema = z.looseObject({
   max_completion_tokens: optional(z.int().positive()),
   logprobs: optional(z.boolean()),
   top_logprobs: optional(z.int().min(0).max(20)),
+  /** Switches of the model's own template, e.g. `enable_thinking` of Qwen3; vLLM's name for them. */
+  chat_template_kwargs: optional(
+    z.record(z.string().regex(/^[A-Za-z_]\w{0,63}$/), z.union([z.string().max(1000), z.number(), z.boolean()])),
+  ),
   ...samplingFields,
 })
 export type ChatCompletionBody = z.infer<typeof chatCompletionSchema>

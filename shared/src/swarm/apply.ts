@@ -115,7 +115,9 @@ function hear(state: SwarmState, peer: SwarmPeer, request: DeskRequest, atMs: nu
     case 'slice-ready': {
       if (!isCurrent(request.epoch)) return heard
       const { kvBudgetBytes, maxContext } = request
-      return judge(withPeer(heard, { ...peer, phase: 'ready', kvBudgetBytes, maxContext }), atMs)
+      const judged = judge(withPeer(heard, { ...peer, phase: 'ready', kvBudgetBytes, maxContext }), atMs)
+      // The links' deadline starts when the last slice is ready.
+      return { ...judged, coalition: { ...judged.coalition!, sinceMs: atMs } }
     }
     case 'slice-refused': {
       if (!isCurrent(request.epoch)) return heard
@@ -161,8 +163,8 @@ function judge(state: SwarmState, atMs: number): SwarmState {
   const isLoaded = coalition.seats.every(seat => state.peers[seat.peer]?.phase === 'ready')
   const isLinked = neededLinks(coalition.seats).every(([a, b]) => isLinkOpen(coalition, a, b))
   const status = tiles && isLoaded && isLinked ? 'ready' : 'forming'
-  // The links' deadline starts when the last slice is ready, and again when an open link closes.
-  const sinceMs = status !== coalition.status || !isLoaded ? atMs : coalition.sinceMs
+  // It starts anew when an open link closes.
+  const sinceMs = status === coalition.status ? coalition.sinceMs : atMs
   return { ...state, coalition: { ...coalition, status, sinceMs } }
 }
 

@@ -15,7 +15,7 @@ export function viewPool(state: SwarmState): PoolView {
   const coalition = state.coalition?.status === 'lost' ? null : state.coalition
   const seats = coalition === null ? [] : coalition.seats.map((_, index) => viewSeat(state, coalition, index))
   const seated = new Set(seats.map(seat => seat.peer))
-  const waiting = Object.keys(state.peers).filter(peer => !seated.has(peer)).length
+  const waiting = welcome(state).filter(({ peer }) => !seated.has(peer)).length
   return {
     model: state.config.model,
     layers: state.config.placement.layers,
@@ -81,12 +81,17 @@ function explain(state: SwarmState, coalition: Coalition | null): string {
 function explainWaiting(state: SwarmState): string {
   const placement = placeSwarm(state)
   if (placement.kind === 'placed') return 'Placing the model.'
-  const here = Object.values(state.peers).filter(peer => !peer.isRefused && state.bans[peer.peer] === undefined)
+  const here = welcome(state)
   const measuring = here.filter(peer => peer.capability === null).length
   if (measuring === 0) return placement.explanation
   const missing = Math.min(state.config.minSeats, state.config.placement.layers) - here.length
   const next = missing > 0 ? `; open ${missing === 1 ? 'one more' : `${missing} more`}` : ''
   return `${measuring === 1 ? '1 tab is measuring what it' : `${measuring} tabs are measuring what they`} can do${next}.`
+}
+
+/** Who is here and may hold a slice. */
+function welcome(state: SwarmState): SwarmPeer[] {
+  return Object.values(state.peers).filter(({ peer, isRefused }) => !isRefused && state.bans[peer] === undefined)
 }
 
 /** The last three of those that are still here: the page shows them, the tab itself has the whole text. */

@@ -221,6 +221,24 @@ describe('a swarm', () => {
     expect(shell.seats()).toEqual(['a:0-3', 'c:3-6'])
   })
 
+  it('gives the links their time from the last slice on, and from the closing of an open link', () => {
+    const shell = createShell()
+    shell.join(a)
+    shell.join(b)
+    shell.sliceReady(a)
+    shell.advance(100_000)
+    shell.sliceReady(b)
+    shell.advance(40_000)
+    expect(shell.epoch()).toBe(7)
+    shell.serve()
+    shell.advance(100_000)
+    shell.links(b, false)
+    shell.advance(40_000)
+    expect([shell.epoch(), shell.status()]).toEqual([7, 'forming'])
+    shell.advance(10_000)
+    expect(shell.epoch()).toBe(8)
+  })
+
   it('says what to do at every step', () => {
     const shell = createShell()
     const words = [

@@ -1,0 +1,116 @@
+import { greedy } from '@computepool/shared/pipeline'
+import { describe, expect, it } from 'vitest'
+import { createTestPool } from '../../testing/test-pool.ts'
+import type { LiveRequest, RequestEvent } from './index.ts'
+
+const order = { promptTokens: [1, 2], maxTokens: 4, stopTokens: [], sampling: greedy }
+
+/** What a request's reader sees until its end. */
+async function read(live: LiveRequest): Promise<{ events: RequestEvent['type'][]; code: string | null }> {
+  const events: RequestEvent['type'][] = []
+  try {
+    for await (const event of live.events) events.push(event.type)
+    return { events, code: null }
+  } catch (error) {
+    return { events, code: (error as { code: string }).code }
+  }
+}
+
+describe('the desk', () => {
+  it('lets only the members of a coalition signal each other', async () => {
+    const pool = createTestPool()
+    const [a, b] = await pool.joinTabs(2)
+    expect([...pool.hub.coalitions.values()]).toEqual([[a!.peer, b!.peer]])
+    b!.leave()
+    expect([...pool.hub.coalitions.values()]).toEqual([])
+  })
+
+  it('fails what runs when a tab is lost, and serves again with the next one', async () => {
+    const pool = createTestPool()
+    const [entry, exit] = await pool.joinTabs(2)
+    const lost = read(pool.desk.submit(order))
+    const { requestId } = await entry!.nextJob()
+    entry!.token(requestId, 0, 1)
+    exit!.leave()
+    expect(await lost).toEqual({ events: ['token'], code: 'swarm_coalition_lost' })
+    expect(entry!.cancelled).toEqual([requestId])
+    expect(() => pool.desk.submit(order)).toThrow(expect.objectContaining({ code: 'swarm_layers_missing' }))
+    pool.hub.tab(3, { model: pool.model }).join()
+    await pool.clock.settle()
+    const served = read(pool.desk.submit(order))
+    const next = await entry!.nextJob()
+    entry!.token(next.requestId, 0, 1)
+    entry!.finish(next.requestId, 'stop')
+    expect(await served).toEqual({ events: ['token', 'finished'], code: null })
+  })
+
+  it('keeps what waits through a change of coalition', async () => {
+    const requests = { maxRunning: 1, maxQueued: 4, stallTimeoutMs: 60_000, queueTimeoutMs: 30_000 }
+    const pool = createTestPool({ requests })
+    const [entry, exit] = await pool.joinTabs(2)
+    const first = read(pool.desk.submit(order))
+    const second = read(pool.desk.submit(order))
+    const waited = read(pool.desk.submit(order))
+    await entry!.nextJob()
+    exit!.leave()
+    pool.hub.tab(3, { model: pool.model }).join()
+    await pool.clock.settle()
+    expect((await first).code).toBe('swarm_coalition_lost')
+    const next = await entry!.nextJob()
+    entry!.finish(next.requestId, 'stop')
+    expect((await second).code).toBe(null)
+    const last = await entry!.nextJob()
+    await pool.clock.advance(31_000)
+    entry!.finish(last.requestId, 'stop')
+    expect((await waited).code).toBe(null)
+  })
+
+  it('gives up what waits too long', async () => {
+    const requests = { maxRunning: 1, maxQueued: 4, stallTimeoutMs: 60_000, queueTimeoutMs: 30_000 }
+    const pool = createTestPool({ requests })
+    await pool.joinTabs(2)
+    void read(pool.desk.submit(order))
+    const waits = read(pool.desk.submit(order))
+    await pool.clock.advance(30_000)
+    expect((await waits).code).toBe('swarm_busy')
+  })
+
+  it('takes tokens from the entry only, in order, within what was asked and what exists', async () => {
+    const pool = createTestPool()
+    const [entry, exit] = await pool.joinTabs(2)
+    const wrongs: Array<(requestId: string) => void> = [
+      id => entry!.token(id, 2, 1),
+      id => entry!.token(id, 1, 288),
+      id => entry!.tokens(id, [1, 1, 1, 1, 1]),
+      id => entry!.finish(id, 'cancelled'),
+    ]
+    const codes: unknown[] = []
+    for (const wrong of wrongs) {
+      const live = read(pool.desk.submit(order))
+      const { requestId } = await entry!.nextJob()
+      exit!.token(requestId, 0, 7)
+      entry!.token(requestId, 0, 1)
+      entry!.token(requestId, 0, 1)
+      wrong(requestId)
+      const { events, code } = await live
+      codes.push([events.length, code])
+    }
+    expect(codes).toEqual([
+      [1, 'peer_message_invalid'],
+      [1, 'peer_message_invalid'],
+      [4, 'peer_message_invalid'],
+      [1, 'peer_disconnected'],
+    ])
+  })
+
+  it('leaves no timer behind', async () => {
+    const pool = createTestPool()
+    const [entry] = await pool.joinTabs(2)
+    const live = read(pool.desk.submit(order))
+    entry!.finish((await entry!.nextJob()).requestId, 'stop')
+    await live
+    pool.desk.close()
+    await pool.clock.advance(2000)
+    expect(pool.clock.pending).toBe(0)
+  })
+})
