@@ -3,8 +3,6 @@ import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { asComputePoolError, ComputePoolError } from '@computepool/shared/errors'
 import { type Manifest, manifestSchema, packBytes } from '@computepool/shared/model'
-import { computeGoldens } from './engine/compute-goldens.ts'
-import { packFolderParts } from './engine/pack-folder-parts.ts'
 import { drawProgress } from './pack/draw-progress.ts'
 import { packModel } from './pack/pack-model.ts'
 
@@ -70,9 +68,12 @@ async function main(): Promise<void> {
       selfTestDir: values['self-test'] === undefined ? undefined : fromHere(values['self-test']),
       computeGoldens: values['no-self-test']
         ? undefined
-        : (manifest, partsDir) => {
+        : async (manifest, partsDir) => {
             progress.end()
             if (!values.json) process.stderr.write('Computing the self-test on this machine ...\n')
+            // Loaded here only: the native runtime is large, and most calls of the command need none of it.
+            const { computeGoldens } = await import('./engine/compute-goldens.ts')
+            const { packFolderParts } = await import('./engine/pack-folder-parts.ts')
             return computeGoldens({ manifest, parts: packFolderParts(partsDir) })
           },
       onProgress: progress.show,
