@@ -6,12 +6,15 @@ import { InferenceSession, Tensor } from 'onnxruntime-node'
 export interface NativeRuntimeOptions {
   /** Threads of one operator; 0 lets the runtime choose. */
   readonly threads: number
+  /** See `Runtime`; 0 unless told otherwise, since the native MatMulNBits is fast. */
+  readonly expandUpToBytes?: number
 }
 
 /** Sessions fail with `engine_failed` and the runtime's words. */
-export function createNativeRuntime({ threads }: NativeRuntimeOptions): Runtime {
+export function createNativeRuntime({ threads, expandUpToBytes = 0 }: NativeRuntimeOptions): Runtime {
   return {
     float: 'f32',
+    expandUpToBytes,
     openSession: input => openSession(input, threads),
     floatTensor: (data, dims) => new Tensor('float32', floatsOf(data), dims),
     float32Tensor: (data, dims) => new Tensor('float32', data, dims),

@@ -1,5 +1,7 @@
+import { activationValues } from '@computepool/shared/engine'
+import { relativeError } from '@computepool/shared/selftest'
 import { engineContract, type RandomPackOptions, randomPack } from '@computepool/shared/testing'
-import { describe, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { openNativeEngine } from './open-native-engine.ts'
 
 const packs: RandomPackOptions[] = [
@@ -23,4 +25,22 @@ describe.each(packs)('the native engine on $architecture, $quantisation', option
         ),
     }),
   )
+})
+
+test.each(['q4', 'q8'] as const)('%s weights expanded to f32 compute what packed ones compute', async quantisation => {
+  const { manifest, parts } = randomPack({ quantisation })
+  const outputs = await Promise.all(
+    [0, Number.POSITIVE_INFINITY].map(async expandUpToBytes => {
+      const slice = { manifest, parts, layers: { start: 0, end: 3 }, kvBudgetBytes: 2 ** 26, maxContext: 64 }
+      const engine = await openNativeEngine(slice, { threads: 1, expandUpToBytes })
+      const tokens = [5, 9, 200, 31, 7]
+      const [output] = await engine.run([{ requestId: 'r', position: 0, input: { tokens }, sample: null }])
+      if (output?.kind !== 'activation') throw new Error('no activation')
+      return { values: activationValues(output.activation), bytes: engine.memory().weightsBytes }
+    }),
+  )
+  const [packed, expanded] = outputs
+  expect(expanded!.bytes).toBeGreaterThan(3 * packed!.bytes)
+  const { hidden } = manifest.dimensions
+  expect(relativeError({ actual: expanded!.values, expected: packed!.values, hidden }).worst).toBeLessThan(1e-5)
 })

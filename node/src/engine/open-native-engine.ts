@@ -12,11 +12,16 @@ export interface NativeEngineOptions {
   readonly maxChunk?: number
   /** Positions of a cache before it grows by doubling; 256 unless told otherwise. */
   readonly smallestCapacity?: number
+  /** Expands quantised weights to f32 where the slice then takes at most so many bytes: for measuring. */
+  readonly expandUpToBytes?: number
 }
 
 /** Loads a slice. Errors: what its part source throws, `artifact_invalid`, `engine_failed`. */
 export async function openNativeEngine(slice: SliceRequest, options: NativeEngineOptions = {}): Promise<Engine> {
-  const runtime = createNativeRuntime({ threads: options.threads ?? 0 })
+  const runtime = createNativeRuntime({
+    threads: options.threads ?? 0,
+    expandUpToBytes: options.expandUpToBytes ?? 0,
+  })
   return openRuntimeEngine(slice, {
     runtime,
     facts: {

@@ -6,6 +6,7 @@ import { ComputePoolError } from '../errors/index.ts'
 import { type ExternalTensor, type FloatType, rotaryCache, sessionType, weightName } from '../graph/index.ts'
 import { float16ToFloat32, float32ToFloat16, type PackTensor } from '../model/index.ts'
 import type { SliceRequest } from '../ports/index.ts'
+import { expandWeights } from './expand-weights.ts'
 import { bytesOf, floatsOf } from './float-formats.ts'
 
 /** Bytes of one external tensor of a graph. */
@@ -53,7 +54,14 @@ export async function loadWeights(input: LoadWeightsInput): Promise<LoadedTensor
       for (const tensor of tensors) {
         const location = weightName(part.name, tensor.name)
         const bytes = await reader.read(tensor.offset, tensor.sizeBytes)
-        loaded.push({ location, data: inSessionType(bytes, tensor, float) })
+        const isExpanded = wanted.get(location)!.type !== 'u8' && (tensor.dtype === 'q4' || tensor.dtype === 'q8')
+        if (isExpanded) {
+          const scale = part.tensors.find(({ name }) => name === `${tensor.name}.scale`)
+          if (scale === undefined) break
+          const scales = await reader.read(scale.offset, scale.sizeBytes)
+          const values = expandWeights({ dtype: tensor.dtype, data: bytes, scales })
+          loaded.push({ location, data: float === 'f32' ? bytesOf(values) : bytesOf(float32ToFloat16(values)) })
+        } else loaded.push({ location, data: inSessionType(bytes, tensor, float) })
         wanted.delete(location)
         loadedBytes += tensor.sizeBytes
         slice.onProgress?.(loadedBytes, totalBytes)

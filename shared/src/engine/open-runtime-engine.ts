@@ -8,6 +8,7 @@ import type { Engine, EngineFacts, SliceRequest } from '../ports/index.ts'
 import { createSliceEngine } from './create-slice-engine.ts'
 import { type EmbeddingReader, openEmbedding } from './embedding-reader.ts'
 import { type ExitHead, openExitHead } from './exit-head.ts'
+import { expandedBytes } from './expand-weights.ts'
 import { bytesOf } from './float-formats.ts'
 import { loadWeights } from './load-weights.ts'
 import type { CacheKeeper, Runtime, RuntimeSession, RuntimeTensor } from './runtime.ts'
@@ -28,7 +29,8 @@ export async function openRuntimeEngine<Cache>(slice: SliceRequest, host: Runtim
   const { runtime } = host
   const { float } = runtime
   const isExit = layers.end === manifest.dimensions.layers
-  const graph = writeSliceGraph({ manifest, layers, float, maxContext })
+  const form = expandedBytes(manifest, layers) <= runtime.expandUpToBytes ? 'expanded' : 'packed'
+  const graph = writeSliceGraph({ manifest, layers, float, maxContext, form })
   const weights = await loadWeights({ slice, external: graph.external, float })
   const layerBytes = weights.reduce((sum, { data }) => sum + data.length, 0)
   const session = await runtime.openSession({
@@ -38,7 +40,7 @@ export async function openRuntimeEngine<Cache>(slice: SliceRequest, host: Runtim
   })
   // The session has its own copy now.
   weights.length = 0
-  const head = isExit ? await openExitHead(slice, runtime) : null
+  const head = isExit ? await openExitHead(slice, runtime, form) : null
   const embedding = layers.start === 0 ? await openEmbedding(manifest, slice.parts, float) : null
   const caches = await host.openCaches()
   const weightsBytes = layerBytes + (head?.weightsBytes ?? 0)

@@ -29,6 +29,8 @@ export interface OpenSessionInput {
 
 export interface Runtime {
   readonly float: FloatType
+  /** Quantised slices are expanded to f32 where they then take at most so many bytes; 0 keeps them packed. */
+  readonly expandUpToBytes: number
   openSession(input: OpenSessionInput): Promise<RuntimeSession>
   /** A tensor of the runtime's float type over little-endian bytes. */
   floatTensor(data: Uint8Array, dims: readonly number[]): RuntimeTensor

@@ -45,11 +45,23 @@ export function matrixProduct(graph: GraphBuilder, product: MatrixProduct): stri
   return graph.node('Reshape', [flat, graph.constant(`${output}.shape`, 'i64', [1, -1, outputs])], [output])
 }
 
+/**
+ * How quantised weights are held: as the pack has them, or expanded to plain floats when they are loaded, for a runtime whose
+ * MatMulNBits is slower than a plain product.
+ */
+export type WeightForm = 'packed' | 'expanded'
+
 /** Type of `tensor` in part `part`: packs may keep vocabulary-sized tensors in another type than layers. */
-export function tensorDtype(manifest: Manifest, part: string, tensor: string): TensorDtype {
+export function tensorDtype(
+  manifest: Manifest,
+  part: string,
+  tensor: string,
+  form: WeightForm = 'packed',
+): TensorDtype {
   const found = manifest.parts.find(({ name }) => name === part)?.tensors.find(({ name }) => name === tensor)
   if (found === undefined) throw new RangeError(`part ${part} of ${manifest.model} holds no tensor ${tensor}`)
-  return found.dtype
+  // Any plain type will do: the session holds plain weights in its own float type.
+  return form === 'expanded' ? 'f32' : found.dtype
 }
 
 /** The name under which a session is given tensor `tensor` of part `part`. */

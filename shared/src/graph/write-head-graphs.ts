@@ -5,12 +5,12 @@
 import type { Manifest } from '../model/index.ts'
 import { candidateLimit } from '../sampler/index.ts'
 import { GraphBuilder } from './graph-builder.ts'
-import { type FloatType, matrixProduct, tensorDtype, weightName } from './matrix.ts'
+import { type FloatType, matrixProduct, tensorDtype, type WeightForm, weightName } from './matrix.ts'
 import type { SliceGraph } from './write-slice-graph.ts'
 import { writeNorm } from './write-slice-graph.ts'
 
 /** Input: `boundary` [1, tokens, hidden]. Output: `logits` f32 [1, vocab] of the last position. */
-export function writeLogitsGraph(manifest: Manifest, float: FloatType): SliceGraph {
+export function writeLogitsGraph(manifest: Manifest, float: FloatType, form: WeightForm = 'packed'): SliceGraph {
   const { hidden, vocab } = manifest.dimensions
   const graph = new GraphBuilder()
   graph.input('boundary', float, [1, 'tokens', hidden])
@@ -19,7 +19,7 @@ export function writeLogitsGraph(manifest: Manifest, float: FloatType): SliceGra
   })
   const scale = graph.weight(weightName('head', 'norm.final'), float, [hidden])
   const normed = writeNorm(graph, last, scale, 'normed', { float: manifest.normEpsilon })
-  const dtype = tensorDtype(manifest, 'head', 'head')
+  const dtype = tensorDtype(manifest, 'head', 'head', form)
   const weight = weightName('head', 'head')
   let scores = matrixProduct(graph, {
     input: normed,

@@ -5,7 +5,7 @@
  */
 import type { LayerRange, Manifest } from '../model/index.ts'
 import { type ExternalTensor, GraphBuilder } from './graph-builder.ts'
-import { type FloatType, matrixProduct, tensorDtype, weightName } from './matrix.ts'
+import { type FloatType, matrixProduct, tensorDtype, type WeightForm, weightName } from './matrix.ts'
 
 export interface SliceGraph {
   readonly model: Uint8Array
@@ -19,6 +19,7 @@ export interface SliceGraphOptions {
   readonly float: FloatType
   /** Rows of the rotary caches. */
   readonly maxContext: number
+  readonly form?: WeightForm
 }
 
 /** Names of the graph's cache inputs and outputs, layer by layer of the slice: keys, then values. */
@@ -41,7 +42,7 @@ export function cacheNames(layers: LayerRange): {
  * `past.N.key|value` [1, kvHeads, past, headDim]. Outputs: `boundary` [1, tokens, hidden]; `present.N.key|value`.
  */
 export function writeSliceGraph(options: SliceGraphOptions): SliceGraph {
-  const { manifest, layers, float, maxContext } = options
+  const { manifest, layers, float, maxContext, form = 'packed' } = options
   const { hidden, kvHeads, headDim } = manifest.dimensions
   const graph = new GraphBuilder()
   let stream = graph.input('hidden', float, [1, 'tokens', hidden])
@@ -53,7 +54,7 @@ export function writeSliceGraph(options: SliceGraphOptions): SliceGraph {
   if (manifest.qkNorm) writeHeadShapes(graph, manifest)
   for (let layer = layers.start; layer < layers.end; layer++) {
     const isLast = layer === layers.end - 1
-    stream = writeLayer({ graph, manifest, layer, float }, stream, isLast ? 'boundary' : `stream.${layer + 1}`)
+    stream = writeLayer({ graph, manifest, layer, float, form }, stream, isLast ? 'boundary' : `stream.${layer + 1}`)
   }
   graph.output('boundary', float, [1, 'tokens', hidden])
   for (const name of present) graph.output(name, float, [1, kvHeads, 'present', headDim])
@@ -65,10 +66,11 @@ interface LayerContext {
   readonly manifest: Manifest
   readonly layer: number
   readonly float: FloatType
+  readonly form: WeightForm
 }
 
 function writeLayer(context: LayerContext, input: string, output: string): string {
-  const { graph, manifest, layer, float } = context
+  const { graph, manifest, layer, float, form } = context
   const { hidden, intermediate } = manifest.dimensions
   const part = `layer-${layer}`
   const epsilon = { float: manifest.normEpsilon }
@@ -79,7 +81,7 @@ function writeLayer(context: LayerContext, input: string, output: string): strin
       inputs,
       outputs,
       weight: weightName(part, tensor),
-      dtype: tensorDtype(manifest, part, tensor),
+      dtype: tensorDtype(manifest, part, tensor, form),
       float,
     })
   const scaleOf = (tensor: string) => graph.weight(weightName(part, tensor), float, [hidden])

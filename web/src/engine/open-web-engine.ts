@@ -17,10 +17,17 @@ export interface WebEngineOptions {
   readonly smallestCapacity?: number
   /** Most positions in one row on WebGPU, in place of what the adapter is trusted with. */
   readonly maxChunk?: number
+  /** WASM holds quantised weights as f32 where the slice then takes at most so many bytes; 768 MiB unless told otherwise. */
+  readonly expandUpToBytes?: number
 }
 
 /** Prefill rows on WASM: a chunk occupies the worker for as long as it runs. */
 const wasmChunk = 64
+/**
+ * On WASM, MatMulNBits unpacks its whole weight at every step: a plain f32 product is several times faster. Slices that fit are
+ * therefore expanded; larger ones stay packed, since WASM has 4 GiB in all and the session is filled from a copy.
+ */
+const wasmExpandBytes = 768 * 2 ** 20
 
 /**
  * Loads a slice on `kind`. Errors: what its part source throws, `artifact_invalid`, `engine_unavailable`, `engine_out_of_memory`,
@@ -31,12 +38,17 @@ export function openWebEngine(
   slice: SliceRequest,
   options: WebEngineOptions = {},
 ): Promise<Engine> {
-  return kind === 'webgpu' ? openWebGpuEngine(slice, options) : openWasmEngine(slice)
+  return kind === 'webgpu' ? openWebGpuEngine(slice, options) : openWasmEngine(slice, options)
 }
 
-async function openWasmEngine(slice: SliceRequest): Promise<Engine> {
+async function openWasmEngine(slice: SliceRequest, options: WebEngineOptions): Promise<Engine> {
   const ort = await loadOrt('wasm')
-  const runtime = createWebRuntime({ ort, kind: 'wasm', float: 'f32' })
+  const runtime = createWebRuntime({
+    ort,
+    kind: 'wasm',
+    float: 'f32',
+    expandUpToBytes: options.expandUpToBytes ?? wasmExpandBytes,
+  })
   const threads = wasmThreads()
   return openRuntimeEngine(slice, {
     runtime,
@@ -63,7 +75,7 @@ async function openWebGpuEngine(slice: SliceRequest, options: WebEngineOptions):
   const adapterFacts = describeAdapter(found.adapter)
   const float = options.float ?? adapterFacts.float
   const ort = await loadOrt('webgpu')
-  const runtime = createWebRuntime({ ort, kind: 'webgpu', float })
+  const runtime = createWebRuntime({ ort, kind: 'webgpu', float, expandUpToBytes: 0 })
   let isClosed = false
   let announceLoss: (error: ComputePoolError) => void = () => undefined
   const lost = new Promise<ComputePoolError>(resolve => {

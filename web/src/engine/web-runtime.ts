@@ -16,12 +16,14 @@ export interface WebRuntimeInput {
   readonly ort: Ort
   readonly kind: WebEngineKind
   readonly float: FloatType
+  readonly expandUpToBytes: number
 }
 
 /** Sessions fail with `engine_failed` or `engine_out_of_memory` and the runtime's words. */
-export function createWebRuntime({ ort, kind, float }: WebRuntimeInput): Runtime {
+export function createWebRuntime({ ort, kind, float, expandUpToBytes }: WebRuntimeInput): Runtime {
   return {
     float,
+    expandUpToBytes,
     openSession: input => openSession(ort, kind, input),
     floatTensor: (data, dims) =>
       float === 'f32'
