@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
 import { createSeededRandom } from '@computepool/shared/testing'
 import { type HubReply, hubReplySchema, protocolVersion } from '@computepool/shared/wire'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -108,6 +108,17 @@ describe('over real sockets', () => {
     const own = new WebSocket(url, { origin: 'http://localhost:1' })
     await once(own, 'open')
     own.terminate()
+  })
+
+  it.each(['/elsewhere', '//', '/signal/more'])('a path that nobody serves is answered: %s', async path => {
+    const { port } = await serve()
+    const socket = connect(port, '127.0.0.1')
+    socket.write(
+      `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\r\n`,
+    )
+    const [answer] = await once(socket, 'data')
+    expect(String(answer)).toContain('404')
+    socket.destroy()
   })
 
   it('pages are still served beside it', async () => {

@@ -22,18 +22,32 @@ export interface AttachedSignaling {
   close(): Promise<void>
 }
 
-/** Serves `hub` on `server`; upgrade requests for other paths are left to others. */
-export function attachSignaling(server: Server, hub: SignalingHub, options: AttachOptions = {}): AttachedSignaling {
+/** Paths that this module serves, by server: a path that nobody serves is answered, not left hanging. */
+const servedPaths = new WeakMap<Server, Set<string>>()
+
+/** Serves `hub` on `server`; upgrade requests for paths of others are left to them. */
+export function attachSignaling(
+  server: Server,
+  hub: Pick<SignalingHub, 'accept' | 'close'>,
+  options: AttachOptions = {},
+): AttachedSignaling {
   const { path = '/signal', maxPayloadBytes = defaultHubLimits.maxMessageBytes, allowedOrigins = null } = options
   const { isProxyTrusted = false, maxUnsentBytes = 16 << 20 } = options
   const sockets = new WebSocketServer({ noServer: true, maxPayload: maxPayloadBytes, perMessageDeflate: false })
 
+  const paths = servedPaths.get(server) ?? new Set()
+  servedPaths.set(server, paths.add(path))
+
   const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    const { pathname } = new URL(request.url ?? '/', 'http://localhost')
-    if (pathname !== path) return
+    const pathname = request.url?.split('?')[0] ?? '/'
+    if (pathname !== path) {
+      const hasOthers = server.listenerCount('upgrade') > paths.size
+      if (!hasOthers && !paths.has(pathname) && !socket.writableEnded) turnAway(socket, '404 Not Found')
+      return
+    }
     const { origin } = request.headers
     if (allowedOrigins && origin !== undefined && !allowedOrigins.includes(origin)) {
-      socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+      turnAway(socket, '403 Forbidden')
       return
     }
     sockets.handleUpgrade(request, socket, head, webSocket => {
@@ -47,6 +61,7 @@ export function attachSignaling(server: Server, hub: SignalingHub, options: Atta
     close() {
       closing ??= new Promise(resolve => {
         server.off('upgrade', upgrade)
+        paths.delete(path)
         hub.close()
         for (const socket of sockets.clients) socket.terminate()
         sockets.close(() => resolve())
@@ -54,6 +69,11 @@ export function attachSignaling(server: Server, hub: SignalingHub, options: Atta
       return closing
     },
   }
+}
+
+function turnAway(socket: Duplex, status: string): void {
+  socket.on('error', () => {})
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
 }
 
 function linkOf(socket: WebSocket, remoteAddress: string, maxUnsentBytes: number): HubLink {

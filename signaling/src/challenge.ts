@@ -30,7 +30,12 @@ export const signInStatement =
 export function createChallenge(
   peer: PeerId,
   domain: SignInDomain,
-  { entropy, nowWallMs, lifetimeMs }: { entropy: Entropy; nowWallMs: number; lifetimeMs: number },
+  {
+    entropy,
+    nowWallMs,
+    lifetimeMs,
+    statement = signInStatement,
+  }: { entropy: Entropy; nowWallMs: number; lifetimeMs: number; statement?: string },
 ): Challenge {
   const address = addressOf(peer)
   const expiresAtWallMs = nowWallMs + lifetimeMs
@@ -41,7 +46,7 @@ export function createChallenge(
     uri: domain.uri,
     version: '1',
     nonce: Array.from(entropy.bytes(16), byte => byte.toString(16).padStart(2, '0')).join(''),
-    statement: signInStatement,
+    statement,
     issuedAt: new Date(nowWallMs),
     expirationTime: new Date(expiresAtWallMs),
     // Ties the signature to one tab of the wallet.
