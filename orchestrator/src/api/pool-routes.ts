@@ -6,13 +6,27 @@ import type { Desk } from '../dispatch/index.ts'
 import { encodeSse, sseHeaders } from './sse.ts'
 
 const throttleMs = 100
+const mostStreams = 1000
 /** Proxies and browsers drop a stream that says nothing for long. */
 const keepAliveMs = 15_000
 
 export function poolRoutes(desk: Desk, clock: Clock): Hono {
   const routes = new Hono()
   routes.get('/pool', c => c.json(desk.snapshot(), 200, { 'cache-control': 'no-store' }))
-  routes.get('/pool/events', () => new Response(snapshots(desk, clock), { headers: sseHeaders }))
+  let streams = 0
+  routes.get('/pool/events', () => {
+    if (streams >= mostStreams) {
+      throw new ComputePoolError('swarm_busy', `${streams} pages follow the pool already.`, {
+        remedy: 'Ask for /api/pool from time to time instead.',
+        context: { retryAfterSeconds: 30 },
+      })
+    }
+    streams++
+    return new Response(
+      snapshots(desk, clock, () => streams--),
+      { headers: sseHeaders },
+    )
+  })
   routes.all('*', c => {
     throw new ComputePoolError('input_not_found', `${c.req.method} ${c.req.path} is not served here.`, {
       remedy: 'Use /api/pool or /api/pool/events.',
@@ -21,7 +35,7 @@ export function poolRoutes(desk: Desk, clock: Clock): Hono {
   return routes
 }
 
-function snapshots(desk: Desk, clock: Clock): ReadableStream<Uint8Array> {
+function snapshots(desk: Desk, clock: Clock, onEnd: () => void): ReadableStream<Uint8Array> {
   let close = (): void => {}
   return new ReadableStream({
     start: controller => {
@@ -58,6 +72,9 @@ function snapshots(desk: Desk, clock: Clock): ReadableStream<Uint8Array> {
       say()
       keepAlive()
     },
-    cancel: () => close(),
+    cancel: () => {
+      close()
+      onEnd()
+    },
   })
 }

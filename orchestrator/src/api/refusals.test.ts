@@ -154,7 +154,8 @@ describe('what the API refuses', () => {
     const [entry] = await pool.joinTabs(2)
     const reply = refusal(pool, {})
     const { requestId } = await entry!.nextJob()
-    await pool.clock.advance(59_000)
+    // The prompt's 19 tokens add 1.9 s to the first silence.
+    await pool.clock.advance(61_000)
     entry!.token(requestId, 0, 50)
     await pool.clock.advance(59_000)
     expect(entry!.cancelled).toEqual([])

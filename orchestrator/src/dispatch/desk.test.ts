@@ -1,15 +1,15 @@
 import { greedy } from '@computepool/shared/pipeline'
 import { describe, expect, it } from 'vitest'
 import { createTestPool } from '../../testing/test-pool.ts'
-import type { LiveRequest, RequestEvent } from './index.ts'
+import type { LiveRequest } from './index.ts'
 
 const order = { promptTokens: [1, 2], maxTokens: 4, stopTokens: [], sampling: greedy }
 
 /** What a request's reader sees until its end. */
-async function read(live: LiveRequest): Promise<{ events: RequestEvent['type'][]; code: string | null }> {
-  const events: RequestEvent['type'][] = []
+async function read(live: LiveRequest): Promise<{ events: Array<number | 'finished'>; code: string | null }> {
+  const events: Array<number | 'finished'> = []
   try {
-    for await (const event of live.events) events.push(event.type)
+    for await (const event of live.events) events.push(event.type === 'token' ? event.sampled.token : event.type)
     return { events, code: null }
   } catch (error) {
     return { events, code: (error as { code: string }).code }
@@ -32,7 +32,7 @@ describe('the desk', () => {
     const { requestId } = await entry!.nextJob()
     entry!.token(requestId, 0, 1)
     exit!.leave()
-    expect(await lost).toEqual({ events: ['token'], code: 'swarm_coalition_lost' })
+    expect(await lost).toEqual({ events: [1], code: 'swarm_coalition_lost' })
     expect(entry!.cancelled).toEqual([requestId])
     expect(() => pool.desk.submit(order)).toThrow(expect.objectContaining({ code: 'swarm_layers_missing' }))
     pool.hub.tab(3, { model: pool.model }).join()
@@ -41,7 +41,7 @@ describe('the desk', () => {
     const next = await entry!.nextJob()
     entry!.token(next.requestId, 0, 1)
     entry!.finish(next.requestId, 'stop')
-    expect(await served).toEqual({ events: ['token', 'finished'], code: null })
+    expect(await served).toEqual({ events: [1, 'finished'], code: null })
   })
 
   it('keeps what waits through a change of coalition', async () => {
@@ -93,13 +93,13 @@ describe('the desk', () => {
       entry!.token(requestId, 0, 1)
       wrong(requestId)
       const { events, code } = await live
-      codes.push([events.length, code])
+      codes.push([events, code])
     }
     expect(codes).toEqual([
-      [1, 'peer_message_invalid'],
-      [1, 'peer_message_invalid'],
-      [4, 'peer_message_invalid'],
-      [1, 'peer_disconnected'],
+      [[1], 'peer_message_invalid'],
+      [[1], 'peer_message_invalid'],
+      [[1, 1, 1, 1], 'peer_message_invalid'],
+      [[1], 'peer_disconnected'],
     ])
   })
 

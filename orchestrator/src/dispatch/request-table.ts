@@ -14,7 +14,7 @@ export interface RequestLimits {
   /** Requests that run at once, where the seats' caches allow as many. */
   readonly maxRunning: number
   readonly maxQueued: number
-  /** Longest silence of a running request. */
+  /** Longest silence of a running request; before the first token, the prompt's length adds to it. */
   readonly stallTimeoutMs: number
   /** Longest wait in the queue. */
   readonly queueTimeoutMs: number
@@ -74,6 +74,9 @@ export interface RequestTable {
   close(error: ComputePoolError): void
 }
 
+/** What a slow tab may take for each token of a prompt, before its silence counts as a stall. */
+const prefillMsPerToken = 100
+
 interface Entry {
   readonly id: string
   readonly order: RequestOrder
@@ -109,9 +112,11 @@ export function createRequestTable(options: RequestTableOptions): RequestTable {
     entry.cancelDeadline = clock.schedule(delayMs, onLate)
   }
 
-  const watchStall = (entry: Entry): void =>
-    watch(entry, limits.stallTimeoutMs, () => {
-      const seconds = limits.stallTimeoutMs / 1000
+  const watchStall = (entry: Entry): void => {
+    const prefillMs = entry.nextIndex === 0 ? entry.order.promptTokens.length * prefillMsPerToken : 0
+    const silenceMs = limits.stallTimeoutMs + prefillMs
+    watch(entry, silenceMs, () => {
+      const seconds = Math.round(silenceMs / 1000)
       const message = `The tabs sent no token for ${seconds} s (${entry.nextIndex} tokens had come).`
       stop(
         entry,
@@ -121,6 +126,7 @@ export function createRequestTable(options: RequestTableOptions): RequestTable {
         }),
       )
     })
+  }
 
   const fits = (current: Ring, order: RequestOrder): boolean =>
     running.size < limits.maxRunning && ledger.fits(current, positionsOf(order, current))
