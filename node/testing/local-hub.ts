@@ -22,8 +22,8 @@ export type HubFault = number | 'cut' | 'hang'
 export interface LocalHubOptions {
   /** Repositories by id, each a folder of this disk. */
   readonly repos: Readonly<Record<string, string>>
-  /** Asked before each reply; the first request of the hub has number 0. */
-  readonly fault?: (request: HubRequest, number: number) => HubFault | null
+  /** Asked before each reply. */
+  readonly fault?: (request: HubRequest) => HubFault | null
   /** True: the server knows no ranges and sends files whole. */
   readonly ignoresRanges?: boolean
   readonly licence?: string
@@ -51,8 +51,8 @@ export async function startLocalHub(options: LocalHubOptions): Promise<LocalHub>
       range: match ? [Number(match[1]), Number(match[2])] : null,
       authorization: message.headers.authorization ?? null,
     }
-    const fault = options.fault?.(request, requests.length) ?? null
     requests.push(request)
+    const fault = options.fault?.(request) ?? null
     if (typeof fault === 'number') return response.writeHead(fault).end()
     if (fault === 'hang') return
     await answer(options, request, response, cdnUrl, fault === 'cut')

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Tokenizer } from '@huggingface/tokenizers'
@@ -117,5 +117,30 @@ describe('packing GGUF', () => {
       (await json(`${tinyModels}${model}/tokenizer_config.json`)).chat_template,
     )
     expect(manifest.tokenizer).toMatchObject({ bosToken: '<|begin|>', eosToken: '<|im_end|>', stopTokens: [286] })
+  })
+
+  it('reads a header that is larger than the first read', async () => {
+    const plain = await readFile(`${tinyModels}qwen3/model-q8_0.gguf`)
+    // One more entry of metadata: half a million numbers. Its length keeps the data aligned.
+    const key = 'padding.of.a.header.'
+    const count = 500_000
+    const entry = Buffer.alloc(8 + key.length + 4 + 4 + 8 + 4 * count)
+    expect(entry.length % 32).toBe(12)
+    const padded = Buffer.concat([entry, Buffer.alloc(20)])
+    entry.copy(padded)
+    padded.writeBigUInt64LE(BigInt(key.length), 0)
+    padded.write(key, 8)
+    let at = 8 + key.length
+    for (const value of [9, 4]) at = padded.writeUInt32LE(value, at)
+    padded.writeBigUInt64LE(BigInt(count + 5), at)
+    const head = Buffer.from(plain.subarray(0, 24))
+    head.writeBigUInt64LE(head.readBigUInt64LE(16) + 1n, 16)
+    const source = join(root, 'large-header.gguf')
+    await writeFile(source, Buffer.concat([head, padded, plain.subarray(24)]))
+    const outDir = join(root, 'large-header')
+    await packModel({ source, outDir, quantisation: 'q8' })
+    const { tensors } = await packed('qwen3', 'q8_0', 'q8')
+    const found = await readPack(outDir)
+    for (const [name, values] of tensors) expect(firstDifference(found.tensors.get(name), values), name).toBe(-1)
   })
 })
