@@ -1,7 +1,12 @@
 /**
  * The slice engine on onnxruntime-node's CPU provider: for headless peers, for packing and for fast tests. It knows no peers.
  */
-import { createStaticMemoryCaches, openRuntimeEngine } from '@computepool/shared/engine'
+import {
+  type CacheKeeper,
+  createGrowingMemoryCaches,
+  createStaticMemoryCaches,
+  openRuntimeEngine,
+} from '@computepool/shared/engine'
 import type { Engine, SliceRequest } from '@computepool/shared/ports'
 import { createNativeRuntime } from './native-runtime.ts'
 
@@ -14,6 +19,8 @@ export interface NativeEngineOptions {
   readonly smallestCapacity?: number
   /** Expands quantised weights to f32 where the slice then takes at most so many bytes: for measuring. */
   readonly expandUpToBytes?: number
+  /** Caches updated in place, or grown by every step: for measuring. */
+  readonly caches?: 'static' | 'growing'
 }
 
 /** Loads a slice. Errors: what its part source throws, `artifact_invalid`, `engine_failed`. */
@@ -31,13 +38,17 @@ export async function openNativeEngine(slice: SliceRequest, options: NativeEngin
       activationDtype: 'f32',
       maxChunk: options.maxChunk ?? 512,
     },
-    openCaches: async () =>
-      createStaticMemoryCaches({
+    // The core passes caches back to whoever made them, unseen: which kind it is need not show in a type.
+    openCaches: async () => {
+      const input = {
         manifest: slice.manifest,
         layers: slice.layers,
         runtime,
         ...(options.smallestCapacity === undefined ? {} : { smallestCapacity: options.smallestCapacity }),
-      }),
+      }
+      const keeper = options.caches === 'growing' ? createGrowingMemoryCaches(input) : createStaticMemoryCaches(input)
+      return keeper as CacheKeeper<unknown>
+    },
     // A CPU does not get lost.
     lost: new Promise(() => undefined),
     close: async () => undefined,
