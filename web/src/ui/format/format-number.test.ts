@@ -8,6 +8,7 @@ import {
   formatShare,
   formatSpeed,
   formatTokensPerSecond,
+  nameLayers,
   shortPeer,
 } from './format-number.ts'
 import { parseSize } from './parse-size.ts'
@@ -59,6 +60,8 @@ test('rates, counts and shares carry their units; what was not measured is a das
 test('half-open layers are written as people count them', () => {
   expect(formatLayers({ start: 0, end: 4 })).toBe('0–3')
   expect(formatLayers({ start: 5, end: 6 })).toBe('5')
+  expect(nameLayers({ start: 0, end: 4 })).toBe('Layers 0–3')
+  expect(nameLayers({ start: 5, end: 6 })).toBe('Layer 5')
 })
 
 test('a peer is told by its wallet and its tab', () => {

@@ -60,6 +60,11 @@ export function formatLayers(layers: { readonly start: number; readonly end: num
   return layers.end - layers.start === 1 ? `${layers.start}` : `${layers.start}–${layers.end - 1}`
 }
 
+/** The same with its noun, to begin a sentence: `Layers 0–3`, `Layer 5`. */
+export function nameLayers(layers: { readonly start: number; readonly end: number }): string {
+  return `${layers.end - layers.start === 1 ? 'Layer' : 'Layers'} ${formatLayers(layers)}`
+}
+
 /** The wallet's first hex digits and the tab's own: enough to tell peers apart. */
 export function shortPeer(peer: string): string {
   const [wallet = '', tab] = peer.split('.')

@@ -1,6 +1,6 @@
 /** Each state of a tab in one sentence of plain words. Pure. */
 import type { TabSnapshot, TabStatus } from '../../peer/tab-snapshot.ts'
-import { formatLayers } from '../format/format-number.ts'
+import { nameLayers } from '../format/format-number.ts'
 
 /** A short name of the state, for the head of the panel. */
 export const statusNames: Readonly<Record<TabStatus, string>> = {
@@ -52,9 +52,8 @@ export function describeStatus(snapshot: TabSnapshot): string {
 export function heldWords({ layers, modelLayers }: TabSnapshot): string {
   if (layers === null) return 'You hold no layers.'
   if (layers.start === 0 && layers.end === modelLayers) return `You hold all ${modelLayers} layers.`
-  const noun = layers.end - layers.start === 1 ? 'layer' : 'layers'
   const total = modelLayers === null ? '' : ` of ${modelLayers}`
-  return `You hold ${noun} ${formatLayers(layers)}${total}.`
+  return `You hold ${nameLayers(layers).toLowerCase()}${total}.`
 }
 
 function linkingWords({ links, seats }: TabSnapshot): string {

@@ -1,5 +1,5 @@
 /** One arc: its outline, its measured fill, the marker of the slowest, the cross of a lost seat; a button for whoever looks closer. */
-import { formatLayers, formatMs } from '../format/format-number.ts'
+import { formatMs, nameLayers } from '../format/format-number.ts'
 import { ringInner, ringOuter } from './ring-dimensions.ts'
 import { crossPath, fillRadius, markerPath, pointAt, type Sector, sectorPath } from './ring-geometry.ts'
 import type { RingArc } from './ring-model.ts'
@@ -49,8 +49,9 @@ export function RingArcShape({ arc, sector, isOwn, isActive, onActivate }: RingA
 
 /** One arc in a sentence, for a screen reader. */
 export function describeArc(arc: RingArc, isOwn: boolean): string {
-  const layers = `Layers ${formatLayers(arc.layers)}`
-  if (arc.state === 'empty') return `${layers}: nobody holds these.`
+  const layers = nameLayers(arc.layers)
+  if (arc.state === 'empty')
+    return `${layers}: nobody holds ${arc.layers.end - arc.layers.start === 1 ? 'it' : 'these'}.`
   const parts = [
     `${layers}: seat ${arc.seat}${isOwn ? ', this tab' : ''}`,
     `engine ${arc.engine}`,

@@ -114,7 +114,7 @@ function emptyArc(start: number, end: number): RingArc {
     engine: null,
     device: null,
     progress: null,
-    statusName: 'nobody holds these',
+    statusName: 'nobody',
     computeMs: null,
     busyShare: null,
     linkKind: null,
