@@ -28,7 +28,6 @@ function start(answer?: (path: string, earlier: number) => FakeAnswer) {
   const download = downloadSlice({
     store,
     packUrl: 'http://pack.test/',
-    manifest,
     parts: parts.slice(2, 6),
     clock,
     signal: abort.signal,

@@ -2,7 +2,7 @@
  * The parts of a slice, at most two at once, with progress per part and speed; can be paused. Gives the engine a source of verified
  * parts. It knows no engine and no assignment.
  */
-import type { Manifest, PackPart } from '@computepool/shared/model'
+import type { PackPart } from '@computepool/shared/model'
 import type { Clock, PartSource } from '@computepool/shared/ports'
 import type { PartProgress } from '../peer/tab-snapshot.ts'
 import type { VerifiedStore } from './verified-store.ts'
@@ -15,7 +15,6 @@ export interface SliceDownloadOptions {
   readonly store: VerifiedStore
   /** Ends with a slash. */
   readonly packUrl: string
-  readonly manifest: Manifest
   readonly parts: readonly PackPart[]
   readonly clock: Clock
   readonly signal: AbortSignal

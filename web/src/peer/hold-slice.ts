@@ -1,11 +1,10 @@
 /**
- * One assignment, from its first byte to its last request: download, load, prove, link, serve. It knows the desk's words and the
- * pipeline's door, not the page and not how a socket works.
+ * One assignment, from its first byte to its last request: load, link, serve, report. It knows the desk's words and the pipeline's
+ * door, not the page and not how a socket works.
  */
-
 import { activationElementBytes } from '@computepool/shared/engine'
 import { asComputePoolError, type ErrorData } from '@computepool/shared/errors'
-import { type FileRef, type Manifest, partsFor } from '@computepool/shared/model'
+import type { Manifest } from '@computepool/shared/model'
 import {
   type Pipeline,
   type RequestJob,
@@ -15,14 +14,16 @@ import {
 } from '@computepool/shared/pipeline'
 import type { Engine, EngineKind } from '@computepool/shared/ports'
 import type { DeskRequest } from '@computepool/shared/wire'
-import { downloadSlice, type SliceDownload } from '../artifacts/download-slice.ts'
 import type { VerifiedStore } from '../artifacts/verified-store.ts'
 import type { EngineShelf } from './engine-shelf.ts'
+import { loadSlice, type SliceLoad } from './load-slice.ts'
 import { createRateMeter } from './rate-meter.ts'
 import { noSlice, type SnapshotBox } from './snapshot-box.ts'
 import type { Assignment, Offer, TabPowers, TabTransport } from './tab-powers.ts'
 
 const tickMs = 1000
+/** Round trips change slowly; the desk plans with them. */
+const linksEveryTicks = 5
 
 export interface SliceHost {
   readonly powers: TabPowers
@@ -36,6 +37,8 @@ export interface SliceHost {
   readonly shelf: EngineShelf
   readonly box: SnapshotBox
   readonly send: (request: DeskRequest) => void
+  /** The slice was refused: the desk has heard why. */
+  readonly onFailed: (error: ErrorData) => void
 }
 
 export interface HeldSlice {
@@ -48,24 +51,19 @@ export interface HeldSlice {
   close(): Promise<void>
 }
 
-type Phase = Extract<DeskRequest, { type: 'slice-progressed' }>['phase']
-
 export function holdSlice(host: SliceHost, assignment: Assignment): HeldSlice {
-  const { powers, self, manifest, transport, box, send } = host
+  const { powers, self, manifest, transport, shelf, box, send } = host
   const { clock } = powers
   const { epoch, seat, seats, maxContext, kvBudgetBytes } = assignment
   const layers = seats[seat]!.layers
   const place = ringPlace(assignment)
   const abort = new AbortController()
   const cleanups: (() => void)[] = []
-  let download: SliceDownload | null = null
-  let pipeline: Pipeline | null = null
-  let engine: Engine | null = null
-  let progress: { phase: Phase; doneBytes: number; totalBytes: number } = {
-    phase: 'downloading',
-    doneBytes: 0,
-    totalBytes: 0,
-  }
+  const rate = createRateMeter()
+  const servedBefore = box.get().tokensServed
+  let load: SliceLoad | null = null
+  let serving: { readonly pipeline: Pipeline; readonly engine: Engine } | null = null
+  let ticks = 0
 
   async function run(): Promise<void> {
     box.set({ ...noSlice, status: 'downloading', layers, seat, seats, error: null })
@@ -74,100 +72,28 @@ export function holdSlice(host: SliceHost, assignment: Assignment): HeldSlice {
       peers: seats.map(member => member.peer).filter(peer => peer !== self),
       iceServers: host.offer.iceServers,
     })
-    cleanups.push(transport.onLink(() => reportLinks()))
-    every(tickMs, tick)
+    cleanups.push(transport.onLink(reportLinks))
+    cleanups.push(repeat(tick))
     const key = JSON.stringify([host.offer.manifestSha256, host.engineKind, layers, kvBudgetBytes, maxContext])
-    engine = host.shelf.take(key)
+    let engine = shelf.take(key)
     if (engine === null) {
-      await host.shelf.clear()
-      engine = await load()
-      host.shelf.put(key, engine)
+      await shelf.clear()
+      abort.signal.throwIfAborted()
+      load = loadSlice({ ...host, assignment, layers, signal: abort.signal, onPhase: reportProgress })
+      engine = await load.finished
+      shelf.put(key, engine)
     }
     abort.signal.throwIfAborted()
     serve(engine)
   }
 
-  async function load(): Promise<Engine> {
-    const parts = partsFor(manifest, layers)
-    download = downloadSlice({
-      store: host.store,
-      packUrl: host.packUrl,
-      manifest,
-      parts,
-      clock,
-      signal: abort.signal,
-      onChange: now => {
-        progress = { phase: 'downloading', doneBytes: now.doneBytes, totalBytes: now.totalBytes }
-        if (!abort.signal.aborted)
-          box.set({
-            status: now.isPaused ? 'paused' : 'downloading',
-            parts: now.parts,
-            downloadBytesPerSecond: now.bytesPerSecond,
-          })
-      },
-    })
-    const source = await download.finished
-    abort.signal.throwIfAborted()
-    box.set({ status: 'loading', downloadBytesPerSecond: null })
-    const total = parts.reduce((sum, part) => sum + part.sizeBytes, 0)
-    enter('loading', total)
-    const opened = await powers.openEngine(host.engineKind, {
-      manifest,
-      layers,
-      parts: source,
-      kvBudgetBytes,
-      maxContext,
-      onProgress: (doneBytes, totalBytes) => {
-        progress = { phase: 'loading', doneBytes: Math.round(doneBytes), totalBytes: Math.round(totalBytes) }
-      },
-    })
-    try {
-      abort.signal.throwIfAborted()
-      box.set({ status: 'testing' })
-      enter('testing', total)
-      await powers.selfTest({ engine: opened, manifest, layers, readFile })
-      abort.signal.throwIfAborted()
-      return opened
-    } catch (thrown) {
-      await opened.close()
-      throw thrown
-    }
-  }
-
-  /** Tells the desk at once: it gives up on a tab that says nothing, and a load can block this thread for long. */
-  function enter(phase: Phase, totalBytes: number): void {
-    progress = { phase, doneBytes: 0, totalBytes }
-    send({ type: 'slice-progressed', epoch, ...progress })
-  }
-
-  async function readFile(file: FileRef): Promise<Uint8Array> {
-    await host.store.obtain(file, { url: new URL(file.path, host.packUrl).href, signal: abort.signal })
-    const reader = await host.store.open(file)
-    try {
-      return await reader.read(0, file.sizeBytes)
-    } finally {
-      await reader.close()
-    }
-  }
-
-  function serve(loaded: Engine): void {
-    const elementBytes = activationElementBytes(loaded.facts.activationDtype)
-    pipeline = runPipeline({
-      seat: {
-        epoch,
-        seat,
-        seats,
-        hidden: manifest.dimensions.hidden,
-        maxContext,
-        maxRequests: requestsWithinBudget({
-          layers,
-          dimensions: manifest.dimensions,
-          maxContext,
-          kvBudgetBytes,
-          elementBytes,
-        }),
-      },
-      engine: loaded,
+  function serve(engine: Engine): void {
+    const elementBytes = activationElementBytes(engine.facts.activationDtype)
+    const { dimensions } = manifest
+    const maxRequests = requestsWithinBudget({ layers, dimensions, maxContext, kvBudgetBytes, elementBytes })
+    const pipeline = runPipeline({
+      seat: { epoch, seat, seats, hidden: dimensions.hidden, maxContext, maxRequests },
+      engine,
       transport,
       clock,
       report: send,
@@ -177,100 +103,99 @@ export function holdSlice(host: SliceHost, assignment: Assignment): HeldSlice {
         box.set({ error })
       },
     })
-    void loaded.lost.then(error => {
+    void engine.lost.then(error => {
       if (!abort.signal.aborted) powers.onEngineLost(error.toJSON())
     })
-    box.set({ status: 'linking' })
+    serving = { pipeline, engine }
     cleanups.push(powers.holdAwake())
     send({ type: 'slice-ready', epoch, kvBudgetBytes, maxContext })
     reportLinks()
+  }
+
+  function reportProgress(): void {
+    if (load !== null) send({ type: 'slice-progressed', epoch, ...load.progress() })
   }
 
   function reportLinks(): void {
     const links = transport.links().map(({ peer, kind, isOpen, rttMs }) => ({ peer, kind, isOpen, rttMs }))
     send({ type: 'links-reported', epoch, links })
     box.set({ links })
-    if (pipeline === null) return
-    const { previous, next, entry, exit, isEntry, isExit } = place
-    const needed = [previous, next, isExit ? entry : null, isEntry ? exit : null]
-    const isLinked = needed.every(
-      peer => peer === null || peer === self || links.some(link => link.peer === peer && link.isOpen),
-    )
+    if (serving === null) return
+    const needed = [place.previous ?? place.exit, place.next ?? place.entry].filter(peer => peer !== self)
+    const isLinked = needed.every(peer => links.some(link => link.peer === peer && link.isOpen))
     box.set({ status: isLinked ? 'serving' : 'linking' })
   }
 
-  const rate = createRateMeter()
-  let ticks = 0
   function tick(): void {
     ticks += 1
-    if (pipeline === null || engine === null) {
-      send({ type: 'slice-progressed', epoch, ...progress })
+    if (serving === null) {
+      reportProgress()
       return
     }
-    // Round trips change slowly; the desk plans with them.
-    if (ticks % 5 === 0) reportLinks()
-    const stats = pipeline.stats()
-    const memory = engine.memory()
+    if (ticks % linksEveryTicks === 0) reportLinks()
+    const stats = serving.pipeline.stats()
+    const memory = serving.engine.memory()
+    const tokensServed = servedBefore + stats.tokensServed
     const onward = transport.links().find(link => link.peer === (place.next ?? place.entry))
-    rate.count(clock.monotonicMs(), stats.tokensServed)
-    box.set({
+    rate.count(clock.monotonicMs(), tokensServed)
+    const figures = {
       requests: stats.requests,
-      tokensServed: stats.tokensServed,
+      tokensServed,
+      weightsBytes: Math.round(memory.weightsBytes),
+      kvBytes: Math.round(memory.kvBytes),
+    }
+    box.set({
+      ...figures,
       tokensPerSecond: rate.perSecond(),
       computeMs: stats.stepMs,
       // Only the entry measures a lap; half a round trip is what the others know.
       hopMs: stats.hopMs ?? (onward?.rttMs == null ? null : onward.rttMs / 2),
-      weightsBytes: memory.weightsBytes,
-      kvBytes: memory.kvBytes,
     })
-    send({
-      type: 'stats-reported',
-      requests: stats.requests,
-      stepMs: stats.stepMs,
-      weightsBytes: Math.round(memory.weightsBytes),
-      kvBytes: Math.round(memory.kvBytes),
-      tokensServed: stats.tokensServed,
-      isHidden: powers.isHidden(),
-    })
+    send({ type: 'stats-reported', ...figures, stepMs: stats.stepMs, isHidden: powers.isHidden() })
   }
 
-  function every(periodMs: number, task: () => void): void {
+  /** Every second, until the returned function is called. */
+  function repeat(task: () => void): () => void {
     let cancel = (): void => {}
     const again = (): void => {
-      cancel = clock.schedule(periodMs, () => {
+      cancel = clock.schedule(tickMs, () => {
         again()
         task()
       })
     }
     again()
-    cleanups.push(() => cancel())
+    return () => cancel()
+  }
+
+  function cleanUp(): void {
+    for (const clean of cleanups.splice(0)) clean()
   }
 
   const running = run().catch((thrown: unknown) => {
     if (abort.signal.aborted) return
-    const error: ErrorData = asComputePoolError(thrown, 'engine_failed').toJSON()
+    cleanUp()
+    const error = asComputePoolError(thrown, 'engine_failed').toJSON()
     send({ type: 'slice-refused', epoch, error: { ...error, context: { ...error.context } } })
-    box.set({ status: 'failed', error, downloadBytesPerSecond: null })
-    for (const clean of cleanups.splice(0)) clean()
+    host.onFailed(error)
   })
   let closing: Promise<void> | null = null
 
   async function shutDown(): Promise<void> {
     abort.abort(new Error('The slice was given up.'))
-    await pipeline?.close()
+    await serving?.pipeline.close()
     await running
-    for (const clean of cleanups.splice(0)) clean()
+    cleanUp()
   }
 
   return {
     epoch,
     submit(job) {
-      if (pipeline !== null) pipeline.submit(job)
-      else send({ type: 'request-failed', requestId: job.requestId, error: notServing() })
+      if (serving !== null) serving.pipeline.submit(job)
+      else send({ type: 'request-failed', requestId: job.requestId, error: notServing(epoch) })
     },
-    cancel: requestId => pipeline?.cancel(requestId),
-    pause: () => download?.pause(),
-    resume: () => download?.resume(),
+    cancel: requestId => serving?.pipeline.cancel(requestId),
+    pause: () => load?.pause(),
+    resume: () => load?.resume(),
     close: () => {
       closing ??= shutDown()
       return closing
@@ -278,11 +203,12 @@ export function holdSlice(host: SliceHost, assignment: Assignment): HeldSlice {
   }
 }
 
-function notServing() {
+/** For a request of an assignment that is not, or no longer, served here. */
+export function notServing(epoch: number) {
   return {
     code: 'swarm_coalition_lost' as const,
-    message: 'The entry is not serving this assignment.',
+    message: `This tab does not serve assignment ${epoch} now.`,
     remedy: 'Send the request again; it will be routed anew.',
-    context: {},
+    context: { epoch },
   }
 }

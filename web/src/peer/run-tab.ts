@@ -2,13 +2,13 @@
  * The peer runtime of one tab: joins, measures itself, takes what slice it is given, serves, leaves. It runs in the worker, shows
  * itself as snapshots and obeys the page's commands; all that touches the browser is handed in.
  */
-import { asComputePoolError, ComputePoolError } from '@computepool/shared/errors'
+import { asComputePoolError, ComputePoolError, type ErrorData } from '@computepool/shared/errors'
 import type { Manifest } from '@computepool/shared/model'
 import { type DeskCommand, type DeskRequest, protocolVersion } from '@computepool/shared/wire'
 import { fetchManifest } from '../artifacts/fetch-manifest.ts'
 import { createVerifiedStore, type VerifiedStore } from '../artifacts/verified-store.ts'
 import { createEngineShelf } from './engine-shelf.ts'
-import { type HeldSlice, holdSlice } from './hold-slice.ts'
+import { type HeldSlice, holdSlice, notServing } from './hold-slice.ts'
 import { type HubClient, openHubClient } from './hub-client.ts'
 import { createSnapshotBox, idleSnapshot, noSlice } from './snapshot-box.ts'
 import type { Assignment, EngineChoice, Offer, TabPowers, TabTransport } from './tab-powers.ts'
@@ -84,9 +84,21 @@ export function runTab(powers: TabPowers, options: JoinOptions): RunningTab {
 
   function fail(thrown: unknown): void {
     if (abort.signal.aborted) return
-    const error = asComputePoolError(thrown, 'bug_unreachable_state').toJSON()
-    queue(dropSlice)
-    box.set({ status: 'failed', error })
+    giveUp(asComputePoolError(thrown, 'bug_unreachable_state').toJSON())
+  }
+
+  /** Shows why, and lets go of all: whoever joins again starts anew. */
+  function giveUp(error: ErrorData): void {
+    abort.abort(new Error('The tab failed.'))
+    box.set({ status: 'failed', error, downloadBytesPerSecond: null })
+    turn = turn.then(closeAll).catch(() => {})
+  }
+
+  async function closeAll(): Promise<void> {
+    await held?.close()
+    await transport?.close()
+    await shelf.clear()
+    hub?.close()
   }
 
   function queue(task: () => Promise<void>): void {
@@ -113,7 +125,7 @@ export function runTab(powers: TabPowers, options: JoinOptions): RunningTab {
         break
       case 'run-request':
         if (held?.epoch === command.epoch) held.submit(command.job)
-        else send({ type: 'request-failed', requestId: command.job.requestId, error: wrongEpoch(command.epoch) })
+        else send({ type: 'request-failed', requestId: command.job.requestId, error: notServing(command.epoch) })
         break
       case 'cancel-request':
         held?.cancel(command.requestId)
@@ -175,7 +187,7 @@ export function runTab(powers: TabPowers, options: JoinOptions): RunningTab {
     const { offer, packUrl, manifest, choice } = accepted
     const engineKind = choice.kind
     held = holdSlice(
-      { powers, self, offer, packUrl, manifest, engineKind, store, transport, shelf, box, send },
+      { powers, self, offer, packUrl, manifest, engineKind, store, transport, shelf, box, send, onFailed: giveUp },
       assignment,
     )
   }
@@ -193,12 +205,10 @@ export function runTab(powers: TabPowers, options: JoinOptions): RunningTab {
   async function shutDown(): Promise<void> {
     box.set({ status: 'leaving' })
     send({ type: 'peer-leaving' })
-    await held?.close()
+    void held?.close()
     abort.abort(new Error('The tab left.'))
     await turn
-    await transport?.close()
-    await shelf.clear()
-    hub?.close()
+    await closeAll()
     box.set(idleSnapshot)
   }
 
@@ -209,14 +219,5 @@ export function runTab(powers: TabPowers, options: JoinOptions): RunningTab {
       leaving ??= shutDown()
       return leaving
     },
-  }
-}
-
-function wrongEpoch(epoch: number) {
-  return {
-    code: 'swarm_coalition_lost' as const,
-    message: `This tab no longer holds its seat of assignment ${epoch}.`,
-    remedy: 'Send the request again; it will be routed anew.',
-    context: { epoch },
   }
 }

@@ -1,0 +1,189 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { encodeControl, encodeToken, type Frame } from '../wire/index.ts'
+import { openPipelineState, type PipelineEvent, type PipelineState } from './pipeline-state.ts'
+import { greedy } from './sampling-params.ts'
+import { defaultDeadlines, type SeatConfig } from './seat-config.ts'
+import { step } from './step.ts'
+
+const peerOf = (index: number): string => `0x${String(index).repeat(40)}.00000000`
+const seats = [0, 1, 2].map(seat => ({ seat, peer: peerOf(seat), layers: { start: seat, end: seat + 1 } }))
+const configOf = (seat: number): SeatConfig => ({
+  epoch: 5,
+  seat,
+  seats,
+  hidden: 4,
+  maxChunk: 3,
+  maxContext: 64,
+  maxRequests: 3,
+  chunksInFlight: 2,
+  maxRows: 2,
+  deadlines: defaultDeadlines,
+})
+
+function frozen<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !ArrayBuffer.isView(value) && !Object.isFrozen(value)) {
+    Object.freeze(value)
+    for (const inner of value instanceof Map ? value.values() : Object.values(value)) frozen(inner)
+  }
+  return value
+}
+
+const hidden = (requestId: string, seq: number, position: number, tokens: number): Frame => ({
+  header: {
+    request_id: requestId,
+    kind: 'hidden',
+    dtype: 'f32',
+    shape: [tokens, 4],
+    seq,
+    position,
+    epoch: 5,
+    ...(seq === 0 ? { sampling: greedy } : {}),
+    sample: true,
+  },
+  payload: new Uint8Array(tokens * 16),
+})
+
+/** Frames as a hostile or confused peer could send them: well formed, but of any kind, number, position and request. */
+const anyFrame: fc.Arbitrary<Frame> = fc
+  .record({
+    request_id: fc.constantFrom('a', 'b', 'c', 'd', 'e'),
+    seq: fc.oneof(fc.nat(6), fc.constantFrom(63, 64, 0xffff_ffff)),
+    position: fc.oneof(fc.nat(12), fc.constantFrom(64, 1_048_576)),
+    epoch: fc.constantFrom(5, 5, 5, 4, 6),
+    what: fc.oneof(
+      fc.record({
+        kind: fc.constant('hidden' as const),
+        tokens: fc.integer({ min: 1, max: 9 }),
+        width: fc.constantFrom(4, 4, 3),
+      }),
+      fc.record({ kind: fc.constant('token' as const), token: fc.nat(300) }),
+      fc.record({
+        kind: fc.constant('control' as const),
+        control: fc.oneof(
+          fc.constant({ type: 'end' as const }),
+          fc.record({ type: fc.constant('progress' as const), position: fc.nat(70) }),
+          fc.record({
+            type: fc.constant('failed' as const),
+            code: fc.constantFrom('engine_failed', 'no_such_code'),
+            message: fc.string(),
+            remedy: fc.string(),
+            seat: fc.nat(3),
+          }),
+        ),
+      }),
+    ),
+  })
+  .map(({ what, ...shared }): Frame => {
+    if (what.kind === 'hidden') {
+      const { tokens, width } = what
+      const header = {
+        ...shared,
+        kind: 'hidden' as const,
+        dtype: 'f32' as const,
+        shape: [tokens, width],
+        sampling: greedy,
+      }
+      return { header, payload: new Uint8Array(tokens * width * 4) }
+    }
+    if (what.kind === 'token')
+      return { header: { ...shared, kind: 'token', dtype: 'int64', shape: [1] }, payload: encodeToken(what.token) }
+    const { payload, ...described } = encodeControl(what.control)
+    return { header: { ...shared, ...described }, payload }
+  })
+
+const anyEvent: fc.Arbitrary<PipelineEvent> = fc.oneof(
+  {
+    weight: 8,
+    arbitrary: fc
+      .tuple(fc.nat(3), anyFrame)
+      .map(([from, frame]): PipelineEvent => ({ type: 'frame-received', peer: peerOf(from), frame, nowMs: 0 })),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.constantFrom('a', 'b', 'f').map(
+      (requestId): PipelineEvent => ({
+        type: 'request-submitted',
+        job: { requestId, promptTokens: [1, 2, 3, 4, 5, 6, 7], maxTokens: 4, stopTokens: [7], sampling: greedy },
+        nowMs: 0,
+      }),
+    ),
+  },
+  {
+    weight: 1,
+    arbitrary: fc
+      .constantFrom('a', 'b')
+      .map((requestId): PipelineEvent => ({ type: 'request-cancelled', requestId, nowMs: 0 })),
+  },
+  { weight: 1, arbitrary: fc.nat(2).map((peer): PipelineEvent => ({ type: 'peer-opened', peer: peerOf(peer) })) },
+  { weight: 1, arbitrary: fc.nat(500_000).map((nowMs): PipelineEvent => ({ type: 'ticked', nowMs })) },
+)
+
+/** Answers the running step as an engine would, so that the seat gets on. */
+function answerStep(state: PipelineState, seat: number): PipelineState {
+  if (state.running === null) return state
+  const outputs = state.running.map(task => {
+    if (seat < 2) {
+      const activation = {
+        dtype: 'f32' as const,
+        tokens: task.tokens,
+        hidden: 4,
+        data: new Uint8Array(task.tokens * 16),
+      }
+      return { kind: 'activation' as const, activation }
+    }
+    if (!task.isSampled) return { kind: 'none' as const }
+    return { kind: 'token' as const, sampled: { token: 9, logprob: null, topLogprobs: [] } }
+  })
+  return step(frozen(state), { type: 'step-finished', outputs, computeMs: 1, nowMs: 0 })[0]
+}
+
+describe('step', () => {
+  it.each([0, 1, 2])(
+    'at seat %i takes anything in any order: it never throws, changes no old state, holds no more than its limit',
+    seat => {
+      fc.assert(
+        fc.property(fc.array(fc.tuple(anyEvent, fc.boolean()), { maxLength: 60 }), events => {
+          let state = openPipelineState(configOf(seat))
+          for (const [event, isAnswered] of events) {
+            const [next, acts] = step(frozen(state), frozen(event))
+            expect(acts.filter(act => act.type === 'run').length).toBeLessThanOrEqual(1)
+            expect(next.requests.size).toBeLessThanOrEqual(3)
+            for (const request of next.requests.values()) expect(request.inbox.held.size).toBeLessThanOrEqual(64)
+            state = isAnswered ? answerStep(next, seat) : next
+          }
+        }),
+        { numRuns: 1000, seed: 20261121 },
+      )
+    },
+  )
+
+  it('cuts a neighbour’s long frame to its own engine’s rows', () => {
+    const [state, acts] = step(openPipelineState(configOf(1)), {
+      type: 'frame-received',
+      peer: peerOf(0),
+      frame: hidden('a', 0, 0, 8),
+      nowMs: 0,
+    })
+    expect(acts).toMatchObject([
+      { type: 'run', rows: [{ position: 0, input: { activation: { tokens: 3 } }, sample: null }] },
+    ])
+    expect(state.requests.get('a')?.pending.map(row => [row.position, row.tokens, row.isSampled])).toEqual([
+      [3, 3, false],
+      [6, 2, true],
+    ])
+  })
+
+  it('rewinds where a frame starts before what it holds, and refuses a gap', () => {
+    const receive = (state: PipelineState, frame: Frame) =>
+      step(state, { type: 'frame-received', peer: peerOf(0), frame, nowMs: 0 })
+    const [first] = receive(openPipelineState(configOf(1)), hidden('a', 0, 0, 3))
+    const [rewound, acts] = receive(answerStep(first, 1), hidden('a', 1, 1, 1))
+    expect(acts).toMatchObject([{ type: 'run', rows: [{ position: 1 }] }])
+    const [broken, failed] = receive(answerStep(rewound, 1), hidden('a', 2, 3, 1))
+    expect(broken.requests.size).toBe(0)
+    expect(failed.map(act => act.type)).toContain('forget')
+    const words = failed.flatMap(act => (act.type === 'send' ? [new TextDecoder().decode(act.payload)] : []))
+    expect(words.join()).toContain('peer_frame_invalid')
+  })
+})
