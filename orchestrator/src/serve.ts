@@ -14,7 +14,7 @@ import {
   type SignalingHub,
   verifySignature,
 } from '@computepool/signaling'
-import { createAdaptorServer } from '@hono/node-server'
+import { createAdaptorServer, type HttpBindings } from '@hono/node-server'
 import { getConnInfo } from '@hono/node-server/conninfo'
 import type { Context } from 'hono'
 import { createOrchestrator, defaultSettings, type OrchestratorSettings } from './create-orchestrator.ts'
@@ -62,48 +62,59 @@ export async function startOrchestrator(options: StartOptions): Promise<RunningO
   const { host = '127.0.0.1', packDir, isProxyTrusted = false, onNotice = () => {}, onFault = () => {} } = options
   const ice = options.ice ?? { stunUrls: [], turn: null }
   const pack = await openPackFolder(packDir)
-  const pageFolder = options.pageFolder === undefined ? await ensurePage(onNotice) : options.pageFolder
-  // Desk and hub need each other; no tab is there before the hub is.
-  let hub: SignalingHub | null = null
-  const { app, desk } = createOrchestrator({
-    pack,
-    pageFolder,
-    hub: {
-      command: (peer, command) => void hub?.command(peer, command),
-      setCoalition: (id, peers) => hub?.setCoalition(id, peers),
-    },
-    clock: hostClock,
-    entropy: hostEntropy,
-    iceServersFor: peer => iceServersFor(peer, ice, hostClock.wallMs()),
-    addressOf: c => addressOf(c, isProxyTrusted),
-    settings: settingsOf(options),
-    onNotice,
-    onFault,
-  })
-  const server = createAdaptorServer({ fetch: app.fetch }) as Server
+  // The port comes first: building a page only to find it taken would waste half a minute.
+  let answer = (_request: Request, _bindings: unknown): Response | Promise<Response> =>
+    new Response('Starting …\n', { status: 503, headers: { 'retry-after': '2' } })
+  const server = createAdaptorServer({ fetch: (request, bindings) => answer(request, bindings) }) as Server
   await listen(server, options.port, host)
-  const { port } = server.address() as AddressInfo
-  const url = options.publicUrl ?? `http://${host.includes(':') ? `[${host}]` : host}:${port}`
-  hub = createSignalingHub({
-    clock: hostClock,
-    entropy: hostEntropy,
-    domain: { domain: new URL(url).host, uri: new URL(url).origin, chainId: signInChainId },
-    desk,
-    verifySignature,
-    onFault,
-  })
-  const signaling = attachSignaling(server, hub, { path: '/signal', isProxyTrusted })
-  let closing: Promise<void> | null = null
-  return {
-    url: url.replace(/\/$/, ''),
-    port,
-    model: pack.manifest.model,
-    desk,
-    close: () => {
+  try {
+    const pageFolder = options.pageFolder === undefined ? await ensurePage(onNotice) : options.pageFolder
+    const { port } = server.address() as AddressInfo
+    const url = (options.publicUrl ?? `http://${hostInUrl(host)}:${port}`).replace(/\/$/, '')
+    // Desk and hub need each other; no tab is there before the hub is.
+    let hub: SignalingHub | null = null
+    const { app, desk } = createOrchestrator({
+      pack,
+      pageFolder,
+      hub: {
+        command: (peer, command) => void hub?.command(peer, command),
+        setCoalition: (id, peers) => hub?.setCoalition(id, peers),
+      },
+      clock: hostClock,
+      entropy: hostEntropy,
+      iceServersFor: peer => iceServersFor(peer, ice, hostClock.wallMs()),
+      addressOf: c => addressOf(c, isProxyTrusted),
+      settings: settingsOf(options),
+      onNotice,
+      onFault,
+    })
+    hub = createSignalingHub({
+      clock: hostClock,
+      entropy: hostEntropy,
+      domain: { domain: new URL(url).host, uri: url, chainId: signInChainId },
+      desk,
+      verifySignature,
+      onFault,
+    })
+    const signaling = attachSignaling(server, hub, { path: '/signal', isProxyTrusted })
+    answer = (request, bindings) => app.fetch(request, bindings as HttpBindings)
+    let closing: Promise<void> | null = null
+    const close = (): Promise<void> => {
       closing ??= closeAll(server, desk, signaling)
       return closing
-    },
+    }
+    return { url, port, model: pack.manifest.model, desk, close }
+  } catch (error) {
+    server.close()
+    server.closeAllConnections()
+    throw error
   }
+}
+
+/** An address that a browser can open. */
+function hostInUrl(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return '127.0.0.1'
+  return host.includes(':') ? `[${host}]` : host
 }
 
 async function closeAll(server: Server, desk: Desk, signaling: { close(): Promise<void> }): Promise<void> {
