@@ -13,8 +13,9 @@ const peerB = `0x${'b'.repeat(40)}.00000002`
 let harness: Harness
 let pages: Pages
 
-async function openPages(browser: Browser): Promise<Pages> {
+async function openPages(browser: Browser, prepare: () => void = () => {}): Promise<Pages> {
   const context = await browser.newContext()
+  await context.addInitScript(prepare)
   const opened = [await context.newPage(), await context.newPage()] as const
   for (const page of opened) {
     await page.goto(`${harness.origin}transport-harness.html`)
@@ -55,6 +56,37 @@ for (const [words, path] of [
     })
   }
 }
+
+test('new candidates on both sides at once leave the link as it was', async ({ browser }) => {
+  const [a, b] = await openPages(browser, () => {
+    const made: RTCPeerConnection[] = []
+    Object.assign(globalThis, {
+      made,
+      RTCPeerConnection: class extends RTCPeerConnection {
+        constructor(configuration?: RTCConfiguration) {
+          super(configuration)
+          made.push(this)
+        }
+      },
+    })
+  })
+  await openLink([a, b], 'ice restart', 'where-possible')
+  const restart = (page: Page) =>
+    page.evaluate(async () => {
+      const connection = (globalThis as unknown as { made: RTCPeerConnection[] }).made.at(-1)!
+      const fragmentOf = () => /a=ice-ufrag:(\S+)/.exec(connection.localDescription?.sdp ?? '')?.[1]
+      const before = fragmentOf()
+      connection.restartIce()
+      await new Promise<void>(resolve => {
+        connection.addEventListener('signalingstatechange', () => {
+          if (connection.signalingState === 'stable' && fragmentOf() !== before) resolve()
+        })
+      })
+    })
+  await Promise.all([restart(a), restart(b)])
+  await a.evaluate(name => globalThis.transportHarness.runCase(name), 'delivers each of many frames exactly once')
+  await a.context().close()
+})
 
 test('a tab that is closed without a word is missed by name', async ({ browser }) => {
   const [staying, leaving] = await openPages(browser)

@@ -7,7 +7,7 @@ import type { Clock } from '@computepool/shared/ports'
 export interface RoundTripOptions {
   readonly clock: Clock
   readonly sendPing: (nonce: number) => void
-  /** Told at most once a second; the value is smoothed. */
+  /** Told at most once a second. */
   readonly onMeasured: (rttMs: number) => void
   /** Nothing was heard for so long; told once. */
   readonly onSilence: (silentMs: number) => void
@@ -27,13 +27,17 @@ export interface RoundTrip {
 }
 
 const busyForMs = 1000
-/** As in TCP (RFC 6298): smooth enough for a display, quick enough for a scheduler. */
-const smoothing = 1 / 8
+/**
+ * The least of the last few samples: a pong that waited behind an engine's step says how busy the worker is, not how long the way.
+ * At the busy interval they span less than a second.
+ */
+const keptSamples = 8
 
 export function measureRoundTrip(options: RoundTripOptions): RoundTrip {
   const { clock, idleIntervalMs, busyIntervalMs, silenceLimitMs } = options
   const sentAtMs = new Map<number, number>()
   let nonce = 0
+  const samplesMs: number[] = []
   let rttMs: number | null = null
   let toldAtMs = Number.NEGATIVE_INFINITY
   let trafficAtMs = Number.NEGATIVE_INFINITY
@@ -78,8 +82,9 @@ export function measureRoundTrip(options: RoundTripOptions): RoundTrip {
       if (atMs === undefined) return
       sentAtMs.delete(answered)
       const nowMs = clock.monotonicMs()
-      const sampleMs = nowMs - atMs
-      rttMs = rttMs === null ? sampleMs : rttMs + (sampleMs - rttMs) * smoothing
+      samplesMs.push(nowMs - atMs)
+      if (samplesMs.length > keptSamples) samplesMs.shift()
+      rttMs = Math.min(...samplesMs)
       if (nowMs - toldAtMs < 1000) return
       toldAtMs = nowMs
       options.onMeasured(rttMs)
