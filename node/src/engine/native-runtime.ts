@@ -1,20 +1,26 @@
 /** onnxruntime-node's CPU provider as the engine core sees it. It knows no graphs. */
-import { bytesOf, floatsOf, type OpenSessionInput, type Runtime, type RuntimeSession } from '@computepool/shared/engine'
+import {
+  bytesOf,
+  type Expansion,
+  floatsOf,
+  type OpenSessionInput,
+  type Runtime,
+  type RuntimeSession,
+} from '@computepool/shared/engine'
 import { ComputePoolError } from '@computepool/shared/errors'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 
 export interface NativeRuntimeOptions {
   /** Threads of one operator; 0 lets the runtime choose. */
   readonly threads: number
-  /** See `Runtime`; 0 unless told otherwise, since the native MatMulNBits is fast. */
-  readonly expandUpToBytes?: number
+  readonly expansion: Expansion
 }
 
 /** Sessions fail with `engine_failed` and the runtime's words. */
-export function createNativeRuntime({ threads, expandUpToBytes = 0 }: NativeRuntimeOptions): Runtime {
+export function createNativeRuntime({ threads, expansion }: NativeRuntimeOptions): Runtime {
   return {
     float: 'f32',
-    expandUpToBytes,
+    expansion,
     openSession: input => openSession(input, threads),
     floatTensor: (data, dims) => new Tensor('float32', floatsOf(data), dims),
     float32Tensor: (data, dims) => new Tensor('float32', data, dims),

@@ -30,9 +30,9 @@ describe.each(packs)('the native engine on $architecture, $quantisation', option
 test.each(['q4', 'q8'] as const)('%s weights expanded to f32 compute what packed ones compute', async quantisation => {
   const { manifest, parts } = randomPack({ quantisation })
   const outputs = await Promise.all(
-    [0, Number.POSITIVE_INFINITY].map(async expandUpToBytes => {
+    [0, Number.POSITIVE_INFINITY].map(async upToBytes => {
       const slice = { manifest, parts, layers: { start: 0, end: 3 }, kvBudgetBytes: 2 ** 26, maxContext: 64 }
-      const engine = await openNativeEngine(slice, { threads: 1, expandUpToBytes })
+      const engine = await openNativeEngine(slice, { threads: 1, expansion: { dtypes: ['q4', 'q8'], upToBytes } })
       const tokens = [5, 9, 200, 31, 7]
       const [output] = await engine.run([{ requestId: 'r', position: 0, input: { tokens }, sample: null }])
       if (output?.kind !== 'activation') throw new Error('no activation')

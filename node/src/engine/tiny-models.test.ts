@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { activationValues, openExitHead } from '@computepool/shared/engine'
+import { activationValues, noExpansion, openExitHead } from '@computepool/shared/engine'
 import type { LayerRange, Manifest, Quantisation } from '@computepool/shared/model'
 import { greedy } from '@computepool/shared/pipeline'
 import type { Activation, Engine, SliceRequest } from '@computepool/shared/ports'
@@ -81,7 +81,7 @@ describe.each(cases)('$name', ({ name, source, golden: goldenPath, quantisation 
     const values = activationValues(boundary).subarray(-hidden)
     const seen = golden.boundaries['3']!
     expect(largestDifference(values.subarray(0, seen.length), seen)).toBeLessThan(logitTolerance)
-    const runtime = createNativeRuntime({ threads: 1 })
+    const runtime = createNativeRuntime({ threads: 1, expansion: noExpansion })
     const head = await openExitHead(slice({ start: 2, end: 3 }), runtime)
     const logits = await head.logits(runtime.floatTensor(boundary.data, [1, boundary.tokens, hidden]))
     expect(largestDifference((await logits.getData()) as Float32Array, golden.logits)).toBeLessThan(logitTolerance)

@@ -1,5 +1,6 @@
 /** The exit's three sessions: logits, argmax, scorer. It knows no caches. */
-import { type WeightForm, writeArgmaxGraph, writeLogitsGraph, writeScorerGraph } from '../graph/index.ts'
+import { writeArgmaxGraph, writeLogitsGraph, writeScorerGraph } from '../graph/index.ts'
+import type { TensorDtype } from '../model/index.ts'
 import type { SliceRequest } from '../ports/index.ts'
 import { type HeadQuery, type HeadScores, rankCandidates, scorerInputs } from '../sampler/index.ts'
 import { loadWeights } from './load-weights.ts'
@@ -16,10 +17,10 @@ export interface ExitHead {
 export async function openExitHead(
   slice: SliceRequest,
   runtime: Runtime,
-  form: WeightForm = 'packed',
+  expanded: readonly TensorDtype[] = [],
 ): Promise<ExitHead> {
   const { vocab } = slice.manifest.dimensions
-  const graph = writeLogitsGraph(slice.manifest, runtime.float, form)
+  const graph = writeLogitsGraph(slice.manifest, runtime.float, expanded)
   const weights = await loadWeights({ slice, external: graph.external, float: runtime.float })
   const weightsBytes = weights.reduce((sum, { data }) => sum + data.length, 0)
   const logitsSession = await runtime.openSession({ model: graph.model, weights, deviceOutputs: ['logits'] })

@@ -29,13 +29,13 @@ export function expandWeights({ dtype, data, scales }: PackedWeights): Float32Ar
   return values
 }
 
-/** Bytes of a slice's weights were they all f32; the embedding, which stays on disk, left out. */
-export function expandedBytes(manifest: Manifest, layers: LayerRange): number {
+/** Bytes of a slice's weights with the types in `dtypes` as f32; the embedding, which stays on disk, left out. */
+export function expandedBytes(manifest: Manifest, layers: LayerRange, dtypes: readonly TensorDtype[]): number {
   let bytes = 0
   for (const part of partsFor(manifest, layers)) {
     if (part.name === 'embedding') continue
-    for (const { name, shape } of part.tensors)
-      if (!name.endsWith('.scale')) bytes += shape.reduce((product, size) => product * size, 4)
+    for (const { dtype, shape, sizeBytes } of part.tensors)
+      bytes += dtypes.includes(dtype) ? shape.reduce((product, size) => product * size, 4) : sizeBytes
   }
   return bytes
 }

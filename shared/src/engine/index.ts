@@ -23,4 +23,5 @@ export type {
   RuntimeTensor,
   RuntimeTensors,
 } from './runtime.ts'
+export { type Expansion, noExpansion } from './runtime.ts'
 export type { Boundary, CacheStep, SliceBackend } from './slice-backend.ts'

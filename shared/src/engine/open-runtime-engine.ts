@@ -29,8 +29,9 @@ export async function openRuntimeEngine<Cache>(slice: SliceRequest, host: Runtim
   const { runtime } = host
   const { float } = runtime
   const isExit = layers.end === manifest.dimensions.layers
-  const form = expandedBytes(manifest, layers) <= runtime.expandUpToBytes ? 'expanded' : 'packed'
-  const graph = writeSliceGraph({ manifest, layers, float, maxContext, form })
+  const { dtypes, upToBytes } = runtime.expansion
+  const expanded = expandedBytes(manifest, layers, dtypes) <= upToBytes ? dtypes : []
+  const graph = writeSliceGraph({ manifest, layers, float, maxContext, expanded })
   const weights = await loadWeights({ slice, external: graph.external, float })
   const layerBytes = weights.reduce((sum, { data }) => sum + data.length, 0)
   const session = await runtime.openSession({
@@ -40,7 +41,7 @@ export async function openRuntimeEngine<Cache>(slice: SliceRequest, host: Runtim
   })
   // The session has its own copy now.
   weights.length = 0
-  const head = isExit ? await openExitHead(slice, runtime, form) : null
+  const head = isExit ? await openExitHead(slice, runtime, expanded) : null
   const embedding = layers.start === 0 ? await openEmbedding(manifest, slice.parts, float) : null
   const caches = await host.openCaches()
   const weightsBytes = layerBytes + (head?.weightsBytes ?? 0)

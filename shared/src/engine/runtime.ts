@@ -3,6 +3,7 @@
  * these types are onnxruntime-common's, which its native and its web package share; the core imports neither.
  */
 import type { FloatType } from '../graph/index.ts'
+import type { TensorDtype } from '../model/index.ts'
 import type { LoadedTensor } from './load-weights.ts'
 
 export interface RuntimeTensor {
@@ -27,10 +28,17 @@ export interface OpenSessionInput {
   readonly deviceOutputs: readonly string[]
 }
 
+/** Which quantised types a runtime multiplies faster as plain floats, and how large a slice may become by that. */
+export interface Expansion {
+  readonly dtypes: readonly TensorDtype[]
+  readonly upToBytes: number
+}
+
+export const noExpansion: Expansion = { dtypes: [], upToBytes: 0 }
+
 export interface Runtime {
   readonly float: FloatType
-  /** Quantised slices are expanded to f32 where they then take at most so many bytes; 0 keeps them packed. */
-  readonly expandUpToBytes: number
+  readonly expansion: Expansion
   openSession(input: OpenSessionInput): Promise<RuntimeSession>
   /** A tensor of the runtime's float type over little-endian bytes. */
   floatTensor(data: Uint8Array, dims: readonly number[]): RuntimeTensor

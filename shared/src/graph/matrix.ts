@@ -46,22 +46,19 @@ export function matrixProduct(graph: GraphBuilder, product: MatrixProduct): stri
 }
 
 /**
- * How quantised weights are held: as the pack has them, or expanded to plain floats when they are loaded, for a runtime whose
- * MatMulNBits is slower than a plain product.
+ * Type in which a session holds `tensor` of part `part`. Packs may keep vocabulary-sized tensors in another type than layers; types
+ * in `expanded` are given to the session as plain floats, for a runtime whose MatMulNBits is slower than a plain product.
  */
-export type WeightForm = 'packed' | 'expanded'
-
-/** Type of `tensor` in part `part`: packs may keep vocabulary-sized tensors in another type than layers. */
 export function tensorDtype(
   manifest: Manifest,
   part: string,
   tensor: string,
-  form: WeightForm = 'packed',
+  expanded: readonly TensorDtype[] = [],
 ): TensorDtype {
   const found = manifest.parts.find(({ name }) => name === part)?.tensors.find(({ name }) => name === tensor)
   if (found === undefined) throw new RangeError(`part ${part} of ${manifest.model} holds no tensor ${tensor}`)
   // Any plain type will do: the session holds plain weights in its own float type.
-  return form === 'expanded' ? 'f32' : found.dtype
+  return expanded.includes(found.dtype) ? 'f32' : found.dtype
 }
 
 /** The name under which a session is given tensor `tensor` of part `part`. */

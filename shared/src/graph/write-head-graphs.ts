@@ -2,15 +2,19 @@
  * The exit's graphs: logits of the last position, and two small ones over them, an argmax and a scorer with penalties. They are
  * apart so that the logits stay on the device: a prefill chunk runs none, greedy one and the argmax, a replay of a draw reads them.
  */
-import type { Manifest } from '../model/index.ts'
+import type { Manifest, TensorDtype } from '../model/index.ts'
 import { candidateLimit } from '../sampler/index.ts'
 import { GraphBuilder } from './graph-builder.ts'
-import { type FloatType, matrixProduct, tensorDtype, type WeightForm, weightName } from './matrix.ts'
+import { type FloatType, matrixProduct, tensorDtype, weightName } from './matrix.ts'
 import type { SliceGraph } from './write-slice-graph.ts'
 import { writeNorm } from './write-slice-graph.ts'
 
 /** Input: `boundary` [1, tokens, hidden]. Output: `logits` f32 [1, vocab] of the last position. */
-export function writeLogitsGraph(manifest: Manifest, float: FloatType, form: WeightForm = 'packed'): SliceGraph {
+export function writeLogitsGraph(
+  manifest: Manifest,
+  float: FloatType,
+  expanded: readonly TensorDtype[] = [],
+): SliceGraph {
   const { hidden, vocab } = manifest.dimensions
   const graph = new GraphBuilder()
   graph.input('boundary', float, [1, 'tokens', hidden])
@@ -19,7 +23,7 @@ export function writeLogitsGraph(manifest: Manifest, float: FloatType, form: Wei
   })
   const scale = graph.weight(weightName('head', 'norm.final'), float, [hidden])
   const normed = writeNorm(graph, last, scale, 'normed', { float: manifest.normEpsilon })
-  const dtype = tensorDtype(manifest, 'head', 'head', form)
+  const dtype = tensorDtype(manifest, 'head', 'head', expanded)
   const weight = weightName('head', 'head')
   let scores = matrixProduct(graph, {
     input: normed,

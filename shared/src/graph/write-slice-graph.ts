@@ -3,9 +3,9 @@
  * Every layer begins with a plain Add and ends with one, so that a cut between two layers changes no bit of what flows.
  * It knows no session; the embedding and the head are not in it.
  */
-import type { LayerRange, Manifest } from '../model/index.ts'
+import type { LayerRange, Manifest, TensorDtype } from '../model/index.ts'
 import { type ExternalTensor, GraphBuilder } from './graph-builder.ts'
-import { type FloatType, matrixProduct, tensorDtype, type WeightForm, weightName } from './matrix.ts'
+import { type FloatType, matrixProduct, tensorDtype, weightName } from './matrix.ts'
 
 export interface SliceGraph {
   readonly model: Uint8Array
@@ -19,7 +19,8 @@ export interface SliceGraphOptions {
   readonly float: FloatType
   /** Rows of the rotary caches. */
   readonly maxContext: number
-  readonly form?: WeightForm
+  /** Quantised types that are given to the session as plain floats. */
+  readonly expanded?: readonly TensorDtype[]
 }
 
 /** Names of the graph's cache inputs and outputs, layer by layer of the slice: keys, then values. */
@@ -42,7 +43,7 @@ export function cacheNames(layers: LayerRange): {
  * `past.N.key|value` [1, kvHeads, past, headDim]. Outputs: `boundary` [1, tokens, hidden]; `present.N.key|value`.
  */
 export function writeSliceGraph(options: SliceGraphOptions): SliceGraph {
-  const { manifest, layers, float, maxContext, form = 'packed' } = options
+  const { manifest, layers, float, maxContext, expanded = [] } = options
   const { hidden, kvHeads, headDim } = manifest.dimensions
   const graph = new GraphBuilder()
   let stream = graph.input('hidden', float, [1, 'tokens', hidden])
@@ -54,7 +55,11 @@ export function writeSliceGraph(options: SliceGraphOptions): SliceGraph {
   if (manifest.qkNorm) writeHeadShapes(graph, manifest)
   for (let layer = layers.start; layer < layers.end; layer++) {
     const isLast = layer === layers.end - 1
-    stream = writeLayer({ graph, manifest, layer, float, form }, stream, isLast ? 'boundary' : `stream.${layer + 1}`)
+    stream = writeLayer(
+      { graph, manifest, layer, float, expanded },
+      stream,
+      isLast ? 'boundary' : `stream.${layer + 1}`,
+    )
   }
   graph.output('boundary', float, [1, 'tokens', hidden])
   for (const name of present) graph.output(name, float, [1, kvHeads, 'present', headDim])
@@ -66,11 +71,11 @@ interface LayerContext {
   readonly manifest: Manifest
   readonly layer: number
   readonly float: FloatType
-  readonly form: WeightForm
+  readonly expanded: readonly TensorDtype[]
 }
 
 function writeLayer(context: LayerContext, input: string, output: string): string {
-  const { graph, manifest, layer, float, form } = context
+  const { graph, manifest, layer, float, expanded } = context
   const { hidden, intermediate } = manifest.dimensions
   const part = `layer-${layer}`
   const epsilon = { float: manifest.normEpsilon }
@@ -81,7 +86,7 @@ function writeLayer(context: LayerContext, input: string, output: string): strin
       inputs,
       outputs,
       weight: weightName(part, tensor),
-      dtype: tensorDtype(manifest, part, tensor, form),
+      dtype: tensorDtype(manifest, part, tensor, expanded),
       float,
     })
   const scaleOf = (tensor: string) => graph.weight(weightName(part, tensor), float, [hidden])

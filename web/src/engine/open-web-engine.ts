@@ -1,7 +1,7 @@
 /**
  * The slice engine in a browser, on WebGPU or on WASM; made to run inside a worker, where it blocks nobody. It knows no peers.
  */
-import { createGrowingMemoryCaches, openRuntimeEngine } from '@computepool/shared/engine'
+import { createGrowingMemoryCaches, type Expansion, noExpansion, openRuntimeEngine } from '@computepool/shared/engine'
 import { ComputePoolError } from '@computepool/shared/errors'
 import type { FloatType } from '@computepool/shared/graph'
 import type { Engine, SliceRequest } from '@computepool/shared/ports'
@@ -17,8 +17,8 @@ export interface WebEngineOptions {
   readonly smallestCapacity?: number
   /** Most positions in one row on WebGPU, in place of what the adapter is trusted with. */
   readonly maxChunk?: number
-  /** WASM holds quantised weights as f32 where the slice then takes at most so many bytes; 768 MiB unless told otherwise. */
-  readonly expandUpToBytes?: number
+  /** Unless told otherwise, WASM holds quantised weights as f32 in slices of up to 768 MiB. */
+  readonly expansion?: Expansion
 }
 
 /** Prefill rows on WASM: a chunk occupies the worker for as long as it runs. */
@@ -27,7 +27,7 @@ const wasmChunk = 64
  * On WASM, MatMulNBits unpacks its whole weight at every step: a plain f32 product is several times faster. Slices that fit are
  * therefore expanded; larger ones stay packed, since WASM has 4 GiB in all and the session is filled from a copy.
  */
-const wasmExpandBytes = 768 * 2 ** 20
+const wasmExpansion: Expansion = { dtypes: ['q4', 'q8'], upToBytes: 768 * 2 ** 20 }
 
 /**
  * Loads a slice on `kind`. Errors: what its part source throws, `artifact_invalid`, `engine_unavailable`, `engine_out_of_memory`,
@@ -47,7 +47,7 @@ async function openWasmEngine(slice: SliceRequest, options: WebEngineOptions): P
     ort,
     kind: 'wasm',
     float: 'f32',
-    expandUpToBytes: options.expandUpToBytes ?? wasmExpandBytes,
+    expansion: options.expansion ?? wasmExpansion,
   })
   const threads = wasmThreads()
   return openRuntimeEngine(slice, {
@@ -75,7 +75,7 @@ async function openWebGpuEngine(slice: SliceRequest, options: WebEngineOptions):
   const adapterFacts = describeAdapter(found.adapter)
   const float = options.float ?? adapterFacts.float
   const ort = await loadOrt('webgpu')
-  const runtime = createWebRuntime({ ort, kind: 'webgpu', float, expandUpToBytes: 0 })
+  const runtime = createWebRuntime({ ort, kind: 'webgpu', float, expansion: noExpansion })
   let isClosed = false
   let announceLoss: (error: ComputePoolError) => void = () => undefined
   const lost = new Promise<ComputePoolError>(resolve => {

@@ -1,6 +1,7 @@
 /** ONNX Runtime Web as the engine core sees it: sessions on one provider, and tensors. It knows no graphs and no caches. */
 import {
   bytesOf,
+  type Expansion,
   floatsOf,
   type OpenSessionInput,
   type Runtime,
@@ -16,14 +17,14 @@ export interface WebRuntimeInput {
   readonly ort: Ort
   readonly kind: WebEngineKind
   readonly float: FloatType
-  readonly expandUpToBytes: number
+  readonly expansion: Expansion
 }
 
 /** Sessions fail with `engine_failed` or `engine_out_of_memory` and the runtime's words. */
-export function createWebRuntime({ ort, kind, float, expandUpToBytes }: WebRuntimeInput): Runtime {
+export function createWebRuntime({ ort, kind, float, expansion }: WebRuntimeInput): Runtime {
   return {
     float,
-    expandUpToBytes,
+    expansion,
     openSession: input => openSession(ort, kind, input),
     floatTensor: (data, dims) =>
       float === 'f32'
