@@ -87,15 +87,21 @@ export const storageContract: readonly StorageContractCase[] = [
     },
   },
   {
-    name: 'removes what is there and what is not',
+    name: 'lists and removes what is there, and removes what is not',
     async run(open) {
       const storage = await open()
       const partial = await storage.partial(digest('e'))
       await partial.append(bytesOf(10, 1))
       await partial.commit()
+      const unfinished = await storage.partial(digest('f'))
+      await unfinished.append(bytesOf(10, 1))
+      await unfinished.close()
+      equal([...(await storage.list())].sort(), [digest('e'), digest('f')], 'what is listed')
       await storage.remove(digest('e'))
       await storage.remove(digest('f'))
+      await storage.remove(digest('0'))
       equal(await storage.has(digest('e')), null, 'size after removal')
+      equal(await storage.list(), [], 'what is listed after removal')
     },
   },
   {

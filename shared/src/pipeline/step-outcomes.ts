@@ -48,7 +48,7 @@ function finishRow(draft: Draft, request: RequestState, task: RowTask, row: Fini
   const { isExit, isEntry, entry } = draft.place
   if (!isExit && output?.kind === 'activation') return passHidden(draft, request, task, output.activation, trace, nowMs)
   if (isExit && task.isSampled && output?.kind === 'token') {
-    const generated = [...generatedBefore(request, end), output.sampled.token]
+    const generated = generatedBefore(request, end).concat(output.sampled.token)
     const drawn = change(draft, request, { generated, firstDrawn: end - generated.length + 1 })
     if (isEntry) return takeToken(draft, drawn, { sampled: output.sampled, position: end, trace, directHops: 0, nowMs })
     return sendToken(draft, drawn, output.sampled, end, trace)

@@ -29,6 +29,8 @@ export interface ArtifactStorage {
   open(sha256: string): Promise<PartReader>
   /** One writer at a time: waits for another, in this process or in another tab. */
   partial(sha256: string, signal?: AbortSignal): Promise<PartialArtifact>
+  /** Digests of all files, committed or partial. */
+  list(): Promise<readonly string[]>
   /** Forgets a committed or partial file; unknown digests are fine. */
   remove(sha256: string): Promise<void>
 }

@@ -64,6 +64,10 @@ export async function openCacheStorage(): Promise<ArtifactStorage | null> {
         },
       }
     },
+    async list() {
+      const stored = (await cache.keys()).map(request => request.url.split('/').at(-1)!)
+      return [...new Set([...stored, ...(await unfinished.list())])]
+    },
     async remove(sha256) {
       await cache.delete(keyOf(sha256))
       await unfinished.remove(sha256)

@@ -78,6 +78,7 @@ export function createMemoryStorage(limitBytes = Number.POSITIVE_INFINITY): Arti
         },
       }
     },
+    list: async () => [...files.keys()],
     async remove(sha256) {
       files.delete(sha256)
     },

@@ -91,6 +91,11 @@ function opfsStorage(folder: FileSystemDirectoryHandle): ArtifactStorage {
         throw failed(thrown)
       }
     },
+    async list() {
+      const found: string[] = []
+      for await (const name of folder.keys()) if (name.endsWith('.data')) found.push(name.slice(0, -'.data'.length))
+      return found
+    },
     async remove(sha256) {
       await drop(markerName(sha256))
       await drop(dataName(sha256))

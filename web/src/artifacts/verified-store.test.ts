@@ -164,6 +164,31 @@ describe('a verified store', () => {
     expect(fallbacks).toEqual(['artifact_quota_exceeded'])
   })
 
+  it('makes room on a full disk by what belongs to no part of this model', async () => {
+    const clock = createManualClock()
+    const server = createFakeFileServer({ 'layer-0.bin': contents })
+    const disk = createMemoryStorage(20_000)
+    const [ours, others] = ['1'.repeat(64), '2'.repeat(64)]
+    for (const sha256 of [ours, others]) {
+      const partial = await disk.partial(sha256)
+      await partial.append(new Uint8Array(8000))
+      await partial.commit()
+    }
+    const fallbacks: string[] = []
+    const store = createVerifiedStore({
+      storages: [disk, createMemoryStorage()],
+      fetchBytes: server.fetchBytes,
+      clock,
+      onFallback: error => fallbacks.push(error.code),
+    })
+    store.keep([file.sha256, ours])
+    await reach(store.obtain(file, { url, signal }), clock)
+    expect(fallbacks).toEqual([])
+    expect(await disk.has(ours)).toBe(8000)
+    expect(await disk.has(others)).toBeNull()
+    expect(await disk.has(file.sha256)).toBe(contents.length)
+  })
+
   it('stops at once where it is told to, and keeps what came', async () => {
     const { store, storage, clock } = openStore((_, earlier) => (earlier === 0 ? { stallAfter: 3000 } : {}))
     const abort = new AbortController()

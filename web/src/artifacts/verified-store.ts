@@ -33,6 +33,8 @@ export interface ObtainOptions {
 export interface VerifiedStore {
   /** Makes the file available to `open`. Errors: `artifact_*`, or the signal's reason. */
   obtain(file: FileRef, options: ObtainOptions): Promise<{ readonly isCached: boolean }>
+  /** From now on these are what the tab is for: others make room where the disk is full. */
+  keep(sha256s: Iterable<string>): void
   /** Only after `obtain`. */
   open(file: FileRef): Promise<PartReader>
 }
@@ -42,6 +44,7 @@ export function createVerifiedStore(options: VerifiedStoreOptions): VerifiedStor
   /** Verified in this session, and where. */
   const verified = new Map<string, ArtifactStorage>()
   let firstTier = 0
+  let kept: ReadonlySet<string> = new Set()
 
   async function findStored(file: FileRef, { onVerifying }: ObtainOptions): Promise<boolean> {
     for (const storage of storages) {
@@ -55,6 +58,21 @@ export function createVerifiedStore(options: VerifiedStoreOptions): VerifiedStor
       await storage.remove(file.sha256)
     }
     return false
+  }
+
+  /** Removes files of other models; false where there are none. A file that another tab is writing stays. */
+  async function makeRoom(storage: ArtifactStorage, wanted: string): Promise<boolean> {
+    let hasRoom = false
+    for (const sha256 of await storage.list()) {
+      if (kept.has(sha256) || verified.has(sha256) || sha256 === wanted) continue
+      try {
+        await storage.remove(sha256)
+        hasRoom = true
+      } catch {
+        // In use.
+      }
+    }
+    return hasRoom
   }
 
   async function fetchInto(storage: ArtifactStorage, file: FileRef, obtain: ObtainOptions): Promise<void> {
@@ -87,7 +105,9 @@ export function createVerifiedStore(options: VerifiedStoreOptions): VerifiedStor
           return { isCached: false }
         } catch (thrown) {
           const isFull = thrown instanceof ComputePoolError && thrown.code === 'artifact_quota_exceeded'
-          if (!isFull || firstTier === storages.length - 1) throw thrown
+          if (!isFull) throw thrown
+          if (await makeRoom(storage, file.sha256)) continue
+          if (firstTier === storages.length - 1) throw thrown
           await storage.remove(file.sha256)
           if (storages[firstTier] === storage) {
             firstTier += 1
@@ -95,6 +115,9 @@ export function createVerifiedStore(options: VerifiedStoreOptions): VerifiedStor
           }
         }
       }
+    },
+    keep(sha256s) {
+      kept = new Set(sha256s)
     },
     async open(file) {
       const storage = verified.get(file.sha256)

@@ -150,6 +150,7 @@ export function runTab(powers: TabPowers, options: JoinOptions): RunningTab {
         signal: abort.signal,
       })
       box.set({ modelLayers: manifest.dimensions.layers })
+      store?.keep([...manifest.parts, ...(manifest.selfTest?.boundaries ?? [])].map(file => file.sha256))
       const choice = await powers.probeEngines(manifest, options.engine, abort.signal)
       abort.signal.throwIfAborted()
       box.set({ probes: choice.probes, engineChoice: { kind: choice.kind, reason: choice.reason } })
