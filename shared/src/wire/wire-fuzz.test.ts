@@ -42,6 +42,16 @@ const oddValues = [
 ]
 const refusals = new Set(['peer_frame_invalid', 'peer_frame_too_large', 'peer_message_invalid'])
 
+function joined(...pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(pieces.reduce((size, piece) => size + piece.length, 0))
+  let at = 0
+  for (const piece of pieces) {
+    whole.set(piece, at)
+    at += piece.length
+  }
+  return whole
+}
+
 /** Bytes changed blindly: flips, cuts, insertions, doubled spans. */
 function mutateBytes(source: Uint8Array): Uint8Array {
   let bytes = source.slice()
@@ -50,9 +60,8 @@ function mutateBytes(source: Uint8Array): Uint8Array {
     const choice = random.int(5)
     if (choice === 0 && bytes.length > 0) bytes[at % bytes.length] = random.int(256)
     else if (choice === 1) bytes = bytes.slice(0, at)
-    else if (choice === 2)
-      bytes = Uint8Array.of(...bytes.subarray(0, at), ...random.bytes(random.int(9)), ...bytes.subarray(at))
-    else if (choice === 3) bytes = Uint8Array.of(...bytes, ...bytes.subarray(at))
+    else if (choice === 2) bytes = joined(bytes.subarray(0, at), random.bytes(random.int(9)), bytes.subarray(at))
+    else if (choice === 3) bytes = joined(bytes, bytes.subarray(at))
     else if (bytes.length >= 16)
       new DataView(bytes.buffer).setUint32(
         4 * random.int(4),
@@ -113,7 +122,7 @@ it(`takes 60,000 mutated frames, or refuses them by name (seed ${seed})`, () => 
       // Whatever is accepted means one thing only: writing it again and reading that gives the same frame.
       const again = decodeFrame(encodeFrame(frame))
       if (JSON.stringify(again.header) !== JSON.stringify(frame.header)) throw new Error('the header changed')
-      if (again.payload.join() !== frame.payload.join()) throw new Error('the payload changed')
+      if (again.payload.some((byte, index) => byte !== frame.payload[index])) throw new Error('the payload changed')
     })
     outcomes[outcome] = (outcomes[outcome] ?? 0) + 1
   }
