@@ -1,0 +1,126 @@
+import { expect, test } from 'vitest'
+import { openFakeEngine } from '../../testing/fake-engine.ts'
+import { fakeManifest } from '../../testing/fake-manifest.ts'
+import { greedy } from '../pipeline/index.ts'
+import type { EngineRow } from '../ports/index.ts'
+import { createSliceEngine } from './create-slice-engine.ts'
+import type { SliceBackend } from './slice-backend.ts'
+
+const manifest = fakeManifest()
+const slice = { manifest, layers: { start: 0, end: 3 }, kvBudgetBytes: 1000, maxContext: 64 }
+const parts = { open: () => Promise.reject(new Error('no parts here')) }
+const row = (requestId: string, position: number, tokens: readonly number[]): EngineRow => ({
+  requestId,
+  position,
+  input: { tokens },
+  sample: null,
+})
+
+/** A backend that counts its caches and steps as told. */
+function countingBackend(forward: (position: number) => Promise<void> = async () => undefined) {
+  const released: number[] = []
+  let caches = 0
+  const activation = { dtype: 'f32', tokens: 1, hidden: 8, data: new Uint8Array(32) } as const
+  const backend: SliceBackend<number> = {
+    facts: { kind: 'native', device: 'counting', isSoftware: true, activationDtype: 'f32', maxChunk: 8 },
+    weightsBytes: 5,
+    capacityFor: positions => Math.ceil(positions / 4) * 4,
+    cacheBytes: capacity => capacity * 10,
+    allocate: async () => {
+      caches += 1
+      return caches
+    },
+    resize: async cache => cache + 100,
+    release: cache => void released.push(cache),
+    embed: async () => activation,
+    forward: async ({ position }) => {
+      await forward(position)
+      return {
+        read: async () => activation,
+        score: () => Promise.reject(new Error('no exit')),
+        readLogits: () => Promise.reject(new Error('no exit')),
+        discard: () => undefined,
+      }
+    },
+    lost: new Promise(() => undefined),
+    close: async () => undefined,
+  }
+  return { engine: createSliceEngine({ ...slice, parts }, backend), released }
+}
+
+test('a step that fails is told as such, leaves the other caches, and the queue goes on', async () => {
+  let fails = false
+  const { engine } = countingBackend(async () => {
+    if (fails) throw new Error('the kernel said no')
+  })
+  await engine.run([row('a', 0, [1])])
+  fails = true
+  const failed = engine.run([row('b', 0, [1])])
+  await expect(failed).rejects.toMatchObject({ code: 'engine_failed', message: 'the kernel said no' })
+  fails = false
+  await engine.run([row('a', 1, [1])])
+  expect(engine.memory()).toEqual({ weightsBytes: 5, kvBytes: 80, kvBudgetBytes: 1000, requests: 2 })
+})
+
+test('steps run one after another, in the order asked', async () => {
+  const order: string[] = []
+  const { engine } = countingBackend(async position => {
+    order.push(`in ${position}`)
+    await Promise.resolve()
+    order.push(`out ${position}`)
+  })
+  await Promise.all([engine.run([row('a', 0, [1])]), engine.run([row('a', 1, [1])])])
+  expect(order).toEqual(['in 0', 'out 0', 'in 1', 'out 1'])
+})
+
+test('a request forgotten while its step runs is released when the step is over, and not before', async () => {
+  let inStep: () => void = () => undefined
+  let letGo: () => void = () => undefined
+  const entered = new Promise<void>(resolve => {
+    inStep = resolve
+  })
+  const gate = new Promise<void>(resolve => {
+    letGo = resolve
+  })
+  const { engine, released } = countingBackend(async () => {
+    inStep()
+    await gate
+  })
+  const running = engine.run([row('a', 0, [1])])
+  await entered
+  engine.forget('a')
+  expect([engine.memory().requests, released]).toEqual([0, []])
+  letGo()
+  await running
+  expect(released).toEqual([1])
+})
+
+test('a cache grows in the backend’s buckets, up to the budget, and a request beyond it is forgotten', async () => {
+  const { engine, released } = countingBackend()
+  await engine.run([row('a', 0, [1, 2, 3])])
+  expect(engine.memory().kvBytes).toBe(40)
+  await engine.run([row('a', 3, [1, 2])])
+  expect(engine.memory().kvBytes).toBe(80)
+  for (let position = 5; position < 61; position += 8) await engine.run([row('a', position, new Array(8).fill(1))])
+  expect(engine.memory().kvBytes).toBe(640)
+  for (let position = 0; position < 32; position += 8) await engine.run([row('b', position, new Array(8).fill(1))])
+  expect(engine.memory().kvBytes).toBe(960)
+  await expect(engine.run([row('b', 32, new Array(8).fill(1))])).rejects.toMatchObject({ code: 'engine_out_of_memory' })
+  expect(engine.memory()).toMatchObject({ kvBytes: 640, requests: 1 })
+  expect(released).toHaveLength(1)
+})
+
+test('beyond the context the refusal is the caller’s to mend', async () => {
+  const { engine } = countingBackend()
+  for (let position = 0; position < 64; position += 8) await engine.run([row('a', position, new Array(8).fill(1))])
+  await expect(engine.run([row('a', 64, [1])])).rejects.toMatchObject({ code: 'input_context_too_long' })
+})
+
+test('a lost device is told once and refuses every later step', async () => {
+  const engine = openFakeEngine({ manifest, layers: { start: 0, end: 6 } })
+  const sample = { params: greedy, generated: [], prompt: [] }
+  await engine.run([{ ...row('a', 0, [1]), sample }])
+  engine.loseDevice()
+  expect((await engine.lost).code).toBe('engine_device_lost')
+  await expect(engine.run([row('a', 1, [1])])).rejects.toMatchObject({ code: 'engine_device_lost' })
+})
