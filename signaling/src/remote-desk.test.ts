@@ -36,7 +36,7 @@ async function serve(): Promise<number> {
 }
 
 /** A desk whose events can be awaited one by one. */
-function openDesk(port: number, account = service) {
+function openDesk(port: number, account = service, signer = account) {
   const events: DeskEvent[] = []
   const faults: unknown[] = []
   let wake: () => void = () => {}
@@ -47,7 +47,7 @@ function openDesk(port: number, account = service) {
   const hub: RemoteHub = connectRemoteHub({
     openSocket: () => new WebSocket(`ws://127.0.0.1:${port}/desk`) as unknown as DeskSocket,
     address: account.address.toLowerCase(),
-    sign: message => account.signMessage({ message }),
+    sign: message => signer.signMessage({ message }),
     clock,
     desk: {
       peerConnected: peer => note({ type: 'connected', peer }),
@@ -168,6 +168,14 @@ describe('a detached hub', () => {
     const impostor = openDesk(port, testAccount(8))
     await impostor.until(() => impostor.faults.length > 0)
     expect(impostor.faults[0]).toMatchObject({ code: 'peer_unauthenticated' })
+    expect(await joinTab(port, 1)).toBe(4000)
+  })
+
+  it('takes no signature but its orchestrator’s', async () => {
+    const port = await serve()
+    const forger = openDesk(port, service, testAccount(8))
+    await forger.until(() => forger.faults.length > 0)
+    expect(forger.faults[0]).toMatchObject({ code: 'peer_unauthenticated' })
     expect(await joinTab(port, 1)).toBe(4000)
   })
 
