@@ -19,7 +19,10 @@ export async function serveChat(service: ModelService, json: unknown, call: Call
     })
   }
   const { codec, manifest } = service
-  const prompt = codec.encodeChat(body.messages.map(messageOf), body.chat_template_kwargs ?? {})
+  const prompt = codec.encodeChat(body.messages.map(messageOf), {
+    switches: body.chat_template_kwargs ?? {},
+    mostTokens: service.desk.context(),
+  })
   const sampling = samplingOf(body, {
     vocab: manifest.dimensions.vocab,
     randomSeed: service.randomSeed(),

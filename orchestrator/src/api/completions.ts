@@ -14,7 +14,7 @@ export async function serveCompletion(service: ModelService, json: unknown, call
   const body = parseCompletion(json)
   service.requireModel(body.model)
   const { codec, manifest } = service
-  const prompt = promptOf(codec, body.prompt)
+  const prompt = promptOf(codec, body.prompt, service.desk.context())
   const sampling = samplingOf(body, {
     vocab: manifest.dimensions.vocab,
     randomSeed: service.randomSeed(),
@@ -28,9 +28,9 @@ export async function serveCompletion(service: ModelService, json: unknown, call
   return answerResponse({ live, answer, words, isStream: body.stream === true, ...call })
 }
 
-function promptOf(codec: TextCodec, prompt: CompletionBody['prompt']): number[] {
+function promptOf(codec: TextCodec, prompt: CompletionBody['prompt'], mostTokens: number): number[] {
   const one = Array.isArray(prompt) && typeof prompt[0] !== 'number' ? prompt[0]! : prompt
-  return typeof one === 'string' ? codec.encode(one) : (one as number[])
+  return typeof one === 'string' ? codec.encode(one, mostTokens) : (one as number[])
 }
 
 function textWords(

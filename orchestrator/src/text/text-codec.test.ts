@@ -39,6 +39,20 @@ describe('a codec', () => {
     )
   })
 
+  it('refuses a text that cannot fit before it tokenises it', () => {
+    const refusal = expect.objectContaining({
+      code: 'input_context_too_long',
+      context: { param: 'prompt', contextTokens: 10 },
+    })
+    expect(() => tinyCodec().encode('x'.repeat(321), 10)).toThrow(refusal)
+    expect(tinyCodec().encode('x'.repeat(320), 10)).toHaveLength(320)
+  })
+
+  it('gives the template the switches of the caller', () => {
+    const codec = tinyCodec('qwen3', { chatTemplate: '{% if enable_thinking %}yes{% else %}no{% endif %}' })
+    expect(codec.encodeChat([], { switches: { enable_thinking: true } })).toEqual(codec.encode('yes'))
+  })
+
   it('reads SentencePiece bytes and spaces', () => {
     const decoder = { type: 'Sequence', decoders: [{ type: 'Replace' }, { type: 'ByteFallback' }, { type: 'Fuse' }] }
     expect(byteStyleOf(decoder)).toBe('sentencepiece')

@@ -9,10 +9,13 @@ import { type ChatMessage, compileChatTemplate, type TemplateSwitches } from './
 import { byteStyleOf, pieceBytes } from './token-bytes.ts'
 
 export interface TextCodec {
-  /** Tokens of plain text; with the model's own start token where it asks for one. */
-  encode(text: string): number[]
-  /** Tokens of a conversation, through the model's template. Errors: `input_unsupported` for a base model. */
-  encodeChat(messages: readonly ChatMessage[], switches?: TemplateSwitches): number[]
+  /**
+   * Tokens of plain text; with the model's own start token where it asks for one. Errors: `input_context_too_long` where the text
+   * cannot become `mostTokens` or fewer.
+   */
+  encode(text: string, mostTokens?: number): number[]
+  /** Tokens of a conversation, through the model's template. Errors: as `encode`, and `input_unsupported` for a base model. */
+  encodeChat(messages: readonly ChatMessage[], options?: EncodeChatOptions): number[]
   /** Bytes of one token; of a special token, its name's. */
   bytesOf(token: number): Uint8Array
   /** True for tokens that are marks of the model, not text. */
@@ -22,6 +25,14 @@ export interface TextCodec {
   readonly vocab: number
   readonly stopTokens: readonly number[]
 }
+
+export interface EncodeChatOptions {
+  readonly switches?: TemplateSwitches
+  readonly mostTokens?: number
+}
+
+/** No text has so many characters to a token on average; a longer one is refused before seconds are spent on its tokens. */
+const mostCharsPerToken = 32
 
 export interface TextCodecFiles {
   /** tokenizer.json, parsed. */
@@ -42,8 +53,11 @@ export function createTextCodec({ tokenizer: source, config, manifest }: TextCod
   const encode = (text: string, withStart: boolean): number[] =>
     tokenizer.encode(text, { add_special_tokens: withStart }).ids
   return {
-    encode: text => encode(text, true),
-    encodeChat: (messages, switches) => {
+    encode: (text, mostTokens = Number.POSITIVE_INFINITY) => {
+      requireLength(text, mostTokens, 'prompt')
+      return encode(text, true)
+    },
+    encodeChat: (messages, { switches = {}, mostTokens = Number.POSITIVE_INFINITY } = {}) => {
       if (template === null) {
         throw new ComputePoolError(
           'input_unsupported',
@@ -55,7 +69,9 @@ export function createTextCodec({ tokenizer: source, config, manifest }: TextCod
         )
       }
       // The template writes the start token itself.
-      return encode(template.render(messages, switches), false)
+      const text = template.render(messages, switches)
+      requireLength(text, mostTokens, 'messages')
+      return encode(text, false)
     },
     bytesOf: token => {
       const known = cache.get(token)
@@ -71,6 +87,15 @@ export function createTextCodec({ tokenizer: source, config, manifest }: TextCod
     vocab: manifest.dimensions.vocab,
     stopTokens,
   }
+}
+
+function requireLength(text: string, mostTokens: number, param: string): void {
+  if (text.length <= mostTokens * mostCharsPerToken) return
+  const message = `The text has ${text.length} characters, more than ${mostCharsPerToken} for each of the context's ${mostTokens} tokens.`
+  throw new ComputePoolError('input_context_too_long', message, {
+    remedy: `Shorten the ${param}.`,
+    context: { param, contextTokens: mostTokens },
+  })
 }
 
 function open(source: unknown, config: unknown): Tokenizer {
