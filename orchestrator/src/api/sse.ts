@@ -43,7 +43,8 @@ export function sseBody(
         }
         if (!isGone) controller.close()
       }
-      void run()
+      // Nobody awaits it: a stream that broke under its feet counts as a reader that went away.
+      run().catch(options.onGone)
     },
     cancel: () => {
       isGone = true
