@@ -105,7 +105,8 @@ async function compareCaches(): Promise<BenchRow[]> {
     maxContext: manifest.dimensions.context,
   }
   const kinds = ['static', 'growing'] as const
-  const engines = await Promise.all(kinds.map(caches => openNativeEngine(slice, { caches })))
+  // One thread each: the runtime's idle threads spin, and those of one engine would take the other's processor.
+  const engines = await Promise.all(kinds.map(caches => openNativeEngine(slice, { caches, threads: 1 })))
   const rows: BenchRow[] = []
   let filled = 0
   for (const positions of cachePositions) {

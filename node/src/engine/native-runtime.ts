@@ -6,23 +6,27 @@ import {
   type OpenSessionInput,
   type Runtime,
   type RuntimeSession,
+  wordsOf,
 } from '@computepool/shared/engine'
 import { ComputePoolError } from '@computepool/shared/errors'
+import type { FloatType } from '@computepool/shared/graph'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 
 export interface NativeRuntimeOptions {
   /** Threads of one operator; 0 lets the runtime choose. */
   readonly threads: number
   readonly expansion: Expansion
+  readonly float: FloatType
 }
 
 /** Sessions fail with `engine_failed` and the runtime's words. */
-export function createNativeRuntime({ threads, expansion }: NativeRuntimeOptions): Runtime {
+export function createNativeRuntime({ threads, expansion, float }: NativeRuntimeOptions): Runtime {
   return {
-    float: 'f32',
+    float,
     expansion,
     openSession: input => openSession(input, threads),
-    floatTensor: (data, dims) => new Tensor('float32', floatsOf(data), dims),
+    floatTensor: (data, dims) =>
+      float === 'f32' ? new Tensor('float32', floatsOf(data), dims) : new Tensor('float16', wordsOf(data), dims),
     float32Tensor: (data, dims) => new Tensor('float32', data, dims),
     int32Tensor: (data, dims) => new Tensor('int32', data, dims),
     int64Tensor: (data, dims) => new Tensor('int64', data, dims),

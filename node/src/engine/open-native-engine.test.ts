@@ -27,6 +27,22 @@ describe.each(packs)('the native engine on $architecture, $quantisation', option
   )
 })
 
+describe('the native engine in f16, as a GPU with shader-f16 runs it', () => {
+  const { manifest, parts } = randomPack({ architecture: 'qwen3', quantisation: 'q4' })
+  test.each(engineContract)('$name', ({ run }) =>
+    run({
+      manifest,
+      // Measured 2e-3: each operator rounds to 11 bits.
+      chunkTolerance: 1e-2,
+      open: (layers, { kvBudgetBytes = 2 ** 26 } = {}) =>
+        openNativeEngine(
+          { manifest, layers, parts, kvBudgetBytes, maxContext: 128 },
+          { threads: 1, maxChunk: 32, smallestCapacity: 16, float: 'f16' },
+        ),
+    }),
+  )
+})
+
 test.each(['q4', 'q8'] as const)('%s weights expanded to f32 compute what packed ones compute', async quantisation => {
   const { manifest, parts } = randomPack({ quantisation })
   const outputs = await Promise.all(

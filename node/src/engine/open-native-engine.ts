@@ -8,6 +8,7 @@ import {
   type Expansion,
   openRuntimeEngine,
 } from '@computepool/shared/engine'
+import type { FloatType } from '@computepool/shared/graph'
 import type { Engine, SliceRequest } from '@computepool/shared/ports'
 import { createNativeRuntime } from './native-runtime.ts'
 
@@ -22,6 +23,8 @@ export interface NativeEngineOptions {
   readonly expansion?: Expansion
   /** Caches updated in place, or grown by every step: for measuring. */
   readonly caches?: 'static' | 'growing'
+  /** f32 unless told otherwise; f16 runs what a GPU with shader-f16 runs, slowly. */
+  readonly float?: FloatType
 }
 
 /**
@@ -35,6 +38,7 @@ export async function openNativeEngine(slice: SliceRequest, options: NativeEngin
   const runtime = createNativeRuntime({
     threads: options.threads ?? 0,
     expansion: options.expansion ?? nativeExpansion,
+    float: options.float ?? 'f32',
   })
   return openRuntimeEngine(slice, {
     runtime,
@@ -42,7 +46,7 @@ export async function openNativeEngine(slice: SliceRequest, options: NativeEngin
       kind: 'native',
       device: 'onnxruntime-node CPU',
       isSoftware: false,
-      activationDtype: 'f32',
+      activationDtype: options.float ?? 'f32',
       maxChunk: options.maxChunk ?? 512,
     },
     // The core passes caches back to whoever made them, unseen: which kind it is need not show in a type.

@@ -65,6 +65,14 @@ test.each([
   expect(outcome.report.tokensAsked).toBe(layers.end === 4 ? outcome.report.chunks.length : 0)
 })
 
+test('an engine in f16 passes with room to spare', async () => {
+  const slice = { manifest, parts, layers: { start: 0, end: 3 }, kvBudgetBytes: 2 ** 26, maxContext: 128 }
+  const outcome = await take(await openNativeEngine(slice, { threads: 1, float: 'f16' }))
+  expect(outcome.ok).toBe(true)
+  // Measured 2e-3.
+  expect(outcome.report.worstError).toBeLessThan(selfTestTolerance.f16 / 5)
+})
+
 test('an engine that is wrong from row 4 on in chunks of 32 and more is refused', async () => {
   const engine = corrupted(await open({ start: 1, end: 3 }), (values, hidden) => {
     const rows = values.length / hidden

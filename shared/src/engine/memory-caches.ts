@@ -13,16 +13,18 @@ export interface MemoryCachesInput {
 }
 
 interface StaticCache {
-  readonly arrays: readonly Float32Array[]
+  readonly arrays: readonly (Float32Array | Uint16Array)[]
   readonly tensors: readonly RuntimeTensor[]
 }
 
-/** f32 caches of 256, 512 … positions, fed and fetched as the same tensor: right on the native CPU provider. */
+/** Caches of 256, 512 … positions, fed and fetched as the same tensor: right on the native CPU provider. */
 export function createStaticMemoryCaches(input: MemoryCachesInput): CacheKeeper<StaticCache> {
   const { kvHeads, headDim } = input.manifest.dimensions
   const count = 2 * (input.layers.end - input.layers.start)
+  const newArray = (length: number) =>
+    input.runtime.float === 'f32' ? new Float32Array(length) : new Uint16Array(length)
   const allocate = (capacity: number): StaticCache => {
-    const arrays = Array.from({ length: count }, () => new Float32Array(kvHeads * capacity * headDim))
+    const arrays = Array.from({ length: count }, () => newArray(kvHeads * capacity * headDim))
     return {
       arrays,
       tensors: arrays.map(array => input.runtime.floatTensor(bytesOf(array), [1, kvHeads, capacity, headDim])),
