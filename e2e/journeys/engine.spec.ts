@@ -87,3 +87,9 @@ test('engines are measured, and the software adapter loses to WASM in words', as
   expect(choice.kind).toBe('wasm')
   expect(choice.reason).toMatch(/^the WebGPU adapter is software, and WASM is [\d.]+ times faster$/)
 })
+
+// Last: a page's WebGPU runtime does not outlive its device.
+test('webgpu: a lost device is told by a typed error, and refuses the next step', async () => {
+  const answer = await call({ type: 'lose-device', pack })
+  expect(answer).toEqual({ lost: 'engine_device_lost', nextStep: 'engine_device_lost' })
+})

@@ -30,11 +30,19 @@ export type HarnessCall =
       readonly maxChunk?: number
     }
   | { readonly type: 'probe'; readonly pack: RandomPackOptions }
+  /** Destroys the GPU device under an engine: the last call that a page can make of WebGPU. */
+  | { readonly type: 'lose-device'; readonly pack: RandomPackOptions }
   | {
       readonly type: 'measure'
       readonly kind: HarnessEngineKind
       readonly pack: RandomPackOptions
     }
+
+/** Answer to `lose-device`: codes of what the engine told, and of what the next step met. */
+export interface LossAnswer {
+  readonly lost: string
+  readonly nextStep: string
+}
 
 /** Answer to `self-test`. */
 export interface SelfTestAnswer {

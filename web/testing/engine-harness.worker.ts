@@ -1,11 +1,13 @@
 /** The worker in which a test's engines live. */
+import { ComputePoolError } from '@computepool/shared/errors'
 import { type SelfTestOutcome, selfTest } from '@computepool/shared/selftest'
-import { engineContract, randomPack } from '@computepool/shared/testing'
+import { engineContract, type RandomPackOptions, randomPack } from '@computepool/shared/testing'
 import { chooseEngine } from '../src/engine/choose-engine.ts'
+import { loadOrt } from '../src/engine/load-ort.ts'
 import { measureEngine } from '../src/engine/measure-engine.ts'
 import { openWebEngine } from '../src/engine/open-web-engine.ts'
 import { probeEngines } from '../src/engine/probe-engines.ts'
-import type { HarnessCall, HarnessReply, HarnessRequest, SelfTestAnswer } from './engine-harness-calls.ts'
+import type { HarnessCall, HarnessReply, HarnessRequest, LossAnswer, SelfTestAnswer } from './engine-harness-calls.ts'
 
 addEventListener('message', async ({ data }: MessageEvent<HarnessRequest>) => {
   const reply = (value: unknown, error: string | null) =>
@@ -20,6 +22,7 @@ addEventListener('message', async ({ data }: MessageEvent<HarnessRequest>) => {
 async function answer(call: HarnessCall): Promise<unknown> {
   if (call.type === 'contract') return runContract(call)
   if (call.type === 'self-test') return runSelfTest(call)
+  if (call.type === 'lose-device') return loseDevice(call.pack)
   const { manifest } = randomPack(call.pack)
   if (call.type === 'measure')
     return measureEngine(slice => openWebEngine(call.kind, slice), manifest, {
@@ -28,6 +31,23 @@ async function answer(call: HarnessCall): Promise<unknown> {
     })
   const probes = await probeEngines(manifest)
   return { ...probes, choice: chooseEngine(probes) }
+}
+
+async function loseDevice(pack: RandomPackOptions): Promise<LossAnswer> {
+  const { manifest, parts } = randomPack(pack)
+  const layers = { start: 0, end: 1 }
+  const engine = await openWebEngine('webgpu', { manifest, layers, parts, kvBudgetBytes: 2 ** 26, maxContext: 64 })
+  const step = (position: number) => engine.run([{ requestId: 'r', position, input: { tokens: [5] }, sample: null }])
+  await step(0)
+  const { env } = await loadOrt('webgpu')
+  const device = (await env.webgpu.device) as GPUDevice
+  device.destroy()
+  const lost = await engine.lost
+  const nextStep = await step(1).then(
+    () => 'it ran',
+    error => (error instanceof ComputePoolError ? error.code : String(error)),
+  )
+  return { lost: lost.code, nextStep }
 }
 
 async function runContract(call: HarnessCall & { type: 'contract' }): Promise<number> {

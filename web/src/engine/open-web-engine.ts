@@ -41,13 +41,27 @@ export function openWebEngine(
   return kind === 'webgpu' ? openWebGpuEngine(slice, options) : openWasmEngine(slice, options)
 }
 
+/** A promise of the error that ends an engine, and the way to tell it. */
+function lossPromise(): {
+  readonly lost: Promise<ComputePoolError>
+  readonly announce: (error: ComputePoolError) => void
+} {
+  let announce: (error: ComputePoolError) => void = () => undefined
+  const lost = new Promise<ComputePoolError>(resolve => {
+    announce = resolve
+  })
+  return { lost, announce: error => announce(error) }
+}
+
 async function openWasmEngine(slice: SliceRequest, options: WebEngineOptions): Promise<Engine> {
   const ort = await loadOrt('wasm')
+  const { lost, announce } = lossPromise()
   const runtime = createWebRuntime({
     ort,
     kind: 'wasm',
     float: 'f32',
     expansion: options.expansion ?? wasmExpansion,
+    onFatal: announce,
   })
   const threads = wasmThreads()
   return openRuntimeEngine(slice, {
@@ -60,8 +74,7 @@ async function openWasmEngine(slice: SliceRequest, options: WebEngineOptions): P
       maxChunk: wasmChunk,
     },
     openCaches: async () => createGrowingMemoryCaches({ manifest: slice.manifest, layers: slice.layers, runtime }),
-    // The memory goes with the worker; whoever watches the worker reports that.
-    lost: new Promise(() => undefined),
+    lost,
     close: async () => undefined,
   })
 }
@@ -75,12 +88,9 @@ async function openWebGpuEngine(slice: SliceRequest, options: WebEngineOptions):
   const adapterFacts = describeAdapter(found.adapter)
   const float = options.float ?? adapterFacts.float
   const ort = await loadOrt('webgpu')
-  const runtime = createWebRuntime({ ort, kind: 'webgpu', float, expansion: noExpansion })
+  const { lost, announce } = lossPromise()
+  const runtime = createWebRuntime({ ort, kind: 'webgpu', float, expansion: noExpansion, onFatal: announce })
   let isClosed = false
-  let announceLoss: (error: ComputePoolError) => void = () => undefined
-  const lost = new Promise<ComputePoolError>(resolve => {
-    announceLoss = resolve
-  })
   return openRuntimeEngine(slice, {
     runtime,
     facts: {
@@ -93,7 +103,7 @@ async function openWebGpuEngine(slice: SliceRequest, options: WebEngineOptions):
     async openCaches() {
       const device = await keepDevice(ort)
       void device.lost.then(({ reason, message }) => {
-        if (!isClosed) announceLoss(deviceLost(reason, message))
+        if (!isClosed) announce(deviceLost(reason, message))
       })
       return createGpuCaches({
         ort,

@@ -18,14 +18,16 @@ export interface WebRuntimeInput {
   readonly kind: WebEngineKind
   readonly float: FloatType
   readonly expansion: Expansion
+  /** The WebAssembly module is broken for good: it ended in a trap. */
+  readonly onFatal: (error: ComputePoolError) => void
 }
 
 /** Sessions fail with `engine_failed` or `engine_out_of_memory` and the runtime's words. */
-export function createWebRuntime({ ort, kind, float, expansion }: WebRuntimeInput): Runtime {
+export function createWebRuntime({ ort, kind, float, expansion, onFatal }: WebRuntimeInput): Runtime {
   return {
     float,
     expansion,
-    openSession: input => openSession(ort, kind, input),
+    openSession: input => openSession(ort, kind, input, onFatal),
     floatTensor: (data, dims) =>
       float === 'f32'
         ? new ort.Tensor('float32', floatsOf(data), dims)
@@ -36,7 +38,17 @@ export function createWebRuntime({ ort, kind, float, expansion }: WebRuntimeInpu
   }
 }
 
-async function openSession(ort: Ort, kind: WebEngineKind, input: OpenSessionInput): Promise<RuntimeSession> {
+async function openSession(
+  ort: Ort,
+  kind: WebEngineKind,
+  input: OpenSessionInput,
+  onFatal: (error: ComputePoolError) => void,
+): Promise<RuntimeSession> {
+  const told = (cause: unknown): ComputePoolError => {
+    const error = sessionError(kind, cause)
+    if (error.code === 'engine_worker_died') onFatal(error)
+    return error
+  }
   const locations: Record<string, 'gpu-buffer'> = {}
   if (kind === 'webgpu') for (const name of input.deviceOutputs) locations[name] = 'gpu-buffer'
   const options: InferenceSession.SessionOptions = {
@@ -50,16 +62,20 @@ async function openSession(ort: Ort, kind: WebEngineKind, input: OpenSessionInpu
   try {
     const session = await ort.InferenceSession.create(input.model, options)
     return {
-      run: (feeds, fetches) => {
+      async run(feeds, fetches) {
         const tensors = feeds as Record<string, Tensor>
-        return fetches === undefined
-          ? session.run(tensors)
-          : session.run(tensors, fetches as Record<string, Tensor | null>)
+        try {
+          return await (fetches === undefined
+            ? session.run(tensors)
+            : session.run(tensors, fetches as Record<string, Tensor | null>))
+        } catch (cause) {
+          throw told(cause)
+        }
       },
       release: () => session.release(),
     }
   } catch (cause) {
-    throw sessionError(kind, cause)
+    throw told(cause)
   }
 }
 
@@ -71,5 +87,10 @@ function sessionError(kind: WebEngineKind, cause: unknown): ComputePoolError {
       remedy: 'Give this tab fewer layers.',
       cause,
     })
-  return new ComputePoolError('engine_failed', `The ${kind} engine refused the graph: ${words}`, { cause })
+  if (cause instanceof WebAssembly.RuntimeError)
+    return new ComputePoolError('engine_worker_died', `The ${kind} engine ended in a trap: ${words}`, {
+      remedy: 'The tab starts its worker again; if it happens again, give it fewer layers.',
+      cause,
+    })
+  return new ComputePoolError('engine_failed', `The ${kind} engine failed: ${words}`, { cause })
 }
