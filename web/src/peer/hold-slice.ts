@@ -72,7 +72,13 @@ export function holdSlice(host: SliceHost, assignment: Assignment): HeldSlice {
       peers: seats.map(member => member.peer).filter(peer => peer !== self),
       iceServers: host.offer.iceServers,
     })
-    cleanups.push(transport.onLink(reportLinks))
+    cleanups.push(
+      transport.onLink(event => {
+        const known = box.get().links.find(link => link.peer === event.peer)
+        // Later measurements wait for the tick: the desk hears of each link's first at once.
+        if (event.type !== 'link-measured' || known?.rttMs == null) reportLinks()
+      }),
+    )
     cleanups.push(repeat(tick))
     const key = JSON.stringify([host.offer.manifestSha256, host.engineKind, layers, kvBudgetBytes, maxContext])
     let engine = shelf.take(key)

@@ -151,7 +151,7 @@ export function openHubClient(options: HubClientOptions): HubClient {
   return {
     send(request) {
       if (!isWelcome) return false
-      post({ type: 'desk', request })
+      post({ type: 'desk', request: 'error' in request ? { ...request, error: fitting(request.error) } : request })
       return true
     },
     signal(to, signal) {
@@ -174,6 +174,19 @@ function parseReply(data: unknown): HubReply | null {
     return hubReplySchema.safeParse(JSON.parse(data)).data ?? null
   } catch {
     return null
+  }
+}
+
+/** The hub expels whoever sends a longer text than the schema allows, and an engine's own words can be long. */
+function fitting(error: Extract<DeskRequest, { type: 'request-failed' }>['error']): typeof error {
+  const entries = Object.entries(error.context).map(
+    ([key, value]) => [key.slice(0, 64), typeof value === 'string' ? value.slice(0, 500) : value] as const,
+  )
+  return {
+    code: error.code,
+    message: error.message.slice(0, 2000),
+    remedy: error.remedy.slice(0, 1000),
+    context: Object.fromEntries(entries),
   }
 }
 

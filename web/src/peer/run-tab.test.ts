@@ -132,6 +132,20 @@ describe('a tab', () => {
     expect(typesOf(tab)).not.toContain('slice-ready')
   })
 
+  it('is heard however long its engine’s words are', async () => {
+    const pool = openTabPool()
+    const words = 'x'.repeat(10_000)
+    const tab = pool.open({
+      openEngine: async () => {
+        throw new ComputePoolError('engine_failed', words, { remedy: words, context: { device: words } })
+      },
+    })
+    await joined(pool, tab)
+    pool.assign([tab], 1)
+    await pool.untilStatus(tab, 'failed')
+    expect(tab.heard.at(-1)).toMatchObject({ type: 'slice-refused', error: { code: 'engine_failed' } })
+  })
+
   it('refuses its slice where a part is not what the manifest promised', async () => {
     const pool = openTabPool(path => (path.endsWith('.bin') ? { body: new Uint8Array(40_000) } : {}))
     const tab = pool.open()

@@ -10,9 +10,9 @@ import type { PeerCommand, PeerNews } from './worker-messages.ts'
 
 /** A worker that serves for so long after a restart has earned another. */
 const restartForgivenMs = 10 * 60_000
-/** Loading a large slice can block the worker's thread for long. */
-const silenceLimitMs = 120_000
 const watchEveryMs = 5000
+/** Two minutes: loading a large slice can block the worker's thread for long. Looks are counted, because a machine may sleep. */
+const silentLooks = 24
 /** What a worker gets to close its links and its slice. */
 const leaveDeadlineMs = 5000
 
@@ -38,7 +38,7 @@ interface Running {
   readonly worker: WorkerLike
   readonly options: JoinOptions
   readonly startedMs: number
-  heardMs: number
+  looksInSilence: number
   stop(): void
 }
 
@@ -67,7 +67,7 @@ export function createWorkerTabStore(powers: TabStorePowers): TabStore {
       worker,
       options,
       startedMs: nowMs,
-      heardMs: nowMs,
+      looksInSilence: 0,
       stop() {
         cancelWatch()
         stopVisibility()
@@ -77,15 +77,15 @@ export function createWorkerTabStore(powers: TabStorePowers): TabStore {
     }
     const watch = (): void => {
       cancelWatch = clock.schedule(watchEveryMs, () => {
-        const silentMs = clock.monotonicMs() - started.heardMs
-        if (silentMs > silenceLimitMs)
-          replace(started, workerDied(`It said nothing for ${Math.round(silentMs / 1000)} s.`))
+        started.looksInSilence += 1
+        if (started.looksInSilence >= silentLooks)
+          replace(started, workerDied(`It said nothing for ${(silentLooks * watchEveryMs) / 1000} s.`))
         else watch()
       })
     }
     worker.onmessage = ({ data: news }) => {
       if (running !== started) return
-      started.heardMs = clock.monotonicMs()
+      started.looksInSilence = 0
       hear(started, news)
     }
     worker.onerror = event => {
