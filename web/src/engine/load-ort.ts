@@ -46,9 +46,13 @@ async function load(kind: WebEngineKind): Promise<Ort> {
   return ort
 }
 
-/** Threads of the WASM engine: shared memory needs a cross-origin isolated page; beyond four, small products gain nothing. */
+/**
+ * Threads of the WASM engine: shared memory needs a cross-origin isolated page. Half of the logical processors, four at most:
+ * decoding is bound by memory, and on a busy machine of two processors one thread took half the time of two (SmolLM2's shape).
+ */
 export function wasmThreads(): number {
-  return globalThis.crossOriginIsolated ? Math.max(1, Math.min(4, globalThis.navigator.hardwareConcurrency)) : 1
+  if (!globalThis.crossOriginIsolated) return 1
+  return Math.max(1, Math.min(4, Math.floor(globalThis.navigator.hardwareConcurrency / 2)))
 }
 
 /** The runtime's GPU device. Its context is kept from now on: the next slice finds its shaders compiled (seconds on slow adapters). */
