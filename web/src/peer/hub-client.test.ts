@@ -41,7 +41,7 @@ async function open() {
     onWelcome: () => log.push('welcome'),
     onCommand: command => log.push(command.type),
     onSignal: () => log.push('signal'),
-    onBroken: () => log.push('broken'),
+    onBroken: error => log.push(`broken ${error.code}`),
     onRefused: error => log.push(`refused ${error.code}`),
   })
   const challenge = (changes: Partial<Parameters<typeof createSiweMessage>[0]> = {}): HubReply => ({
@@ -99,7 +99,7 @@ describe('the hub’s client', () => {
     }
     await welcome(sockets[0]!)
     sockets[0]!.onclose?.()
-    expect(log).toEqual(['welcome', 'broken'])
+    expect(log).toEqual(['welcome', 'broken peer_unreachable'])
     const waits: number[] = []
     for (let attempt = 1; attempt <= 5; attempt += 1) {
       const startMs = clock.monotonicMs()
@@ -110,7 +110,7 @@ describe('the hub’s client', () => {
     expect(waits.at(-1)).toBeGreaterThan(4 * waits[0]!)
     await welcome(sockets[5]!)
     expect(typesOf(sockets[5]!)).toEqual(['hello', 'authenticate'])
-    expect(log).toEqual(['welcome', 'broken', 'welcome'])
+    expect(log.at(-1)).toBe('welcome')
   })
 
   it('gives up a connection on which nothing is heard', async () => {
@@ -121,7 +121,7 @@ describe('the hub’s client', () => {
     sockets[0]!.reply({ type: 'welcome', peer, silenceLimitMs: 30_000 })
     await clock.advance(60_000)
     expect(sockets[0]!.isClosed).toBe(true)
-    expect(log).toContain('broken')
+    expect(log).toContain('broken peer_unreachable')
     expect(sockets.length).toBeGreaterThan(1)
   })
 
@@ -136,6 +136,18 @@ describe('the hub’s client', () => {
     await clock.advance(120_000)
     expect(log).toEqual(['refused peer_version_refused'])
     expect(sockets).toHaveLength(1)
+  })
+
+  it('keeps coming back where it was refused for now, and says why', async () => {
+    const { sockets, clock, log } = await open()
+    const error = { code: 'swarm_busy', message: 'No orchestrator is attached.', remedy: 'Wait.', context: {} }
+    for (let attempt = 0; attempt < 12; attempt += 1) {
+      while (sockets.length === attempt) await clock.advance(1000)
+      sockets[attempt]!.onopen?.()
+      sockets[attempt]!.reply({ type: 'refused', error })
+      sockets[attempt]!.onclose?.()
+    }
+    expect(log).toEqual(Array.from({ length: 12 }, () => 'broken swarm_busy'))
   })
 
   it('leaves a message alone that it cannot read', async () => {

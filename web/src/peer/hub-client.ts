@@ -39,8 +39,8 @@ export interface HubClientOptions {
   readonly onWelcome: () => void
   readonly onCommand: (command: DeskCommand) => void
   readonly onSignal: (from: string, signal: LinkSignal) => void
-  /** The connection broke; another is being tried. */
-  readonly onBroken: () => void
+  /** The connection broke, was refused for now, or did not come about; another is being tried. */
+  readonly onBroken: (error: ComputePoolError) => void
   /** Refused for good; the client has closed. */
   readonly onRefused: (error: ComputePoolError) => void
 }
@@ -89,15 +89,14 @@ export function openHubClient(options: HubClientOptions): HubClient {
     socket = null
     cancelTimer()
     broken.close()
-    const wasWelcome = isWelcome
     isWelcome = false
     if (isClosed) return
-    if (lastRefusal !== null && (finalCodes.has(lastRefusal.code) || attempts > 5)) {
+    if (lastRefusal !== null && finalCodes.has(lastRefusal.code)) {
       isClosed = true
       options.onRefused(lastRefusal)
       return
     }
-    if (wasWelcome) options.onBroken()
+    options.onBroken(lastRefusal ?? noAnswer())
     const jitter = 0.5 + entropy.bytes(1)[0]! / 256
     cancelTimer = clock.schedule(Math.min(longestRetryMs, firstRetryMs * 2 ** attempts) * jitter, connect)
     attempts += 1
@@ -175,6 +174,12 @@ function parseReply(data: unknown): HubReply | null {
   } catch {
     return null
   }
+}
+
+function noAnswer(): ComputePoolError {
+  return new ComputePoolError('peer_unreachable', 'The connection to the orchestrator is broken.', {
+    remedy: 'Nothing: the tab keeps trying. If it stays so, check that the orchestrator runs.',
+  })
 }
 
 /** The hub expels whoever sends a longer text than the schema allows, and an engine's own words can be long. */

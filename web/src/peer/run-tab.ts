@@ -73,10 +73,10 @@ export function runTab(powers: TabPowers, options: JoinOptions): RunningTab {
       },
       onCommand: command => obey(command),
       onSignal: (from, signal) => transport?.handleSignal(from, signal),
-      onBroken: () => {
+      onBroken: error => {
         // The desk takes the tab for gone; what it held is planned anew after the next welcome.
         queue(dropSlice)
-        box.set({ status: 'connecting' })
+        box.set({ status: 'connecting', error: error.toJSON() })
       },
       onRefused: fail,
     })
