@@ -63,6 +63,7 @@ export const engineContract: readonly EngineContractCase[] = [
       const rewound = await boundary(engine, { requestId: 'r', tokens: other, chunk: 2, from: 4 })
       const fresh = await boundary(engine, { requestId: 'f', tokens: [...prompt.slice(0, 4), ...other], chunk: 10 })
       near(rewound, activationRows(fresh, 4, 10), chunkTolerance, 'after a rewind from 12 to 4')
+      await refused(engine.run([row('r', 12, [7], null)]), 'peer_frame_invalid')
       await engine.close()
     },
   },

@@ -62,6 +62,19 @@ test('a step that fails is told as such, leaves the other caches, and the queue 
   expect(engine.memory()).toEqual({ weightsBytes: 5, kvBytes: 80, kvBudgetBytes: 1000, requests: 2 })
 })
 
+test('a rewound step that fails leaves only what lies before it', async () => {
+  let fails = false
+  const { engine } = countingBackend(async () => {
+    if (fails) throw new Error('half of the cache was written')
+  })
+  await engine.run([row('a', 0, [1, 2, 3])])
+  fails = true
+  await engine.run([row('a', 1, [9])]).catch(() => undefined)
+  fails = false
+  await expect(engine.run([row('a', 3, [4])])).rejects.toMatchObject({ code: 'peer_frame_invalid' })
+  await engine.run([row('a', 1, [9])])
+})
+
 test('steps run one after another, in the order asked', async () => {
   const order: string[] = []
   const { engine } = countingBackend(async position => {
