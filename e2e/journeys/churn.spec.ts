@@ -83,6 +83,8 @@ test('two tabs of one browser serve, through hang-ups, reloads and a closed tab'
       await pages[1].reload()
       await expect.poll(() => peersOf(server).filter(peer => !before.has(peer)).length).toBe(1)
       await status(server).toBe('ready')
+      // The wallet key of this browser is kept: one address, whatever the tab.
+      expect(new Set(peersOf(server).map(peer => peer.slice(0, 42))).size).toBe(1)
       expect((await ask(server, { max_tokens: 24 })).choices?.[0]?.text).toBe(text)
     })
 
