@@ -59,7 +59,7 @@ export interface EngineMemory {
 }
 
 /**
- * A loaded slice. `run` serves one call at a time (callers queue); a failed step leaves other requests' caches as they were.
+ * A loaded slice. `run` serves one call at a time, in the order of the calls; a failed step leaves other requests’ caches as they were.
  * Errors: `engine_out_of_memory` (the row's request was forgotten), `engine_device_lost`, `engine_failed`, `input_context_too_long`.
  */
 export interface Engine {
