@@ -25,6 +25,11 @@ export function holdLock(name: string): () => void {
   return () => release()
 }
 
+/** Asks the browser to keep what this site stores; a refusal changes nothing but how long it stays. On the page's thread only. */
+export function askToKeepStorage(): void {
+  navigator.storage?.persist?.().catch(() => {})
+}
+
 /** One turn of the event loop, by a message to oneself: timers are held back to 4 ms once they nest. */
 export function createBreath(): () => Promise<void> {
   const { port1, port2 } = new MessageChannel()

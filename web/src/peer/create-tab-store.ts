@@ -1,5 +1,5 @@
 /** The tab store of a real page: its worker, its RTC connections, its visibility. */
-import { hostClock } from '../host.ts'
+import { askToKeepStorage, hostClock } from '../host.ts'
 import { createRtcHost } from '../transport/rtc-host.ts'
 import type { TabStore } from './tab-snapshot.ts'
 import { createWorkerTabStore, type WorkerLike } from './tab-store.ts'
@@ -9,11 +9,13 @@ export function createTabStore(): TabStore {
   return createWorkerTabStore({
     clock: hostClock,
     pageUrl: globalThis.location.href,
-    startWorker: () =>
-      new Worker(new URL('./peer-worker.ts', import.meta.url), {
+    startWorker: () => {
+      askToKeepStorage()
+      return new Worker(new URL('./peer-worker.ts', import.meta.url), {
         type: 'module',
         name: 'computepool-peer',
-      }) as WorkerLike,
+      }) as WorkerLike
+    },
     hostRtc: port => createRtcHost({ port }),
     isHidden: () => document.visibilityState === 'hidden',
     onVisibility(listener) {
