@@ -52,9 +52,9 @@ export async function measureEngine(
   const one = await measure({ start: 1, end: 2 })
   const three = await measure({ start: 1, end: 4 })
   const exit = await measure({ start: 4, end: 5 })
-  // The difference leaves out what a step costs whatever it holds; noise must not make a layer free.
+  // The difference leaves out what a step costs whatever it holds; noise must make neither a layer nor a head free.
   const msPerLayer = Math.max((three.ms - one.ms) / 2, three.ms / 12)
-  const headMs = Math.max(exit.ms - one.ms, 0) * (manifest.dimensions.vocab / vocab)
+  const headMs = Math.max(exit.ms - one.ms, exit.ms / 12) * (manifest.dimensions.vocab / vocab)
   return { msPerLayer, headMs, engine: one.facts }
 }
 
