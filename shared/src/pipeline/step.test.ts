@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { encodeControl, encodeToken, type Frame } from '../wire/index.ts'
 import { openPipelineState, type PipelineEvent, type PipelineState } from './pipeline-state.ts'
 import { greedy } from './sampling-params.ts'
-import { defaultDeadlines, type SeatConfig } from './seat-config.ts'
+import { defaultDeadlines, requestsWithinBudget, type SeatConfig } from './seat-config.ts'
 import { step } from './step.ts'
 
 const peerOf = (index: number): string => `0x${String(index).repeat(40)}.00000000`
@@ -172,6 +172,29 @@ describe('step', () => {
       [3, 3, false],
       [6, 2, true],
     ])
+  })
+
+  it('lets a short request in between the rows of a long one', () => {
+    let state = openPipelineState(configOf(1))
+    for (const frame of [hidden('long', 0, 0, 9), hidden('short', 0, 0, 2)])
+      [state] = step(state, { type: 'frame-received', peer: peerOf(0), frame, nowMs: 0 })
+    const order: string[] = []
+    for (; state.running !== null; state = answerStep(state, 1)) order.push(state.running[0]!.requestId)
+    expect(order).toEqual(['long', 'short', 'long', 'long'])
+  })
+
+  it('holds as many requests as have a small cache within the budget, and at least one', () => {
+    const slice = {
+      layers: { start: 2, end: 4 },
+      dimensions: { kvHeads: 2, headDim: 16 },
+      maxContext: 1024,
+      elementBytes: 2,
+    }
+    // 2 layers of keys and values, 2 heads of 16, 64 positions, 2 bytes each.
+    const smallest = 2 * 2 * 2 * 16 * 64 * 2
+    expect(requestsWithinBudget({ ...slice, kvBudgetBytes: 3.5 * smallest })).toBe(3)
+    expect(requestsWithinBudget({ ...slice, kvBudgetBytes: 10 })).toBe(1)
+    expect(requestsWithinBudget({ ...slice, kvBudgetBytes: 1e12 })).toBe(64)
   })
 
   it('rewinds where a frame starts before what it holds, and refuses a gap', () => {
