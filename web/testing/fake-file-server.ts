@@ -16,6 +16,8 @@ export interface FakeAnswer {
   readonly cutAfter?: number
   /** Sends this much, then stays silent. */
   readonly stallAfter?: number
+  /** Never says that the body is over, and does not hear an abort, as a browser was seen to do. */
+  readonly isDeaf?: boolean
   readonly ignoresRange?: boolean
 }
 
@@ -38,7 +40,7 @@ export function createFakeFileServer(
       const earlier = asked.filter(entry => entry.path === path).length
       asked.push({ path, start, cache: init.cache ?? 'default' })
       init.signal?.throwIfAborted()
-      const { body, status, cutAfter, stallAfter, ignoresRange = false } = answer(path, earlier, start)
+      const { body, status, cutAfter, stallAfter, isDeaf = false, ignoresRange = false } = answer(path, earlier, start)
       const file = body ?? files[path]
       if (file === undefined || (status !== undefined && status >= 400))
         return new Response('no', { status: status ?? 404 })
@@ -46,7 +48,8 @@ export function createFakeFileServer(
       const sent = file.subarray(from)
       atOnce += 1
       most = Math.max(most, atOnce)
-      const stream = streamOf(sent, { cutAfter, stallAfter, signal: init.signal ?? null, onEnd: () => (atOnce -= 1) })
+      const signal = isDeaf ? null : (init.signal ?? null)
+      const stream = streamOf(sent, { cutAfter, stallAfter, isDeaf, signal, onEnd: () => (atOnce -= 1) })
       if (from === 0) return new Response(stream, { status: 200 })
       const headers = { 'content-range': `bytes ${from}-${file.length - 1}/${file.length}` }
       return new Response(stream, { status: 206, headers })
@@ -57,13 +60,14 @@ export function createFakeFileServer(
 interface StreamOptions {
   readonly cutAfter: number | undefined
   readonly stallAfter: number | undefined
+  readonly isDeaf: boolean
   readonly signal: AbortSignal | null
   readonly onEnd: () => void
 }
 
 function streamOf(
   bytes: Uint8Array,
-  { cutAfter, stallAfter, signal, onEnd }: StreamOptions,
+  { cutAfter, stallAfter, isDeaf, signal, onEnd }: StreamOptions,
 ): ReadableStream<Uint8Array> {
   const chunkBytes = 1000
   let sent = 0
@@ -88,6 +92,7 @@ function streamOf(
         return controller.error(new TypeError('network error'))
       }
       if (sent >= bytes.length) {
+        if (isDeaf) return new Promise(() => {})
         end()
         return controller.close()
       }

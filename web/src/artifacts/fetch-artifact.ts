@@ -89,7 +89,7 @@ async function fetchRest(
       await partial.clear()
       hash.state = sha256.create()
     }
-    for await (const chunk of chunksOf(response)) {
+    for await (const chunk of chunksOf(response, watch.signal)) {
       watch.alive()
       if (partial.sizeBytes + chunk.length > file.sizeBytes) {
         await partial.clear()
@@ -98,6 +98,8 @@ async function fetchRest(
       await partial.append(chunk)
       hash.state.update(chunk)
       onProgress(partial.sizeBytes)
+      // The digest tells whether the file is whole. Chromium 156 was seen to leave the last read of a worker's body unanswered.
+      if (partial.sizeBytes === file.sizeBytes) return
     }
     if (partial.sizeBytes < file.sizeBytes)
       throw failed(options, `ended after ${partial.sizeBytes} of ${file.sizeBytes} bytes`)
@@ -116,15 +118,23 @@ async function checkResponse(response: Response, start: number, options: Artifac
   throw failed(options, `was answered with status ${response.status}`, { status: response.status, isFinal })
 }
 
-async function* chunksOf(response: Response): AsyncGenerator<Uint8Array> {
+/** Chunks until the body ends; a read that never settles is given up when `signal` fires. */
+async function* chunksOf(response: Response, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   const reader = response.body!.getReader()
+  let giveUp = (): void => {}
+  const aborted = new Promise<never>((_, reject) => {
+    giveUp = () => reject(signal.reason)
+  })
+  aborted.catch(() => {})
+  signal.addEventListener('abort', giveUp, { once: true })
   try {
     for (;;) {
-      const { done, value } = await reader.read()
+      const { done, value } = await Promise.race([reader.read(), aborted])
       if (done) return
       yield value
     }
   } finally {
+    signal.removeEventListener('abort', giveUp)
     reader.cancel().catch(() => {})
   }
 }

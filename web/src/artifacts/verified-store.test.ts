@@ -78,6 +78,22 @@ describe('a verified store', () => {
     expect(await bytesIn(store)).toEqual(contents)
   })
 
+  it('takes the last byte for the end where nobody says that it was the last', async () => {
+    const { store, clock, server } = openStore(() => ({ isDeaf: true }))
+    await reach(store.obtain(file, { url, signal }), clock)
+    expect(server.asked).toHaveLength(1)
+    expect(await bytesIn(store)).toEqual(contents)
+  })
+
+  it('begins again where a read never settles, not even by the abort', async () => {
+    const { store, clock, server } = openStore((_, earlier) =>
+      earlier === 0 ? { stallAfter: 2000, isDeaf: true } : {},
+    )
+    await reach(store.obtain(file, { url, signal }), clock)
+    expect(server.asked.map(entry => entry.start)).toEqual([0, 2000])
+    expect(await bytesIn(store)).toEqual(contents)
+  })
+
   it('waits out a server that is briefly ill, and says so where it stays ill', async () => {
     const ill = openStore((_, earlier) => (earlier < 3 ? { status: 503 } : {}))
     await reach(ill.store.obtain(file, { url, signal }), ill.clock)
