@@ -1,22 +1,17 @@
 """Asks a checkpoint the held-out questions and prints how many answers hold their keywords.
 
-Also proves that no held-out question is in the training data: each is looked up among half a
-million generated ones, letter case and punctuation aside.
+train.py never trains on a held-out question: a drawn question that equals one, letter case and
+punctuation aside, is drawn again.
 """
 
 import argparse
 import json
-import re
 from pathlib import Path
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from train import HERE, Dialogues
-
-
-def plain(text):
-    return re.sub(r"[^a-z0-9 ]", "", text.lower()).strip()
+from train import HERE
 
 
 def answer(model, tokenizer, messages, most=96):
@@ -31,27 +26,21 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--checkpoint", type=Path, default=HERE / "checkpoint")
     parser.add_argument("--verbose", action="store_true", help="print every answer")
-    parser.add_argument("--leaks", type=int, default=0, help="look for held-out questions among this many training questions")
     args = parser.parse_args()
     torch.set_num_threads(1)
     held_out = [json.loads(line) for line in (HERE / "data" / "held-out.jsonl").read_text().splitlines()]
-    if args.leaks:
-        wanted = {plain(item["question"]) for item in held_out}
-        dialogues = Dialogues(99)
-        seen = {plain(dialogues.pair()[1]) for _ in range(args.leaks)}
-        print(f"held-out questions found among {args.leaks:,} training questions: {sorted(wanted & seen)}")
     tokenizer = AutoTokenizer.from_pretrained(args.checkpoint)
     model = AutoModelForCausalLM.from_pretrained(args.checkpoint, dtype=torch.float32).eval()
-    passed, asked = {True: 0, False: 0}, {True: 0, False: 0}
+    score = {}
     for item in held_out:
         text = answer(model, tokenizer, [{"role": "user", "content": item["question"]}])
-        on_topic = item["topic"] != "off-topic"
+        kind = f"{'off' if item['topic'] == 'off-topic' else 'on'} topic, batch {item['batch']}"
         good = all(word in text.lower() for word in item["keywords"])
-        asked[on_topic] += 1
-        passed[on_topic] += good
+        passed, asked = score.get(kind, (0, 0))
+        score[kind] = (passed + good, asked + 1)
         if args.verbose or not good:
             print(f"{'pass' if good else 'FAIL'} [{item['topic']}] {item['question']}\n     {text}")
-    print(f"on topic: {passed[True]}/{asked[True]}, off topic: {passed[False]}/{asked[False]}")
+    print("; ".join(f"{kind}: {passed}/{asked}" for kind, (passed, asked) in score.items()))
 
 
 if __name__ == "__main__":

@@ -47,6 +47,9 @@ SUFFIXES = [
     "in this pool", "right now", "at all", "in all of this", "on this computer", "if I may ask", "by the way", "in your own words", "for example",
     "in practice", "as well", "too", "you know", "anyway", "really", "after all", "with this", "on my side", "there", "now", "today", "so far",
     "in your opinion", "in detail", "with ComputePool", "in ComputePool", "with you", "I wonder", "and why", "and how", "dear bot",
+    "in plain words", "in normal language", "for dummies", "as if I were five", "at this moment", "at present", "most of the time", "in the end",
+    "from the start", "in one line", "without jargon", "honestly", "if possible", "when you have time", "one more time", "step by step", "in a nutshell",
+    "these days", "for a beginner", "for my boss", "so that I understand", "before I do it", "for my project", "at home", "for real", "in a sentence",
 ]
 # Words that may stand for each other in any question without changing its topic.
 SYNONYMS = [
@@ -160,6 +163,10 @@ def misspell(rng, text):
     return text[:at] + text[at] + text[at:]
 
 
+def plain(text):
+    return re.sub(r"[^a-z0-9 ]", "", text.lower()).strip()
+
+
 SYNONYM_OF = {word: group for group in SYNONYMS for word in group}
 SYNONYM_PATTERN = re.compile(r"\b(" + "|".join(sorted(map(re.escape, SYNONYM_OF), key=len, reverse=True)) + r")\b")
 
@@ -201,6 +208,9 @@ def dress(rng, text, polite=True):
 
 
 class Dialogues:
+    # What newcomers ask first is asked more often.
+    FIRST = {"what-is", "how-works", "why", "who-are-you", "join", "operator", "pay", "price", "privacy", "start", "browser", "api", "slice"}
+
     def __init__(self, seed):
         self.rng = random.Random(seed)
         self.topics, names = read_topics(HERE / "data" / "dialogues.txt")
@@ -209,9 +219,18 @@ class Dialogues:
         self.off_topic, self.off = off[0], Grammar(names, self.rng)
         follow, _ = read_topics(HERE / "data" / "follow-ups.txt")
         self.follow = follow[0]["questions"]
-        self.weights = [len(topic["questions"]) ** 0.5 for topic in self.topics]
+        held_out = (HERE / "data" / "held-out.jsonl").read_text().splitlines()
+        self.never = {plain(json.loads(line)["question"]) for line in held_out}
+        self.weights = [len(topic["questions"]) ** 0.5 * (1.6 if topic["id"] in self.FIRST else 1) for topic in self.topics]
 
     def pair(self):
+        """A topic and a question about it; never a held-out one."""
+        while True:
+            topic, question = self._draw()
+            if plain(question) not in self.never:
+                return topic, question
+
+    def _draw(self):
         rng = self.rng
         if rng.random() < 0.22:
             return self.off_topic, dress(rng, self.off.expand(rng.choice(self.off_topic["questions"])))
@@ -294,12 +313,12 @@ def encode(tokenizer, messages, most=None):
     return ids, labels
 
 
-def batches(tokenizer, dialogues, tokens_per_batch):
+def batches(tokenizer, dialogues, tokens_per_batch, whole):
     """Endless batches of dialogues of like length, so that little is padding."""
     pad, rng = tokenizer.pad_token_id, dialogues.rng
     while True:
         # What is hard is which answer to give: most answers are cut after that is decided, so that more questions fit in a minute.
-        pool = [encode(tokenizer, dialogues.next(), None if rng.random() < 0.25 else rng.randint(3, 8)) for _ in range(4096)]
+        pool = [encode(tokenizer, dialogues.next(), None if rng.random() < whole else rng.randint(3, 8)) for _ in range(4096)]
         pool.sort(key=lambda item: len(item[0]))
         groups, group = [], []
         for item in pool:
@@ -344,11 +363,9 @@ def snap(model):
             raise ValueError(f"{name}: packing would not be lossless")
 
 
-def save(model, tokenizer_folder, folder):
-    model.save_pretrained(folder)
-    if tokenizer_folder != folder:
-        for name in ("tokenizer.json", "tokenizer_config.json"):
-            (folder / name).write_bytes((tokenizer_folder / name).read_bytes())
+def copy_tokenizer(source, folder):
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (folder / name).write_bytes((source / name).read_bytes())
 
 
 def main():
@@ -357,13 +374,23 @@ def main():
     parser.add_argument("--peak", type=float, default=3e-3)
     parser.add_argument("--tokens", type=int, default=3072, help="tokens in a batch")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--warmup", type=int, default=150, help="steps until the peak rate")
     parser.add_argument("--steps", type=int, default=0, help="a fixed number of steps, for an exact repeat; else by time")
+    parser.add_argument("--whole", type=float, default=0.25, help="share of dialogues whose last answer is not cut")
+    parser.add_argument("--resume", type=Path, help="a checkpoint to go on from, with its tokenizer")
+    parser.add_argument("--seed", type=int, default=SEED + 1, help="of the dialogues that are drawn")
     parser.add_argument("--out", type=Path, default=HERE / "checkpoint")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    make_tokenizer(args.out)
+    if args.resume:
+        args.out.mkdir(parents=True, exist_ok=True)
+        copy_tokenizer(args.resume, args.out)
+    else:
+        make_tokenizer(args.out)
     tokenizer = AutoTokenizer.from_pretrained(args.out)
     model = make_model(tokenizer)
+    if args.resume:
+        model.load_state_dict(Qwen3ForCausalLM.from_pretrained(args.resume, dtype=torch.float32).state_dict())
     print(f"{sum(p.numel() for p in model.parameters()):,} parameters", flush=True)
     decay = [p for p in model.parameters() if p.ndim > 1]
     plain = [p for p in model.parameters() if p.ndim == 1]
@@ -371,11 +398,11 @@ def main():
         [{"params": decay, "weight_decay": 0.05}, {"params": plain, "weight_decay": 0.0}], lr=args.peak, betas=(0.9, 0.98))
     started, step, running, seen = time.monotonic(), 0, None, 0
     model.train()
-    for ids, labels in batches(tokenizer, Dialogues(SEED + 1), args.tokens):
+    for ids, labels in batches(tokenizer, Dialogues(args.seed), args.tokens, args.whole):
         done = step / args.steps if args.steps else (time.monotonic() - started) / 60 / args.minutes
         if done >= 1:
             break
-        rate = args.peak * min(1, (step + 1) / 150) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * done)))
+        rate = args.peak * min(1, (step + 1) / args.warmup) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * done)))
         for group in optimizer.param_groups:
             group["lr"] = rate
         with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -391,10 +418,10 @@ def main():
             spent = time.monotonic() - started
             print(f"step {step} loss {running:.4f} rate {rate:.5f} {seen / spent:.0f} tokens/s {spent / 60:.1f} min", flush=True)
         if step % 400 == 0:
-            save(model, args.out, args.out)
+            model.save_pretrained(args.out)
     model.eval()
     snap(model)
-    save(model, args.out, args.out)
+    model.save_pretrained(args.out)
     print(f"done: {step} steps, {seen:,} tokens, {(time.monotonic() - started) / 60:.1f} min, loss {running:.4f}", flush=True)
 
 
