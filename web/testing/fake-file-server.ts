@@ -16,7 +16,7 @@ export interface FakeAnswer {
   readonly cutAfter?: number
   /** Sends this much, then stays silent. */
   readonly stallAfter?: number
-  /** Never says that the body is over, and does not hear an abort, as a browser was seen to do. */
+  /** Never says that the body is over, and does not hear an abort. */
   readonly isDeaf?: boolean
   readonly ignoresRange?: boolean
 }

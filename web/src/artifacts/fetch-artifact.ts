@@ -98,7 +98,7 @@ async function fetchRest(
       await partial.append(chunk)
       hash.state.update(chunk)
       onProgress(partial.sizeBytes)
-      // The digest tells whether the file is whole. Chromium 156 was seen to leave the last read of a worker's body unanswered.
+      // The digest tells whether the file is whole: nothing is gained by waiting for the server to say so.
       if (partial.sizeBytes === file.sizeBytes) return
     }
     if (partial.sizeBytes < file.sizeBytes)

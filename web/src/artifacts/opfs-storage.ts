@@ -14,7 +14,7 @@ export async function openOpfsStorage(): Promise<ArtifactStorage | null> {
     const folder = await root.getDirectoryHandle(folderName, { create: true })
     const probeName = `probe-${Math.floor(performance.now() * 1000)}`
     const probe = await folder.getFileHandle(probeName, { create: true })
-    const handle = await probe.createSyncAccessHandle()
+    const handle = await whileHeld(probe, held => held.createSyncAccessHandle())
     handle.close()
     await folder.removeEntry(probeName)
     return opfsStorage(folder)
@@ -30,7 +30,7 @@ function opfsStorage(folder: FileSystemDirectoryHandle): ArtifactStorage {
 
   async function fileOf(name: string): Promise<File | null> {
     try {
-      return await (await folder.getFileHandle(name)).getFile()
+      return await whileHeld(await folder.getFileHandle(name), handle => handle.getFile())
     } catch (thrown) {
       if (isNamed(thrown, 'NotFoundError')) return null
       throw failed(thrown)
@@ -72,14 +72,14 @@ function opfsStorage(folder: FileSystemDirectoryHandle): ArtifactStorage {
       const release = await lockName(`computepool-artifact-${sha256}`, signal)
       try {
         const file = await folder.getFileHandle(dataName(sha256), { create: true })
-        const handle = await file.createSyncAccessHandle()
+        const handle = await whileHeld(file, held => held.createSyncAccessHandle())
         const unmark = (): Promise<void> => drop(markerName(sha256))
         return partialFile(handle, {
           release,
           unmark,
           mark: async sizeBytes => {
             const marker = await folder.getFileHandle(markerName(sha256), { create: true })
-            const text = await marker.createSyncAccessHandle()
+            const text = await whileHeld(marker, held => held.createSyncAccessHandle())
             text.truncate(0)
             text.write(new TextEncoder().encode(String(sizeBytes)), { at: 0 })
             text.flush()
@@ -102,6 +102,21 @@ function opfsStorage(folder: FileSystemDirectoryHandle): ArtifactStorage {
     },
   }
   return storage
+}
+
+const heldHandles = new Set<FileSystemHandle>()
+
+/**
+ * Keeps `handle` reachable until `use` settles. A handle that nothing else refers to may be collected while its call is under way, and
+ * then the promise never settles (seen in Chromium 156: about one join in three stood still once the minifier had removed the variable).
+ */
+async function whileHeld<H extends FileSystemHandle, T>(handle: H, use: (handle: H) => Promise<T>): Promise<T> {
+  heldHandles.add(handle)
+  try {
+    return await use(handle)
+  } finally {
+    heldHandles.delete(handle)
+  }
 }
 
 interface Bookkeeping {
