@@ -14,7 +14,7 @@ import { openRing, type Ring } from '../harness/open-ring.ts'
 import { type BenchReport, benchRow } from './bench-report.ts'
 
 const rounds = 5
-const tokensPerRound = 24
+const tokensPerRound = 64
 const ringSizes = [1, 2, 3] as const
 
 interface Measured {
@@ -23,7 +23,7 @@ interface Measured {
   readonly wireMs: number
 }
 
-/** About six minutes on two cores. Errors: whatever the ring or the request raised; nothing is retried. */
+/** About two minutes on two cores. Errors: whatever the ring or the request raised; nothing is retried. */
 export async function runRingBench(): Promise<BenchReport> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'computepool-bench-'))
   const closers: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true })]
