@@ -21,6 +21,8 @@ interface Measured {
   readonly tokensPerSecond: number
   /** Per token: the lap less all seats' compute and queueing. */
   readonly wireMs: number
+  /** Per token: all seats' engines together. */
+  readonly computeMs: number
 }
 
 /** About two minutes on two cores. Errors: whatever the ring or the request raised; nothing is retried. */
@@ -75,12 +77,13 @@ async function ask(url: string, model: string, maxTokens: number): Promise<Measu
   })
   const body = (await response.json()) as {
     error?: { message: string }
-    computepool: { tokensPerSecond: number; lap: { wireMs: number } }
+    computepool: { tokensPerSecond: number; lap: { wireMs: number; computeMs: number } }
   }
   if (!response.ok) throw new Error(`The ring refused: ${body.error?.message ?? response.status}`)
   return {
     tokensPerSecond: body.computepool.tokensPerSecond,
     wireMs: body.computepool.lap.wireMs,
+    computeMs: body.computepool.lap.computeMs,
   }
 }
 
@@ -95,6 +98,13 @@ function report(samples: ReadonlyMap<number, readonly Measured[]>): BenchReport 
     device,
     rows: [
       ...ringSizes.map(peers => benchRow(`${peers} tab${peers === 1 ? '' : 's'}`, 'tokens/s', speed(peers))),
+      ...ringSizes.map(peers =>
+        benchRow(
+          `engines of ${peers} tab${peers === 1 ? '' : 's'} together`,
+          'ms/token',
+          samples.get(peers)!.map(sample => sample.computeMs),
+        ),
+      ),
       benchRow('2 tabs against 1', 'ratio', ratio(2), { atLeast: 0.9 }),
       benchRow('3 tabs against 1', 'ratio', ratio(3)),
       benchRow('cost of a hop, 2 tabs', 'ms/token', hop(2), { atMost: 4 }),
