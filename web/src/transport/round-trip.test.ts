@@ -43,6 +43,16 @@ describe('the round trip', () => {
     expect(trip.rttMs).toBe(60)
   })
 
+  it('outlasts a long step of the other side while pings are frequent', async () => {
+    const waits = Array.from({ length: 100 }, (_, index) => (index < 10 ? 0 : 300))
+    const { clock, trip } = open(waits)
+    for (let step = 0; step < 220; step += 1) {
+      trip.noteTraffic()
+      await clock.advance(10)
+    }
+    expect(trip.rttMs).toBe(10)
+  })
+
   it('is told at most once a second', async () => {
     const { clock, told, trip } = open([0])
     for (let step = 0; step < 50; step += 1) {

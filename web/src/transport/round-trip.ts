@@ -28,16 +28,17 @@ export interface RoundTrip {
 
 const busyForMs = 1000
 /**
- * The least of the last few samples: a pong that waited behind an engine's step says how busy the worker is, not how long the way.
- * At the busy interval they span less than a second.
+ * The least of the last samples counts: a pong that waited behind an engine's step says how busy the worker is, not how long the
+ * way. So they span a while, in which some step ends, and while pings are rare at least a few.
  */
+const keptMs = 2000
 const keptSamples = 8
 
 export function measureRoundTrip(options: RoundTripOptions): RoundTrip {
   const { clock, idleIntervalMs, busyIntervalMs, silenceLimitMs } = options
   const sentAtMs = new Map<number, number>()
   let nonce = 0
-  const samplesMs: number[] = []
+  const samples: { readonly atMs: number; readonly rttMs: number }[] = []
   let rttMs: number | null = null
   let toldAtMs = Number.NEGATIVE_INFINITY
   let trafficAtMs = Number.NEGATIVE_INFINITY
@@ -82,9 +83,9 @@ export function measureRoundTrip(options: RoundTripOptions): RoundTrip {
       if (atMs === undefined) return
       sentAtMs.delete(answered)
       const nowMs = clock.monotonicMs()
-      samplesMs.push(nowMs - atMs)
-      if (samplesMs.length > keptSamples) samplesMs.shift()
-      rttMs = Math.min(...samplesMs)
+      samples.push({ atMs: nowMs, rttMs: nowMs - atMs })
+      while (samples.length > keptSamples && samples[0]!.atMs < nowMs - keptMs) samples.shift()
+      rttMs = Math.min(...samples.map(sample => sample.rttMs))
       if (nowMs - toldAtMs < 1000) return
       toldAtMs = nowMs
       options.onMeasured(rttMs)
