@@ -46,7 +46,7 @@ describe('the round trip', () => {
   it('outlasts a long step of the other side while pings are frequent', async () => {
     const waits = Array.from({ length: 100 }, (_, index) => (index < 10 ? 0 : 300))
     const { clock, trip } = open(waits)
-    for (let step = 0; step < 220; step += 1) {
+    for (let step = 0; step < 260; step += 1) {
       trip.noteTraffic()
       await clock.advance(10)
     }
