@@ -33,7 +33,7 @@ export function swarmConfigOf(manifest: Manifest, settings: SwarmSettings): Swar
     },
     minSeats: settings.minSeats,
     maxSeats: settings.maxSeats,
-    // Measured cost of one more tab in a ring of browsers is 3 to 5 ms a token, besides the network.
+    // Work of one more tab in a ring, besides the network: a cautious figure (`npm run bench -- ring` measures it).
     hopMs: 4,
     unknownRttMs: 20,
     lapTolerance: 0.1,
