@@ -2,7 +2,7 @@
 import { act, cleanup, fireEvent, screen, waitFor } from '@testing-library/react'
 import { afterEach, expect, test } from 'vitest'
 import { renderPage } from '../testing/render-page.tsx'
-import { readyPool, samplePool } from '../testing/sample-pool.ts'
+import { readyPool, samplePool, sampleSeat } from '../testing/sample-pool.ts'
 
 afterEach(cleanup)
 
@@ -59,9 +59,10 @@ test('stop stops the request and keeps the text', async () => {
 
 test('missing layers are named, with the way to bring them', async () => {
   const services = renderPage('/chat')
-  act(() => services.setPool({ pool: samplePool({ explanation: 'Layers 4–5 are missing.' }) }))
+  const seats = [sampleSeat(0, [0, 1]), sampleSeat(1, [1, 2], { status: 'lost' }), sampleSeat(2, [2, 4])]
+  act(() => services.setPool({ pool: samplePool({ seats, explanation: 'Open one more tab.' }) }))
   const notice = screen.getByTestId('layers-missing')
-  expect(notice.textContent).toContain('Layers 4–5 are missing.')
+  expect(notice.textContent).toContain('Missing: layers 1 and 4–5. Open one more tab.')
   expect(notice.querySelector('a')?.getAttribute('href')).toBe('/operate')
 })
 

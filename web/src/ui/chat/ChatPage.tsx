@@ -1,7 +1,7 @@
 /** Chat: conversations, the thread, the composer, the ring at work beside it. */
 import { useEffect } from 'react'
 import { RingPanel } from '../ring/RingPanel.tsx'
-import { ringWords } from '../ring/ring-words.ts'
+import { missingWords, ringWords } from '../ring/ring-words.ts'
 import { Link } from '../router/Link.tsx'
 import { useServices } from '../shell/services.ts'
 import { useMediaQuery } from '../shell/use-media-query.ts'
@@ -49,7 +49,7 @@ export function ChatPage() {
         <div className="chat-foot">
           {isIncomplete ? (
             <p className="notice" role="status" data-testid="layers-missing">
-              {pool.explanation} <Link to="/operate">Hold layers with this browser</Link>
+              {missingWords(pool)} {pool.explanation} <Link to="/operate">Hold layers with this browser</Link>
             </p>
           ) : null}
           {view.isLasting ? null : (
