@@ -47,7 +47,7 @@ async function packDirOf(settings: Settings): Promise<string> {
   return cachedPack({
     source: settings.model,
     quantisation: settings.quantisation,
-    cacheDir: join(repository, '.computepool/packs'),
+    cacheDir: settings.cacheDir ?? join(repository, '.computepool/packs'),
     hubUrl: settings.hubUrl,
     hubToken: settings.hubToken,
     signal: interrupt.signal,

@@ -13,6 +13,7 @@ describe('parseSettings', () => {
       minSeats: 2,
       corsOrigins: '*',
       ice: { stunUrls: [], turn: null },
+      cacheDir: null,
     })
   })
 
@@ -27,6 +28,12 @@ describe('parseSettings', () => {
       maxContext: 512,
     })
     expect(parseSettings(['--model', 'hf:Qwen/Qwen3-0.6B'], {}).model).toBe('hf:Qwen/Qwen3-0.6B')
+  })
+
+  it('reads the folder of packs from where the person stands', () => {
+    expect(parseSettings([], { COMPUTEPOOL_CACHE: 'packs', INIT_CWD: '/home/me' }).cacheDir).toBe(
+      resolve('/home/me/packs'),
+    )
   })
 
   it('reads link servers from the environment', () => {

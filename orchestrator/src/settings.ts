@@ -19,7 +19,8 @@ Serves a language model whose layers are held by browser tabs: the page, an Open
   --help              this text
 
 Environment: COMPUTEPOOL_STUN_URLS, COMPUTEPOOL_TURN_URLS (comma-separated), COMPUTEPOOL_TURN_SECRET (coturn's static-auth-secret),
-COMPUTEPOOL_CORS_ORIGINS (comma-separated; default: any), COMPUTEPOOL_HUB_URL and HF_TOKEN (for hf: sources).`
+COMPUTEPOOL_CORS_ORIGINS (comma-separated; default: any), COMPUTEPOOL_HUB_URL and HF_TOKEN (for hf: sources),
+COMPUTEPOOL_CACHE (folder of the packs that --model made; default: .computepool/packs beside the code).`
 
 export interface Settings {
   readonly isHelp: boolean
@@ -37,6 +38,8 @@ export interface Settings {
   readonly ice: IceConfig
   readonly hubUrl: string | undefined
   readonly hubToken: string | undefined
+  /** Folder of the packs that `--model` made; null: the one in the repository. */
+  readonly cacheDir: string | null
 }
 
 /** TURN credentials live for a working day; a tab that stays longer gets new ones when it joins again. */
@@ -77,6 +80,7 @@ export function parseSettings(
     },
     hubUrl: environment.COMPUTEPOOL_HUB_URL,
     hubToken: environment.HF_TOKEN,
+    cacheDir: environment.COMPUTEPOOL_CACHE ? fromHere(environment.COMPUTEPOOL_CACHE, environment) : null,
   }
 }
 
