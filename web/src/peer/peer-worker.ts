@@ -1,5 +1,4 @@
 /** The dedicated worker of an operator tab: wires engine, transport, storage and wallet to the peer runtime. Decides nothing. */
-import { selfTest } from '@computepool/shared/selftest'
 import type { PeerId } from '@computepool/shared/wire'
 import { openStorages } from '../artifacts/open-storages.ts'
 import { chooseEngine } from '../engine/choose-engine.ts'
@@ -8,8 +7,9 @@ import { probeEngines } from '../engine/probe-engines.ts'
 import { createBreath, holdLock, hostClock, hostEntropy } from '../host.ts'
 import { createRtcTransport } from '../transport/rtc-transport.ts'
 import { openBurnerKey } from '../wallet/burner-key.ts'
+import { proveSlice } from './prove-slice.ts'
 import { type RunningTab, runTab } from './run-tab.ts'
-import type { SelfTestRequest, TabPowers, TabTransport } from './tab-powers.ts'
+import type { TabPowers, TabTransport } from './tab-powers.ts'
 import type { PeerCommand, PeerNews } from './worker-messages.ts'
 
 const aliveEveryMs = 2000
@@ -35,7 +35,7 @@ function powersOf({ pageUrl, rtcPort }: Extract<PeerCommand, { type: 'join' }>):
       return chooseEngine(await probeEngines(manifest, { forced, signal }), forced)
     },
     openEngine: (kind, slice) => openWebEngine(kind === 'webgpu' ? 'webgpu' : 'wasm', slice),
-    selfTest: runSelfTest,
+    selfTest: proveSlice,
     holdAwake: () => holdLock('computepool-serving'),
     isHidden: () => isHidden,
     breathe: createBreath(),
@@ -63,19 +63,6 @@ function openTransport(self: PeerId, port: MessagePort): TabTransport {
       rtc.setPeers(links, current)
     },
   }
-}
-
-async function runSelfTest({ engine, manifest, readFile }: SelfTestRequest): Promise<void> {
-  const golden = manifest.selfTest
-  // A pack of random weights has no goldens: there is nothing to prove it by.
-  if (golden === null) return
-  const outcome = await selfTest({
-    engine,
-    manifest,
-    golden,
-    readBoundary: index => readFile(golden.boundaries[index]!),
-  })
-  if (!outcome.ok) throw outcome.error
 }
 
 globalThis.onmessage = ({ data: command }: MessageEvent<PeerCommand>) => {
