@@ -12,6 +12,7 @@ import { chromium, type Page } from 'playwright'
 import { chromiumLaunchOptions } from '../harness/launch-chromium.ts'
 import { serveHarness } from '../harness/serve-harness.ts'
 import { type BenchReport, type BenchRow, benchRow } from './bench-report.ts'
+import { gpuRows, qwen4bShape } from './gpu-rows.ts'
 
 /** SmolLM2-135M, its 30 layers cut to 4: a layer costs the same wherever it is. */
 const pack: RandomPackOptions = {
@@ -44,20 +45,63 @@ export async function runEngineBench(): Promise<BenchReport> {
   console.error('native caches …')
   rows.push(...(await compareCaches()))
   const harness = await serveHarness()
-  const browser = await chromium.launch(chromiumLaunchOptions())
   try {
-    const page = await browser.newPage()
-    await page.goto(`${harness.origin}engine-harness.html`)
-    await page.waitForFunction(() => 'callEngineHarness' in globalThis)
-    for (const kind of ['wasm', 'webgpu'] as const) {
-      console.error(`${kind} …`)
-      rows.push(...(await measureRounds(kind, () => measureInPage(page, kind))))
-    }
+    const gpu = await findGpu()
+    console.error(gpu === 'hardware' ? 'A GPU is here.' : 'No GPU: WebGPU runs on a software adapter.')
+    await inHarness(harness.origin, gpu, async page => {
+      for (const kind of ['wasm', 'webgpu'] as const) {
+        console.error(`${kind} …`)
+        rows.push(...(await measureRounds(kind, () => measureInPage(page, kind, pack))))
+      }
+      if (gpu === 'hardware') rows.push(...(await measureQwen(page)))
+    })
   } finally {
-    await browser.close()
     await harness.close()
   }
   return { suite: 'engine', device: machine(), rows }
+}
+
+/** Whether Chromium reaches an adapter of its own here, or only the software one that the tests use. */
+async function findGpu(): Promise<'hardware' | 'software'> {
+  const browser = await chromium.launch(chromiumLaunchOptions({ gpu: 'hardware' }))
+  try {
+    const page = await browser.newPage()
+    // WebGPU needs a secure context; a page that was never navigated has none.
+    await page.route('**/*', route => route.fulfill({ contentType: 'text/html', body: '' }))
+    await page.goto('http://localhost/')
+    const isHardware = await page.evaluate(async () => {
+      const adapter = await navigator.gpu?.requestAdapter()
+      return adapter != null && !adapter.info.isFallbackAdapter && adapter.info.architecture !== 'swiftshader'
+    })
+    return isHardware ? 'hardware' : 'software'
+  } finally {
+    await browser.close()
+  }
+}
+
+async function inHarness(
+  origin: string,
+  gpu: 'hardware' | 'software',
+  measure: (page: Page) => Promise<void>,
+): Promise<void> {
+  const browser = await chromium.launch(chromiumLaunchOptions({ gpu }))
+  try {
+    const page = await browser.newPage()
+    await page.goto(`${origin}engine-harness.html`)
+    await page.waitForFunction(() => 'callEngineHarness' in globalThis)
+    await measure(page)
+  } finally {
+    await browser.close()
+  }
+}
+
+async function measureQwen(page: Page): Promise<BenchRow[]> {
+  console.error('Qwen3-4B’s shape …')
+  const measurements: Measurement[] = []
+  for (let round = 0; round < rounds.webgpu; round++)
+    measurements.push(await measureInPage(page, 'webgpu', qwen4bShape))
+  const told = Number(process.env.COMPUTEPOOL_GPU_GBPS)
+  return gpuRows(randomPack(qwen4bShape).manifest, measurements, told > 0 ? told : null)
 }
 
 async function measureRounds(kind: keyof typeof rounds, measure: () => Promise<Measurement>): Promise<BenchRow[]> {
@@ -86,8 +130,8 @@ function measureNative(manifest: Manifest): Promise<Measurement> {
   })
 }
 
-function measureInPage(page: Page, kind: 'wasm' | 'webgpu'): Promise<Measurement> {
-  const call = { type: 'measure', kind, pack } as const
+function measureInPage(page: Page, kind: 'wasm' | 'webgpu', shape: RandomPackOptions): Promise<Measurement> {
+  const call = { type: 'measure', kind, pack: shape } as const
   return page.evaluate(
     inPage => (globalThis as unknown as { callEngineHarness(c: unknown): unknown }).callEngineHarness(inPage),
     call,
