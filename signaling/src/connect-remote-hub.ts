@@ -15,6 +15,7 @@ export interface DeskSocket {
   onopen: (() => void) | null
   onmessage: ((event: { readonly data: unknown }) => void) | null
   onclose: (() => void) | null
+  onerror: (() => void) | null
 }
 
 export interface RemoteHubOptions {
@@ -103,6 +104,8 @@ export function connectRemoteHub(options: RemoteHubOptions): RemoteHub {
       else onFault(new Error('The hub sent a message of an unknown shape'))
     }
     opened.onclose = () => breakOff(opened)
+    // A close follows every error, and is what counts; with nobody listening, `ws` throws (a refused or given up connection).
+    opened.onerror = () => {}
   }
 
   connect()

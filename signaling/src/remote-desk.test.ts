@@ -114,6 +114,28 @@ async function joinAtLast(port: number, number: number): Promise<WebSocket> {
   }
 }
 
+it('can be given up before its socket is open', async () => {
+  const sockets: WebSocket[] = []
+  const desk = { peerConnected() {}, peerRequest() {}, peerGone() {} }
+  const hub = connectRemoteHub({
+    openSocket() {
+      const socket = new WebSocket(`ws://127.0.0.1:1/`)
+      sockets.push(socket)
+      return socket as DeskSocket
+    },
+    address: service.address.toLowerCase(),
+    sign: async () => '0x',
+    desk,
+    clock,
+    onFault: () => {},
+  })
+  const closed = new Promise(resolve => sockets[0]!.on('close', resolve))
+  // An error that nobody hears ends the process, and the test run with it.
+  hub.close()
+  await closed
+  expect(sockets).toHaveLength(1)
+})
+
 describe('a detached hub', () => {
   it('passes peers, requests and commands between tabs and the orchestrator', async () => {
     const port = await serve()
