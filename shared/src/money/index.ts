@@ -1,0 +1,38 @@
+export {
+  activityFindingsSchema,
+  activityRunSchema,
+  activityRunsSchema,
+  activitySessionsSchema,
+  type Finding,
+  findingSchema,
+  type RunLog,
+  runStatusSchema,
+  type WorkflowRun,
+} from './activity-views.ts'
+export {
+  atomicSchema,
+  atomicToWei,
+  requestCostAtomic,
+  weiPerAtomic,
+  weiSchema,
+  weiToAtomicFloor,
+} from './amounts.ts'
+export {
+  addressSchema,
+  bigintAsString,
+  type Earnings,
+  earningsSchema,
+  hashSchema,
+  type MoneyTerms,
+  type MoneyTransaction,
+  moneyTermsSchema,
+  type OpenedSession,
+  openedSessionSchema,
+  type PaidTerms,
+  type Receipt,
+  receiptSchema,
+  type SessionStatus,
+  type SessionView,
+  sessionStateSchema,
+  sessionViewSchema,
+} from './money-views.ts'
