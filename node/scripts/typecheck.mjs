@@ -9,6 +9,7 @@ const projects = [
   'node/tsconfig.json',
   'signaling/tsconfig.json',
   'orchestrator/tsconfig.json',
+  'contracts/tsconfig.json',
   'e2e/tsconfig.json',
 ].filter(project => existsSync(project))
 

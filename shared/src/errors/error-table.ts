@@ -52,6 +52,12 @@ export const errorTable = {
   artifact_fetch_failed: { ...server, retry: 'same' },
   artifact_quota_exceeded: { ...server, retry: 'never' },
   chain_reverted: { httpStatus: 502, openaiType: 'server_error', retry: 'same' },
+  chain_unavailable: { ...unavailable, retry: 'never' },
+  chain_unreachable: { ...unavailable, retry: 'later' },
+  chain_wrong: { ...unavailable, retry: 'never' },
+  chain_state_invalid: { ...unavailable, retry: 'never' },
+  chain_deploy_refused: { httpStatus: 502, openaiType: 'server_error', retry: 'never' },
+  chain_underfunded: { httpStatus: 502, openaiType: 'server_error', retry: 'later' },
   bug_unreachable_state: { ...server, retry: 'never' },
 } as const satisfies Record<string, ErrorRow>
 

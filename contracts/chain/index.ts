@@ -1,0 +1,1 @@
+export { findAnvil } from './find-anvil.ts'
