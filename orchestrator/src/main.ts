@@ -34,6 +34,7 @@ async function main(): Promise<void> {
     ...(settings.publicUrl === null ? {} : { publicUrl: settings.publicUrl, isProxyTrusted: true }),
     corsOrigins: settings.corsOrigins,
     ice: settings.ice,
+    signaling: settings.signaling,
     onNotice: text => console.log(text),
     onFault: fault => console.error('Fault:', fault),
   })

@@ -6,20 +6,14 @@ import { once } from 'node:events'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { ComputePoolError } from '@computepool/shared/errors'
-import {
-  attachSignaling,
-  createSignalingHub,
-  type IceConfig,
-  iceServersFor,
-  type SignalingHub,
-  verifySignature,
-} from '@computepool/signaling'
+import { type DetachedHub, type IceConfig, iceServersFor } from '@computepool/signaling'
 import { createAdaptorServer, type HttpBindings } from '@hono/node-server'
 import { getConnInfo } from '@hono/node-server/conninfo'
 import type { Context } from 'hono'
 import { createOrchestrator, defaultSettings, type OrchestratorSettings } from './create-orchestrator.ts'
 import type { Desk } from './dispatch/index.ts'
 import { hostClock, hostEntropy } from './host.ts'
+import { type OpenHub, openHub } from './open-hub.ts'
 import { ensurePage } from './store/build-page.ts'
 import { openPackFolder } from './store/pack-folder.ts'
 
@@ -36,6 +30,8 @@ export interface StartOptions extends Partial<OrchestratorSettings> {
   readonly publicUrl?: string
   /** STUN and TURN servers; none by default, which is enough on one machine and on most local networks. */
   readonly ice?: IceConfig
+  /** A hub of its own that tabs reach at `/signal` of the page's origin; absent or null: one in this process. */
+  readonly signaling?: DetachedHub | null
   /** Take the caller's address from X-Forwarded-For: only behind a proxy that sets it. */
   readonly isProxyTrusted?: boolean
   readonly onNotice?: (text: string) => void
@@ -52,8 +48,6 @@ export interface RunningOrchestrator {
   close(): Promise<void>
 }
 
-/** Whom a wallet is asked to sign in to; nothing happens on the chain. */
-const signInChainId = 1
 /** What streams get to say their last event before their sockets are cut. */
 const graceMs = 300
 
@@ -72,7 +66,7 @@ export async function startOrchestrator(options: StartOptions): Promise<RunningO
     const { port } = server.address() as AddressInfo
     const url = (options.publicUrl ?? `http://${hostInUrl(host)}:${port}`).replace(/\/$/, '')
     // Desk and hub need each other; no tab is there before the hub is.
-    let hub: SignalingHub | null = null
+    let hub: OpenHub | null = null
     const { app, desk } = createOrchestrator({
       pack,
       pageFolder,
@@ -88,15 +82,8 @@ export async function startOrchestrator(options: StartOptions): Promise<RunningO
       onNotice,
       onFault,
     })
-    hub = createSignalingHub({
-      clock: hostClock,
-      entropy: hostEntropy,
-      domain: { domain: new URL(url).host, uri: url, chainId: signInChainId },
-      desk,
-      verifySignature,
-      onFault,
-    })
-    const signaling = attachSignaling(server, hub, { path: '/signal', isProxyTrusted })
+    const signaling = openHub({ server, url, detached: options.signaling ?? null, desk, isProxyTrusted, onFault })
+    hub = signaling
     answer = (request, bindings) => app.fetch(request, bindings as HttpBindings)
     let closing: Promise<void> | null = null
     const close = (): Promise<void> => {

@@ -14,6 +14,7 @@ describe('parseSettings', () => {
       corsOrigins: '*',
       ice: { stunUrls: [], turn: null },
       cacheDir: null,
+      signaling: null,
     })
   })
 
@@ -57,6 +58,17 @@ describe('parseSettings', () => {
     [['--public-url', 'pool'], '--public-url is "pool"; it must be like https://pool.example.org.'],
   ])('refuses %j in words', (args, message) => {
     expect(() => parseSettings(args, {})).toThrow(expect.objectContaining({ code: 'input_invalid', message }))
+  })
+
+  it('reads where a detached hub is, and never repeats its key', () => {
+    const deskKey = `0x${'a1'.repeat(32)}`
+    const environment = { COMPUTEPOOL_SIGNALING_URL: 'http://10.0.0.2:8788/', COMPUTEPOOL_SIGNALING_KEY: deskKey }
+    expect(parseSettings([], environment).signaling).toEqual({ url: 'http://10.0.0.2:8788', deskKey })
+    const args = ['--signaling', 'https://hub.example']
+    expect(parseSettings(args, environment).signaling).toMatchObject({ url: 'https://hub.example' })
+    const short = { COMPUTEPOOL_SIGNALING_KEY: '0xa1a1' }
+    expect(() => parseSettings(args, short)).toThrow(/^COMPUTEPOOL_SIGNALING_KEY must be a private key: 0x and 64 hex/)
+    expect(() => parseSettings(['--signaling', 'hub'], environment)).toThrow(/^--signaling is "hub"/)
   })
 
   it('refuses TURN servers without their secret', () => {

@@ -2,7 +2,7 @@
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { ComputePoolError } from '@computepool/shared/errors'
-import type { IceConfig } from '@computepool/signaling'
+import type { DetachedHub, IceConfig } from '@computepool/signaling'
 
 export const help = `Usage: npm start -- [options]
 
@@ -16,10 +16,12 @@ Serves a language model whose layers are held by browser tabs: the page, an Open
   --seats N           fewest tabs that share the model (default: 2, so that you see it split; 1 lets one tab hold it all)
   --context N         most tokens of prompt and answer together (default: 4096, or what the model has)
   --public-url URL    origin under which people reach it, behind a proxy that sets X-Forwarded-For
+  --signaling URL     use the signaling hub that runs there instead of one in this process (key: COMPUTEPOOL_SIGNALING_KEY)
   --help              this text
 
 Environment: COMPUTEPOOL_STUN_URLS, COMPUTEPOOL_TURN_URLS (comma-separated), COMPUTEPOOL_TURN_SECRET (coturn's static-auth-secret),
 COMPUTEPOOL_CORS_ORIGINS (comma-separated; default: any), COMPUTEPOOL_HUB_URL and HF_TOKEN (for hf: sources),
+COMPUTEPOOL_SIGNALING_URL and COMPUTEPOOL_SIGNALING_KEY (a hub of its own, and the private key that attaches this orchestrator to it),
 COMPUTEPOOL_CACHE (folder of the packs that --model made; default: .computepool/packs beside the code).`
 
 export interface Settings {
@@ -36,6 +38,8 @@ export interface Settings {
   readonly publicUrl: string | null
   readonly corsOrigins: readonly string[] | '*'
   readonly ice: IceConfig
+  /** A hub of its own; null: one in this process. */
+  readonly signaling: DetachedHub | null
   readonly hubUrl: string | undefined
   readonly hubToken: string | undefined
   /** Folder of the packs that `--model` made; null: the one in the repository. */
@@ -72,12 +76,13 @@ export function parseSettings(
     packDir: values.pack === undefined ? null : fromHere(values.pack, environment),
     minSeats: values.seats === undefined ? 2 : wholeNumber('--seats', values.seats, 1, 64),
     maxContext: values.context === undefined ? null : wholeNumber('--context', values.context, 16, 1_000_000),
-    publicUrl: values['public-url'] === undefined ? null : originOf(values['public-url']),
+    publicUrl: values['public-url'] === undefined ? null : originOf('--public-url', values['public-url']),
     corsOrigins: corsOrigins.length === 0 ? '*' : corsOrigins,
     ice: {
       stunUrls: listOf(environment.COMPUTEPOOL_STUN_URLS),
       turn: turnUrls.length === 0 ? null : { urls: turnUrls, secret, lifetimeSeconds: turnLifetimeSeconds },
     },
+    signaling: signalingOf(values.signaling, environment),
     hubUrl: environment.COMPUTEPOOL_HUB_URL,
     hubToken: environment.HF_TOKEN,
     cacheDir: environment.COMPUTEPOOL_CACHE ? fromHere(environment.COMPUTEPOOL_CACHE, environment) : null,
@@ -98,6 +103,7 @@ function readArgs(args: readonly string[]) {
         seats: text,
         context: text,
         'public-url': text,
+        signaling: text,
         help: { type: 'boolean', short: 'h' },
       },
     }).values
@@ -105,6 +111,22 @@ function readArgs(args: readonly string[]) {
     throw invalid('options', cause instanceof Error ? cause.message : String(cause))
   }
 }
+
+function signalingOf(
+  option: string | undefined,
+  environment: Readonly<Record<string, string | undefined>>,
+): DetachedHub | null {
+  const url = option ?? (environment.COMPUTEPOOL_SIGNALING_URL || undefined)
+  if (url === undefined) return null
+  const deskKey = environment.COMPUTEPOOL_SIGNALING_KEY ?? ''
+  // The key itself is never repeated: messages end up in logs.
+  if (!isPrivateKey(deskKey)) {
+    throw invalid('COMPUTEPOOL_SIGNALING_KEY', 'COMPUTEPOOL_SIGNALING_KEY must be a private key: 0x and 64 hex digits.')
+  }
+  return { url: originOf('--signaling', url), deskKey }
+}
+
+const isPrivateKey = (text: string): text is `0x${string}` => /^0x[0-9a-f]{64}$/i.test(text)
 
 /** npm runs scripts in the repository's root; paths are meant from where the person stands. */
 function fromHere(source: string, environment: Readonly<Record<string, string | undefined>>): string {
@@ -123,9 +145,9 @@ function wholeNumber(option: string, text: string, least: number, most: number):
   throw invalid(option, `${option} is "${text}"; it must be a whole number from ${least} to ${most}.`)
 }
 
-function originOf(text: string): string {
+function originOf(option: string, text: string): string {
   if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return new URL(text).origin
-  throw invalid('--public-url', `--public-url is "${text}"; it must be like https://pool.example.org.`)
+  throw invalid(option, `${option} is "${text}"; it must be like https://pool.example.org.`)
 }
 
 const isQuantisation = (value: string): value is Settings['quantisation'] => ['q4', 'q8', 'f16', 'f32'].includes(value)

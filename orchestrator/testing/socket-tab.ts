@@ -11,8 +11,8 @@ import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts'
 import { WebSocket } from 'ws'
 import { createFakeTab, type FakeTab, type FakeTabOptions } from './fake-tab.ts'
 
-/** Connects, authenticates and joins; resolves when the hub has welcomed it. */
-export async function openSocketTab(url: string, options: FakeTabOptions): Promise<FakeTab> {
+/** Connects, authenticates and joins; resolves when the hub has welcomed it. `onClosed` hears of the socket's end. */
+export async function openSocketTab(url: string, options: FakeTabOptions, onClosed = () => {}): Promise<FakeTab> {
   const account = privateKeyToAccount(generatePrivateKey())
   const peer = `${account.address.toLowerCase()}.${randomBytes(4).toString('hex')}`
   const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/signal`)
@@ -31,6 +31,7 @@ export async function openSocketTab(url: string, options: FakeTabOptions): Promi
     socket.on('open', () => send({ type: 'hello', version: protocolVersion, peer }))
     socket.on('message', data => void answer(hubReplySchema.parse(JSON.parse(String(data)))))
     socket.on('error', reject)
+    socket.on('close', onClosed)
   })
   const tab = createFakeTab(peer, options, {
     say: request => send({ type: 'desk', request }),

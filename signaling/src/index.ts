@@ -1,4 +1,5 @@
 /** The front door of signaling: the hub, its WebSocket adapter, and TURN credentials. */
+export { attachDesk, type DetachedHub } from './attach-desk.ts'
 export { type AttachedSignaling, type AttachOptions, attachSignaling } from './attach-signaling.ts'
 export { addressOf, type Challenge, createChallenge, type SignInDomain } from './challenge.ts'
 export { connectRemoteHub, type DeskSocket, type RemoteHub, type RemoteHubOptions } from './connect-remote-hub.ts'
