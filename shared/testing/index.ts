@@ -1,7 +1,9 @@
 /** Fakes and contract suites of the ports, for every workspace's tests. */
 export { type EngineContractCase, type EngineContractHarness, engineContract } from './engine-contract.ts'
 export { type FakeEngine, type FakeEngineOptions, openFakeEngine } from './fake-engine.ts'
+export { createFakeKeeper, type FakeKeeper, type FakeRunTools, type FakeWorkflow } from './fake-keeper.ts'
 export { type FakeManifestOptions, fakeManifest } from './fake-manifest.ts'
+export { createGate, type KeeperContractCase, type KeeperContractHarness, keeperContract } from './keeper-contract.ts'
 export { createLoopbackNetwork, type LoopbackNetwork, type LoopbackOptions } from './loopback-transport.ts'
 export { createManualClock, eventLoopTurn, type ManualClock } from './manual-clock.ts'
 export { type RandomPack, type RandomPackOptions, randomPack } from './random-pack.ts'

@@ -27,6 +27,9 @@ export const errorTable = {
   input_model_unknown: { ...invalid, httpStatus: 404, openaiCode: 'model_not_found' },
   input_not_found: { ...invalid, httpStatus: 404 },
   payment_required: { ...invalid, httpStatus: 402 },
+  payment_challenge_invalid: { ...invalid, httpStatus: 402 },
+  payment_signature_declined: { ...invalid, httpStatus: 402 },
+  payment_wallet_failed: { ...invalid, httpStatus: 402 },
   swarm_layers_missing: { ...unavailable, retry: 'later' },
   swarm_busy: { httpStatus: 429, openaiType: 'rate_limit_error', openaiCode: 'rate_limit_exceeded', retry: 'later' },
   swarm_coalition_lost: { ...unavailable, retry: 'same' },
@@ -58,6 +61,10 @@ export const errorTable = {
   chain_state_invalid: { ...unavailable, retry: 'never' },
   chain_deploy_refused: { httpStatus: 502, openaiType: 'server_error', retry: 'never' },
   chain_underfunded: { httpStatus: 502, openaiType: 'server_error', retry: 'later' },
+  chain_keeper_unavailable: { ...unavailable, retry: 'later' },
+  chain_keeper_refused: { httpStatus: 502, openaiType: 'server_error', retry: 'never' },
+  chain_keeper_conflict: { httpStatus: 409, openaiType: 'server_error', retry: 'never' },
+  bug_contract_invalid: { ...server, retry: 'never' },
   bug_unreachable_state: { ...server, retry: 'never' },
 } as const satisfies Record<string, ErrorRow>
 

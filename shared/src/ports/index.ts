@@ -14,5 +14,18 @@ export type {
   SampleRequest,
   SliceRequest,
 } from './engine.ts'
+export {
+  finalKeeperStatuses,
+  isFinalKeeperStatus,
+  type KeeperExecution,
+  type KeeperInput,
+  type KeeperLog,
+  type KeeperPort,
+  type KeeperReceiptStatus,
+  type KeeperRun,
+  type KeeperStatus,
+  type KeeperTransaction,
+  type KeeperValue,
+} from './keeper.ts'
 export type { ArtifactStorage, PartialArtifact, StorageKind } from './storage.ts'
 export type { LinkEvent, LinkFacts, LinkKind, Transport } from './transport.ts'
