@@ -1,0 +1,135 @@
+/**
+ * Compiles our Solidity with solc-js, on demand and once: what is in dist/ is used again while sources and compiler are the same,
+ * so a fresh clone needs no separate step. Knows files and the compiler; knows no chain.
+ */
+import { createHash } from 'node:crypto'
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import path from 'node:path'
+import { ComputePoolError } from '@computepool/shared/errors'
+import type { Abi, Hex } from 'viem'
+import { readSources } from './read-sources.ts'
+
+/** What a deployment needs of one contract. */
+export interface Artifact {
+  readonly name: string
+  /** The file that declares it, relative to contracts/ (or a package's import path). */
+  readonly source: string
+  readonly abi: Abi
+  /** Creation code, without constructor arguments. */
+  readonly bytecode: Hex
+  /** Code as it lies on the chain, with zeros where immutables go; EIP-170 allows 24,576 bytes. */
+  readonly deployedBytecode: Hex
+}
+
+export type Artifacts = ReadonlyMap<string, Artifact>
+
+const contractsDir = path.resolve(import.meta.dirname, '..')
+const require = createRequire(import.meta.url)
+
+/** cancun: anvil, 0G and every chain that Superfluid is on have it; OpenZeppelin 5.7 uses mcopy. */
+const settings = {
+  optimizer: { enabled: true, runs: 200 },
+  evmVersion: 'cancun',
+  metadata: { bytecodeHash: 'none' },
+  outputSelection: { '*': { '*': ['abi', 'evm.bytecode.object', 'evm.deployedBytecode.object'] } },
+} as const
+
+const running = new Map<string, Promise<Artifacts>>()
+
+/**
+ * Every contract below `folders` (relative to contracts/, default `src`) and what they import, by name.
+ *
+ * Takes some seconds the first time and milliseconds afterwards. Errors: `bug_contract_invalid` with the compiler's own text
+ * (file, line, source) where a source does not compile, or where two contracts have one name.
+ */
+export function compileContracts(folders: readonly string[] = ['src']): Promise<Artifacts> {
+  const key = folders.join(' ')
+  const known = running.get(key)
+  if (known) return known
+  const compiling = compileOnce(folders)
+  running.set(key, compiling)
+  compiling.catch(() => running.delete(key))
+  return compiling
+}
+
+/** The artifact of our contract `name`. Errors: those of `compileContracts`; `bug_contract_invalid` where there is none. */
+export async function artifactOf(name: string, folders?: readonly string[]): Promise<Artifact> {
+  const artifacts = await compileContracts(folders)
+  const artifact = artifacts.get(name)
+  if (artifact) return artifact
+  throw new ComputePoolError('bug_contract_invalid', `No contract is called ${name}.`, {
+    remedy: `Known are: ${[...artifacts.keys()].sort().join(', ')}.`,
+  })
+}
+
+async function compileOnce(folders: readonly string[]): Promise<Artifacts> {
+  const sources = await readSources({ contractsDir, folders })
+  const input = JSON.stringify({ language: 'Solidity', sources, settings })
+  const { version } = require('solc/package.json') as { version: string }
+  const digest = createHash('sha256').update(version).update('\0').update(input).digest('hex')
+  const file = path.join(contractsDir, 'dist', `artifacts-${digest.slice(0, 16)}.json`)
+
+  const cached = await readFile(file, 'utf8').catch(() => undefined)
+  if (cached !== undefined) return byName(JSON.parse(cached) as Artifact[])
+
+  const artifacts = runCompiler(input)
+  const named = byName(artifacts)
+  await mkdir(path.dirname(file), { recursive: true })
+  // Two processes may compile at once: each writes its own file and the last rename wins with the same bytes.
+  const draft = `${file}.${process.pid}`
+  await writeFile(draft, JSON.stringify(artifacts))
+  await rename(draft, file)
+  return named
+}
+
+interface CompilerOutput {
+  readonly errors?: readonly { severity: string; formattedMessage: string }[]
+  readonly contracts?: Record<string, Record<string, CompiledContract>>
+}
+
+interface CompiledContract {
+  readonly abi: Abi
+  readonly evm: { bytecode: { object: string }; deployedBytecode: { object: string } }
+}
+
+function runCompiler(input: string): Artifact[] {
+  // Loaded here and not above: the compiler is 9 MB of WebAssembly that a warm cache never needs.
+  const solc = require('solc') as { compile(input: string): string }
+  const output = JSON.parse(solc.compile(input)) as CompilerOutput
+  const complaints = (output.errors ?? []).filter(({ severity }) => severity === 'error')
+  if (complaints.length > 0) {
+    const text = complaints.map(({ formattedMessage }) => formattedMessage.trim()).join('\n\n')
+    throw new ComputePoolError('bug_contract_invalid', `The contracts do not compile:\n${text}`, {
+      remedy: 'Mend the Solidity at the line shown.',
+    })
+  }
+  return Object.entries(output.contracts ?? {}).flatMap(([source, contracts]) =>
+    Object.entries(contracts)
+      // Interfaces of packages have no code and would only crowd the names.
+      .filter(([, { evm }]) => evm.bytecode.object !== '' || !source.startsWith('@'))
+      .map(([name, { abi, evm }]) => ({
+        name,
+        source,
+        abi,
+        bytecode: `0x${evm.bytecode.object}` as const,
+        deployedBytecode: `0x${evm.deployedBytecode.object}` as const,
+      })),
+  )
+}
+
+function byName(artifacts: readonly Artifact[]): Artifacts {
+  const names = new Map<string, Artifact>()
+  for (const artifact of artifacts) {
+    const other = names.get(artifact.name)
+    if (other) {
+      throw new ComputePoolError(
+        'bug_contract_invalid',
+        `Two contracts are called ${artifact.name}: in ${other.source} and in ${artifact.source}.`,
+        { remedy: 'Rename one of them: artifacts are asked for by name.' },
+      )
+    }
+    names.set(artifact.name, artifact)
+  }
+  return names
+}
