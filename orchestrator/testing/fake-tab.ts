@@ -34,6 +34,8 @@ export interface FakeTab {
   assignment(): Extract<DeskCommand, { type: 'assign-slice' }>
   ready(): void
   openLinks(isOpen?: boolean): void
+  /** Says that the request's first activation has left. */
+  flow(requestId: string): void
   /** Says token number `index` of the request. */
   token(requestId: string, index: number, token: number, extra?: Partial<TokenSaid>): void
   /** Says these tokens as the first ones. */
@@ -200,6 +202,7 @@ export function createFakeTab(peer: string, options: FakeTabOptions, socket: Tab
     assignment,
     ready,
     openLinks,
+    flow: requestId => socket.say({ type: 'request-flowing', requestId }),
     token: sayToken,
     tokens: (requestId, tokens) => {
       for (const [index, token] of tokens.entries()) sayToken(requestId, index, token)

@@ -74,6 +74,23 @@ describe('a swarm in one process', () => {
     expect(swarm.endOf('r')).toMatchObject({ type: 'request-finished', reason: 'length', directHops: 3 + 5 + 6 })
   })
 
+  it.each([1, 3])('of %i says once that a request flows, when its first activation left', async peers => {
+    const swarm = openSwarm({ peers, engine: () => ({ maxChunk: 4 }), stepMs: 7, link: { delayMs: 4 } })
+    const promptTokens = Array.from({ length: 12 }, (_, i) => i)
+    swarm.pipelines[0]!.submit(fakeJob('r', { promptTokens, maxTokens: 2, sampling: greedy }))
+    await swarm.clock.advance(6)
+    expect(swarm.reports).toEqual([])
+    await swarm.clock.advance(1)
+    expect(swarm.reports).toEqual([{ type: 'request-flowing', requestId: 'r' }])
+    await swarm.untilEnd('r')
+    expect(swarm.reports.map(report => report.type)).toEqual([
+      'request-flowing',
+      'token-generated',
+      'token-generated',
+      'request-finished',
+    ])
+  })
+
   it('reports where a lap went, seat by seat', async () => {
     const swarm = openSwarm({ peers: 3, stepMs: 7, link: { delayMs: 4 } })
     swarm.pipelines[0]!.submit(fakeJob('r', { sampling: greedy }))
@@ -139,7 +156,7 @@ describe('a swarm in one process', () => {
     const swarm = openSwarm({ peers: 2 })
     swarm.pipelines[0]!.submit(fakeJob('r', { sampling: { ...greedy, logprobs: 2 } }))
     await swarm.untilEnd('r')
-    const first = swarm.reports[0]
+    const first = swarm.reports[1]
     expect(first).toMatchObject({ type: 'token-generated', sampled: { logprob: expect.any(Number) } })
     expect(first?.type === 'token-generated' && first.sampled.topLogprobs).toHaveLength(2)
   })

@@ -1,4 +1,4 @@
-import type { HubReply, HubRequest, LinkSignal } from '@computepool/shared/wire'
+import { type HubReply, type HubRequest, type LinkSignal, protocolVersion } from '@computepool/shared/wire'
 import { describe, expect, it } from 'vitest'
 import { createHubFixture, peerOf, type Tab, testAccount } from '../testing/hub-fixture.ts'
 
@@ -131,7 +131,10 @@ describe('joining', () => {
     const { openTab } = createHubFixture()
     const tab = openTab()
     tab.send({ type: 'hello', version: 99, peer: tab.peer })
-    expect(refusalOf(tab)).toMatchObject({ code: 'peer_version_refused', context: { version: 99, supported: 1 } })
+    expect(refusalOf(tab)).toMatchObject({
+      code: 'peer_version_refused',
+      context: { version: 99, supported: protocolVersion },
+    })
     expect(tab.closed?.code).toBe(4000)
   })
 

@@ -40,6 +40,8 @@ export interface PoolFacts {
   readonly tokensPerSecond: number | null
   /** Frames that went from tab to tab without a relay, as the entry counted them; null where a stop string ended the answer. */
   readonly directHops: number | null
+  /** `cap`: the payer's cap was spent; null where the model, the request's own limits or its reader ended it. */
+  readonly stoppedBy: 'cap' | null
   /** Where one token's time went, medians over the decode steps; null where only one token was drawn. */
   readonly lap: LapFacts | null
 }
@@ -65,6 +67,7 @@ export async function* streamAnswer(options: AnswerOptions): AsyncGenerator<Answ
   const laps: LapFacts[] = []
   let directHops: number | null = null
   let finishReason: 'stop' | 'length' = 'stop'
+  let stoppedBy: 'cap' | null = null
 
   const part = (text: string): AnswerPart => {
     emittedChars += text.length
@@ -77,6 +80,7 @@ export async function* streamAnswer(options: AnswerOptions): AsyncGenerator<Answ
     if (event.type === 'finished') {
       finishReason = event.reason
       directHops = event.directHops
+      stoppedBy = event.stoppedBy
       continue
     }
     if (tokens === 0) firstAtMs = event.atMs
@@ -117,6 +121,7 @@ export async function* streamAnswer(options: AnswerOptions): AsyncGenerator<Answ
         timeToFirstTokenMs: round(firstAtMs - live.submittedAtMs),
         tokensPerSecond: tokens > 1 && decodeMs > 0 ? round(((tokens - 1) * 1000) / decodeMs) : null,
         directHops,
+        stoppedBy,
         lap: medianLap(laps),
       },
     }

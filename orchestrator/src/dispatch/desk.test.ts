@@ -1,7 +1,7 @@
 import { greedy } from '@computepool/shared/pipeline'
 import { describe, expect, it } from 'vitest'
 import { createTestPool } from '../../testing/test-pool.ts'
-import type { LiveRequest } from './index.ts'
+import type { LiveRequest, RequestObserver, RequestOutcome } from './index.ts'
 
 const order = { promptTokens: [1, 2], maxTokens: 4, stopTokens: [], sampling: greedy }
 
@@ -101,6 +101,56 @@ describe('the desk', () => {
       [[1, 1, 1, 1], 'peer_message_invalid'],
       [[1], 'peer_disconnected'],
     ])
+  })
+
+  it('tells an observer when work flows, of each token, and once of the end', async () => {
+    const pool = createTestPool()
+    const [entry, exit] = await pool.joinTabs(2)
+    const said: unknown[] = []
+    const observer: RequestObserver = {
+      onFlowing: (_, atMs) => said.push(['flowing', atMs]),
+      onToken: (_, atMs) => said.push(['token', atMs]),
+      onEnded: (_, { atMs, tokens, outcome }) => said.push(['ended', atMs, tokens, outcome]),
+    }
+    const live = pool.desk.submit(order, observer)
+    const answer = read(live)
+    const { requestId } = await entry!.nextJob()
+    await pool.clock.advance(5)
+    exit!.flow(requestId)
+    await pool.clock.advance(5)
+    entry!.flow(requestId)
+    entry!.flow(requestId)
+    await pool.clock.advance(30)
+    entry!.token(requestId, 0, 1)
+    await pool.clock.advance(10)
+    entry!.finish(requestId, 'stop')
+    entry!.finish(requestId, 'stop')
+    await answer
+    live.cutShort()
+    live.cancel()
+    expect(said).toEqual([
+      ['flowing', 10],
+      ['token', 40],
+      ['ended', 50, 1, 'stop'],
+    ])
+  })
+
+  it('cuts an answer short as finished, and stops the tabs', async () => {
+    const pool = createTestPool()
+    const [entry] = await pool.joinTabs(2)
+    const ends: RequestOutcome[] = []
+    const live = pool.desk.submit(order, {
+      onFlowing: () => {},
+      onToken: () => live.cutShort(),
+      onEnded: (_, { outcome }) => ends.push(outcome),
+    })
+    const answer = read(live)
+    const { requestId } = await entry!.nextJob()
+    entry!.token(requestId, 0, 1)
+    entry!.token(requestId, 1, 1)
+    expect(await answer).toEqual({ events: [1, 'finished'], code: null })
+    expect(entry!.cancelled).toEqual([requestId])
+    expect(ends).toEqual(['cap'])
   })
 
   it('leaves no timer behind', async () => {

@@ -19,7 +19,13 @@ import {
 import type { DeskCommand } from '@computepool/shared/wire'
 import type { DeskPort, HubPort } from './hub-port.ts'
 import { createPoolTraffic } from './pool-traffic.ts'
-import { createRequestTable, type LiveRequest, type RequestLimits, type RequestOrder } from './request-table.ts'
+import {
+  createRequestTable,
+  type LiveRequest,
+  type RequestLimits,
+  type RequestObserver,
+  type RequestOrder,
+} from './request-table.ts'
 import type { Ring } from './ring.ts'
 
 type IceServers = Extract<DeskCommand, { type: 'model-offered' }>['iceServers']
@@ -44,7 +50,7 @@ export interface DeskOptions {
 
 export interface Desk extends DeskPort {
   /** Errors: `swarm_layers_missing`, `swarm_busy`. */
-  submit(order: RequestOrder): LiveRequest
+  submit(order: RequestOrder, observer?: RequestObserver): LiveRequest
   /** Positions that a request may reach now. */
   context(): number
   snapshot(): PoolSnapshot
@@ -167,7 +173,7 @@ export function createDesk(options: DeskOptions): Desk {
       dispatch({ type: 'peer-said', peer, request, atMs: clock.monotonicMs() })
     },
     peerGone: (peer, reason) => dispatch({ type: 'peer-gone', peer, reason }),
-    submit: order => table.submit(order, viewPool(state).explanation),
+    submit: (order, observer) => table.submit(order, viewPool(state).explanation, observer),
     context: () => contextOf(state),
     snapshot: () => {
       const figures = traffic.view(clock.monotonicMs())

@@ -90,7 +90,7 @@ describe('the orchestrator never sees an activation', () => {
       { type: 'desk', request: { ...token, requestId: base64 } },
       { type: 'desk', request: { ...token, sampled: { ...token.sampled, activation: [...frame] } } },
       { type: 'desk', request: { type: 'hidden', frame: base64 } },
-      { type: 'desk', request: { type: 'peer-joined', version: 1, agent: base64 } },
+      { type: 'desk', request: { type: 'peer-joined', version: 2, agent: base64 } },
       { type: 'frame', frame: base64 },
       base64,
     ]

@@ -30,7 +30,28 @@ export type RequestEvent =
       readonly trace: readonly HopTrace[]
       readonly atMs: number
     }
-  | { readonly type: 'finished'; readonly reason: 'stop' | 'length'; readonly directHops: number }
+  | {
+      readonly type: 'finished'
+      readonly reason: 'stop' | 'length'
+      /** What ended it before its end; null where the model did. */
+      readonly stoppedBy: 'cap' | null
+      /** Null where the entry was not asked. */
+      readonly directHops: number | null
+    }
+
+export type RequestOutcome = 'stop' | 'length' | 'cap' | 'cancelled' | 'failed'
+
+/** Hears of a request's work as it happens, whether or not anybody reads its events: what a meter needs. */
+export interface RequestObserver {
+  /** Once, before the first token: the first activation has left the entry. Monotonic time. */
+  onFlowing(requestId: string, atMs: number): void
+  onToken(requestId: string, atMs: number): void
+  /** Once, whatever ended it; also where it never flowed. */
+  onEnded(
+    requestId: string,
+    end: { readonly atMs: number; readonly tokens: number; readonly outcome: RequestOutcome },
+  ): void
+}
 
 export interface LiveRequest {
   readonly requestId: string
@@ -42,6 +63,8 @@ export interface LiveRequest {
   seats(): readonly RingSeat[]
   /** Stops the tabs at once; the events end without an error. */
   cancel(): void
+  /** The payer's cap is spent: stops the tabs at once, and the events end as finished. */
+  cutShort(): void
 }
 
 export interface Lap {
@@ -62,7 +85,7 @@ export interface RequestTableOptions {
 
 export interface RequestTable {
   /** Errors: `swarm_layers_missing` with `whyNoRing`, `swarm_busy`. */
-  submit(order: RequestOrder, whyNoRing: string): LiveRequest
+  submit(order: RequestOrder, whyNoRing: string, observer?: RequestObserver): LiveRequest
   /** The ring that new requests run on; null while there is none. Waiting requests start. */
   setRing(ring: Ring | null): void
   /** Fails every running request of that assignment. */
@@ -81,6 +104,8 @@ interface Entry {
   readonly id: string
   readonly order: RequestOrder
   readonly queue: EventQueue<RequestEvent>
+  readonly observer: RequestObserver | undefined
+  isFlowing: boolean
   ring: Ring | null
   nextIndex: number
   cancelDeadline: () => void
@@ -93,18 +118,25 @@ export function createRequestTable(options: RequestTableOptions): RequestTable {
   const ledger = createKvLedger()
   let ring: Ring | null = null
 
-  const settle = (entry: Entry, error?: ComputePoolError): void => {
+  const settle = (entry: Entry, outcome: RequestOutcome, error?: ComputePoolError): void => {
     if (!running.delete(entry.id) && !waiting.delete(entry.id)) return
     entry.cancelDeadline()
     ledger.release(entry.id)
+    entry.observer?.onEnded(entry.id, { atMs: clock.monotonicMs(), tokens: entry.nextIndex, outcome })
     entry.queue.end(error)
     startWaiting()
     onChange()
   }
 
-  const stop = (entry: Entry, error?: ComputePoolError): void => {
+  const stop = (entry: Entry, outcome: RequestOutcome, error?: ComputePoolError): void => {
     if (running.has(entry.id)) send(entry.ring!.seats[0]!.peer, { type: 'cancel-request', requestId: entry.id })
-    settle(entry, error)
+    settle(entry, outcome, error)
+  }
+
+  const flow = (entry: Entry): void => {
+    if (entry.isFlowing) return
+    entry.isFlowing = true
+    entry.observer?.onFlowing(entry.id, clock.monotonicMs())
   }
 
   const watch = (entry: Entry, delayMs: number, onLate: () => void): void => {
@@ -120,6 +152,7 @@ export function createRequestTable(options: RequestTableOptions): RequestTable {
       const message = `The tabs sent no token for ${seconds} s (${entry.nextIndex} tokens had come).`
       stop(
         entry,
+        'failed',
         new ComputePoolError('peer_timed_out', message, {
           remedy: 'Send the request again; a tab in the background may be throttled by its browser.',
           context: { requestId: entry.id, tokens: entry.nextIndex },
@@ -149,7 +182,7 @@ export function createRequestTable(options: RequestTableOptions): RequestTable {
     }
   }
 
-  const submit: RequestTable['submit'] = (order, whyNoRing) => {
+  const submit: RequestTable['submit'] = (order, whyNoRing, observer) => {
     if (ring === null) {
       throw new ComputePoolError('swarm_layers_missing', `The pool holds no whole model now. ${whyNoRing}`, {
         remedy: 'Open the operator page in another tab, or try again shortly.',
@@ -165,13 +198,14 @@ export function createRequestTable(options: RequestTableOptions): RequestTable {
       })
     }
     const id = [...entropy.bytes(12)].map(byte => byte.toString(16).padStart(2, '0')).join('')
-    const queue = createEventQueue<RequestEvent>(() => stop(entry))
-    const entry: Entry = { id, order, queue, ring: null, nextIndex: 0, cancelDeadline: () => {} }
+    const queue = createEventQueue<RequestEvent>(() => stop(entry, 'cancelled'))
+    const started = { isFlowing: false, ring: null, nextIndex: 0, cancelDeadline: () => {} }
+    const entry: Entry = { id, order, queue, observer, ...started }
     waiting.set(id, entry)
     watch(entry, limits.queueTimeoutMs, () => {
       const message = `The request waited ${limits.queueTimeoutMs / 1000} s for a free place.`
       const context = { retryAfterSeconds: 10 }
-      settle(entry, new ComputePoolError('swarm_busy', message, { remedy: 'Try again later.', context }))
+      settle(entry, 'failed', new ComputePoolError('swarm_busy', message, { remedy: 'Try again later.', context }))
     })
     if (canRun) start(entry, ring)
     onChange()
@@ -180,7 +214,11 @@ export function createRequestTable(options: RequestTableOptions): RequestTable {
       submittedAtMs: clock.monotonicMs(),
       events: queue,
       seats: () => entry.ring?.seats ?? [],
-      cancel: () => stop(entry),
+      cancel: () => stop(entry, 'cancelled'),
+      cutShort: () => {
+        queue.push({ type: 'finished', reason: 'length', stoppedBy: 'cap', directHops: null })
+        stop(entry, 'cap')
+      },
     }
   }
 
@@ -190,14 +228,18 @@ export function createRequestTable(options: RequestTableOptions): RequestTable {
     if (!isSane) {
       const message = `The entry tab sent token ${said.sampled.token} as number ${said.index} where number ${entry.nextIndex} of at most ${entry.order.maxTokens} was due.`
       const error = new ComputePoolError('peer_message_invalid', message, { remedy: 'Send the request again.' })
-      stop(entry, error)
+      stop(entry, 'failed', error)
       return
     }
+    flow(entry)
     entry.nextIndex++
     watchStall(entry)
     const { sampled, lapMs, trace } = said
-    entry.queue.push({ type: 'token', sampled, lapMs, trace, atMs: clock.monotonicMs() })
+    const atMs = clock.monotonicMs()
+    entry.queue.push({ type: 'token', sampled, lapMs, trace, atMs })
     onLap({ requestId: entry.id, lapMs, trace })
+    // Last: it may cut the request short, and the token that it was told of is part of the answer.
+    entry.observer?.onToken(entry.id, atMs)
   }
 
   const heard: RequestTable['heard'] = (peer, said) => {
@@ -205,17 +247,18 @@ export function createRequestTable(options: RequestTableOptions): RequestTable {
     const entry = running.get(said.requestId)
     // Not of this table, over already, or not from its entry: nothing to do with it.
     if (entry === undefined || entry.ring?.seats[0]?.peer !== peer) return
+    if (said.type === 'request-flowing') return flow(entry)
     if (said.type === 'token-generated') return heardToken(entry, said)
-    if (said.type === 'request-failed') return settle(entry, errorFromData(said.error))
+    if (said.type === 'request-failed') return settle(entry, 'failed', errorFromData(said.error))
     if (said.type !== 'request-finished') return
     if (said.reason === 'cancelled') {
       const error = new ComputePoolError('peer_disconnected', 'The entry tab stopped the answer on its own account.', {
         remedy: 'Send the request again.',
       })
-      return settle(entry, error)
+      return settle(entry, 'failed', error)
     }
-    entry.queue.push({ type: 'finished', reason: said.reason, directHops: said.directHops })
-    settle(entry)
+    entry.queue.push({ type: 'finished', reason: said.reason, stoppedBy: null, directHops: said.directHops })
+    settle(entry, said.reason)
   }
 
   return {
@@ -227,13 +270,13 @@ export function createRequestTable(options: RequestTableOptions): RequestTable {
       startWaiting()
     },
     failEpoch: (epoch, error) => {
-      for (const entry of [...running.values()]) if (entry.ring?.epoch === epoch) stop(entry, error)
+      for (const entry of [...running.values()]) if (entry.ring?.epoch === epoch) stop(entry, 'failed', error)
     },
     running: () => running.size,
     queued: () => waiting.size,
     close: error => {
       ring = null
-      for (const entry of [...waiting.values(), ...running.values()]) stop(entry, error)
+      for (const entry of [...waiting.values(), ...running.values()]) stop(entry, 'failed', error)
     },
   }
 }

@@ -32,6 +32,8 @@ export interface EntryRequest {
   readonly prefilled: number
   /** Prompt positions that the exit has taken. */
   readonly acknowledged: number
+  /** The desk heard that work is under way. */
+  readonly isFlowing: boolean
   /** When the step began whose token is awaited. */
   readonly lapStartedMs: number
   readonly drawn: number

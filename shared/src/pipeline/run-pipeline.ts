@@ -19,7 +19,7 @@ export interface PipelineOptions {
   readonly engine: Engine
   readonly transport: Transport
   readonly clock: Clock
-  /** `token-generated`, `request-finished` and `request-failed`, for the orchestrator. */
+  /** `request-flowing`, `token-generated`, `request-finished` and `request-failed`, for the orchestrator. */
   readonly report: (message: DeskRequest) => void
   /**
    * One turn of the event loop. Taken between steps that follow each other directly: an engine that computes on this very thread

@@ -14,7 +14,7 @@ export function submitRequest(draft: Draft, job: RequestJob, nowMs: number): voi
     draft.acts.push({ type: 'report', message: { type: 'request-failed', requestId, error: refusal.toJSON() } })
     return
   }
-  const entry = { job, prefilled: 0, acknowledged: 0, lapStartedMs: nowMs, drawn: 0, directHops: 0 }
+  const entry = { job, prefilled: 0, acknowledged: 0, isFlowing: false, lapStartedMs: nowMs, drawn: 0, directHops: 0 }
   const request = openRequestState(requestId, nowMs, entry)
   draft.requests.set(requestId, request)
   feedPrompt(draft, request, nowMs)
@@ -45,6 +45,14 @@ function refusalOf(draft: Draft, job: RequestJob): ComputePoolError | null {
     remedy: 'Route the request over another coalition.',
     context: { requestId },
   })
+}
+
+/** Tells the desk, once, that the request's first activation has left; alone in a ring, that its first step has run. */
+export function reportFlowing(draft: Draft, request: RequestState): RequestState {
+  const { entry, requestId } = request
+  if (entry === null || entry.isFlowing) return request
+  draft.acts.push({ type: 'report', message: { type: 'request-flowing', requestId } })
+  return change(draft, request, { entry: { ...entry, isFlowing: true } })
 }
 
 /** Gives the engine the next chunk of the prompt, one at a time so that others get their turn, within the bound in flight. */

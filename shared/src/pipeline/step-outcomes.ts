@@ -7,7 +7,7 @@ import { change, type Draft, sendControl, sendFrame } from './pipeline-draft.ts'
 import type { RequestState, RowTask } from './pipeline-state.ts'
 import type { SampledToken } from './sampling-params.ts'
 import { generatedBefore } from './schedule-rows.ts'
-import { feedPrompt, smooth, takeProgress, takeToken } from './step-entry.ts'
+import { feedPrompt, reportFlowing, smooth, takeProgress, takeToken } from './step-entry.ts'
 
 export interface FinishedStep {
   readonly outputs: readonly EngineOutput[]
@@ -40,12 +40,13 @@ interface FinishedRow {
   readonly nowMs: number
 }
 
-function finishRow(draft: Draft, request: RequestState, task: RowTask, row: FinishedRow) {
+function finishRow(draft: Draft, before: RequestState, task: RowTask, row: FinishedRow) {
   const { output, computeMs, nowMs } = row
   const queueMs = Math.max(0, task.startedMs - task.arrivedMs)
   const trace = [...task.trace, { seat: draft.config.seat, computeMs: Math.max(0, computeMs), queueMs }]
   const end = task.position + task.tokens
   const { isExit, isEntry, entry } = draft.place
+  const request = isExit ? reportFlowing(draft, before) : before
   if (!isExit && output?.kind === 'activation') return passHidden(draft, request, task, output.activation, trace, nowMs)
   if (isExit && task.isSampled && output?.kind === 'token') {
     const generated = generatedBefore(request, end).concat(output.sampled.token)
@@ -92,7 +93,7 @@ function passHidden(
     },
     activation.data,
   )
-  const { entry } = request
+  const { entry } = reportFlowing(draft, request)
   const counted = entry === null ? null : { ...entry, directHops: entry.directHops + 1 }
   feedPrompt(draft, change(draft, request, { outSeq: request.outSeq + 1, entry: counted }), nowMs)
 }

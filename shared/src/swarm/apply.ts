@@ -134,6 +134,7 @@ function hear(state: SwarmState, peer: SwarmPeer, request: DeskRequest, atMs: nu
       const { [peer.peer]: _left, ...peers } = state.peers
       return { ...loseSeat(state, peer.peer, 'left'), peers }
     }
+    case 'request-flowing':
     case 'token-generated':
     case 'request-finished':
     case 'request-failed':

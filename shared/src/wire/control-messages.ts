@@ -82,6 +82,8 @@ export const deskRequestSchema = z.discriminatedUnion('type', [
       )
       .max(64),
   }),
+  /** Entry only, once a request, before its first token: its first activation has left the tab. A paid request's clock starts here. */
+  z.strictObject({ type: z.literal('request-flowing'), requestId }),
   /** Entry only. `index` counts generated tokens from 0. */
   z.strictObject({
     type: z.literal('token-generated'),
