@@ -1,6 +1,6 @@
 /** Builds the page where it is missing or older than its sources, so that `npm start` needs no step before it. */
 import { readdir, rename, rm, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const repository = fileURLToPath(new URL('../../../', import.meta.url))
@@ -11,7 +11,7 @@ const sources = ['web/src', 'web/public', 'web/index.html', 'shared/src', 'vite.
 /** Folder of a page that is as new as its sources. Throws what the bundler throws. */
 export async function ensurePage(onNotice: (text: string) => void): Promise<string> {
   const builtAtMs = await modifiedMs(join(dist, 'index.html'))
-  const changed = await Promise.all(sources.map(source => newestMs(join(repository, source))))
+  const changed = await Promise.all(sources.map(source => newestSourceMs(join(repository, source))))
   if (builtAtMs > 0 && builtAtMs >= Math.max(...changed)) return dist
   onNotice('Building the page …')
   const { build } = await import('vite')
@@ -35,11 +35,15 @@ const modifiedMs = (path: string): Promise<number> =>
     () => 0,
   )
 
-/** The newest file at or under `path`; 0 where there is none. */
-async function newestMs(path: string): Promise<number> {
+/** No part of a bundle: tests, and the folders of what only they use. */
+const testsPattern = /\.test\.tsx?$|(^|[\\/])testing[\\/]/
+
+/** When the newest source at or under `path` was modified, tests left out; 0 where there is none. */
+export async function newestSourceMs(path: string): Promise<number> {
   const entries = await readdir(path, { recursive: true, withFileTypes: true }).catch(() => null)
   if (entries === null) return modifiedMs(path)
-  const files = entries.filter(entry => entry.isFile())
-  const times = await Promise.all(files.map(file => modifiedMs(join(file.parentPath, file.name))))
+  const files = entries.filter(entry => entry.isFile()).map(file => join(file.parentPath, file.name))
+  const sources = files.filter(file => !testsPattern.test(relative(path, file)))
+  const times = await Promise.all(sources.map(modifiedMs))
   return Math.max(0, ...times)
 }
