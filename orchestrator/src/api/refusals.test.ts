@@ -64,7 +64,7 @@ describe('what the API refuses', () => {
       [
         {
           "code": "swarm_layers_missing",
-          "message": "The pool holds no whole model now. No tab is here yet; 2 tabs are needed. Open the operator page in another tab, or try again shortly.",
+          "message": "Layers 0–3 are missing. No tab is here yet; 2 tabs are needed. Open the operator page in another tab, or try again shortly.",
           "param": null,
           "retryAfter": "5",
           "status": 503,
@@ -105,6 +105,21 @@ describe('what the API refuses', () => {
       ]
     `)
     expect(pool.faults).toEqual([])
+  })
+
+  it('names the layers that are missing while a tab loads, and what happens next', async () => {
+    const pool = createTestPool()
+    const [first, second] = await pool.joinTabs(2, { isEager: false })
+    const exit = first!.assignment().seat === 0 ? second! : first!
+    const entry = exit === first ? second! : first!
+    entry.ready()
+    const { start, end } = exit.assignment().seats[1]!.layers
+    const message = async (): Promise<unknown> => ((await refusal(pool, {})) as { message?: unknown }).message
+    expect(await message()).toMatch(
+      new RegExp(`^Layers ${start}–${end - 1} are missing\\. Forming: 1 of 2 tabs have loaded their layers\\.`),
+    )
+    exit.ready()
+    expect(await message()).toMatch(/^Forming: all layers are loaded; the tabs are opening their links\./)
   })
 
   it('refuses a body that is not JSON, and an unknown route', async () => {

@@ -8,6 +8,7 @@ import {
   apply,
   contextOf,
   emptySwarm,
+  missingLayersInWords,
   type PoolSnapshot,
   plan,
   type SwarmAct,
@@ -173,7 +174,7 @@ export function createDesk(options: DeskOptions): Desk {
       dispatch({ type: 'peer-said', peer, request, atMs: clock.monotonicMs() })
     },
     peerGone: (peer, reason) => dispatch({ type: 'peer-gone', peer, reason }),
-    submit: (order, observer) => table.submit(order, viewPool(state).explanation, observer),
+    submit: (order, observer) => table.submit(order, whyNoRing(state), observer),
     context: () => contextOf(state),
     snapshot: () => {
       const figures = traffic.view(clock.monotonicMs())
@@ -198,6 +199,12 @@ export function createDesk(options: DeskOptions): Desk {
       table.close(new ComputePoolError('swarm_coalition_lost', 'The orchestrator is shutting down.', { remedy }))
     },
   }
+}
+
+/** What is missing, and what happens next. Where all layers are held only links are: the explanation says so. */
+function whyNoRing(state: SwarmState): string {
+  const view = viewPool(state)
+  return `${missingLayersInWords(view)} ${view.explanation}`.trim()
 }
 
 /** The ready coalition as requests see it. */

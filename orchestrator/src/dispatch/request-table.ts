@@ -184,7 +184,7 @@ export function createRequestTable(options: RequestTableOptions): RequestTable {
 
   const submit: RequestTable['submit'] = (order, whyNoRing, observer) => {
     if (ring === null) {
-      throw new ComputePoolError('swarm_layers_missing', `The pool holds no whole model now. ${whyNoRing}`, {
+      throw new ComputePoolError('swarm_layers_missing', whyNoRing, {
         remedy: 'Open the operator page in another tab, or try again shortly.',
         context: { retryAfterSeconds: 5 },
       })

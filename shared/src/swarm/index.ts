@@ -1,4 +1,5 @@
 export { apply, peerInWords } from './apply.ts'
+export { missingLayersInWords } from './missing-layers.ts'
 export { bytesInWords } from './placement-words.ts'
 export { placeSwarm, plan } from './plan.ts'
 export {

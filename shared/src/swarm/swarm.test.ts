@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { DeskRequest } from '../wire/control-messages.ts'
+import { protocolVersion } from '../wire/index.ts'
 import { apply } from './apply.ts'
 import { plan } from './plan.ts'
 import { viewPool } from './pool-view.ts'
@@ -76,7 +77,7 @@ function createShell(change: Partial<SwarmConfig> = {}) {
     },
     join: (peer: string, memoryBudgetBytes = 5000, msPerLayer = 1) => {
       happen({ type: 'peer-connected', peer, atMs })
-      say(peer, { type: 'peer-joined', version: 1, agent: 'test' })
+      say(peer, { type: 'peer-joined', version: protocolVersion, agent: 'test' })
       const measured = { engine: 'wasm', device: 'cpu', isSoftware: true, activationDtype: 'f32' } as const
       const capability = { ...measured, msPerLayer, headMs: 1, memoryBudgetBytes }
       say(peer, { type: 'capability-reported', model: 'demo', capability })

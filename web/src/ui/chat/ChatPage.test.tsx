@@ -62,7 +62,7 @@ test('missing layers are named, with the way to bring them', async () => {
   const seats = [sampleSeat(0, [0, 1]), sampleSeat(1, [1, 2], { status: 'lost' }), sampleSeat(2, [2, 4])]
   act(() => services.setPool({ pool: samplePool({ seats, explanation: 'Open one more tab.' }) }))
   const notice = screen.getByTestId('layers-missing')
-  expect(notice.textContent).toContain('Missing: layers 1 and 4–5. Open one more tab.')
+  expect(notice.textContent).toContain('Layers 1 and 4–5 are missing. Open one more tab.')
   expect(notice.querySelector('a')?.getAttribute('href')).toBe('/operate')
 })
 

@@ -1,7 +1,8 @@
 /** Chat: conversations, the thread, the composer, the ring at work beside it. */
+import { missingLayersInWords } from '@computepool/shared/swarm'
 import { useEffect } from 'react'
 import { RingPanel } from '../ring/RingPanel.tsx'
-import { missingWords, ringWords } from '../ring/ring-words.ts'
+import { ringWords } from '../ring/ring-words.ts'
 import { Link } from '../router/Link.tsx'
 import { useServices } from '../shell/services.ts'
 import { useMediaQuery } from '../shell/use-media-query.ts'
@@ -49,7 +50,7 @@ export function ChatPage() {
         <div className="chat-foot">
           {isIncomplete ? (
             <p className="notice" role="status" data-testid="layers-missing">
-              {missingWords(pool)} {pool.explanation} <Link to="/operate">Hold layers with this browser</Link>
+              {missingLayersInWords(pool)} {pool.explanation} <Link to="/operate">Hold layers with this browser</Link>
             </p>
           ) : null}
           {view.isLasting ? null : (
