@@ -42,6 +42,7 @@ export interface OrchestratorDeps {
   readonly clock: Clock
   readonly entropy: Entropy
   readonly iceServersFor: DeskOptions['iceServersFor']
+  readonly iceRenewalMs?: number | null
   readonly addressOf: (c: Context) => string
   readonly settings: OrchestratorSettings
   readonly onNotice?: (text: string) => void
@@ -70,6 +71,7 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
     clock,
     entropy,
     iceServersFor,
+    iceRenewalMs: deps.iceRenewalMs ?? null,
     onNotice,
   })
   const codec = createTextCodec({ tokenizer: pack.tokenizer, config: pack.tokenizerConfig, manifest })

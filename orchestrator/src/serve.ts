@@ -77,6 +77,8 @@ export async function startOrchestrator(options: StartOptions): Promise<RunningO
       clock: hostClock,
       entropy: hostEntropy,
       iceServersFor: peer => iceServersFor(peer, ice, hostClock.wallMs()),
+      // At half their life: a machine that slept over one renewal has the next.
+      iceRenewalMs: ice.turn === null ? null : (ice.turn.lifetimeSeconds * 1000) / 2,
       addressOf: c => addressOf(c, isProxyTrusted),
       settings: settingsOf(options),
       onNotice,

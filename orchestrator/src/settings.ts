@@ -46,7 +46,7 @@ export interface Settings {
   readonly cacheDir: string | null
 }
 
-/** TURN credentials live for a working day; a tab that stays longer gets new ones when it joins again. */
+/** TURN credentials live for a working day; a tab that stays gets new ones at half of that. */
 const turnLifetimeSeconds = 8 * 3600
 
 /** Errors: `input_invalid` with the option's name. */

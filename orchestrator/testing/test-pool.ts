@@ -1,11 +1,18 @@
 /** An orchestrator on a tiny pack in memory order: real desk, real text, real routes; fake hub, tabs, clock and entropy. */
 import { createManualClock, type ManualClock } from '@computepool/shared/testing'
 import type { Hono } from 'hono'
-import { createOrchestrator, defaultSettings, type OrchestratorSettings } from '../src/create-orchestrator.ts'
+import {
+  createOrchestrator,
+  defaultSettings,
+  type OrchestratorDeps,
+  type OrchestratorSettings,
+} from '../src/create-orchestrator.ts'
 import type { Desk } from '../src/dispatch/index.ts'
 import type { PackFolder } from '../src/store/pack-folder.ts'
 import { createFakeHub, type FakeHub, type FakeTab, type FakeTabOptions } from './fake-tab.ts'
 import { tinyFiles, tinyManifest } from './tiny-codec.ts'
+
+type IceDeps = Pick<OrchestratorDeps, 'iceServersFor' | 'iceRenewalMs'>
 
 export interface TestPool {
   readonly app: Hono
@@ -22,7 +29,7 @@ export interface TestPool {
 
 export function createTestPool(
   settings: Partial<OrchestratorSettings> = {},
-  { pageFolder = null }: { readonly pageFolder?: string | null } = {},
+  { pageFolder = null, ...ice }: { readonly pageFolder?: string | null } & Partial<IceDeps> = {},
 ): TestPool {
   const { tokenizer, config } = tinyFiles('qwen3')
   const manifest = tinyManifest('qwen3')
@@ -45,6 +52,7 @@ export function createTestPool(
     clock,
     entropy: { bytes: length => Uint8Array.from({ length }, () => ++drawn & 0xff) },
     iceServersFor: () => [],
+    ...ice,
     addressOf: () => '127.0.0.1',
     settings: { ...defaultSettings, ...settings },
     onNotice: text => notices.push(text),

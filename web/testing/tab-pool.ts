@@ -26,6 +26,7 @@ import { type RunningTab, runTab } from '../src/peer/run-tab.ts'
 import { idleSnapshot } from '../src/peer/snapshot-box.ts'
 import type { TabPowers, TabTransport } from '../src/peer/tab-powers.ts'
 import type { TabSnapshot, TabStatus } from '../src/peer/tab-snapshot.ts'
+import type { IceServer } from '../src/transport/host-protocol.ts'
 import { openBurnerKey } from '../src/wallet/burner-key.ts'
 import { createFakeFileServer, type FakeAnswer } from './fake-file-server.ts'
 
@@ -36,6 +37,8 @@ export interface PoolTab {
   readonly heard: readonly DeskRequest[]
   readonly engines: readonly FakeEngine[]
   readonly lostEngines: readonly string[]
+  /** What its transport makes links with. */
+  iceServers(): readonly IceServer[]
   peer(): PeerId
   /** Breaks its socket, as a network does. */
   breakSocket(): void
@@ -49,7 +52,7 @@ export interface TabPool {
   readonly manifest: Manifest
   open(powers?: Partial<TabPowers>, engine?: FakeEngineOptions): PoolTab
   command(tab: PoolTab, command: DeskCommand): void
-  offer(tab: PoolTab): void
+  offer(tab: PoolTab, iceServers?: IceServer[]): void
   /** Deals the layers to these tabs and waits for `status` of all of them. */
   assign(tabs: readonly PoolTab[], epoch: number): void
   until(what: string, isTrue: () => boolean): Promise<void>
@@ -91,6 +94,7 @@ export function openTabPool(answer?: (path: string, earlier: number, start: numb
       let snapshot = idleSnapshot
       const engines: FakeEngine[] = []
       const lostEngines: string[] = []
+      let iceServers: readonly IceServer[] = []
       let socket: MemorySocket | null = null
       const running = runTab(
         {
@@ -103,7 +107,12 @@ export function openTabPool(answer?: (path: string, earlier: number, start: numb
             socket = openMemorySocket(hub)
             return socket
           },
-          openTransport: self => loopbackTransport(network, self),
+          openTransport: self => ({
+            ...loopbackTransport(network, self),
+            setIceServers: servers => {
+              iceServers = servers
+            },
+          }),
           openStorages: async () => [createMemoryStorage()],
           fetchBytes: server.fetchBytes,
           probeEngines: async () => ({
@@ -133,6 +142,7 @@ export function openTabPool(answer?: (path: string, earlier: number, start: numb
         running,
         engines,
         lostEngines,
+        iceServers: () => iceServers,
         snapshot: () => snapshot,
         get heard() {
           return heard.get(snapshot.peer ?? '') ?? []
@@ -142,13 +152,13 @@ export function openTabPool(answer?: (path: string, earlier: number, start: numb
       }
     },
     command: (tab, command) => void hub.command(tab.peer(), command),
-    offer: tab =>
+    offer: (tab, iceServers = []) =>
       pool.command(tab, {
         type: 'model-offered',
         model: manifest.model,
         packUrl: '/packs/',
         manifestSha256: bytesToHex(sha256(manifestBytes)),
-        iceServers: [],
+        iceServers,
       }),
     assign(tabs, epoch) {
       const { layers } = manifest.dimensions
@@ -236,6 +246,7 @@ function loopbackTransport(network: ReturnType<typeof createLoopbackNetwork>, se
       wanted.set(self, peers)
       for (const peer of peers) if (wanted.get(peer)?.includes(self)) network.connect(self, peer)
     },
+    setIceServers: () => {},
     handleSignal: () => {},
     onSignal: () => () => {},
     dropPeer: peer => network.cut(self, peer),

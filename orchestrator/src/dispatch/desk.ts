@@ -19,6 +19,7 @@ import {
 } from '@computepool/shared/swarm'
 import type { DeskCommand } from '@computepool/shared/wire'
 import type { DeskPort, HubPort } from './hub-port.ts'
+import { createIceRenewal } from './ice-renewal.ts'
 import { createPoolTraffic } from './pool-traffic.ts'
 import {
   createRequestTable,
@@ -45,6 +46,8 @@ export interface DeskOptions {
   readonly clock: Clock
   readonly entropy: Entropy
   readonly iceServersFor: (peer: string) => IceServers
+  /** How long a tab may use what `iceServersFor` gave it before it gets anew; null or absent: for ever. */
+  readonly iceRenewalMs?: number | null
   /** One line for the operator of the orchestrator. */
   readonly onNotice?: (text: string) => void
 }
@@ -92,6 +95,12 @@ export function createDesk(options: DeskOptions): Desk {
     onChange: changed,
   })
 
+  const ice = createIceRenewal({
+    clock,
+    periodMs: options.iceRenewalMs ?? null,
+    renew: peer => hub.command(peer, { type: 'ice-servers-renewed', iceServers: options.iceServersFor(peer) }),
+  })
+
   const perform = (act: SwarmAct): SwarmEvent => {
     switch (act.type) {
       case 'offer-model': {
@@ -99,6 +108,7 @@ export function createDesk(options: DeskOptions): Desk {
         const iceServers = options.iceServersFor(act.peer)
         const offered = { model: options.swarm.model, packUrl, manifestSha256, iceServers }
         hub.command(act.peer, { type: 'model-offered', ...offered })
+        ice.given(act.peer)
         return { type: 'model-offered', peer: act.peer }
       }
       case 'refuse-peer':
@@ -173,7 +183,10 @@ export function createDesk(options: DeskOptions): Desk {
       if ('requestId' in request) return
       dispatch({ type: 'peer-said', peer, request, atMs: clock.monotonicMs() })
     },
-    peerGone: (peer, reason) => dispatch({ type: 'peer-gone', peer, reason }),
+    peerGone: (peer, reason) => {
+      ice.forget(peer)
+      dispatch({ type: 'peer-gone', peer, reason })
+    },
     submit: (order, observer) => table.submit(order, whyNoRing(state), observer),
     context: () => contextOf(state),
     snapshot: () => {
@@ -195,6 +208,7 @@ export function createDesk(options: DeskOptions): Desk {
       if (isClosed) return
       isClosed = true
       cancelTick?.()
+      ice.close()
       const remedy = 'Send the request again when it is back.'
       table.close(new ComputePoolError('swarm_coalition_lost', 'The orchestrator is shutting down.', { remedy }))
     },

@@ -124,6 +124,8 @@ export const deskCommandSchema = z.discriminatedUnion('type', [
     manifestSha256: z.string().regex(/^[0-9a-f]{64}$/),
     iceServers: z.array(iceServerSchema).max(8),
   }),
+  /** Before the credentials of the last ones expire: for links made from now on, and for restarts of those that are open. */
+  z.strictObject({ type: z.literal('ice-servers-renewed'), iceServers: z.array(iceServerSchema).max(8) }),
   z.strictObject({
     type: z.literal('assign-slice'),
     epoch,

@@ -67,11 +67,7 @@ export function holdSlice(host: SliceHost, assignment: Assignment): HeldSlice {
 
   async function run(): Promise<void> {
     box.set({ ...noSlice, status: 'downloading', layers, seat, seats, error: null })
-    transport.setPeers({
-      epoch,
-      peers: seats.map(member => member.peer).filter(peer => peer !== self),
-      iceServers: host.offer.iceServers,
-    })
+    transport.setPeers({ epoch, peers: seats.map(member => member.peer).filter(peer => peer !== self) })
     cleanups.push(
       transport.onLink(event => {
         const known = box.get().links.find(link => link.peer === event.peer)

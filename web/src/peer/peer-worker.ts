@@ -50,11 +50,10 @@ function openTransport(self: PeerId, port: MessagePort): TabTransport {
   let current = 0
   return {
     ...rtc,
-    setPeers({ epoch, peers, iceServers }) {
+    setPeers({ epoch, peers }) {
       current = epoch
       // Both ends must agree on who offers.
       links = peers.map(peer => ({ peer: peer as PeerId, isInitiator: self < peer }))
-      rtc.setIceServers(iceServers)
       rtc.setPeers(links, epoch)
     },
     handleSignal: (from, signal) => rtc.handleSignal(from as PeerId, signal),

@@ -52,6 +52,27 @@ describe('a tab', () => {
     expect(tab.snapshot()).toMatchObject({ tokensServed: 6, requests: 0 })
   })
 
+  it('takes new ICE servers while it serves, and joins nothing anew for them', async () => {
+    const pool = openTabPool()
+    const tab = pool.open()
+    const servers = (number: number) => [
+      { urls: ['turn:relay.test'], username: `${number}:tab`, credential: `secret ${number}` },
+    ]
+    await pool.until('peer-joined', () => tab.heard.length > 0)
+    pool.offer(tab, servers(1))
+    await pool.untilStatus(tab, 'waiting-for-slice')
+    pool.assign([tab], 1)
+    await pool.untilStatus(tab, 'serving')
+    expect(tab.iceServers()).toEqual(servers(1))
+    const said = typesOf(tab)
+    pool.command(tab, { type: 'ice-servers-renewed', iceServers: servers(2) })
+    await pool.until('new servers', () => tab.iceServers()[0]?.username === '2:tab')
+    expect(tab.iceServers()).toEqual(servers(2))
+    expect(tab.snapshot().status).toBe('serving')
+    expect(typesOf(tab)).toEqual(said)
+    expect(tab.engines).toHaveLength(1)
+  })
+
   it('answers with others as one tab does', async () => {
     const pool = openTabPool()
     const tabs = [pool.open(), pool.open(), pool.open()]

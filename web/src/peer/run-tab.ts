@@ -108,7 +108,11 @@ export function runTab(powers: TabPowers, options: JoinOptions): RunningTab {
   function obey(command: DeskCommand): void {
     switch (command.type) {
       case 'model-offered':
+        transport?.setIceServers(command.iceServers)
         accept(command).catch(fail)
+        break
+      case 'ice-servers-renewed':
+        transport?.setIceServers(command.iceServers)
         break
       case 'assign-slice':
         // Stops at once what the older assignment still loads.
@@ -156,8 +160,6 @@ export function runTab(powers: TabPowers, options: JoinOptions): RunningTab {
       box.set({ probes: choice.probes, engineChoice: { kind: choice.kind, reason: choice.reason } })
       accepted = { offer, packUrl, manifest, choice }
     }
-    // TURN credentials are short-lived: the newest offer's count.
-    accepted = { ...accepted, offer }
     const { choice } = accepted
     const probe = choice.probes.find(({ kind }) => kind === choice.kind)
     if (probe === undefined) throw new ComputePoolError('engine_unavailable', `No measurement of ${choice.kind}.`)

@@ -31,11 +31,9 @@ export interface EngineChoice {
 /** A transport whose links are opened by signals that travel through the hub. */
 export interface TabTransport extends Transport {
   /** Opens links to these peers and closes all others; signals of other epochs are dropped. */
-  setPeers(wanted: {
-    readonly epoch: number
-    readonly peers: readonly string[]
-    readonly iceServers: Offer['iceServers']
-  }): void
+  setPeers(wanted: { readonly epoch: number; readonly peers: readonly string[] }): void
+  /** For links made from now on, and for restarts of those that are open. */
+  setIceServers(servers: Offer['iceServers']): void
   handleSignal(from: string, signal: LinkSignal): void
   onSignal(handler: (to: string, signal: LinkSignal) => void): () => void
   /** Shuts one peer out until the next `setPeers`. */

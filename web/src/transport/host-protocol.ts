@@ -33,6 +33,8 @@ export type HostCommand =
       readonly iceServers: readonly IceServer[]
     }
   | { readonly type: 'signal-arrived'; readonly link: number; readonly signal: HostSignal }
+  /** From the next gathering of candidates on. */
+  | { readonly type: 'set-ice-servers'; readonly link: number; readonly iceServers: readonly IceServer[] }
   | { readonly type: 'restart-ice'; readonly link: number }
   | { readonly type: 'close-link'; readonly link: number }
   | {

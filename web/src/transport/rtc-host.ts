@@ -105,6 +105,9 @@ export function createRtcHost({ port, transferChannels = 'where-possible' }: Rtc
       case 'signal-arrived':
         link?.negotiation.accept(command.signal)
         break
+      case 'set-ice-servers':
+        link?.connection.setConfiguration({ iceServers: command.iceServers as RTCIceServer[] })
+        break
       case 'restart-ice':
         link?.connection.restartIce()
         break

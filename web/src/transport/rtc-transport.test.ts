@@ -1,6 +1,6 @@
 import type { LinkEvent } from '@computepool/shared/ports'
 import { createManualClock, numberedFrame, type TransportPair, transportContract } from '@computepool/shared/testing'
-import type { LinkSignal, PeerId } from '@computepool/shared/wire'
+import { type LinkSignal, type PeerId, protocolVersion } from '@computepool/shared/wire'
 import { describe, expect, it } from 'vitest'
 import { createFakeRtcNet, type FakeRtcNetOptions } from '../../testing/fake-rtc-net.ts'
 import { createRtcTransport, type RtcTransport } from './index.ts'
@@ -106,7 +106,9 @@ describe('opening', () => {
   it('refuses a peer of another version by name', async () => {
     const { closings } = await openLinked({
       tamper: (from, _, data) =>
-        from === peerB && typeof data === 'string' ? data.replace('"version":1', '"version":2') : data,
+        from === peerB && typeof data === 'string'
+          ? data.replace(`"version":${protocolVersion}`, '"version":99')
+          : data,
     })
     expect(closings()).toEqual(['a: peer_version_refused', 'b: peer_disconnected'])
   })
@@ -166,6 +168,20 @@ describe('an open link', () => {
     await clock.advance(20_000)
     expect(net.commands(peerA).filter(command => command.type === 'restart-ice')).toHaveLength(1)
     expect(closings()).toEqual([])
+  })
+
+  it('restarts with the ICE servers that were given last, and so do new links', async () => {
+    const { net, a, setBoth } = await openLinked()
+    const renewed = [{ urls: ['turn:relay.test'], username: '2:a', credential: 'new' }]
+    a.setIceServers(renewed)
+    net.changeConnections(peerA, 'disconnected')
+    setBoth(2)
+    const commands = net.commands(peerA)
+    const opened = commands.flatMap(command => (command.type === 'open-link' ? [command] : []))
+    expect(commands.flatMap(command => (command.type === 'set-ice-servers' ? [command] : []))).toEqual([
+      { type: 'set-ice-servers', link: opened[0]!.link, iceServers: renewed },
+    ])
+    expect(opened.map(({ iceServers }) => iceServers)).toEqual([[], renewed])
   })
 
   it('is closed by name when the path stays lost', async () => {

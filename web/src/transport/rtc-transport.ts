@@ -37,7 +37,7 @@ export interface RtcTransport extends Transport {
    * other side may have been reloaded in between.
    */
   setPeers(peers: readonly PeerLink[], epoch: number): void
-  /** For links made from now on. */
+  /** For links made from now on, and for restarts of those that are open. */
   setIceServers(servers: readonly IceServer[]): void
   /** A signal that the hub brought. One of a later epoch waits for its `setPeers`; one of an earlier epoch is dropped. */
   handleSignal(from: PeerId, signal: LinkSignal): void
@@ -176,6 +176,7 @@ export function createRtcTransport(options: RtcTransportOptions): RtcTransport {
     },
     setIceServers(servers) {
       iceServers = servers
+      for (const { number } of entries.values()) post({ type: 'set-ice-servers', link: number, iceServers })
     },
     handleSignal(from, signal) {
       if (signal.epoch === epoch) passIn(from, signal)
