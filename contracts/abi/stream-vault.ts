@@ -25,7 +25,7 @@ export const streamVaultAbi = parseAbi([
   // The keeper's: absolute targets with an epoch.
   'function set(bytes32 id, uint64 epoch, uint96 rateWei, uint64 leaseUntil, uint256 dueAtomic)',
   'function close(bytes32 id, uint64 epoch, uint256 dueAtomic)',
-  'function setUnits(uint64 epoch, address[] members, uint128[] units)',
+  'function setUnits(uint64 epoch, address[] accounts, uint128[] units)',
 
   // Anyone's, within the rules; end before the lease is over is the payer's alone.
   'function end(bytes32 id)',
@@ -36,7 +36,7 @@ export const streamVaultAbi = parseAbi([
 
   // The owner's.
   'function withdrawReserve(uint256 amountAtomic, address to)',
-  'function setPrice(uint256 pricePerSecondAtomic)',
+  'function setPrice(uint256 priceAtomic)',
   'function setSettler(address account, bool allowed)',
   'function setKeeper(address account, bool allowed)',
   'function transferOwnership(address newOwner)',
@@ -74,6 +74,9 @@ export const streamVaultAbi = parseAbi([
   'function usdc() view returns (address)',
   'function usdcx() view returns (address)',
   'function accountImplementation() view returns (address)',
+  'function MAX_MEMBERS() view returns (uint256)',
+  'function MAX_RUNNING() view returns (uint256)',
+  'function MAX_UNITS() view returns (uint256)',
 
   'event SessionOpened(bytes32 indexed id, address indexed payer, uint256 capAtomic, uint256 pricePerSecondAtomic, bytes32 nonce, bool adopted)',
   'event StreamSet(bytes32 indexed id, uint64 epoch, uint96 rateWei, uint96 flowWei, uint64 leaseUntil, uint256 dueAtomic)',
@@ -122,4 +125,7 @@ export const streamVaultAbi = parseAbi([
   'error FailedDeployment()',
   'error InsufficientBalance(uint256 balance, uint256 needed)',
   'error SafeCastOverflowedUintDowncast(uint8 bits, uint256 value)',
+  'error SafeCastOverflowedIntDowncast(uint8 bits, int256 value)',
+  'error SafeCastOverflowedIntToUint(int256 value)',
+  'error SafeCastOverflowedUintToInt(uint256 value)',
 ])

@@ -1,0 +1,30 @@
+import type { Abi } from 'viem'
+import { expect, test } from 'vitest'
+import { streamVaultAbi } from '../abi/index.ts'
+import { artifactOf } from '../build/compile.ts'
+
+interface Parameter {
+  readonly type: string
+  readonly name?: string
+  readonly indexed?: boolean
+  readonly components?: readonly Parameter[]
+}
+
+/** One line an item, in no order: what a caller can see of it and nothing else. */
+const lines = (abi: Abi): string[] => {
+  const one = ({ type, name, indexed, components }: Parameter): string =>
+    `${components ? `(${components.map(one).join(', ')})${type.slice('tuple'.length)}` : type}${indexed ? ' indexed' : ''} ${name ?? ''}`.trim()
+  const list = (parameters: readonly Parameter[] | undefined): string => (parameters ?? []).map(one).join(', ')
+  return abi
+    .map(item => {
+      const name = 'name' in item ? ` ${item.name}` : ''
+      const inputs = 'inputs' in item ? list(item.inputs) : ''
+      const outputs = 'outputs' in item ? ` → ${list(item.outputs)} ${item.stateMutability}` : ''
+      return `${item.type}${name}(${inputs})${outputs}`
+    })
+    .sort()
+}
+
+test('the vault’s ABI by hand is the compiler’s', async () => {
+  expect(lines(streamVaultAbi)).toEqual(lines((await artifactOf('StreamVault')).abi))
+})
