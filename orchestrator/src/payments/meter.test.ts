@@ -1,0 +1,150 @@
+import { createManualClock } from '@computepool/shared/testing'
+import { describe, expect, it } from 'vitest'
+import type { RequestOutcome } from '../dispatch/index.ts'
+import { createMeter, type MeterBook, type MeteredRequest } from './meter.ts'
+
+const session = { id: '0xs', capAtomic: 5000n, pricePerSecondAtomic: 1000n, settledAtomic: 0n }
+
+function open(book: Partial<MeterBook> = {}) {
+  const clock = createManualClock()
+  const written: unknown[] = []
+  const faults: unknown[] = []
+  const meter = createMeter({
+    clock,
+    book: {
+      requestStarted: async start => written.push(['started', start.requestId]),
+      requestEnded: async end => written.push(['ended', end.requestId, end.meteredMs, end.outcome]),
+      ...book,
+    },
+    onFault: fault => faults.push(fault),
+  })
+  /** A request as the desk runs it: what stops it ends it. */
+  const run = (id: string, request: MeteredRequest) => {
+    let isOver = false
+    const end = (outcome: RequestOutcome): void => {
+      if (isOver) return
+      isOver = true
+      request.observer.onEnded(id, { atMs: clock.monotonicMs(), tokens: 3, outcome })
+    }
+    request.attach({ cancel: () => end('cancelled'), cutShort: () => end('cap') })
+    return {
+      flow: () => request.observer.onFlowing(id, clock.monotonicMs()),
+      token: () => request.observer.onToken(id, clock.monotonicMs()),
+      end,
+      isOver: () => isOver,
+      request,
+    }
+  }
+  return { clock, meter, written, faults, run, admit: (id: string) => run(id, meter.admit(session)) }
+}
+
+describe('the meter', () => {
+  it('charges from the first activation to the end, down to the atomic unit', async () => {
+    const { clock, meter, written, admit } = open()
+    const a = admit('a')
+    await clock.advance(700)
+    a.flow()
+    await clock.advance(1234)
+    expect(meter.reading('0xs')).toEqual({ spentAtomic: 1234n, runningRequests: 1 })
+    a.end('stop')
+    await clock.advance(500)
+    await a.request.over
+    expect(a.request.payment()).toEqual({
+      sessionId: '0xs',
+      costAtomic: '1234',
+      spentAtomic: '1234',
+      refundableAtomic: '3766',
+    })
+    expect(written).toEqual([
+      ['started', 'a'],
+      ['ended', 'a', 1234, 'stop'],
+    ])
+  })
+
+  it('costs nothing where no work was done', async () => {
+    const { clock, meter, written, admit } = open()
+    const [never, gone] = [admit('a'), admit('b')]
+    await clock.advance(3000)
+    never.end('failed')
+    gone.request.abandon()
+    await gone.request.over
+    expect(written).toEqual([])
+    expect(meter.reading('0xs')).toBe(null)
+  })
+
+  it('ends every request of a session the moment the cap is spent, and none of it is overdrawn', async () => {
+    const { clock, meter, written, admit } = open()
+    const [a, b] = [admit('a'), admit('b')]
+    a.flow()
+    await clock.advance(1000)
+    b.flow()
+    await clock.advance(1999)
+    expect([a.isOver(), b.isOver()]).toEqual([false, false])
+    await clock.advance(1)
+    expect([a.isOver(), b.isOver()]).toEqual([true, true])
+    await meter.stop('0xs')
+    expect(written.slice(2)).toEqual([
+      ['ended', 'a', 3000, 'cap'],
+      ['ended', 'b', 2000, 'cap'],
+    ])
+    expect(clock.pending).toBe(0)
+    expect(() => meter.admit(session)).toThrow(expect.objectContaining({ code: 'payment_session_closed' }))
+  })
+
+  it('sees at a token that the cap is spent, where the timer is late', async () => {
+    const clock = createManualClock()
+    const lazy = { ...clock, schedule: () => () => {} }
+    const meter = createMeter({
+      clock: lazy,
+      book: { requestStarted: async () => {}, requestEnded: async () => {} },
+      onFault: () => {},
+    })
+    const request = meter.admit(session)
+    const cuts: number[] = []
+    request.attach({ cancel: () => {}, cutShort: () => cuts.push(clock.monotonicMs()) })
+    request.observer.onFlowing('a', 0)
+    await clock.advance(4990)
+    request.observer.onToken('a', 4990)
+    await clock.advance(20)
+    request.observer.onToken('a', 5010)
+    expect(cuts).toEqual([5010])
+    request.observer.onEnded('a', { atMs: 5010, tokens: 2, outcome: 'cap' })
+    expect(request.payment()).toMatchObject({ costAtomic: '5000', refundableAtomic: '0' })
+  })
+
+  it('lets 16 requests of a session in at once', () => {
+    const { meter, admit } = open()
+    const requests = Array.from({ length: 16 }, (_, index) => admit(`r${index}`))
+    expect(() => meter.admit(session)).toThrow(expect.objectContaining({ code: 'payment_session_full' }))
+    requests[3]!.end('stop')
+    expect(() => admit('another')).not.toThrow()
+  })
+
+  it('stops what runs when a session closes, in the order that things happened', async () => {
+    const { clock, meter, written, admit } = open()
+    const a = admit('a')
+    a.flow()
+    await clock.advance(100)
+    await meter.stop('0xs')
+    expect(written).toEqual([
+      ['started', 'a'],
+      ['ended', 'a', 100, 'cancelled'],
+    ])
+    expect(() => meter.admit(session)).toThrow('being closed')
+  })
+
+  it('goes on where the ledger failed, and says so', async () => {
+    const { clock, written, faults, admit } = open({
+      requestStarted: async () => {
+        throw new Error('no database')
+      },
+    })
+    const a = admit('a')
+    a.flow()
+    await clock.advance(10)
+    a.end('stop')
+    await a.request.over
+    expect(written).toEqual([['ended', 'a', 10, 'stop']])
+    expect(faults).toEqual([new Error('no database')])
+  })
+})

@@ -1,0 +1,272 @@
+/**
+ * Counts what running requests cost, by the millisecond, and ends them where their session's cap is spent. It hears of work from the
+ * desk and tells the ledger; it awaits neither ledger nor chain while tokens flow. It knows no HTTP and no keys.
+ */
+import { ComputePoolError } from '@computepool/shared/errors'
+import {
+  dueAtomic,
+  endCostAtomic,
+  type MeterReading,
+  mostRunningRequests,
+  msUntilLimit,
+  requestCostAtomic,
+  wholeMs,
+} from '@computepool/shared/money'
+import type { Clock } from '@computepool/shared/ports'
+import type { RequestObserver, RequestOutcome } from '../dispatch/index.ts'
+
+export interface MeteredSession {
+  readonly id: string
+  readonly capAtomic: bigint
+  readonly pricePerSecondAtomic: bigint
+  /** What ended requests have cost. */
+  readonly settledAtomic: bigint
+}
+
+/** Where the meter's readings go; calls of one session come one after the other, in order. */
+export interface MeterBook {
+  requestStarted(start: { sessionId: string; requestId: string; atMs: number }): Promise<unknown>
+  requestEnded(end: {
+    sessionId: string
+    requestId: string
+    atMs: number
+    meteredMs: number
+    tokens: number
+    outcome: RequestOutcome
+  }): Promise<unknown>
+}
+
+/** What a request may still do to itself. */
+interface Stoppable {
+  cancel(): void
+  cutShort(): void
+}
+
+/** `computepool.payment` of an answer. */
+export interface RequestPayment {
+  readonly sessionId: string
+  readonly costAtomic: string
+  readonly spentAtomic: string
+  readonly refundableAtomic: string
+}
+
+export interface MeteredRequest {
+  readonly observer: RequestObserver
+  /** What the cap cuts; before its first token. */
+  attach(live: Stoppable): void
+  /** It was never submitted: its place is free again. */
+  abandon(): void
+  payment(): RequestPayment
+  /** Resolves when the request is over and the ledger knows. */
+  readonly over: Promise<void>
+}
+
+export interface Meter {
+  /**
+   * Errors: `payment_cap_reached`, `payment_session_closed` where it is being closed, `payment_session_full` where 16 requests are
+   * under way.
+   */
+  admit(session: MeteredSession): MeteredRequest
+  /** Spent by now, running requests included; null where none is under way. */
+  reading(sessionId: string): { readonly spentAtomic: bigint; readonly runningRequests: number } | null
+  /** What each flowing request of the session has run for, by now. */
+  running(sessionId: string): Array<{ readonly requestId: string; readonly meteredMs: number }>
+  /** Called when requests of the session flow or end. Returns what stops it. */
+  onChange(listener: (sessionId: string) => void): () => void
+  /** Takes no more requests of the session, stops what runs, and resolves when the ledger knows all of it. */
+  stop(sessionId: string): Promise<void>
+  /** The same for every session. */
+  stopAll(): Promise<void>
+}
+
+export interface MeterOptions {
+  readonly clock: Clock
+  readonly book: MeterBook
+  /** A reading that the ledger did not take. */
+  readonly onFault: (fault: unknown) => void
+}
+
+interface Run {
+  live: Stoppable | null
+  requestId: string | null
+  startedMs: number | null
+  costAtomic: bigint
+}
+
+interface Account {
+  readonly id: string
+  readonly capAtomic: bigint
+  readonly priceAtomic: bigint
+  settledAtomic: bigint
+  readonly runs: Set<Run>
+  writes: Promise<void>
+  cancelTimer: () => void
+}
+
+/** Sessions whose stop is remembered, so that a request that was on its way in stays out. */
+const mostStopped = 10_000
+
+export function createMeter({ clock, book, onFault }: MeterOptions): Meter {
+  const accounts = new Map<string, Account>()
+  const stopped = new Set<string>()
+  const listeners = new Set<(sessionId: string) => void>()
+
+  const accountOf = (session: MeteredSession): Account => {
+    const known = accounts.get(session.id)
+    if (known !== undefined) return known
+    const { id, capAtomic, pricePerSecondAtomic: priceAtomic, settledAtomic } = session
+    const money = { id, capAtomic, priceAtomic, settledAtomic }
+    const account: Account = { ...money, runs: new Set(), writes: Promise.resolve(), cancelTimer: () => {} }
+    accounts.set(session.id, account)
+    return account
+  }
+
+  const msOf = (run: Run, atMs: number): number => (run.startedMs === null ? 0 : Math.floor(atMs - run.startedMs))
+  const flowing = (account: Account): Run[] => [...account.runs].filter(run => run.startedMs !== null)
+  const readingOf = (account: Account): MeterReading => ({
+    pricePerSecondAtomic: account.priceAtomic,
+    limitAtomic: account.capAtomic,
+    settledAtomic: account.settledAtomic,
+    runningMs: flowing(account).map(run => msOf(run, clock.monotonicMs())),
+  })
+
+  const write = (account: Account, work: () => Promise<unknown>): void => {
+    // A reading that failed must not hold up the next ones.
+    account.writes = account.writes.then(work).then(() => {}, onFault)
+  }
+  const changed = (account: Account): void => {
+    for (const listener of listeners) listener(account.id)
+  }
+
+  /** Cuts short what runs where the cap is spent; else wakes when, at the rate of now, it will be. */
+  const enforce = (account: Account): void => {
+    account.cancelTimer()
+    const leftMs = msUntilLimit(readingOf(account))
+    if (leftMs === null) return
+    if (leftMs > 0) account.cancelTimer = clock.schedule(Math.min(leftMs, 2 ** 31 - 1), () => enforce(account))
+    else for (const run of flowing(account)) run.live?.cutShort()
+  }
+
+  const requireRoom = (account: Account): void => {
+    const remedy = 'Open a new session with POST /v1/sessions.'
+    if (stopped.has(account.id)) {
+      throw new ComputePoolError('payment_session_closed', 'The session is being closed.', { remedy })
+    }
+    if (dueAtomic(readingOf(account)) >= account.capAtomic) {
+      const message = `The session’s cap of ${account.capAtomic} atomic USDC is spent.`
+      throw new ComputePoolError('payment_cap_reached', message, { remedy })
+    }
+    if (account.runs.size >= mostRunningRequests) {
+      throw new ComputePoolError(
+        'payment_session_full',
+        `${account.runs.size} requests of the session are under way.`,
+        {
+          remedy: 'Wait until one of them is over.',
+          context: { retryAfterSeconds: 2 },
+        },
+      )
+    }
+  }
+
+  const admit: Meter['admit'] = session => {
+    const account = accountOf(session)
+    requireRoom(account)
+    const run: Run = { live: null, requestId: null, startedMs: null, costAtomic: 0n }
+    account.runs.add(run)
+    let finish = (): void => {}
+    const over = new Promise<void>(resolve => {
+      finish = resolve
+    })
+    const leave = (): void => {
+      account.runs.delete(run)
+      enforce(account)
+      changed(account)
+      const { writes } = account
+      void writes.then(() => {
+        // Idle: the ledger knows all that this account did.
+        if (account.runs.size === 0 && account.writes === writes) accounts.delete(account.id)
+        finish()
+      })
+    }
+    const observer: RequestObserver = {
+      onFlowing: (requestId, atMs) => {
+        run.requestId = requestId
+        run.startedMs = atMs
+        const start = { sessionId: account.id, requestId, atMs: clock.wallMs() }
+        write(account, () => book.requestStarted(start))
+        enforce(account)
+        changed(account)
+      },
+      // Timers may be late on a busy thread; a token never passes the cap unseen.
+      onToken: () => {
+        if (dueAtomic(readingOf(account)) >= account.capAtomic) enforce(account)
+      },
+      onEnded: (requestId, { atMs, tokens, outcome }) => {
+        if (!account.runs.has(run)) return
+        if (run.startedMs !== null) {
+          const meteredMs = msOf(run, atMs)
+          run.costAtomic = endCostAtomic(readingOf(account), meteredMs)
+          account.settledAtomic += run.costAtomic
+          const end = { sessionId: account.id, requestId, atMs: clock.wallMs(), meteredMs, tokens, outcome }
+          write(account, () => book.requestEnded(end))
+        }
+        leave()
+      },
+    }
+    return {
+      observer,
+      attach: live => {
+        run.live = live
+        if (stopped.has(account.id)) live.cancel()
+      },
+      abandon: () => {
+        if (account.runs.has(run) && run.startedMs === null) leave()
+      },
+      payment: () => {
+        const spent = dueAtomic(readingOf(account))
+        const ms = wholeMs(msOf(run, clock.monotonicMs()))
+        const cost = account.runs.has(run) ? requestCostAtomic(account.priceAtomic, ms) : run.costAtomic
+        return {
+          sessionId: account.id,
+          costAtomic: (cost < account.capAtomic ? cost : account.capAtomic).toString(),
+          spentAtomic: spent.toString(),
+          refundableAtomic: (account.capAtomic - spent).toString(),
+        }
+      },
+      over,
+    }
+  }
+
+  const stop = async (sessionId: string): Promise<void> => {
+    stopped.add(sessionId)
+    if (stopped.size > mostStopped) stopped.delete(stopped.values().next().value!)
+    const account = accounts.get(sessionId)
+    if (account === undefined) return
+    for (const run of [...account.runs]) run.live?.cancel()
+    await account.writes
+  }
+
+  return {
+    admit,
+    reading: sessionId => {
+      const account = accounts.get(sessionId)
+      if (account === undefined) return null
+      return { spentAtomic: dueAtomic(readingOf(account)), runningRequests: flowing(account).length }
+    },
+    running: sessionId => {
+      const account = accounts.get(sessionId)
+      const atMs = clock.monotonicMs()
+      return account === undefined
+        ? []
+        : flowing(account).map(run => ({ requestId: run.requestId!, meteredMs: msOf(run, atMs) }))
+    },
+    onChange: listener => {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+    stop,
+    stopAll: async () => {
+      await Promise.all([...accounts.keys()].map(stop))
+    },
+  }
+}
