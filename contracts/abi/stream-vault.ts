@@ -41,7 +41,7 @@ export const streamVaultAbi = parseAbi([
   'function setKeeper(address account, bool allowed)',
   'function transferOwnership(address newOwner)',
   'function acceptOwnership()',
-  'function renounceOwnership()',
+  'function renounceOwnership() view',
 
   'function session(bytes32 id) view returns (Session)',
   'function sessionIdOf(address payer, bytes32 nonce) pure returns (bytes32)',

@@ -5,9 +5,9 @@ import { artifactOf } from '../build/compile.ts'
 
 interface Parameter {
   readonly type: string
-  readonly name?: string
-  readonly indexed?: boolean
-  readonly components?: readonly Parameter[]
+  readonly name?: string | undefined
+  readonly indexed?: boolean | undefined
+  readonly components?: readonly Parameter[] | undefined
 }
 
 /** One line an item, in no order: what a caller can see of it and nothing else. */
