@@ -18,6 +18,15 @@ export {
   weiToAtomicFloor,
 } from './amounts.ts'
 export {
+  dueAtomic,
+  endCostAtomic,
+  type MeterReading,
+  mostRunningRequests,
+  msUntilLimit,
+  rateAtomic,
+  wholeMs,
+} from './meter.ts'
+export {
   addressSchema,
   bigintAsString,
   type Earnings,
@@ -36,3 +45,15 @@ export {
   sessionStateSchema,
   sessionViewSchema,
 } from './money-views.ts'
+export {
+  type ChainOrder,
+  type MoneySession,
+  newMoneySession,
+  type RunningRequest,
+  type SessionEvent,
+  type SessionEventType,
+  type SessionStep,
+  sessionDueAtomic,
+  stepSession,
+} from './session-machine.ts'
+export { type MemberUnits, mostMembers, type WorkSeat, workUnits } from './work-units.ts'
