@@ -24,9 +24,10 @@ CREATE TABLE sessions (
   -- carries a signature; erased once the session is open or refused
   voucher jsonb,
   valid_before bigint NOT NULL,
-  token_hash text UNIQUE,
   refuse_reason text,
   close_reason text,
+  -- the chain's last word, once closed
+  due_atomic numeric(39, 0),
   refunded_atomic numeric(39, 0),
   created_at_ms bigint NOT NULL,
   updated_at_ms bigint NOT NULL,

@@ -1,0 +1,149 @@
+/** The ledger as the API tells it: a session, its receipt, lists for the owner. It reads, and changes nothing. */
+import {
+  atomicToWei,
+  type Finding,
+  type Receipt,
+  type SessionView,
+  sessionDueAtomic,
+  weiPerAtomic,
+} from '@computepool/shared/money'
+import { desc, eq, isNotNull } from 'drizzle-orm'
+import type { Database } from '../store/database.ts'
+import {
+  findingsTable,
+  ledgerFactsTable,
+  moneyTransactionsTable,
+  requestsTable,
+  type SessionRow,
+  sessionsTable,
+  unitSetsTable,
+} from '../store/ledger-tables.ts'
+import { runningOf, sessionOfRow, unknownSession } from './ledger-steps.ts'
+import { readRunning } from './live-meter.ts'
+
+export interface ViewContext {
+  readonly db: Database
+  readonly bufferSeconds: number
+  readonly nowMs: () => number
+  readonly readMs: (requestId: string) => number | null
+}
+
+const mostListed = 200
+
+/** Errors: `payment_session_unknown`. */
+export async function viewSession(context: ViewContext, sessionId: string): Promise<SessionView> {
+  const [row] = await context.db.select().from(sessionsTable).where(eq(sessionsTable.id, sessionId))
+  if (row === undefined) throw unknownSession(sessionId)
+  return viewOf(context, row)
+}
+
+async function viewOf(context: ViewContext, row: SessionRow): Promise<SessionView> {
+  const { db, bufferSeconds, nowMs, readMs } = context
+  const running = row.runningRequests === 0 ? [] : await runningOf(db, row.id)
+  const session = readRunning(sessionOfRow(row, running), readMs)
+  const spentAtomic = sessionDueAtomic(session)
+  const transactions =
+    row.state === 'opening' || row.state === 'refused'
+      ? []
+      : await db
+          .select({ kind: moneyTransactionsTable.kind, hash: moneyTransactionsTable.hash })
+          .from(moneyTransactionsTable)
+          .where(eq(moneyTransactionsTable.sessionId, row.id))
+          .orderBy(moneyTransactionsTable.id)
+  const hashOf = (kinds: readonly string[]): string | null =>
+    transactions.findLast(({ kind }) => kinds.includes(kind))?.hash ?? null
+  const bufferWei = row.rateWei * BigInt(bufferSeconds)
+  return {
+    id: row.id,
+    payer: row.payer,
+    status: row.state,
+    capAtomic: row.capAtomic,
+    spentAtomic,
+    refundableAtomic: row.state === 'refused' ? 0n : (row.refundedAtomic ?? row.capAtomic - spentAtomic),
+    pricePerSecondAtomic: row.pricePerSecondAtomic,
+    runningRequests: row.runningRequests,
+    rateWei: row.rateWei,
+    // Rounded up: what is locked is never told too small.
+    bufferAtomic: (bufferWei + weiPerAtomic - 1n) / weiPerAtomic,
+    leaseUntil: row.leaseUntil,
+    expiresAt: row.expiresAt,
+    openTransaction: hashOf(['open']),
+    closeTransaction: row.state === 'closed' ? hashOf(['close', 'reap']) : null,
+    atMs: nowMs(),
+  }
+}
+
+/** Errors: `payment_session_unknown`. */
+export async function receiptOf(context: ViewContext, sessionId: string): Promise<Receipt> {
+  const session = await viewSession(context, sessionId)
+  const requests = await context.db
+    .select()
+    .from(requestsTable)
+    .where(eq(requestsTable.sessionId, sessionId))
+    .orderBy(requestsTable.startedAtMs, requestsTable.id)
+  const transactions = await context.db
+    .select()
+    .from(moneyTransactionsTable)
+    .where(eq(moneyTransactionsTable.sessionId, sessionId))
+    .orderBy(moneyTransactionsTable.id)
+  return {
+    session,
+    requests: requests.map(request => ({
+      requestId: request.id,
+      startedAtMs: request.startedAtMs,
+      meteredMs: request.endedAtMs === null ? (context.readMs(request.id) ?? request.meteredMs) : request.meteredMs,
+      costAtomic: request.costAtomic,
+      tokens: request.tokens,
+      stoppedBy: request.stoppedBy,
+    })),
+    paidAtomic: session.spentAtomic,
+    refundedAtomic: session.status === 'closed' ? session.refundableAtomic : 0n,
+    transactions: transactions.map(({ kind, hash, blockNumber, atMs }) => ({ kind, hash, blockNumber, atMs })),
+  }
+}
+
+/** Newest first, at most 200. */
+export async function listSessions(context: ViewContext): Promise<SessionView[]> {
+  const rows = await context.db.select().from(sessionsTable).orderBy(desc(sessionsTable.createdAtMs)).limit(mostListed)
+  const views: SessionView[] = []
+  for (const row of rows) views.push(await viewOf(context, row))
+  return views
+}
+
+/** Newest first, at most 200. */
+export async function listFindings(db: Database): Promise<{ lastCheckAtMs: number | null; findings: Finding[] }> {
+  const rows = await db.select().from(findingsTable).orderBy(desc(findingsTable.id)).limit(mostListed)
+  const [fact] = await db.select().from(ledgerFactsTable).where(eq(ledgerFactsTable.key, 'last-check'))
+  const at = (fact?.value as { atMs?: unknown } | undefined)?.atMs
+  return {
+    lastCheckAtMs: typeof at === 'number' ? at : null,
+    findings: rows.map(({ law, trouble: _trouble, ...row }) => ({ ...row, check: law })),
+  }
+}
+
+/** What `operator` earned by the latest requests: its share of each by the units of that moment; newest first, at most 100. */
+export async function requestEarnings(
+  db: Database,
+  vault: string,
+  operator: string,
+): Promise<{ requestId: string; atMs: number; amountWei: bigint }[]> {
+  const member = operator.toLowerCase()
+  const sets = (await db.select().from(unitSetsTable).where(eq(unitSetsTable.vault, vault.toLowerCase()))).sort(
+    (a, b) => b.epoch - a.epoch,
+  )
+  const rows = await db
+    .select({ id: requestsTable.id, endedAtMs: requestsTable.endedAtMs, costAtomic: requestsTable.costAtomic })
+    .from(requestsTable)
+    .where(isNotNull(requestsTable.endedAtMs))
+    .orderBy(desc(requestsTable.endedAtMs))
+    .limit(100)
+  return rows.flatMap(({ id, endedAtMs, costAtomic }) => {
+    const set = sets.find(({ atMs }) => atMs <= endedAtMs!)
+    const members = (set?.members ?? []) as readonly { member: string; units: number }[]
+    const total = members.reduce((sum, { units }) => sum + units, 0)
+    const own = members.find(entry => entry.member === member)?.units ?? 0
+    if (own === 0) return []
+    // Rounded down, as the pool pays.
+    return [{ requestId: id, atMs: endedAtMs!, amountWei: (atomicToWei(costAtomic) * BigInt(own)) / BigInt(total) }]
+  })
+}

@@ -1,0 +1,68 @@
+/**
+ * Running requests' clocks, in memory: monotonic, so that a step of the wall clock costs nobody money. What must survive a crash
+ * stands in the ledger; this room forgets everything with the process.
+ */
+import { type MoneySession, msUntilLimit, sessionDueAtomic } from '@computepool/shared/money'
+import type { Clock } from '@computepool/shared/ports'
+
+export interface LiveMeter {
+  start(requestId: string, atMonotonicMs: number): void
+  stop(requestId: string): void
+  /** Whole milliseconds so far; null where the request does not run here. */
+  readMs(requestId: string): number | null
+  /** The session as last written, with its running requests read by now. */
+  remember(sessionId: string, session: MoneySession): void
+  forget(sessionId: string): void
+  /** Null where this process has not seen the session. */
+  now(sessionId: string): MoneySession | null
+}
+
+export function createLiveMeter(clock: Clock): LiveMeter {
+  const starts = new Map<string, number>()
+  const sessions = new Map<string, MoneySession>()
+  const readMs = (requestId: string): number | null => {
+    const startedMs = starts.get(requestId)
+    return startedMs === undefined ? null : Math.max(0, Math.floor(clock.monotonicMs() - startedMs))
+  }
+  return {
+    start: (requestId, atMs) => {
+      if (!starts.has(requestId)) starts.set(requestId, atMs)
+    },
+    stop: requestId => {
+      starts.delete(requestId)
+    },
+    readMs,
+    remember: (sessionId, session) => {
+      sessions.set(sessionId, session)
+    },
+    forget: sessionId => {
+      sessions.delete(sessionId)
+    },
+    now: sessionId => {
+      const session = sessions.get(sessionId)
+      return session === undefined ? null : readRunning(session, readMs)
+    },
+  }
+}
+
+/** Each running request's reading by now; never less than what was written down. */
+export function readRunning(session: MoneySession, readMs: (requestId: string) => number | null): MoneySession {
+  const running = session.running.map(request => ({
+    ...request,
+    meteredMs: Math.max(request.meteredMs, readMs(request.requestId) ?? 0),
+  }))
+  return { ...session, running }
+}
+
+/** Milliseconds until the cap at the present number of running requests; null where nothing runs. */
+export function msUntilCap(session: MoneySession): number | null {
+  return msUntilLimit({
+    pricePerSecondAtomic: session.pricePerSecondAtomic,
+    limitAtomic: session.dueAtomic ?? session.capAtomic,
+    settledAtomic: session.settledAtomic,
+    runningMs: session.running.map(request => request.meteredMs),
+  })
+}
+
+/** What the session has spent by now, running requests included. */
+export const spentAtomic = sessionDueAtomic
