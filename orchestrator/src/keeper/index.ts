@@ -1,0 +1,19 @@
+/** The keeper's front door: the runner at home, the client to KeeperHub, their routes, and the callbacks of both. */
+export {
+  createEmbeddedKeeper,
+  type EmbeddedKeeper,
+  type EmbeddedKeeperOptions,
+  type KeeperNotice,
+  type RunDetail,
+} from './embedded-keeper.ts'
+export { type KeeperRoutesAuth, keeperRoutes } from './keeper-routes.ts'
+export { createKeeperHubClient, type KeeperHubClient, type KeeperHubClientOptions } from './keeperhub-client.ts'
+export {
+  type KeeperDeployment,
+  type PreparedWorkflow,
+  prepareWorkflow,
+  prepareWorkflows,
+  type WorkflowKey,
+  workflowKeys,
+} from './prepare-workflows.ts'
+export type { MinedTransaction, SignedTransaction, TransactionCall, TransactionSender } from './transaction-sender.ts'
