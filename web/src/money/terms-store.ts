@@ -1,0 +1,43 @@
+/** What work costs here, asked once when somebody first looks; asked again after a failure, or when the terms may have changed. */
+import { asComputePoolError, type ErrorData } from '@computepool/shared/errors'
+import type { MoneyTerms, PaidTerms } from '@computepool/shared/money'
+import { createExternalStore, type ReadableStore } from '../ui/stores/external-store.ts'
+
+export type TermsView =
+  | { readonly status: 'unknown' | 'asking' }
+  | { readonly status: 'free' }
+  | { readonly status: 'paid'; readonly terms: PaidTerms }
+  | { readonly status: 'failed'; readonly error: ErrorData }
+
+export interface TermsStore extends ReadableStore<TermsView> {
+  load(): void
+  /** Asks again; what is known stays until the answer comes. */
+  refresh(): Promise<void>
+}
+
+export function createTermsStore(fetchTerms: () => Promise<MoneyTerms>): TermsStore {
+  const store = createExternalStore<TermsView>({ status: 'unknown' })
+  async function ask(): Promise<void> {
+    try {
+      const terms = await fetchTerms()
+      store.set(terms.mode === 'free' ? { status: 'free' } : { status: 'paid', terms })
+    } catch (thrown) {
+      if (store.getSnapshot().status !== 'paid')
+        store.set({ status: 'failed', error: asComputePoolError(thrown).toJSON() })
+    }
+  }
+  return {
+    getSnapshot: store.getSnapshot,
+    subscribe: store.subscribe,
+    refresh: ask,
+    load() {
+      const { status } = store.getSnapshot()
+      if (status !== 'unknown' && status !== 'failed') return
+      store.set({ status: 'asking' })
+      void ask()
+    },
+  }
+}
+
+/** The terms where work is paid for; null otherwise. */
+export const paidTermsOf = (view: TermsView): PaidTerms | null => (view.status === 'paid' ? view.terms : null)

@@ -1,0 +1,176 @@
+/**
+ * The chain through viem: an operator's money read at one block, and the three transactions that its key may need. Loaded only where work
+ * is paid for. It knows no store.
+ */
+import { ComputePoolError } from '@computepool/shared/errors'
+import type { PaidTerms } from '@computepool/shared/money'
+import {
+  type Account,
+  BaseError,
+  type Chain,
+  type Client,
+  ContractFunctionRevertedError,
+  createClient,
+  type EstimateContractGasParameters,
+  http,
+  InsufficientFundsError,
+  parseAbi,
+  type Transport,
+} from 'viem'
+// One by one: a client with all of viem's actions is 40 KB more to load.
+import {
+  estimateContractGas,
+  getBalance,
+  getBlockNumber,
+  readContract,
+  waitForTransactionReceipt,
+  writeContract,
+} from 'viem/actions'
+import { chainOf } from '../wallet/chain-of.ts'
+import type { ChainReads, OperatorWrites } from './chain-port.ts'
+
+const tokenAbi = parseAbi([
+  'function balanceOf(address) view returns (uint256)',
+  'function realtimeBalanceOfNow(address account) view returns (int256 availableBalance, uint256 deposit, uint256 owedDeposit, uint256 timestamp)',
+  'function downgradeTo(address to, uint256 amount)',
+])
+const poolAbi = parseAbi([
+  'function getUnits(address) view returns (uint128)',
+  'function getTotalUnits() view returns (uint128)',
+  'function getMemberFlowRate(address) view returns (int96)',
+  'function getTotalAmountReceivedByMember(address) view returns (uint256)',
+  'function getClaimableNow(address) view returns (int256 claimableBalance, uint256 timestamp)',
+  'function claimAll() returns (bool)',
+])
+const forwarderAbi = parseAbi([
+  'function getNetFlow(address token, address account) view returns (int96)',
+  'function isMemberConnected(address pool, address member) view returns (bool)',
+  'function connectPool(address pool, bytes userData) returns (bool)',
+])
+
+type Hex = `0x${string}`
+
+/** A batch is one HTTP request: nine reads cost one round trip. */
+function openClient(terms: PaidTerms): Client<Transport, Chain> {
+  const chain = chainOf(terms.chain)
+  return createClient({ chain, transport: http(chain.rpcUrls.default.http[0], { batch: true, retryCount: 1 }) })
+}
+
+export function openChainReads(terms: PaidTerms): ChainReads {
+  const client = openClient(terms)
+  const usdc = terms.usdc as Hex
+  const usdcx = terms.usdcx as Hex
+  const pool = terms.pool as Hex
+  const forwarder = terms.gdaForwarder as Hex
+  const funds = async (address: Hex, blockNumber?: bigint) => {
+    const at = blockNumber === undefined ? {} : { blockNumber }
+    const [usdcAtomic, nativeWei] = await Promise.all([
+      readContract(client, { address: usdc, abi: tokenAbi, functionName: 'balanceOf', args: [address], ...at }),
+      getBalance(client, { address, ...at }),
+    ])
+    return { usdcAtomic, nativeWei }
+  }
+  return {
+    funds: address => told(() => funds(address)),
+    earnings: operator =>
+      told(async () => {
+        const blockNumber = await getBlockNumber(client, { cacheTime: 0 })
+        const ofPool = { address: pool, abi: poolAbi, blockNumber } as const
+        const ofForwarder = { address: forwarder, abi: forwarderAbi, blockNumber } as const
+        const [realtime, claimable, isConnected, netFlowWei, memberFlowWei, receivedWei, units, totalUnits, held] =
+          await Promise.all([
+            readContract(client, {
+              address: usdcx,
+              abi: tokenAbi,
+              functionName: 'realtimeBalanceOfNow',
+              args: [operator],
+              blockNumber,
+            }),
+            readContract(client, { ...ofPool, functionName: 'getClaimableNow', args: [operator] }),
+            readContract(client, { ...ofForwarder, functionName: 'isMemberConnected', args: [pool, operator] }),
+            readContract(client, { ...ofForwarder, functionName: 'getNetFlow', args: [usdcx, operator] }),
+            readContract(client, { ...ofPool, functionName: 'getMemberFlowRate', args: [operator] }),
+            readContract(client, { ...ofPool, functionName: 'getTotalAmountReceivedByMember', args: [operator] }),
+            readContract(client, { ...ofPool, functionName: 'getUnits', args: [operator] }),
+            readContract(client, { ...ofPool, functionName: 'getTotalUnits' }),
+            funds(operator, blockNumber),
+          ])
+        const [balanceWei] = realtime
+        const [claimableWei] = claimable
+        return {
+          balanceWei: balanceWei > 0n ? balanceWei : 0n,
+          claimableWei: isConnected || claimableWei < 0n ? 0n : claimableWei,
+          isConnected,
+          // A member that is not connected has no net flow of the pool: its claimable grows instead.
+          flowWei: netFlowWei + (isConnected ? 0n : memberFlowWei),
+          receivedWei,
+          memberFlowWei,
+          units,
+          totalUnits,
+          funds: held,
+        }
+      }),
+  }
+}
+
+export function openOperatorWrites(terms: PaidTerms, account: Account): OperatorWrites {
+  const client = openClient(terms)
+  const chain = chainOf(terms.chain)
+  const pool = terms.pool as Hex
+
+  async function write(request: EstimateContractGasParameters): Promise<Hex> {
+    return told(async () => {
+      const estimate = await estimateContractGas(client, { ...request, account })
+      // Superfluid's callbacks hold 1/64 of the gas back: the bare estimate is too low.
+      const hash = await writeContract(client, { ...request, account, chain, gas: (estimate * 13n) / 10n } as never)
+      const receipt = await waitForTransactionReceipt(client, { hash, pollingInterval: 500, timeout: 120_000 })
+      if (receipt.status === 'success') return hash
+      throw new ComputePoolError('chain_reverted', `Transaction ${hash} was refused by the chain.`, {
+        remedy: 'Nothing moved but its gas. Refresh, then try again.',
+        context: { transaction: hash },
+      })
+    })
+  }
+
+  return {
+    address: account.address,
+    connectPool: () =>
+      write({ address: terms.gdaForwarder as Hex, abi: forwarderAbi, functionName: 'connectPool', args: [pool, '0x'] }),
+    claim: () => write({ address: pool, abi: poolAbi, functionName: 'claimAll', args: [] }),
+    unwrapTo: (to, amountWei) =>
+      write({ address: terms.usdcx as Hex, abi: tokenAbi, functionName: 'downgradeTo', args: [to, amountWei] }),
+  }
+}
+
+/** Runs `task`; what viem throws becomes a typed error. */
+async function told<T>(task: () => Promise<T>): Promise<T> {
+  try {
+    return await task()
+  } catch (thrown) {
+    throw chainError(thrown)
+  }
+}
+
+function chainError(thrown: unknown): ComputePoolError {
+  if (thrown instanceof ComputePoolError) return thrown
+  const words = thrown instanceof BaseError ? thrown.shortMessage : String(thrown)
+  const walk = (kind: new (...given: never[]) => Error) =>
+    thrown instanceof BaseError && thrown.walk(error => error instanceof kind) !== null
+  if (walk(InsufficientFundsError) || /insufficient funds/i.test(words)) {
+    return new ComputePoolError(
+      'chain_underfunded',
+      'This key has too little of the chain’s own coin to pay for gas.',
+      {
+        remedy: 'Send it some, or ask the faucet where there is one. Then try again.',
+      },
+    )
+  }
+  if (walk(ContractFunctionRevertedError)) {
+    return new ComputePoolError('chain_reverted', `The chain refuses this: ${words.slice(0, 200)}`, {
+      remedy: 'Nothing moved. Refresh, then try again.',
+    })
+  }
+  return new ComputePoolError('chain_unreachable', `The chain did not answer: ${words.slice(0, 200)}`, {
+    remedy: 'Check that its RPC address can be reached from here, then try again.',
+  })
+}
