@@ -1,5 +1,7 @@
 /** Wires the page: the only place that makes its stores, and so the only one that names browser powers. */
 import { createRoot } from 'react-dom/client'
+import { createMoneyStores } from './money/create-money-stores.ts'
+import { fetchWithSession } from './money/fetch-with-session.ts'
 import { createTabStore } from './peer/create-tab-store.ts'
 import { createIndexedDbArchive } from './ui/chat/conversation-archive.ts'
 import { readSettings, writeSettings } from './ui/chat/sampling-settings.ts'
@@ -16,10 +18,12 @@ import { createVisibilityStore } from './ui/stores/visibility-store.ts'
 import './ui/styles/index.css'
 
 const storage = readStorage()
+const money = createMoneyStores(window)
+const pay = fetchWithSession(money.sessions.token)
 const chat = createChatStore({
   archive: createIndexedDbArchive(globalThis.indexedDB),
   settings: readSettings(storage),
-  stream: streamChat,
+  stream: (request, signal) => streamChat(request, signal, pay),
   keepSettings: settings => writeSettings(storage, settings),
   now: () => Date.now(),
   newId,
@@ -40,6 +44,7 @@ createRoot(root).render(
       router: createRouterStore(window),
       visibility: createVisibilityStore(document, () => performance.now()),
       probeMachine,
+      ...money,
     }}
   />,
 )

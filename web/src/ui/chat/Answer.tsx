@@ -51,7 +51,8 @@ function AnswerProblem({ error }: { error: AnswerError }) {
   return (
     <p className="notice" role="alert" data-testid="answer-error" data-code={error.code}>
       {error.message}
-      {wait} {error.code.startsWith('swarm_') ? <Link to="/operate">Hold layers with this browser</Link> : null}
+      {wait} {error.code === 'payment_required' ? 'Open a session below, then regenerate this answer.' : null}
+      {error.code.startsWith('swarm_') ? <Link to="/operate">Hold layers with this browser</Link> : null}
     </p>
   )
 }
@@ -68,12 +69,14 @@ function figureList({
   timeToFirstTokenMs,
   directHops,
   finishReason,
+  stoppedBy,
 }: AnswerFigures): string[] {
   return [
     tokens === null ? '' : `${formatCount(tokens)} ${tokens === 1 ? 'token' : 'tokens'}`,
     tokensPerSecond === null ? '' : formatTokensPerSecond(tokensPerSecond),
     timeToFirstTokenMs === null ? '' : `first after ${formatMs(timeToFirstTokenMs)}`,
     directHops === null ? '' : `${formatCount(directHops)} direct ${directHops === 1 ? 'hop' : 'hops'}`,
-    finishReason === 'length' ? 'cut at the token limit' : '',
+    stoppedBy === 'cap' ? 'stopped: the session’s cap is spent' : '',
+    finishReason === 'length' && stoppedBy !== 'cap' ? 'cut at the token limit' : '',
   ].filter(word => word !== '')
 }

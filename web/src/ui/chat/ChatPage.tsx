@@ -1,6 +1,8 @@
 /** Chat: conversations, the thread, the composer, the ring at work beside it. */
 import { missingLayersInWords } from '@computepool/shared/swarm'
 import { useEffect } from 'react'
+import { ChatMoney } from '../money/ChatMoney.tsx'
+import { useMayAsk } from '../money/use-may-ask.ts'
 import { RingPanel } from '../ring/RingPanel.tsx'
 import { ringWords } from '../ring/ring-words.ts'
 import { Link } from '../router/Link.tsx'
@@ -21,6 +23,7 @@ export function ChatPage() {
   const models = useStore(modelsStore)
   const { peer } = useStore(tab)
   useEffect(() => modelsStore.load(), [modelsStore])
+  const mayAsk = useMayAsk()
 
   const isWide = useMediaQuery('(min-width: 64rem)')
   const model = pool?.model ?? models.ids[0] ?? null
@@ -56,10 +59,12 @@ export function ChatPage() {
           {view.isLasting ? null : (
             <p className="notice">This browser does not keep conversations: they last until the page is closed.</p>
           )}
+          <ChatMoney />
           <Composer
             key={view.currentId ?? 'new'}
             model={model}
             isStreaming={view.streaming !== null}
+            obstacle={mayAsk ? null : 'Open a session first: your message stays here meanwhile.'}
             onSend={text => chat.send(model ?? '', text)}
             onStop={chat.stop}
           />

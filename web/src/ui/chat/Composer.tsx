@@ -4,13 +4,15 @@ import { type KeyboardEvent, useState } from 'react'
 export interface ComposerProps {
   readonly model: string | null
   readonly isStreaming: boolean
+  /** Why nothing can be sent now, with what to do; null where it can. */
+  readonly obstacle?: string | null
   readonly onSend: (text: string) => void
   readonly onStop: () => void
 }
 
-export function Composer({ model, isStreaming, onSend, onStop }: ComposerProps) {
+export function Composer({ model, isStreaming, obstacle = null, onSend, onStop }: ComposerProps) {
   const [text, setText] = useState('')
-  const canSend = !isStreaming && text.trim() !== ''
+  const canSend = !isStreaming && obstacle === null && text.trim() !== ''
   function send() {
     if (!canSend) return
     onSend(text.trim())
@@ -47,6 +49,11 @@ export function Composer({ model, isStreaming, onSend, onStop }: ComposerProps) 
         <button type="submit" className="button primary" data-testid="send" disabled={!canSend}>
           Send
         </button>
+      )}
+      {obstacle === null || text.trim() === '' ? null : (
+        <p className="hint composer-obstacle" role="status" data-testid="composer-obstacle">
+          {obstacle}
+        </p>
       )}
     </form>
   )

@@ -10,6 +10,8 @@ export const answerFiguresSchema = z.object({
   timeToFirstTokenMs: z.number().nullable(),
   directHops: z.number().nullable(),
   finishReason: z.string().nullable(),
+  /** `cap`: the session's money ended the answer. */
+  stoppedBy: z.string().nullable().optional(),
 })
 /** What was measured of one answer. */
 export type AnswerFigures = z.infer<typeof answerFiguresSchema>

@@ -37,6 +37,7 @@ const chunkSchema = z.looseObject({
       timeToFirstTokenMs: z.number().nullish(),
       tokensPerSecond: z.number().nullish(),
       directHops: z.number().nullish(),
+      stoppedBy: z.string().nullish(),
     })
     .nullish(),
 })
@@ -128,12 +129,14 @@ function parseChunk(
     return { text: '', figures: before, failed: problem }
   }
   const { choices, usage, computepool } = chunk.data
+  const stoppedBy = computepool?.stoppedBy ?? before.stoppedBy ?? null
   const figures: AnswerFigures = {
     tokens: usage?.completion_tokens ?? before.tokens,
     tokensPerSecond: computepool?.tokensPerSecond ?? before.tokensPerSecond,
     timeToFirstTokenMs: computepool?.timeToFirstTokenMs ?? before.timeToFirstTokenMs,
     directHops: computepool?.directHops ?? before.directHops,
     finishReason: choices[0]?.finish_reason ?? before.finishReason,
+    ...(stoppedBy === null ? {} : { stoppedBy }),
   }
   return { text: choices[0]?.delta?.content ?? '', figures, failed: null }
 }

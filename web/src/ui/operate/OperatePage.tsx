@@ -1,5 +1,6 @@
 /** The operator's place: what this machine can offer, one button, then what it does. */
 import { useEffect, useMemo, useRef } from 'react'
+import { EarningsPanel } from '../earnings/EarningsPanel.tsx'
 import { RingPanel } from '../ring/RingPanel.tsx'
 import { useServices } from '../shell/services.ts'
 import { useStore } from '../stores/use-store.ts'
@@ -59,6 +60,7 @@ export function OperatePage() {
             />
           ) : null}
         </section>
+        <EarningsPanel />
       </div>
       <RingPanel ownPeer={snapshot.peer} />
     </div>

@@ -1,4 +1,4 @@
-/** What an operator can do about an error: its own remedy, else one by code, else one by who must act. Pure. */
+/** What a reader can do about an error: its own remedy, else one by code, else one by who must act. Pure. */
 import type { ErrorData } from '@computepool/shared/errors'
 
 const byCode: Partial<Record<ErrorData['code'], string>> = {
@@ -13,6 +13,8 @@ const byCode: Partial<Record<ErrorData['code'], string>> = {
     'The disk’s share for this site is full. Free some space, or offer less memory so that fewer layers are needed.',
   artifact_fetch_failed: 'Check the network, then join again: what arrived is kept.',
   peer_version_refused: 'This page is older or newer than the server. Reload it.',
+  peer_unauthenticated: 'The server does not know this token any more. Sign in, or open a session, anew.',
+  peer_rate_limited: 'Too many requests came from here. Wait a little, then try again.',
   peer_unreachable:
     'The other tab cannot be reached directly from this network. A TURN server, set by the server’s owner, would help.',
 }
@@ -23,6 +25,8 @@ const byFamily: Readonly<Record<string, string>> = {
   engine: 'Join again, or choose the other engine.',
   artifact: 'Join again.',
   input: 'Change what was asked for.',
+  payment: 'Open a session with a wallet, then try again. Nothing was charged for this.',
+  chain: 'Wait a little, then try again: money that has not moved is where it was.',
   bug: 'This is a fault of ours. Reload the page, and report the code below.',
 }
 

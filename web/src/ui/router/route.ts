@@ -1,7 +1,13 @@
 /** Paths and what they mean; pure. The history itself is the router store's. */
-export type Route = 'home' | 'operate' | 'chat' | 'docs' | 'missing'
+export type Route = 'home' | 'operate' | 'chat' | 'docs' | 'activity' | 'missing'
 
-const routes: Readonly<Record<string, Route>> = { '/': 'home', '/operate': 'operate', '/chat': 'chat', '/docs': 'docs' }
+const routes: Readonly<Record<string, Route>> = {
+  '/': 'home',
+  '/operate': 'operate',
+  '/chat': 'chat',
+  '/docs': 'docs',
+  '/activity': 'activity',
+}
 
 /** The route of a path; a trailing slash makes no difference. */
 export function routeOf(path: string): Route {
@@ -14,6 +20,7 @@ const titles: Readonly<Record<Route, string>> = {
   operate: 'Operate · ComputePool',
   chat: 'Chat · ComputePool',
   docs: 'API · ComputePool',
+  activity: 'Activity · ComputePool',
   missing: 'Not found · ComputePool',
 }
 

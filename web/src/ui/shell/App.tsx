@@ -1,4 +1,5 @@
 /** The page: skip link, bar, one place at a time. It holds no state but which place is shown, and that is the router's. */
+import { lazy, Suspense } from 'react'
 import { ChatPage } from '../chat/ChatPage.tsx'
 import { DocsPage } from '../docs/DocsPage.tsx'
 import { HomePage } from '../home/HomePage.tsx'
@@ -11,6 +12,9 @@ import { PageBoundary } from './PageBoundary.tsx'
 import { type Services, ServicesProvider, useServices } from './services.ts'
 import { TabStrip } from './TabStrip.tsx'
 import { useRootStatus } from './use-root-status.ts'
+
+// For one reader of many, the server's owner: the others do not load it.
+const ActivityPage = lazy(() => import('../activity/ActivityPage.tsx'))
 
 export function App({ services }: { services: Services }) {
   return (
@@ -50,13 +54,19 @@ function Page({ route }: { route: Route }) {
       return <ChatPage />
     case 'docs':
       return <DocsPage />
+    case 'activity':
+      return (
+        <Suspense fallback={<p role="status">Loading this page.</p>}>
+          <ActivityPage />
+        </Suspense>
+      )
     case 'missing':
       return (
         <div className="prose">
           <h1 tabIndex={-1}>No page at this address</h1>
           <p>
-            There are four: <Link to="/">home</Link>, <Link to="/operate">operate</Link>, <Link to="/chat">chat</Link>{' '}
-            and <Link to="/docs">API</Link>.
+            There are five: <Link to="/">home</Link>, <Link to="/operate">operate</Link>, <Link to="/chat">chat</Link>,{' '}
+            <Link to="/docs">API</Link> and, for this server’s owner, <Link to="/activity">activity</Link>.
           </p>
         </div>
       )

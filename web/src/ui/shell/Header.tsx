@@ -1,4 +1,4 @@
-/** The bar on every page: the mark, three places, the palette. */
+/** The bar on every page: the mark, three places and the owner's fourth, the palette. */
 import { RingGlyph } from '../ring/RingGlyph.tsx'
 import { Link } from '../router/Link.tsx'
 import type { Route } from '../router/route.ts'
@@ -10,9 +10,11 @@ const places: readonly { route: Route; path: string; name: string }[] = [
   { route: 'chat', path: '/chat', name: 'Chat' },
   { route: 'docs', path: '/docs', name: 'API' },
 ]
+const ownersPlaces: typeof places = [...places, { route: 'activity', path: '/activity', name: 'Activity' }]
 
 export function Header() {
-  const { router, theme: themeStore } = useServices()
+  const { router, theme: themeStore, activity } = useServices()
+  const isOwner = useStore(activity).status !== 'locked'
   const route = useStore(router)
   const theme = useStore(themeStore)
   const other = theme === 'dark' ? 'light' : 'dark'
@@ -23,7 +25,7 @@ export function Header() {
         <span className="mark-name">ComputePool</span>
       </Link>
       <nav aria-label="Main">
-        {places.map(place => (
+        {(isOwner ? ownersPlaces : places).map(place => (
           <Link
             key={place.path}
             to={place.path}

@@ -1,5 +1,6 @@
 /** The stores of one page, handed to components by context: the only way a component reaches anything outside itself. */
 import { createContext, useContext } from 'react'
+import type { MoneyStores } from '../../money/create-money-stores.ts'
 import type { TabStore } from '../../peer/tab-snapshot.ts'
 import type { ProbeMachine } from '../operate/machine.ts'
 import type { RouterStore } from '../router/router-store.ts'
@@ -10,7 +11,7 @@ import type { PoolStore } from '../stores/pool-store.ts'
 import type { ThemeStore } from '../stores/theme-store.ts'
 import type { VisibilityStore } from '../stores/visibility-store.ts'
 
-export interface Services {
+export interface Services extends MoneyStores {
   readonly tab: TabStore
   readonly pool: PoolStore
   readonly chat: ChatStore

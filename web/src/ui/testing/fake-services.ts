@@ -12,6 +12,7 @@ import { createPackStore } from '../stores/pack-store.ts'
 import type { PoolView } from '../stores/pool-store.ts'
 import { createThemeStore } from '../stores/theme-store.ts'
 import { createVisibilityStore } from '../stores/visibility-store.ts'
+import { createFakeMoney, type FakeMoney } from './fake-money.ts'
 import { createFakeTabStore, type FakeTabStore } from './fake-tab-store.ts'
 import { createScriptedStream, type ScriptedStream } from './scripted-stream.ts'
 
@@ -29,16 +30,27 @@ export const capableMachine: Machine = {
 export interface FakeServices extends Services {
   readonly tab: FakeTabStore
   readonly stream: ScriptedStream
+  readonly money: FakeMoney
   setPool(view: Partial<PoolView>): void
 }
 
-export function createFakeServices(given: { machine?: Machine; tab?: FakeTabStore } = {}): FakeServices {
+export interface FakeServicesGiven {
+  readonly machine?: Machine
+  readonly tab?: FakeTabStore
+  /** Free work, unless a test says otherwise. */
+  readonly money?: FakeMoney
+}
+
+export function createFakeServices(given: FakeServicesGiven = {}): FakeServices {
   const pool = createExternalStore<PoolView>({ connection: 'live', pool: null, problem: null })
   const stream = createScriptedStream()
+  const money = given.money ?? freeMoney()
   const nextId = countIds()
   return {
     tab: given.tab ?? createFakeTabStore(),
     stream,
+    money,
+    ...money.stores,
     setPool: view => pool.set({ ...pool.getSnapshot(), ...view }),
     pool: { getSnapshot: pool.getSnapshot, subscribe: pool.subscribe, close() {} },
     chat: createChatStore({
@@ -55,6 +67,12 @@ export function createFakeServices(given: { machine?: Machine; tab?: FakeTabStor
     visibility: createVisibilityStore(document, () => 0),
     probeMachine: async () => given.machine ?? capableMachine,
   }
+}
+
+function freeMoney(): FakeMoney {
+  const money = createFakeMoney()
+  money.client.terms_ = { mode: 'free' }
+  return money
 }
 
 /** Keeps what could be read back: a record that its own schema refuses fails the test that wrote it. */
