@@ -1,0 +1,9 @@
+export {
+  openTestChain,
+  type TestAccounts,
+  type TestChain,
+  type TestChainOptions,
+  testAccount,
+  testAccounts,
+} from './open-test-chain.ts'
+export { type AnvilOptions, type SpawnedAnvil, spawnAnvil } from './spawn-anvil.ts'
