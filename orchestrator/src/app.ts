@@ -9,6 +9,9 @@ import { errorResponse, openAiRoutes } from './api/openai-routes.ts'
 import { packRoutes } from './api/pack-routes.ts'
 import { pageRoutes } from './api/page-routes.ts'
 import { poolRoutes } from './api/pool-routes.ts'
+import { moneyRoutes } from './payments/money-routes.ts'
+import { sessionRoutes } from './payments/session-routes.ts'
+import type { MoneyDesk } from './payments/till.ts'
 import type { PackFolder } from './store/pack-folder.ts'
 
 export interface AppOptions {
@@ -24,6 +27,7 @@ export interface AppOptions {
   readonly corsOrigins: readonly string[] | '*'
   /** A fault of ours, for the log. */
   readonly onFault: (fault: unknown) => void
+  readonly money: MoneyDesk
 }
 
 // WASM engines need 'wasm-unsafe-eval' and blob workers; peers, packs and wallets may live on other origins.
@@ -40,7 +44,7 @@ const contentSecurityPolicy = [
 ].join('; ')
 
 export function createApp(options: AppOptions): Hono {
-  const { service, pack, pageFolder, clock, addressOf, maxBodyBytes, corsOrigins, onFault } = options
+  const { service, pack, pageFolder, clock, addressOf, maxBodyBytes, corsOrigins, onFault, money } = options
   const app = new Hono()
   const limiter = createCallLimiter(options.limitsFor, clock)
   app.onError(error => {
@@ -61,13 +65,16 @@ export function createApp(options: AppOptions): Hono {
   })
   const crossOrigin = cors({
     origin: corsOrigins === '*' ? '*' : [...corsOrigins],
-    allowMethods: ['GET', 'HEAD', 'POST', 'OPTIONS'],
-    exposeHeaders: ['x-request-id', 'retry-after', 'etag', 'content-range'],
+    allowMethods: ['GET', 'HEAD', 'POST', 'DELETE', 'OPTIONS'],
+    exposeHeaders: ['x-request-id', 'retry-after', 'etag', 'content-range', 'payment-required', 'payment-response'],
     maxAge: 600,
   })
   for (const path of ['/v1/*', '/api/*', '/packs/*']) app.use(path, crossOrigin)
   app.get('/healthz', c => c.json({ status: 'ok', model: service.manifest.model }))
-  app.route('/v1', openAiRoutes({ service, limiter, addressOf, maxBodyBytes }))
+  if (money.mode === 'paid') app.route('/v1', sessionRoutes({ till: money.till, limiter, addressOf }))
+  const gate = () => (money.mode === 'paid' ? money.till().gate : null)
+  app.route('/v1', openAiRoutes({ service, limiter, addressOf, maxBodyBytes, gate }))
+  app.route('/api', moneyRoutes({ desk: money, addressOf }))
   app.route('/api', poolRoutes(service.desk, clock))
   app.route('/packs', packRoutes(pack))
   app.route('/', pageRoutes(pageFolder))

@@ -10,6 +10,7 @@ import { packUrlOf } from './api/pack-routes.ts'
 import { createApp } from './app.ts'
 import { createDesk, type Desk, type DeskOptions, type HubPort, type RequestLimits } from './dispatch/index.ts'
 import { kvBytesPerPosition, swarmConfigOf } from './dispatch/swarm-config.ts'
+import type { MoneyDesk } from './payments/till.ts'
 import type { PackFolder } from './store/pack-folder.ts'
 import { createTextCodec } from './text/index.ts'
 
@@ -47,6 +48,8 @@ export interface OrchestratorDeps {
   readonly settings: OrchestratorSettings
   readonly onNotice?: (text: string) => void
   readonly onFault: (fault: unknown) => void
+  /** Made with the desk in hand, which says whether there is a ring worth paying for; absent: work is free. */
+  readonly moneyFor?: (desk: Desk) => MoneyDesk
 }
 
 export interface Orchestrator {
@@ -78,7 +81,9 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
   const service = createModelService({ manifest, manifestSha256, codec, desk, clock, entropy })
   const { pageFolder, addressOf, onFault } = deps
   const { limitsFor, maxBodyBytes, corsOrigins } = settings
-  const app = createApp({ service, pack, pageFolder, clock, addressOf, limitsFor, maxBodyBytes, corsOrigins, onFault })
+  const money = deps.moneyFor?.(desk) ?? { mode: 'free' }
+  const common = { service, pack, pageFolder, clock, addressOf, limitsFor, maxBodyBytes, corsOrigins, onFault }
+  const app = createApp({ ...common, money })
   return { app, desk }
 }
 

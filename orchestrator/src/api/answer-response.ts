@@ -4,7 +4,9 @@
  */
 import { openAiErrorOf } from '@computepool/shared/openai'
 import type { LiveRequest } from '../dispatch/index.ts'
+import type { MeteredRequest } from '../payments/meter.ts'
 import type { AnswerFacts, AnswerPart } from './answer.ts'
+import type { PreparedPrompt } from './model-service.ts'
 import { type SseEvent, sseBody, sseHeaders } from './sse.ts'
 
 /** How an endpoint words its chunks; each returns the JSON of one. */
@@ -24,17 +26,41 @@ export interface Call {
   readonly signal: AbortSignal
   /** Runs once, when nothing more will be sent; not where the call failed before its answer began. */
   readonly onEnd: () => void
+  /** Takes the payment, once the body was found good; null where work is free. */
+  readonly admit: () => Promise<Admission | null>
 }
 
-export interface AnswerResponseOptions extends Call {
+/** The right to one answer, paid. */
+export interface Admission {
+  readonly request: MeteredRequest
+  /** For the answer, and for an error in its place: the payment's receipt. */
+  readonly headers: Readonly<Record<string, string>>
+}
+
+export interface AnswerResponseOptions extends Omit<Call, 'admit'> {
   readonly live: LiveRequest
   readonly answer: AsyncGenerator<AnswerPart, AnswerFacts>
   readonly words: ChunkWords
   readonly isStream: boolean
+  readonly admission: Admission | null
+}
+
+/** Pays for a prompt that was found good, then sends it. A payment that bought nothing is given back by whoever took it. */
+export async function admitAndSubmit(prepared: PreparedPrompt, call: Pick<Call, 'admit'>) {
+  const admission = await call.admit()
+  if (admission === null) return { live: prepared.submit(), admission, payment: {} }
+  const { request } = admission
+  try {
+    return { live: prepared.submit(request.observer), admission, payment: { payment: request.payment } }
+  } catch (thrown) {
+    request.abandon()
+    throw thrown
+  }
 }
 
 export async function answerResponse(options: AnswerResponseOptions): Promise<Response> {
-  const { live, answer, words, isStream, signal } = options
+  const { live, answer, words, isStream, signal, admission } = options
+  admission?.request.attach(live)
   const onAbort = (): void => live.cancel()
   if (signal.aborted) onAbort()
   signal.addEventListener('abort', onAbort, { once: true })
@@ -42,7 +68,7 @@ export async function answerResponse(options: AnswerResponseOptions): Promise<Re
     signal.removeEventListener('abort', onAbort)
     options.onEnd()
   }
-  const headers = { 'x-request-id': live.requestId }
+  const headers = { ...admission?.headers, 'x-request-id': live.requestId }
   let isStreaming = false
   try {
     const first = await answer.next()
@@ -55,7 +81,7 @@ export async function answerResponse(options: AnswerResponseOptions): Promise<Re
       onGone: () => live.cancel(),
     })
     isStreaming = true
-    return new Response(body, { headers: { ...sseHeaders, ...headers } })
+    return new Response(body, { headers: { ...headers, ...sseHeaders } })
   } catch (thrown) {
     live.cancel()
     throw thrown

@@ -5,6 +5,7 @@
 import type { SampledToken } from '@computepool/shared/pipeline'
 import type { HopTrace } from '@computepool/shared/wire'
 import type { LiveRequest } from '../dispatch/index.ts'
+import type { RequestPayment } from '../payments/meter.ts'
 import { createDetokeniser, type TextCodec } from '../text/index.ts'
 
 export interface AnswerOptions {
@@ -14,6 +15,8 @@ export interface AnswerOptions {
   readonly stopStrings: readonly string[]
   /** True where the answer begins a text of its own, as in a chat. */
   readonly isFresh: boolean
+  /** What it has cost by now; absent where work is free. */
+  readonly payment?: () => RequestPayment
 }
 
 /** A stretch of text that is certain, and the tokens that end in it. */
@@ -44,6 +47,8 @@ export interface PoolFacts {
   readonly stoppedBy: 'cap' | null
   /** Where one token's time went, medians over the decode steps; null where only one token was drawn. */
   readonly lap: LapFacts | null
+  /** Only where work is paid. */
+  readonly payment?: RequestPayment
 }
 
 /** One lap of the ring, measured at the entry: `wireMs` is what neither an engine nor a queue can account for. */
@@ -123,6 +128,7 @@ export async function* streamAnswer(options: AnswerOptions): AsyncGenerator<Answ
         directHops,
         stoppedBy,
         lap: medianLap(laps),
+        ...(options.payment === undefined ? {} : { payment: options.payment() }),
       },
     }
   }

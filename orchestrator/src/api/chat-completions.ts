@@ -4,7 +4,7 @@ import { type ChatMessageBody, parseChatCompletion, samplingOf, stopStringsOf } 
 import type { SampledToken } from '@computepool/shared/pipeline'
 import type { ChatMessage } from '../text/index.ts'
 import { streamAnswer } from './answer.ts'
-import { answerResponse, type Call, type ChunkWords } from './answer-response.ts'
+import { admitAndSubmit, answerResponse, type Call, type ChunkWords } from './answer-response.ts'
 import { chatLogprobs } from './logprobs.ts'
 import type { ModelService } from './model-service.ts'
 
@@ -29,12 +29,14 @@ export async function serveChat(service: ModelService, json: unknown, call: Call
     logprobs: body.logprobs === true ? (body.top_logprobs ?? 0) : null,
   })
   const maxTokens = body.max_completion_tokens ?? body.max_tokens ?? null
-  const live = service.submit({ prompt, maxTokens, sampling, param: 'messages' })
+  const prepared = service.prepare({ prompt, maxTokens, sampling, param: 'messages' })
+  const { live, admission, payment } = await admitAndSubmit(prepared, call)
   const stopStrings = stopStringsOf(body)
-  const answer = streamAnswer({ live, codec, promptTokens: prompt.length, stopStrings, isFresh: true })
+  const answer = streamAnswer({ live, codec, promptTokens: prompt.length, stopStrings, isFresh: true, ...payment })
   const withUsage = body.stream_options?.include_usage === true
   const words = chatWords(service, live.requestId, { withUsage, withLogprobs: body.logprobs === true })
-  return answerResponse({ live, answer, words, isStream: body.stream === true, ...call })
+  const { signal, onEnd } = call
+  return answerResponse({ live, answer, words, isStream: body.stream === true, admission, signal, onEnd })
 }
 
 /** Roles that templates know; OpenAI renamed "system" to "developer". */

@@ -2,7 +2,7 @@
 import { type CompletionBody, parseCompletion, samplingOf, stopStringsOf } from '@computepool/shared/openai'
 import type { TextCodec } from '../text/index.ts'
 import { type AnswerPart, streamAnswer } from './answer.ts'
-import { answerResponse, type Call, type ChunkWords } from './answer-response.ts'
+import { admitAndSubmit, answerResponse, type Call, type ChunkWords } from './answer-response.ts'
 import { textLogprobs } from './logprobs.ts'
 import type { ModelService } from './model-service.ts'
 
@@ -20,12 +20,15 @@ export async function serveCompletion(service: ModelService, json: unknown, call
     randomSeed: service.randomSeed(),
     logprobs: body.logprobs ?? null,
   })
-  const live = service.submit({ prompt, maxTokens: body.max_tokens ?? defaultMaxTokens, sampling, param: 'prompt' })
+  const maxTokens = body.max_tokens ?? defaultMaxTokens
+  const prepared = service.prepare({ prompt, maxTokens, sampling, param: 'prompt' })
+  const { live, admission, payment } = await admitAndSubmit(prepared, call)
   const stopStrings = stopStringsOf(body)
-  const answer = streamAnswer({ live, codec, promptTokens: prompt.length, stopStrings, isFresh: false })
+  const answer = streamAnswer({ live, codec, promptTokens: prompt.length, stopStrings, isFresh: false, ...payment })
   const withUsage = body.stream_options?.include_usage === true
   const words = textWords(service, live.requestId, { withUsage, withLogprobs: sampling.logprobs !== null })
-  return answerResponse({ live, answer, words, isStream: body.stream === true, ...call })
+  const { signal, onEnd } = call
+  return answerResponse({ live, answer, words, isStream: body.stream === true, admission, signal, onEnd })
 }
 
 function promptOf(codec: TextCodec, prompt: CompletionBody['prompt'], mostTokens: number): number[] {

@@ -3,7 +3,7 @@ import { ComputePoolError } from '@computepool/shared/errors'
 import type { Manifest } from '@computepool/shared/model'
 import type { SamplingParams } from '@computepool/shared/pipeline'
 import type { Clock, Entropy } from '@computepool/shared/ports'
-import type { Desk, LiveRequest } from '../dispatch/index.ts'
+import type { Desk, LiveRequest, RequestObserver } from '../dispatch/index.ts'
 import type { TextCodec } from '../text/index.ts'
 
 export interface ModelServiceOptions {
@@ -23,10 +23,10 @@ export interface ModelService extends ModelServiceOptions {
   requireModel(id: string): void
   randomSeed(): number
   /**
-   * Sends a prompt to the pool. Where `maxTokens` is null, the answer may fill the context. Errors: `input_invalid`,
-   * `input_context_too_long`, and what the desk refuses.
+   * Looks at a prompt before anything is paid for it. Where `maxTokens` is null, the answer may fill the context. Errors:
+   * `input_invalid`, `input_context_too_long`.
    */
-  submit(order: PromptOrder): LiveRequest
+  prepare(order: PromptOrder): PreparedPrompt
 }
 
 export interface PromptOrder {
@@ -35,6 +35,12 @@ export interface PromptOrder {
   readonly sampling: SamplingParams
   /** The field that the prompt came in, for errors. */
   readonly param: 'messages' | 'prompt'
+}
+
+/** A prompt that was found good, and can be sent. */
+export interface PreparedPrompt {
+  /** Errors: what the desk refuses. */
+  submit(observer?: RequestObserver): LiveRequest
 }
 
 export function createModelService(options: ModelServiceOptions): ModelService {
@@ -51,7 +57,7 @@ export function createModelService(options: ModelServiceOptions): ModelService {
       })
     },
     randomSeed: () => new DataView(entropy.bytes(4).slice().buffer).getUint32(0),
-    submit: ({ prompt, maxTokens, sampling, param }) => {
+    prepare: ({ prompt, maxTokens, sampling, param }) => {
       const { vocab } = manifest.dimensions
       const stranger = prompt.find(token => token >= vocab)
       if (prompt.length === 0 || stranger !== undefined) {
@@ -67,12 +73,9 @@ export function createModelService(options: ModelServiceOptions): ModelService {
       const context = desk.context()
       const left = context - prompt.length
       if (left < (maxTokens ?? 1)) throw tooLong(context, prompt.length, maxTokens, param)
-      return desk.submit({
-        promptTokens: [...prompt],
-        maxTokens: maxTokens ?? left,
-        stopTokens: [...codec.stopTokens],
-        sampling,
-      })
+      const stopTokens = [...codec.stopTokens]
+      const job = { promptTokens: [...prompt], maxTokens: maxTokens ?? left, stopTokens, sampling }
+      return { submit: observer => desk.submit(job, observer) }
     },
   }
 }

@@ -2,7 +2,9 @@
 import { ComputePoolError } from '@computepool/shared/errors'
 import { openAiErrorOf } from '@computepool/shared/openai'
 import { type Context, Hono } from 'hono'
-import type { Call } from './answer-response.ts'
+import { challengeResponse, PaymentRefused } from '../payments/challenge.ts'
+import type { PaymentGate } from '../payments/payment-gate.ts'
+import type { Admission, Call } from './answer-response.ts'
 import type { CallLimiter } from './call-limiter.ts'
 import { serveChat } from './chat-completions.ts'
 import { serveCompletion } from './completions.ts'
@@ -14,9 +16,11 @@ export interface OpenAiRoutesOptions {
   readonly limiter: CallLimiter
   readonly addressOf: (c: Context) => string
   readonly maxBodyBytes: number
+  /** Who may ask; null where work is free. Throws while the till is not open yet. */
+  readonly gate: () => PaymentGate | null
 }
 
-export function openAiRoutes({ service, limiter, addressOf, maxBodyBytes }: OpenAiRoutesOptions): Hono {
+export function openAiRoutes({ service, limiter, addressOf, maxBodyBytes, gate }: OpenAiRoutesOptions): Hono {
   const routes = new Hono()
   const card = () => ({
     id: service.manifest.model,
@@ -30,12 +34,23 @@ export function openAiRoutes({ service, limiter, addressOf, maxBodyBytes }: Open
     serve: (service: ModelService, json: unknown, call: Call) => Promise<Response>,
   ): Promise<Response> => {
     const onEnd = limiter.begin(addressOf(c))
+    let admission: Admission | null = null
     try {
       const { raw } = c.req
-      return await serve(service, await readJson(raw, maxBodyBytes), { signal: raw.signal, onEnd })
+      // Credentials first, so that a challenge needs no body; money last, so that a bad body costs nothing.
+      const take = gate()?.enter(raw)
+      const admit = async (): Promise<Admission | null> => {
+        admission = (await take?.()) ?? null
+        return admission
+      }
+      return await serve(service, await readJson(raw, maxBodyBytes), { signal: raw.signal, onEnd, admit })
     } catch (thrown) {
       onEnd()
-      throw thrown
+      if (admission === null) throw thrown
+      // Paid and not served: the client still gets its receipt, and the rest of its money back.
+      const response = errorResponse(thrown)
+      for (const [name, value] of Object.entries((admission as Admission).headers)) response.headers.set(name, value)
+      return response
     }
   }
   routes.get('/models', c => c.json({ object: 'list', data: [card()] }))
@@ -55,6 +70,7 @@ export function openAiRoutes({ service, limiter, addressOf, maxBodyBytes }: Open
 
 /** Any thrown thing as a response in OpenAI's shape. */
 export function errorResponse(thrown: unknown): Response {
+  if (thrown instanceof PaymentRefused) return challengeResponse(thrown.challenge)
   const { status, body, retryAfterSeconds } = openAiErrorOf(thrown)
   const headers = retryAfterSeconds === null ? {} : { 'retry-after': String(retryAfterSeconds) }
   return Response.json(body, { status, headers })

@@ -55,6 +55,8 @@ export interface DeskOptions {
 export interface Desk extends DeskPort {
   /** Errors: `swarm_layers_missing`, `swarm_busy`. */
   submit(order: RequestOrder, observer?: RequestObserver): LiveRequest
+  /** Errors: `swarm_layers_missing` where no whole ring is ready. */
+  requireRing(): void
   /** Positions that a request may reach now. */
   context(): number
   snapshot(): PoolSnapshot
@@ -188,6 +190,7 @@ export function createDesk(options: DeskOptions): Desk {
       dispatch({ type: 'peer-gone', peer, reason })
     },
     submit: (order, observer) => table.submit(order, whyNoRing(state), observer),
+    requireRing: () => table.requireRing(whyNoRing(state)),
     context: () => contextOf(state),
     snapshot: () => {
       const figures = traffic.view(clock.monotonicMs())

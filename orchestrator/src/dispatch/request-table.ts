@@ -86,6 +86,8 @@ export interface RequestTableOptions {
 export interface RequestTable {
   /** Errors: `swarm_layers_missing` with `whyNoRing`, `swarm_busy`. */
   submit(order: RequestOrder, whyNoRing: string, observer?: RequestObserver): LiveRequest
+  /** Errors: `swarm_layers_missing` with `whyNoRing`. */
+  requireRing(whyNoRing: string): void
   /** The ring that new requests run on; null while there is none. Waiting requests start. */
   setRing(ring: Ring | null): void
   /** Fails every running request of that assignment. */
@@ -182,14 +184,17 @@ export function createRequestTable(options: RequestTableOptions): RequestTable {
     }
   }
 
+  const requireRing = (current: Ring | null, whyNoRing: string): Ring => {
+    if (current !== null) return current
+    throw new ComputePoolError('swarm_layers_missing', whyNoRing, {
+      remedy: 'Open the operator page in another tab, or try again shortly.',
+      context: { retryAfterSeconds: 5 },
+    })
+  }
+
   const submit: RequestTable['submit'] = (order, whyNoRing, observer) => {
-    if (ring === null) {
-      throw new ComputePoolError('swarm_layers_missing', whyNoRing, {
-        remedy: 'Open the operator page in another tab, or try again shortly.',
-        context: { retryAfterSeconds: 5 },
-      })
-    }
-    const canRun = waiting.size === 0 && fits(ring, order)
+    const current = requireRing(ring, whyNoRing)
+    const canRun = waiting.size === 0 && fits(current, order)
     if (!canRun && waiting.size >= limits.maxQueued) {
       const message = `${running.size} requests run and ${waiting.size} wait; the queue is full.`
       throw new ComputePoolError('swarm_busy', message, {
@@ -207,7 +212,7 @@ export function createRequestTable(options: RequestTableOptions): RequestTable {
       const context = { retryAfterSeconds: 10 }
       settle(entry, 'failed', new ComputePoolError('swarm_busy', message, { remedy: 'Try again later.', context }))
     })
-    if (canRun) start(entry, ring)
+    if (canRun) start(entry, current)
     onChange()
     return {
       requestId: id,
@@ -263,6 +268,7 @@ export function createRequestTable(options: RequestTableOptions): RequestTable {
 
   return {
     submit,
+    requireRing: whyNoRing => void requireRing(ring, whyNoRing),
     heard,
     setRing: next => {
       if (ring === next) return

@@ -1,0 +1,71 @@
+/** `/api/money` and what belongs to it: terms, faucet, earnings, the chain for pages, and the owner's view of everything. */
+import { ComputePoolError } from '@computepool/shared/errors'
+import { type Context, Hono } from 'hono'
+import type { Hex } from 'viem'
+import { z } from 'zod'
+import { readJson } from '../api/read-json.ts'
+import { requireBearer } from './facilitator-routes.ts'
+import { money } from './session-routes.ts'
+import type { MoneyDesk } from './till.ts'
+
+export interface MoneyRoutesOptions {
+  readonly desk: MoneyDesk
+  readonly addressOf: (c: Context) => string
+}
+
+const faucetSchema = z.strictObject({ address: z.string().regex(/^0x[0-9a-fA-F]{40}$/) })
+const ownerPaths = ['/activity/*', '/keeper/*', '/x402/*']
+
+/** Routes under `/api`; those of a pool where work is free say so. */
+export function moneyRoutes({ desk, addressOf }: MoneyRoutesOptions): Hono {
+  const routes = new Hono()
+  if (desk.mode === 'free') {
+    routes.get('/money', () => money({ mode: 'free' }))
+    return routes
+  }
+  routes.get('/money', async () => money(await desk.till().terms()))
+  routes.get('/operators/:address/earnings', async c =>
+    money(await desk.till().earnings(readAddress(c.req.param('address')))),
+  )
+  routes.post('/faucet', async c => {
+    const { faucet } = desk.till()
+    if (faucet === null) {
+      throw new ComputePoolError('input_not_found', 'There is no faucet on this chain.', {
+        remedy: 'Get USDC of this chain elsewhere.',
+      })
+    }
+    const parsed = faucetSchema.safeParse(await readJson(c.req.raw, 1000))
+    if (!parsed.success) {
+      throw new ComputePoolError('input_invalid', 'The body names no address.', { remedy: 'Send {"address": "0x…"}.' })
+    }
+    return money(await faucet.give(parsed.data.address as Hex, addressOf(c)))
+  })
+  for (const path of ownerPaths) {
+    routes.use(path, async (c, next) => {
+      requireBearer(c.req.raw, desk.ownerToken)
+      await next()
+    })
+    routes.all(path, c => forward(c, desk.till().ownerRoutes))
+  }
+  routes.all('/webhooks/*', c => forward(c, desk.till().webhookRoutes))
+  routes.all('/chain', c => forward(c, desk.till().chainRoutes))
+  return routes
+}
+
+/** Hands a call to routes that exist only once the till is open. */
+async function forward(c: Context, target: Hono | null): Promise<Response> {
+  if (target === null) {
+    throw new ComputePoolError('input_not_found', `${c.req.method} ${c.req.path} is not served here.`)
+  }
+  const url = new URL(c.req.url)
+  url.pathname = url.pathname.replace(/^\/api/, '')
+  return target.fetch(new Request(url, c.req.raw))
+}
+
+function readAddress(text: string): Hex {
+  if (/^0x[0-9a-fA-F]{40}$/.test(text)) return text as Hex
+  throw new ComputePoolError('input_invalid', `"${text.slice(0, 60)}" is no address.`, {
+    remedy: 'Give 0x and 40 hex digits.',
+    context: { param: 'address' },
+  })
+}

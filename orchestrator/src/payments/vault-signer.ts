@@ -1,0 +1,155 @@
+/**
+ * The hands of the facilitator on one chain. Where x402's `exact` scheme would send `transferWithAuthorization` to the token, a voucher
+ * for a known vault goes through `StreamVault.open` instead: taking the money and opening its session are one transaction, whose
+ * receipt still carries the token's Transfer. It may be asked twice: what is on the chain already is found, not sent again.
+ */
+import { streamVaultAbi, usdcAbi } from '@computepool/contracts/abi'
+import { ComputePoolError } from '@computepool/shared/errors'
+import type { toFacilitatorEvmSigner } from '@x402/evm'
+import { concat, encodeFunctionData, getAddress, type Hex, numberToHex, type PublicClient } from 'viem'
+import { sessionIdOf, type Voucher } from './voucher.ts'
+
+type FacilitatorEvmSigner = ReturnType<typeof toFacilitatorEvmSigner>
+
+/** Sends transactions of one key, one nonce after the other. */
+export interface TransactionSender {
+  readonly address: Hex
+  /** The hash, once the node has taken it. Throws where it would revert. */
+  send(call: { readonly to: Hex; readonly data: Hex }): Promise<Hex>
+}
+
+export interface VaultSignerOptions {
+  readonly client: PublicClient
+  readonly settler: TransactionSender
+  /** Vaults whose vouchers open sessions, lower case. */
+  readonly vaults: readonly Hex[]
+  /** Settles vouchers to other addresses by a plain transfer; else they are refused. */
+  readonly isPlainAllowed: boolean
+  /** Block before which no session was opened; default the first. */
+  readonly fromBlock?: bigint
+  readonly receiptTimeoutMs?: number
+  /** How often a receipt is asked for; viem's default is made for slow chains. */
+  readonly pollingIntervalMs?: number
+}
+
+export interface VaultSigner extends FacilitatorEvmSigner {
+  /** The transaction that opened the voucher's session; null while none has. */
+  openingOf(vault: Hex, voucher: Pick<Voucher, 'payer' | 'nonce'>): Promise<Hex | null>
+}
+
+export function createVaultSigner(options: VaultSignerOptions): VaultSigner {
+  const { client, settler, fromBlock = 0n, receiptTimeoutMs = 60_000, pollingIntervalMs = 150 } = options
+  const vaults = new Set(options.vaults.map(vault => vault.toLowerCase()))
+
+  const openingOf: VaultSigner['openingOf'] = async (vault, { payer, nonce }) => {
+    const id = sessionIdOf(payer, nonce)
+    const session = await client.readContract({
+      address: vault,
+      abi: streamVaultAbi,
+      functionName: 'session',
+      args: [id],
+    })
+    if (session.state === 0) return null
+    const [opened] = await client.getContractEvents({
+      address: vault,
+      abi: streamVaultAbi,
+      eventName: 'SessionOpened',
+      args: { id },
+      fromBlock,
+    })
+    // An adopted session's money moved in an earlier transaction; that one carries the Transfer.
+    if (opened?.args.adopted === true) return (await transferOf(vault, payer, nonce)) ?? opened.transactionHash
+    return opened?.transactionHash ?? null
+  }
+
+  const transferOf = async (vault: Hex, payer: Hex, nonce: Hex): Promise<Hex | null> => {
+    const usdc = await client.readContract({ address: vault, abi: streamVaultAbi, functionName: 'usdc' })
+    const [used] = await client.getContractEvents({
+      address: usdc,
+      abi: usdcAbi,
+      eventName: 'AuthorizationUsed',
+      args: { authorizer: payer, nonce },
+      fromBlock,
+    })
+    return used?.transactionHash ?? null
+  }
+
+  const openSession = async (usdc: Hex, vault: Hex, voucher: Voucher): Promise<Hex> => {
+    const opening = await openingOf(vault, voucher)
+    if (opening !== null) return opening
+    const isUsed = await client.readContract({
+      address: usdc,
+      abi: usdcAbi,
+      functionName: 'authorizationState',
+      args: [voucher.payer, voucher.nonce],
+    })
+    const { payer, valueAtomic: value, validAfter, validBefore, nonce, signature } = voucher
+    const data = encodeFunctionData({
+      abi: streamVaultAbi,
+      functionName: isUsed ? 'adopt' : 'open',
+      args: [{ payer, value, validAfter, validBefore, nonce, signature }],
+    })
+    const hash = await settler.send({ to: vault, data })
+    if (!isUsed) return hash
+    const receipt = await receiptOf(hash)
+    if (receipt.status !== 'success') return hash
+    return (await transferOf(vault, payer, nonce)) ?? hash
+  }
+
+  const receiptOf = (hash: Hex) =>
+    client.waitForTransactionReceipt({ hash, timeout: receiptTimeoutMs, pollingInterval: pollingIntervalMs })
+
+  return {
+    openingOf,
+    getAddresses: () => [settler.address],
+    readContract: args => client.readContract(args as Parameters<PublicClient['readContract']>[0]),
+    verifyTypedData: args => client.verifyTypedData(args as Parameters<PublicClient['verifyTypedData']>[0]),
+    getCode: ({ address }) => client.getCode({ address }),
+    waitForTransactionReceipt: ({ hash }) => receiptOf(hash),
+    sendTransaction: ({ to, data }) => settler.send({ to, data }),
+    writeContract: async ({ address, abi, functionName, args }) => {
+      if (functionName !== 'transferWithAuthorization') {
+        throw new ComputePoolError('input_unsupported', `The facilitator does not send "${functionName}".`, {
+          remedy: 'Pay with the exact scheme and EIP-3009.',
+        })
+      }
+      const voucher = voucherOf(args)
+      if (vaults.has(voucher.to)) return openSession(address, voucher.to, voucher)
+      if (!options.isPlainAllowed) {
+        throw new ComputePoolError('input_invalid', `${voucher.to} is no vault of this facilitator.`, {
+          remedy: 'Pay to the address in the challenge.',
+        })
+      }
+      return settler.send({ to: address, data: encodeFunctionData({ abi, functionName, args } as never) })
+    },
+  }
+}
+
+/** The arguments of `transferWithAuthorization`, with the signature in three parts or whole. */
+function voucherOf(args: readonly unknown[]): Voucher {
+  const [from, to, value, validAfter, validBefore, nonce, ...signed] = args as [
+    Hex,
+    Hex,
+    bigint,
+    bigint,
+    bigint,
+    Hex,
+    ...([Hex] | [bigint | number, Hex, Hex]),
+  ]
+  const signature = signed.length === 1 ? signed[0] : joinSignature(...signed)
+  return {
+    payer: getAddress(from).toLowerCase() as Hex,
+    to: getAddress(to).toLowerCase() as Hex,
+    valueAtomic: value,
+    validAfter,
+    validBefore,
+    nonce,
+    signature,
+  }
+}
+
+/** r, s and v as 65 bytes; wallets that write v as 0 or 1 are understood. */
+function joinSignature(v: bigint | number, r: Hex, s: Hex): Hex {
+  const parity = Number(v) >= 27 ? Number(v) : Number(v) + 27
+  return concat([r, s, numberToHex(parity, { size: 1 })])
+}
