@@ -1,5 +1,15 @@
 /** The keeper's front door: the runner at home, the client to KeeperHub, their routes, and the callbacks of both. */
 export {
+  type Callback,
+  type CallbackRoutesOptions,
+  type CallbackVerdict,
+  callbackPath,
+  callbackRoutes,
+  verifyCallback,
+} from './callback-routes.ts'
+export { createCallbackSigner } from './callback-signature.ts'
+export { type CallbackSubject, type CallbackTokens, createCallbackTokens } from './callback-tokens.ts'
+export {
   createEmbeddedKeeper,
   type EmbeddedKeeper,
   type EmbeddedKeeperOptions,
@@ -17,3 +27,11 @@ export {
   workflowKeys,
 } from './prepare-workflows.ts'
 export type { MinedTransaction, SignedTransaction, TransactionCall, TransactionSender } from './transaction-sender.ts'
+export {
+  type CallbackAddress,
+  reapInput,
+  type SessionTransition,
+  setUnitsInput,
+  streamStartInput,
+  streamStopInput,
+} from './workflow-inputs.ts'
