@@ -12,7 +12,7 @@ import type {
   VerifyResponse,
 } from '@x402/core/types'
 import { ExactEvmScheme } from '@x402/evm/exact/facilitator'
-import type { Hex, PublicClient } from 'viem'
+import { getAddress, type Hex, type PublicClient } from 'viem'
 import { createVaultSigner, type TransactionSender } from './vault-signer.ts'
 import { type Payment, readPayment } from './voucher.ts'
 
@@ -109,14 +109,14 @@ export function createFacilitator(options: FacilitatorOptions): Facilitator {
     ) {
       // The voucher may be out of date by now; what it bought is not.
       const transaction = await signer.openingOf(voucher.to, voucher)
-      if (transaction !== null) return { success: true, transaction, network, payer: voucher.payer }
+      if (transaction !== null) return { success: true, transaction, network, payer: getAddress(voucher.payer) }
     }
     const result = await core.settle(payload, requirements)
     if (result.success || result.errorReason === 'settlement_pending' || !isForVault)
       return withoutRawSettleText(result)
     // A failure that was reported is not always one that happened: the chain has the last word.
     const transaction = await signer.openingOf(voucher.to, voucher)
-    if (transaction !== null) return { success: true, transaction, network, payer: voucher.payer }
+    if (transaction !== null) return { success: true, transaction, network, payer: getAddress(voucher.payer) }
     return withoutRawSettleText(result)
   }
 
