@@ -1,1 +1,9 @@
+export type { ChainKeys } from './chain-keys.ts'
 export { findAnvil } from './find-anvil.ts'
+export { embeddedChain, type KnownChain, knownChain, remoteSettings, zeroGGalileo } from './known-chains.ts'
+export {
+  EMBEDDED_CHAIN_ID,
+  type EmbeddedChain,
+  type EmbeddedChainOptions,
+  startEmbeddedChain,
+} from './start-embedded-chain.ts'
