@@ -55,10 +55,11 @@ export async function refusalOf(response: Response): Promise<ComputePoolError> {
   })
 }
 
-/** True where the server itself said no: the same request again would be refused again. */
+/** True where the server itself said no for good: the same request again would be refused again. */
 export function isDefiniteRefusal(thrown: unknown): boolean {
-  const status = Number(asComputePoolError(thrown).context.httpStatus ?? 0)
-  return status >= 400 && status < 500 && status !== 408 && status !== 425 && status !== 429
+  const { context, row } = asComputePoolError(thrown)
+  const status = Number(context.httpStatus ?? 0)
+  return status >= 400 && status < 500 && status !== 408 && status !== 425 && row.retry === 'never'
 }
 
 function codeOf(httpStatus: number): ErrorCode {

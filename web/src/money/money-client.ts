@@ -17,13 +17,14 @@ import {
 } from '@computepool/shared/money'
 import { createParser } from 'eventsource-parser'
 import { type FetchLike, readJson, refusalOf, send, unreadable } from './api-door.ts'
+import type { SignedVoucher } from './payment-voucher.ts'
 
 export interface MoneyClient {
   terms(): Promise<MoneyTerms>
   /** The PAYMENT-REQUIRED header of a session with this cap, as it came. */
   challenge(capAtomic: bigint): Promise<string>
-  /** Pays with a PAYMENT-SIGNATURE header. The same header again tells the same session: safe to repeat. */
-  open(capAtomic: bigint, paymentSignature: string): Promise<OpenedSession>
+  /** Pays. The same voucher again, with the same key, tells the same session: safe to repeat. */
+  open(voucher: SignedVoucher): Promise<OpenedSession>
   /** Views of the session as they change; ends when the server ends the stream. */
   events(token: string, signal: AbortSignal): AsyncIterable<SessionView>
   /** Stops what runs and asks for the refund. */
@@ -58,8 +59,9 @@ export function createMoneyClient(fetchImpl: FetchLike = (path, init) => fetch(p
         remedy: 'Nothing was signed. Reload the page.',
       })
     },
-    async open(capAtomic, paymentSignature) {
-      return readJson(await openWith(capAtomic, { 'payment-signature': paymentSignature }), openedSessionSchema)
+    async open({ capAtomic, header, idempotencyKey }) {
+      const headers = { 'payment-signature': header, 'idempotency-key': idempotencyKey }
+      return readJson(await openWith(capAtomic, headers), openedSessionSchema)
     },
     async *events(token, signal) {
       const response = await send(fetchImpl, `${current}/events`, { headers: bearer(token), signal })

@@ -24,12 +24,16 @@ export interface VoucherParts {
   readonly nowSeconds: number
   /** 32 random bytes. */
   readonly nonceBytes: Uint8Array
+  /** 16 random bytes at least. */
+  readonly keyBytes: Uint8Array
 }
 
 export interface SignedVoucher {
   readonly capAtomic: bigint
   /** The PAYMENT-SIGNATURE header. */
   readonly header: string
+  /** A voucher is public once it is on the chain: this proves that a repeated one comes from who sent it first. */
+  readonly idempotencyKey: string
   /** Seconds since 1970; after it the token refuses the voucher. */
   readonly validBefore: number
 }
@@ -59,7 +63,12 @@ export async function signVoucher(parts: VoucherParts): Promise<SignedVoucher> {
     },
     ...(extensions === undefined ? {} : { extensions }),
   }
-  return { capAtomic, header: base64(JSON.stringify(payload)), validBefore }
+  return {
+    capAtomic,
+    header: base64(JSON.stringify(payload)),
+    idempotencyKey: hex(parts.keyBytes).slice(2),
+    validBefore,
+  }
 }
 
 /** Every value comes from the terms and the payer's choice, none from the challenge, which was only compared with them. */

@@ -3,7 +3,7 @@
  * wallet as functions; tokens and vouchers never reach its snapshot.
  */
 import { asComputePoolError, ComputePoolError, type ErrorData } from '@computepool/shared/errors'
-import type { PaidTerms, Receipt, SessionView } from '@computepool/shared/money'
+import type { OpenedSession, PaidTerms, Receipt, SessionView } from '@computepool/shared/money'
 import { createExternalStore, type ReadableStore } from '../ui/stores/external-store.ts'
 import type { PayerWallet } from '../wallet/payer-wallet.ts'
 import { isDefiniteRefusal } from './api-door.ts'
@@ -70,6 +70,7 @@ interface Track {
 }
 
 const pickUpEveryMs = 5_000
+const mostTries = 20
 
 export function createSessionStore(parts: SessionStoreParts): SessionStore {
   const { client, vault } = parts
@@ -80,6 +81,7 @@ export function createSessionStore(parts: SessionStoreParts): SessionStore {
   /** Tokens of before a reload whose first view has not come. */
   let unseen: readonly string[] = []
   const pickingUp = new Set<AbortController>()
+  const opening = new AbortController()
   const store = createExternalStore<SessionsView>(viewNow())
 
   function viewNow(): SessionsView {
@@ -97,10 +99,7 @@ export function createSessionStore(parts: SessionStoreParts): SessionStore {
   }
 
   function keep(): void {
-    const kept =
-      voucher === null
-        ? null
-        : { capAtomic: String(voucher.capAtomic), header: voucher.header, validBefore: voucher.validBefore }
+    const kept = voucher === null ? null : { ...voucher, capAtomic: String(voucher.capAtomic) }
     vault.write({ tokens: [...unseen, ...tracks.map(track => track.token)].slice(-4), voucher: kept })
   }
 
@@ -167,7 +166,8 @@ export function createSessionStore(parts: SessionStoreParts): SessionStore {
     step = 'signing'
     publish()
     const nonceBytes = parts.randomBytes(32)
-    return signVoucher({ challenge, terms, capAtomic, wallet, nowSeconds: parts.wallSeconds(), nonceBytes })
+    const keyBytes = parts.randomBytes(32)
+    return signVoucher({ challenge, terms, capAtomic, wallet, nowSeconds: parts.wallSeconds(), nonceBytes, keyBytes })
   }
 
   /** Sends the voucher; only the server's own refusal makes it void here, for a lost answer may hide an open session. */
@@ -177,7 +177,7 @@ export function createSessionStore(parts: SessionStoreParts): SessionStore {
     keep()
     publish()
     try {
-      const { session, token } = await client.open(signed.capAtomic, signed.header)
+      const { session, token } = await openPatiently(signed)
       voucher = null
       follow(token, session)
       parts.onMoved()
@@ -185,6 +185,19 @@ export function createSessionStore(parts: SessionStoreParts): SessionStore {
       if (isDefiniteRefusal(thrown)) voucher = null
       keep()
       throw thrown
+    }
+  }
+
+  /** A slow chain is not a refusal: the same voucher is sent again until it is told what became of it. */
+  async function openPatiently(signed: SignedVoucher): Promise<OpenedSession> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await client.open(signed)
+      } catch (thrown) {
+        const { code, context } = asComputePoolError(thrown)
+        if (code !== 'payment_session_opening' || tries >= mostTries) throw thrown
+        await parts.wait(Number(context.retryAfterSeconds ?? 5) * 1_000, opening.signal)
+      }
     }
   }
 
@@ -244,6 +257,7 @@ export function createSessionStore(parts: SessionStoreParts): SessionStore {
     },
     token: () => tracks.find(track => !isOver(track.entry))?.token ?? null,
     close() {
+      opening.abort()
       for (const controller of pickingUp) controller.abort()
       for (const track of tracks) track.controller.abort()
     },

@@ -7,7 +7,12 @@ import { z } from 'zod'
 const keptSchema = z.object({
   tokens: z.array(z.string().max(200)).max(8),
   voucher: z
-    .object({ capAtomic: z.string().regex(/^\d{1,31}$/), header: z.string().max(16_384), validBefore: z.number() })
+    .object({
+      capAtomic: z.string().regex(/^\d{1,31}$/),
+      header: z.string().max(16_384),
+      idempotencyKey: z.string().min(16).max(200),
+      validBefore: z.number(),
+    })
     .nullable(),
 })
 export type KeptSessions = z.infer<typeof keptSchema>

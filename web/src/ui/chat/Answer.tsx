@@ -1,5 +1,6 @@
 /** An answer: text as it comes, then what was measured; why it ended where it did not end well. */
 import { memo } from 'react'
+import { plainAtomic } from '../format/format-money.ts'
 import { formatCount, formatMs, formatTokensPerSecond } from '../format/format-number.ts'
 import { Markdown } from '../markdown/Markdown.tsx'
 import { Link } from '../router/Link.tsx'
@@ -70,12 +71,14 @@ function figureList({
   directHops,
   finishReason,
   stoppedBy,
+  costAtomic,
 }: AnswerFigures): string[] {
   return [
     tokens === null ? '' : `${formatCount(tokens)} ${tokens === 1 ? 'token' : 'tokens'}`,
     tokensPerSecond === null ? '' : formatTokensPerSecond(tokensPerSecond),
     timeToFirstTokenMs === null ? '' : `first after ${formatMs(timeToFirstTokenMs)}`,
     directHops === null ? '' : `${formatCount(directHops)} direct ${directHops === 1 ? 'hop' : 'hops'}`,
+    typeof costAtomic === 'string' ? `${plainAtomic(BigInt(costAtomic))} USDC` : '',
     stoppedBy === 'cap' ? 'stopped: the session’s cap is spent' : '',
     finishReason === 'length' && stoppedBy !== 'cap' ? 'cut at the token limit' : '',
   ].filter(word => word !== '')

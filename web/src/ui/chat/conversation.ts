@@ -12,6 +12,12 @@ export const answerFiguresSchema = z.object({
   finishReason: z.string().nullable(),
   /** `cap`: the session's money ended the answer. */
   stoppedBy: z.string().nullable().optional(),
+  /** Decimal digits: what the answer cost, in atomic units of USDC; absent where work is free. */
+  costAtomic: z
+    .string()
+    .regex(/^\d{1,31}$/)
+    .nullable()
+    .optional(),
 })
 /** What was measured of one answer. */
 export type AnswerFigures = z.infer<typeof answerFiguresSchema>

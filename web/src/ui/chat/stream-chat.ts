@@ -38,6 +38,7 @@ const chunkSchema = z.looseObject({
       tokensPerSecond: z.number().nullish(),
       directHops: z.number().nullish(),
       stoppedBy: z.string().nullish(),
+      payment: z.looseObject({ costAtomic: z.string().regex(/^\d{1,31}$/) }).nullish(),
     })
     .nullish(),
 })
@@ -130,6 +131,7 @@ function parseChunk(
   }
   const { choices, usage, computepool } = chunk.data
   const stoppedBy = computepool?.stoppedBy ?? before.stoppedBy ?? null
+  const costAtomic = computepool?.payment?.costAtomic ?? before.costAtomic ?? null
   const figures: AnswerFigures = {
     tokens: usage?.completion_tokens ?? before.tokens,
     tokensPerSecond: computepool?.tokensPerSecond ?? before.tokensPerSecond,
@@ -137,6 +139,7 @@ function parseChunk(
     directHops: computepool?.directHops ?? before.directHops,
     finishReason: choices[0]?.finish_reason ?? before.finishReason,
     ...(stoppedBy === null ? {} : { stoppedBy }),
+    ...(costAtomic === null ? {} : { costAtomic }),
   }
   return { text: choices[0]?.delta?.content ?? '', figures, failed: null }
 }

@@ -8,6 +8,8 @@ export interface FakeMoneyClient extends MoneyClient {
   readonly calls: string[]
   /** PAYMENT-SIGNATURE headers, as they came. */
   readonly paid: string[]
+  /** Idempotency-Key headers. */
+  readonly keys: string[]
   terms_: MoneyTerms
   receipt_: Receipt
   /** Changes the challenge of the next 402. */
@@ -51,6 +53,7 @@ export function createFakeMoneyClient(): FakeMoneyClient {
   const fake: FakeMoneyClient = {
     calls: [],
     paid: [],
+    keys: [],
     terms_: sampleTerms(),
     receipt_: sampleReceipt(),
     lie: offer => offer,
@@ -72,9 +75,10 @@ export function createFakeMoneyClient(): FakeMoneyClient {
       if (fake.terms_.mode === 'free') throw new Error('free')
       return encodeChallenge(fake.lie(challengeOf(fake.terms_, capAtomic)))
     },
-    async open(capAtomic, header) {
+    async open({ capAtomic, header, idempotencyKey }) {
       fake.calls.push(`open ${capAtomic}`)
       fake.paid.push(header)
+      fake.keys.push(idempotencyKey)
       const failure = fake.failOpening
       fake.failOpening = null
       if (failure !== null) throw failure

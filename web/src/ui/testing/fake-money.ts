@@ -13,7 +13,7 @@ import type { PayerWallet, TypedData } from '../../wallet/payer-wallet.ts'
 import { createWalletStore } from '../../wallet/wallet-store.ts'
 import { createFakeMoneyClient, type FakeMoneyClient } from './fake-money-client.ts'
 
-/** Known to every anvil: it owns nothing anywhere else. */
+/** A key that everybody knows. */
 export const payerAccount = privateKeyToAccount(`0x${'11'.repeat(32)}`)
 
 export interface FakeMoney {
@@ -23,6 +23,8 @@ export interface FakeMoney {
   readonly signed: TypedData[]
   /** What the wallet does when asked; by default it signs. */
   onSign: (data: TypedData) => Promise<`0x${string}`>
+  /** Runs before the faucet gives; a throw is its refusal. */
+  onFaucet: () => void
   readonly storage: Map<string, string>
   chain: ChainEarnings
   readonly writes: string[]
@@ -89,12 +91,16 @@ export function createFakeMoney(given: FakeMoneyGiven = {}): FakeMoney {
   // Retries wait for ever: a test that wants one breaks the stream and lets the next view come.
   const wait = (_delayMs: number, signal: AbortSignal) =>
     new Promise<void>(resolve => signal.addEventListener('abort', () => resolve()))
+  const askFaucet = async (address: string) => {
+    fake.onFaucet()
+    await client.askFaucet(address)
+  }
   const terms = createTermsStore(client.terms)
   const wallet = createWalletStore({
     openBurner: async () => payer,
     openInjected: async () => given.injected ?? noWallets,
     readFunds: async () => fake.chain.funds,
-    askFaucet: client.askFaucet,
+    askFaucet,
   })
   const sessions = createSessionStore({
     client,
@@ -111,7 +117,7 @@ export function createFakeMoney(given: FakeMoneyGiven = {}): FakeMoney {
     openReads: async () => ({ funds: async () => fake.chain.funds, earnings: async () => fake.chain }),
     openWrites: async () => operatorWrites,
     fetchHistory: client.earnings,
-    askFaucet: client.askFaucet,
+    askFaucet,
     exportKey: async () => null,
     importKey: async () => {},
     nowMs,
@@ -124,6 +130,7 @@ export function createFakeMoney(given: FakeMoneyGiven = {}): FakeMoney {
     stores: { terms, wallet, sessions, earnings, activity, nowMs },
     signed: [],
     onSign: data => payerAccount.signTypedData(data as unknown as Parameters<typeof payerAccount.signTypedData>[0]),
+    onFaucet() {},
     storage: kept,
     chain: idleEarnings,
     writes: [],
