@@ -1,0 +1,303 @@
+/**
+ * One key's transactions: numbered, priced, signed, stored, then broadcast, one after the other; receipts are waited for side by side.
+ * What gets stuck is signed again with a higher fee; what a crash left is handed in again. It does not know what the calls mean.
+ */
+import { ComputePoolError } from '@computepool/shared/errors'
+import type { Clock } from '@computepool/shared/ports'
+import {
+  type Address,
+  type Hex,
+  keccak256,
+  type LocalAccount,
+  type PublicClient,
+  TransactionNotFoundError,
+  TransactionReceiptNotFoundError,
+} from 'viem'
+import type { MinedTransaction, SignedTransaction, TransactionCall } from '../keeper/transaction-sender.ts'
+import { chainError } from './chain-error.ts'
+import type { SignerStore } from './signer-store.ts'
+
+export interface SignerQueueOptions {
+  readonly client: PublicClient
+  readonly account: LocalAccount
+  readonly chainId: number
+  readonly store: SignerStore
+  readonly clock: Clock
+  /** Least tip a node takes. */
+  readonly tipFloorWei?: bigint
+  /** Blocks on top of a transaction before it counts as mined; 1 is the block itself. */
+  readonly confirmations?: number
+  /** Blocks after which a transaction that is still not mined is priced anew. */
+  readonly stuckAfterBlocks?: number
+  readonly pollMs?: number
+}
+
+export interface SignerQueue {
+  readonly address: Address
+  /** See keeper/transaction-sender.ts. */
+  submit(call: TransactionCall, onSigned: (signed: SignedTransaction) => Promise<void>): Promise<SignedTransaction>
+  resubmit(signed: SignedTransaction): Promise<void>
+  receipt(hash: Hex): Promise<MinedTransaction | null>
+  minedNonce(): Promise<number>
+  /** Broadcasts and returns the hash. Errors: `chain_reverted` with the contract's reason, `chain_unreachable`, `chain_underfunded`. */
+  send(call: { to: Address; data: Hex; valueWei?: bigint }): Promise<Hex>
+  /** The same, and waits until it is mined. A receipt that says reverted is an error too. */
+  execute(call: { to: Address; data: Hex; valueWei?: bigint }): Promise<MinedTransaction & { hash: Hex }>
+  /** Hands in again what a crash left, and fills a gap in the nonces. Done before the first transaction by itself. */
+  heal(): Promise<void>
+  close(): Promise<void>
+}
+
+interface Pending {
+  readonly nonce: number
+  readonly request: { to: Address; data: Hex; value: bigint; gas: bigint }
+  readonly onSigned: (signed: SignedTransaction) => Promise<void>
+  readonly hashes: Hex[]
+  maxFeePerGas: bigint
+  maxPriorityFeePerGas: bigint
+  pricedAtBlock: bigint
+}
+
+export function createSignerQueue(options: SignerQueueOptions): SignerQueue {
+  const { client, account, chainId, store, clock } = options
+  const { tipFloorWei = 0n, confirmations = 1, stuckAfterBlocks = 6, pollMs = 500 } = options
+  const { address } = account
+  const pending = new Map<number, Pending>()
+  let nextNonce: number | null = null
+  let line: Promise<unknown> = Promise.resolve()
+  let cancelWatch: (() => void) | null = null
+  let isClosed = false
+
+  /** One at a time; a failure of one does not poison the next. */
+  const inLine = <T>(work: () => Promise<T>): Promise<T> => {
+    const run = line.then(work, work)
+    line = run.catch(() => {})
+    return run
+  }
+
+  const minedNonce = () => client.getTransactionCount({ address, blockTag: 'latest' })
+
+  const fees = async () => {
+    const [block, tip] = await Promise.all([
+      client.getBlock({ blockTag: 'latest' }),
+      client.estimateMaxPriorityFeePerGas().catch(() => tipFloorWei),
+    ])
+    const maxPriorityFeePerGas = tip > tipFloorWei ? tip : tipFloorWei
+    return {
+      maxPriorityFeePerGas,
+      maxFeePerGas: (block.baseFeePerGas ?? 0n) * 2n + maxPriorityFeePerGas,
+      pricedAtBlock: block.number,
+    }
+  }
+
+  const sign = async (entry: Omit<Pending, 'hashes' | 'onSigned' | 'pricedAtBlock'>): Promise<SignedTransaction> => {
+    const { nonce, request, maxFeePerGas, maxPriorityFeePerGas } = entry
+    const raw = await account.signTransaction({
+      ...request,
+      chainId,
+      nonce,
+      maxFeePerGas,
+      maxPriorityFeePerGas,
+      type: 'eip1559',
+    })
+    return { hash: keccak256(raw), nonce, raw }
+  }
+
+  // The caller's books first: a kill between the two would else let `heal` send what nobody remembers having asked for, and its
+  // caller ask again. The other way round only the caller knows it, and hands it in again or sees its nonce used.
+  const keep = async (signed: SignedTransaction, entry: Pending): Promise<void> => {
+    await entry.onSigned(signed)
+    await store.add({ ...signed, chainId, address, recipient: entry.request.to, createdAtMs: clock.wallMs() })
+  }
+
+  const broadcast = async (raw: Hex): Promise<void> => {
+    try {
+      await client.sendRawTransaction({ serializedTransaction: raw })
+    } catch (thrown) {
+      if (isKnownAlready(thrown) || (await isOnChain(keccak256(raw)))) return
+      throw thrown
+    }
+  }
+
+  const isOnChain = async (hash: Hex): Promise<boolean> => {
+    try {
+      await client.getTransaction({ hash })
+      return true
+    } catch (thrown) {
+      if (thrown instanceof TransactionNotFoundError) return false
+      throw thrown
+    }
+  }
+
+  const receipt: SignerQueue['receipt'] = async hash => {
+    try {
+      const found = await client.getTransactionReceipt({ hash })
+      if (confirmations > 1) {
+        const head = await client.getBlockNumber({ cacheTime: 0 })
+        if (head - found.blockNumber + 1n < BigInt(confirmations)) return null
+      }
+      const { status, blockNumber, gasUsed, effectiveGasPrice } = found
+      return { status, blockNumber, gasUsed, effectiveGasPrice }
+    } catch (thrown) {
+      if (thrown instanceof TransactionReceiptNotFoundError) return null
+      throw thrown
+    }
+  }
+
+  const healNow = async (): Promise<void> => {
+    if (nextNonce !== null) return
+    const mined = await minedNonce()
+    let next = mined
+    for (const row of await store.unmined(chainId, address)) {
+      if (row.nonce < mined) {
+        await store.settle(row.hash, (await receipt(row.hash)) === null ? 'gone' : 'mined')
+        continue
+      }
+      // A gap cannot come of our own order; it is left by a chain that was rolled back. What stands behind it must not wait for ever.
+      for (; next < row.nonce; next++) await fillNonce(next)
+      await broadcast(row.raw).catch(() => {})
+      next = Math.max(next, row.nonce + 1)
+    }
+    nextNonce = next
+  }
+
+  const fillNonce = async (nonce: number): Promise<void> => {
+    const { pricedAtBlock, ...price } = await fees()
+    const request = { to: address, data: '0x' as Hex, value: 0n, gas: 21_000n }
+    const entry: Pending = { nonce, request, onSigned: async () => {}, hashes: [], pricedAtBlock, ...price }
+    const signed = await sign(entry)
+    await keep(signed, entry)
+    await broadcast(signed.raw)
+  }
+
+  const submitNow = async (
+    call: TransactionCall,
+    onSigned: (signed: SignedTransaction) => Promise<void>,
+  ): Promise<SignedTransaction> => {
+    if (isClosed) throw new ComputePoolError('chain_unreachable', 'The signer is closed.')
+    await healNow()
+    const { to, data, valueWei: value } = call
+    const [estimate, price] = await Promise.all([client.estimateGas({ account: address, to, data, value }), fees()])
+    const gas = (estimate * BigInt(Math.ceil(call.gasMultiplier * 100)) + 99n) / 100n
+    for (let attempt = 1; ; attempt++) {
+      const entry: Pending = { nonce: nextNonce!, request: { to, data, value, gas }, onSigned, hashes: [], ...price }
+      const signed = await sign(entry)
+      await keep(signed, entry)
+      try {
+        await broadcast(signed.raw)
+      } catch (thrown) {
+        if (!isNonceUsed(thrown) || attempt === 3) {
+          // Whether a node has it is not known: it stays stored, its nonce stays taken, and healing hands it in again.
+          nextNonce = null
+          throw thrown
+        }
+        // Somebody else sends from this key: believe the chain.
+        await store.settle(signed.hash, 'gone')
+        nextNonce = Math.max(nextNonce! + 1, await minedNonce())
+        continue
+      }
+      entry.hashes.push(signed.hash)
+      pending.set(entry.nonce, entry)
+      nextNonce = entry.nonce + 1
+      watch()
+      return signed
+    }
+  }
+
+  /** While anything is under way: settles what is mined, and prices anew what is stuck. */
+  const watch = (): void => {
+    if (cancelWatch !== null || isClosed || pending.size === 0) return
+    cancelWatch = clock.schedule(pollMs, () => {
+      cancelWatch = null
+      inLine(look)
+        .catch(() => {})
+        .then(watch)
+    })
+  }
+
+  const look = async (): Promise<void> => {
+    const mined = await minedNonce()
+    for (const [nonce, entry] of [...pending].sort(([a], [b]) => a - b)) {
+      if (nonce < mined) {
+        for (const hash of entry.hashes) await store.settle(hash, (await receipt(hash)) === null ? 'gone' : 'mined')
+        pending.delete(nonce)
+      } else if (nonce === mined) await reprice(entry)
+    }
+  }
+
+  /** A node replaces a transaction only for a tenth more; an eighth is what most ask. */
+  const reprice = async (entry: Pending): Promise<void> => {
+    const head = await client.getBlockNumber({ cacheTime: 0 })
+    if (head - entry.pricedAtBlock < BigInt(stuckAfterBlocks)) return
+    const now = await fees()
+    const bumped = (fee: bigint): bigint => fee + fee / 8n + 1n
+    entry.maxPriorityFeePerGas = larger(bumped(entry.maxPriorityFeePerGas), now.maxPriorityFeePerGas)
+    entry.maxFeePerGas = larger(bumped(entry.maxFeePerGas), now.maxFeePerGas + entry.maxPriorityFeePerGas)
+    entry.pricedAtBlock = head
+    const signed = await sign(entry)
+    await keep(signed, entry)
+    entry.hashes.push(signed.hash)
+    await broadcast(signed.raw)
+  }
+
+  const send: SignerQueue['send'] = async ({ to, data, valueWei = 0n }) => {
+    const call = { to, data, valueWei, gasMultiplier: 1.3 }
+    try {
+      return (await inLine(() => submitNow(call, async () => {}))).hash
+    } catch (thrown) {
+      throw chainError(thrown, `The call to ${to}`)
+    }
+  }
+
+  const execute: SignerQueue['execute'] = async call => {
+    const versions: Hex[] = []
+    const keepVersion = async ({ hash }: SignedTransaction): Promise<void> => void versions.push(hash)
+    const order = { to: call.to, data: call.data, valueWei: call.valueWei ?? 0n, gasMultiplier: 1.3 }
+    try {
+      const { nonce } = await inLine(() => submitNow(order, keepVersion))
+      for (let missed = 0; missed < 3; ) {
+        for (const hash of versions) {
+          const mined = await receipt(hash)
+          if (mined === null) continue
+          if (mined.status === 'success') return { ...mined, hash }
+          await client.call({ account: address, to: call.to, data: call.data, blockNumber: mined.blockNumber })
+          throw new ComputePoolError('chain_reverted', `The transaction ${hash} reverted.`, { context: { hash } })
+        }
+        if ((await minedNonce()) > nonce) missed += 1
+        await new Promise<void>(resolve => void clock.schedule(Math.min(pollMs, 200), resolve))
+        if (isClosed)
+          throw new ComputePoolError('chain_unreachable', 'The signer was closed before its transaction was mined.')
+      }
+      throw new ComputePoolError('chain_reverted', `The transaction with nonce ${nonce} was replaced by another one.`)
+    } catch (thrown) {
+      throw chainError(thrown, `The call to ${call.to}`)
+    }
+  }
+
+  return {
+    address,
+    submit: (call, onSigned) => inLine(() => submitNow(call, onSigned)),
+    resubmit: signed => inLine(() => broadcast(signed.raw)),
+    receipt,
+    minedNonce,
+    send,
+    execute,
+    heal: () => inLine(healNow),
+    close: async () => {
+      isClosed = true
+      cancelWatch?.()
+      cancelWatch = null
+      await line
+    },
+  }
+}
+
+const larger = (a: bigint, b: bigint): bigint => (a > b ? a : b)
+
+const textOf = (thrown: unknown): string =>
+  thrown instanceof Error ? `${thrown.message}\n${textOf(thrown.cause)}` : String(thrown ?? '')
+
+const isKnownAlready = (thrown: unknown): boolean =>
+  /already known|already imported|known transaction/i.test(textOf(thrown))
+
+const isNonceUsed = (thrown: unknown): boolean => /nonce (is )?too low|nonce.*lower than|OldNonce/i.test(textOf(thrown))
