@@ -21,6 +21,8 @@ export interface StepOptions {
   readonly sessionId: string
   readonly event: SessionEvent
   readonly atMs: number
+  /** Before which its orders are not sent. */
+  readonly delayMs?: number
   readonly leaseSeconds: number
   readonly readMs: (requestId: string) => number | null
 }
@@ -109,6 +111,7 @@ async function writeStep(tx: Database, row: SessionRow, step: SessionStep, optio
       sessionId: row.id,
       epoch: order.epoch,
       atMs,
+      delayMs: options.delayMs ?? 0,
       payload:
         order.kind === 'set'
           ? { rateAtomic: String(order.rateAtomic), dueAtomic: String(order.dueAtomic) }
@@ -175,12 +178,13 @@ export interface NewOrder {
   readonly sessionId: string | null
   readonly epoch: number
   readonly atMs: number
+  readonly delayMs?: number
   readonly payload: Readonly<Record<string, unknown>>
 }
 
 /** Puts an order into the outbox; what waits there for the same subject and is older need not be sent any more. */
 export async function insertOrder(tx: Database, order: NewOrder): Promise<void> {
-  const { kind, subject, sessionId, epoch, atMs, payload } = order
+  const { kind, subject, sessionId, epoch, atMs, delayMs = 0, payload } = order
   if (kind !== 'open') {
     await tx
       .update(outboxTable)
@@ -202,7 +206,7 @@ export async function insertOrder(tx: Database, order: NewOrder): Promise<void> 
     idempotencyKey: idempotencyKey(subject, kind, epoch),
     status: 'waiting',
     payload,
-    nextAtMs: atMs,
+    nextAtMs: atMs + delayMs,
     createdAtMs: atMs,
   })
 }

@@ -82,6 +82,14 @@ export interface RequestEnd {
   readonly stoppedBy: string
 }
 
+export interface UnitsOptions {
+  /** The chain's own epoch, where it is ahead of the ledger. */
+  readonly aboveEpoch?: number
+  /** Also where nothing differs: the last order failed. */
+  readonly isForced?: boolean
+  readonly delayMs?: number
+}
+
 export interface LedgerChange {
   readonly sessionId: string
   readonly status: SessionStatus
@@ -112,16 +120,15 @@ export interface Ledger {
   /** Idempotent; what runs must be stopped by the caller, and the last `endRequest` orders the close. */
   wantClose(sessionId: string, reason: string): Promise<void>
   /** The same absolute target under a new epoch. */
-  renewTarget(sessionId: string, why: string): Promise<void>
+  renewTarget(sessionId: string, why: string, delayMs?: number): Promise<void>
+  /** The last units again under a new epoch. */
+  renewUnits(delayMs?: number, aboveEpoch?: number): Promise<void>
   /** What the chain was seen to do with this session. */
   noteApplied(sessionId: string, seen: { epoch: number; rateWei: bigint; leaseUntil: number | null }): Promise<void>
   confirmClosed(sessionId: string, seen: { dueAtomic: bigint; refundedAtomic: bigint }): Promise<void>
   noteTransaction(sessionId: string | null, transaction: MoneyTransaction): Promise<void>
   /** Orders the pool's members, where they differ from the last ones; null where they do not. */
-  setUnits(
-    members: readonly MemberUnits[],
-    options?: { aboveEpoch?: number; isForced?: boolean },
-  ): Promise<number | null>
+  setUnits(members: readonly MemberUnits[], options?: UnitsOptions): Promise<number | null>
   units(): Promise<{ epoch: number; members: readonly MemberUnits[] } | null>
   /**
    * After a start: what ran when the last process died is ended at its last reading, and sessions of one request are closed. Call it
@@ -177,10 +184,10 @@ export function createLedger({ db, clock, terms }: LedgerOptions): Ledger {
     else meter.remember(sessionId, session)
   }
 
-  const step = (sessionId: string, event: SessionEvent) =>
+  const step = (sessionId: string, event: SessionEvent, delayMs = 0) =>
     inOrder(sessionId, async () => {
       const { leaseSeconds } = terms
-      const options = { sessionId, event, atMs: clock.wallMs(), leaseSeconds, readMs: meter.readMs }
+      const options = { sessionId, event, atMs: clock.wallMs(), delayMs, leaseSeconds, readMs: meter.readMs }
       const outcome = await stepInLedger(db, options)
       remember(sessionId, outcome.step.session)
       if (outcome.step.isNews) {
@@ -338,7 +345,7 @@ export function createLedger({ db, clock, terms }: LedgerOptions): Ledger {
     return last === undefined ? null : { epoch: last.epoch, members: last.members as MemberUnits[] }
   }
 
-  const setUnits: Ledger['setUnits'] = (members, { aboveEpoch = 0, isForced = false } = {}) =>
+  const setUnits: Ledger['setUnits'] = (members, { aboveEpoch = 0, isForced = false, delayMs = 0 } = {}) =>
     inOrder(vault, async () => {
       const wanted = [...members]
         .map(({ member, units: count }) => ({ member: member.toLowerCase(), units: count }))
@@ -356,6 +363,7 @@ export function createLedger({ db, clock, terms }: LedgerOptions): Ledger {
           sessionId: null,
           epoch,
           atMs,
+          delayMs,
           payload: { members: wanted },
         })
       })
@@ -405,8 +413,12 @@ export function createLedger({ db, clock, terms }: LedgerOptions): Ledger {
     startRequest,
     endRequest,
     wantClose,
-    renewTarget: async (sessionId, why) => {
-      await step(sessionId, { type: 'target-renewed', why })
+    renewTarget: async (sessionId, why, delayMs) => {
+      await step(sessionId, { type: 'target-renewed', why }, delayMs)
+    },
+    renewUnits: async (delayMs = 0, aboveEpoch = 0) => {
+      const last = await units()
+      if (last !== null) await setUnits(last.members, { isForced: true, delayMs, aboveEpoch })
     },
     noteApplied,
     confirmClosed: async (sessionId, { dueAtomic, refundedAtomic }) => {
