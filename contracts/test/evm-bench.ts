@@ -84,7 +84,8 @@ export async function openEvmBench({ hostileToken, liquidationPeriodSeconds }: E
   }
 
   const { artifacts } = await readSuperfluidArtifacts()
-  const errorAbi: Abi = Object.values(artifacts).flatMap(({ abi }) => abi.filter(({ type }) => type === 'error'))
+  const known = [...Object.values(artifacts), await artifactOf('TestUsdc')]
+  const errorAbi: Abi = known.flatMap(({ abi }) => abi.filter(({ type }) => type === 'error'))
 
   /** The name of the error that a reverted transaction ended with. */
   async function reasonOf(hash: Hex, abi: Abi): Promise<string> {

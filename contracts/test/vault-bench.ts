@@ -1,5 +1,5 @@
 /** A StreamVault on the test EVM, with its people, their vouchers, and what tests read of it. Knows no rule of the vault. */
-import { type Abi, type Address, encodeFunctionData, type Hex, parseEventLogs } from 'viem'
+import { type Abi, type Address, encodeFunctionData, type Hex, parseEventLogs, parseSignature } from 'viem'
 import { generatePrivateKey, type PrivateKeyAccount, privateKeyToAccount } from 'viem/accounts'
 import {
   gdaForwarderAbi,
@@ -101,13 +101,16 @@ export async function openVaultBench(options: Partial<EvmBenchOptions> = {}) {
     return account
   }
 
-  type Change = Partial<Omit<Voucher, 'value' | 'payer'>> & { readonly to?: Address }
+  type Change = Partial<Omit<Voucher, 'value' | 'payer'>> & {
+    readonly to?: Address
+    readonly domain?: { readonly chainId?: number; readonly verifyingContract?: Address }
+  }
 
   async function sign(payer: PrivateKeyAccount, value: bigint, change: Change = {}): Promise<Voucher> {
-    const { to = vault, ...fields } = change
+    const { to = vault, domain = {}, ...fields } = change
     const content = { value, validAfter: 0n, validBefore: 2n ** 40n, nonce: generatePrivateKey(), ...fields }
     const signature = await payer.signTypedData({
-      domain: evm.usdcDomain,
+      domain: { ...evm.usdcDomain, ...domain },
       types: transferWithAuthorizationTypes,
       primaryType: 'TransferWithAuthorization',
       message: { ...content, from: payer.address, to },
@@ -124,6 +127,25 @@ export async function openVaultBench(options: Partial<EvmBenchOptions> = {}) {
     return { id, payer, voucher, gas, account: await read<Address>('accountOf', [id]) }
   }
 
+  /** The payer calls a voucher back at the token. */
+  async function cancel(payer: PrivateKeyAccount, nonce: Hex): Promise<void> {
+    const signature = await payer.signTypedData({
+      domain: evm.usdcDomain,
+      types: {
+        CancelAuthorization: [
+          { name: 'authorizer', type: 'address' },
+          { name: 'nonce', type: 'bytes32' },
+        ],
+      },
+      primaryType: 'CancelAuthorization',
+      message: { authorizer: payer.address, nonce },
+    })
+    const { r, s, yParity } = parseSignature(signature)
+    const args = [payer.address, nonce, 27 + yParity, r, s]
+    const { ok } = await evm.call(roles.stranger, addresses.usdc, usdcAbi as Abi, 'cancelAuthorization', args)
+    if (!ok) throw new Error('The voucher was not cancelled.')
+  }
+
   const poolRead = <T>(functionName: string, args: readonly unknown[] = []): Promise<T> =>
     evm.read<T>(pool, superfluidPoolAbi as Abi, functionName, args)
   const forwarderRead = <T>(functionName: string, args: readonly unknown[]): Promise<T> =>
@@ -138,6 +160,7 @@ export async function openVaultBench(options: Partial<EvmBenchOptions> = {}) {
     refusal,
     read,
     sign,
+    cancel,
     openPayer,
     openSession,
     received,
