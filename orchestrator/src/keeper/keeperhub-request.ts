@@ -6,6 +6,7 @@ import { ComputePoolError } from '@computepool/shared/errors'
 import type { Clock } from '@computepool/shared/ports'
 import type { z } from 'zod'
 import { pause } from './actions.ts'
+import { redact, secretsIn } from './redact.ts'
 
 export interface RequesterOptions {
   /** With `/api`, as `https://app.keeperhub.com/api`. */
@@ -102,7 +103,7 @@ export function createRequester({ baseUrl, apiKey, fetch, clock, deadlineMs = 60
       if (response.status >= 500) return again(`it answered ${response.status}`, null, false)
       if (response.status === 409 && words(json).includes('idempotency_in_progress'))
         return again('the same call is being made', null, true)
-      if (!response.ok) throw refusal(request, response.status, json)
+      if (!response.ok) throw refusal(request, response.status, json, apiKey)
       const parsed = json === undefined ? null : request.schema.safeParse(json)
       if (!parsed?.success) return again(`its answer of ${text.length} characters is not the JSON that was due`)
       const hint = Number(response.headers.get('x-poll-interval-hint') ?? Number.NaN)
@@ -148,8 +149,14 @@ function retryAfterMs(response: Response, clock: Clock): number {
   return Number.isNaN(date) ? busySeconds * 1000 : Math.max(0, date - clock.wallMs())
 }
 
-function refusal({ method, path }: KeeperHubRequest<unknown>, status: number, json: unknown): ComputePoolError {
-  const said = words(json).trim().slice(0, 300)
+function refusal(
+  { method, path, body }: KeeperHubRequest<unknown>,
+  status: number,
+  json: unknown,
+  apiKey: string,
+): ComputePoolError {
+  // A service may well repeat in its refusal what it was sent.
+  const said = String(redact(words(json).trim().slice(0, 300), [apiKey, ...secretsIn(body)]))
   const { originalExecutionId } = (json ?? {}) as { originalExecutionId?: unknown }
   if (status === 404)
     return new ComputePoolError('input_not_found', `KeeperHub knows nothing at ${path}.`, { remedy: 'Check the id.' })
