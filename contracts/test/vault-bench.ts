@@ -166,8 +166,13 @@ export async function openVaultBench(options: Partial<EvmBenchOptions> = {}) {
     received,
 
     /** Tells how a call to the vault ended, by the error's name, without expecting anything. */
-    async attempt(from: Address, functionName: string, args: readonly unknown[]): Promise<string> {
-      const { hash, ok } = await evm.call(from, vault, streamVaultAbi as Abi, functionName, args)
+    async attempt(
+      from: Address,
+      functionName: string,
+      args: readonly unknown[],
+      options?: SendOptions,
+    ): Promise<string> {
+      const { hash, ok } = await evm.call(from, vault, streamVaultAbi as Abi, functionName, args, options)
       return ok ? 'ok' : evm.reasonOf(hash, streamVaultAbi as Abi)
     },
 
