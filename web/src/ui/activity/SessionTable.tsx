@@ -26,7 +26,7 @@ export function SessionTable({ sessions, isTest, explorerUrl }: SessionTableProp
             {money(sums.heldAtomic)} held for payers whose sessions are open. {money(sums.bufferAtomic)} of the reserve
             is locked as buffer.
           </p>
-          <ScrollRegion label="Sessions">
+          <ScrollRegion label="All sessions">
             <table className="wide-table">
               <thead>
                 <tr>

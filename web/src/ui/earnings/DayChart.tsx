@@ -29,7 +29,7 @@ export function DayChart({ days, isTest }: { days: Earnings['days']; isTest: boo
         </button>
       </div>
       {isTable ? (
-        <table>
+        <table aria-labelledby={headId}>
           <thead>
             <tr>
               <th scope="col">Day (UTC)</th>

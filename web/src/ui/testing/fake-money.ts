@@ -23,6 +23,8 @@ export interface FakeMoney {
   readonly signed: TypedData[]
   /** What the wallet does when asked; by default it signs. */
   onSign: (data: TypedData) => Promise<`0x${string}`>
+  /** Runs before a transaction is sent; a throw is the chain's refusal. */
+  onWrite: () => void
   /** Runs before the faucet gives; a throw is its refusal. */
   onFaucet: () => void
   readonly storage: Map<string, string>
@@ -85,6 +87,7 @@ export function createFakeMoney(given: FakeMoneyGiven = {}): FakeMoney {
     unwrapTo: async (to, amountWei) => write(`unwrap ${to} ${amountWei}`),
   }
   async function write(words: string): Promise<`0x${string}`> {
+    fake.onWrite()
     fake.writes.push(words)
     return `0x${String(fake.writes.length).repeat(64)}` as `0x${string}`
   }
@@ -116,7 +119,7 @@ export function createFakeMoney(given: FakeMoneyGiven = {}): FakeMoney {
   const earnings = createEarningsStore({
     openReads: async () => ({ funds: async () => fake.chain.funds, earnings: async () => fake.chain }),
     openWrites: async () => operatorWrites,
-    fetchHistory: client.earnings,
+    fetchHistory: operator => client.earnings(operator),
     askFaucet,
     exportKey: async () => null,
     importKey: async () => {},
@@ -130,6 +133,7 @@ export function createFakeMoney(given: FakeMoneyGiven = {}): FakeMoney {
     stores: { terms, wallet, sessions, earnings, activity, nowMs },
     signed: [],
     onSign: data => payerAccount.signTypedData(data as unknown as Parameters<typeof payerAccount.signTypedData>[0]),
+    onWrite() {},
     onFaucet() {},
     storage: kept,
     chain: idleEarnings,
