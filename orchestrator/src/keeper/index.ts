@@ -27,11 +27,3 @@ export {
   workflowKeys,
 } from './prepare-workflows.ts'
 export type { MinedTransaction, SignedTransaction, TransactionCall, TransactionSender } from './transaction-sender.ts'
-export {
-  type CallbackAddress,
-  reapInput,
-  type SessionTransition,
-  setUnitsInput,
-  streamStartInput,
-  streamStopInput,
-} from './workflow-inputs.ts'
