@@ -2,7 +2,7 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ComputePoolError } from '@computepool/shared/errors'
-import { type Address, getAddress, isAddress } from 'viem'
+import { type Address, getAddress, type Hex, isAddress } from 'viem'
 import { z } from 'zod'
 
 const address = z
@@ -21,6 +21,11 @@ const vaultSchema = z.strictObject({
   /** Price at deployment; the owner may have changed it on chain since. */
   pricePerSecondAtomic: atomic,
   maxLeaseSeconds: z.int().positive(),
+  /** Keccak of the creation code, without arguments: tells whether the vault is of the code that is at hand now. */
+  codeHash: z
+    .string()
+    .regex(/^0x[0-9a-f]{64}$/)
+    .transform(value => value as Hex),
   block: atomic,
 })
 

@@ -3,7 +3,7 @@
  * again is harmless, gas × 1.3, a floor for the tip, and patience with endpoints that lag. It knows nothing of what it sends.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { asComputePoolError, ComputePoolError } from '@computepool/shared/errors'
+import { ComputePoolError } from '@computepool/shared/errors'
 import type { Address, Chain, Hex, PrivateKeyAccount, PublicClient, TransactionReceipt } from 'viem'
 
 /** How a chain wants to be spoken to. */
@@ -55,7 +55,7 @@ export interface DeployerOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-/** A deployer for `account`; nobody else may send from that key meanwhile. */
+/** A deployer for `account`; nobody else may send from that key while one of its sendings is on its way. */
 export function createDeployer({
   client,
   chain,
@@ -63,7 +63,7 @@ export function createDeployer({
   settings = localSettings,
   signal,
 }: DeployerOptions): Deployer {
-  let nextNonce: number | undefined
+  let nextNonce = 0
   const pause = () => sleep(settings.pollingIntervalMs, undefined, signal ? { signal } : {})
   const hasCode = async (address: Address) => ((await client.getCode({ address })) ?? '0x') !== '0x'
 
@@ -92,11 +92,13 @@ export function createDeployer({
       const request = { account: account.address, to, ...(data && { data }), ...(value !== undefined && { value }) }
       const gas = await estimate(client, request, label, settings, pause)
       const fees = await feesFor(client, settings.tipFloorWei)
-      nextNonce ??= await client.getTransactionCount({ address: account.address, blockTag: 'pending' })
+      const counted = await client.getTransactionCount({ address: account.address, blockTag: 'pending' })
+      // A node that lags counts too few; the owner's other work between two sendings makes it more than we know.
+      const nonce = Math.max(counted, nextNonce)
       const serialized = await account.signTransaction({
         type: 'eip1559',
         chainId: chain.id,
-        nonce: nextNonce,
+        nonce,
         to,
         gas,
         ...fees,
@@ -106,7 +108,7 @@ export function createDeployer({
       const hash = await client.sendRawTransaction({ serializedTransaction: serialized }).catch(thrown => {
         throw refusal(thrown, label, account.address)
       })
-      nextNonce++
+      nextNonce = nonce + 1
       await settings.afterSend?.()
       const mined = await receipt(hash, label)
       if (mined.status === 'reverted') {
@@ -190,7 +192,14 @@ function refusal(thrown: unknown, label: string, sender: Address): ComputePoolEr
       cause: thrown,
     })
   }
-  return asComputePoolError(thrown, 'chain_deploy_refused')
+  if (thrown instanceof ComputePoolError) return thrown
+  // The first line and the node's own words; what lies between is the whole transaction.
+  const details = /^Details: (.*)$/m.exec(text)?.[1]
+  return new ComputePoolError(
+    'chain_deploy_refused',
+    `"${label}" was refused: ${firstLine(text)}${details ? ` (${details.slice(0, 300)})` : ''}`,
+    { remedy: 'Run the same command again: what arrived is not sent twice.' },
+  )
 }
 
 function firstLine(text: string): string {

@@ -33,7 +33,7 @@ export function erc1820(code: string): GenesisContract {
 export const create2Proxy: GenesisContract = {
   label: 'CREATE2 proxy',
   address: CREATE2_PROXY,
-  sender: '0x3fAB184622Dc19b6109349B94811493BF45362d5',
+  sender: '0x3fAB184622Dc19b6109349B94811493BF2a45362',
   costWei: parseEther('0.01'),
   raw: `0xf8a58085174876e800830186a08080b853604580600e600039806000f350fe7f${'f'.repeat(62)}e03601600081602082378035828234f58015156039578182fd5b8082525050506014600cf31ba0${'2'.repeat(64)}a0${'2'.repeat(64)}`,
 }

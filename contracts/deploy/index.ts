@@ -12,4 +12,14 @@ export {
   type DeployProgress,
   deployFramework,
 } from './deploy-framework.ts'
+export {
+  type DeployedVault,
+  type DeployVaultOptions,
+  deployVault,
+  type EnsureReserveOptions,
+  ensureReserve,
+  vaultOf,
+} from './deploy-vault.ts'
 export { createDeployer, type Deployer, type DeployerOptions, localSettings, type SendSettings } from './deployer.ts'
+export { type Exercise, exerciseDeployment } from './exercise-deployment.ts'
+export { verifyDeployment } from './verify-deployment.ts'

@@ -7,3 +7,4 @@ export {
   testAccounts,
 } from './open-test-chain.ts'
 export { type AnvilOptions, type SpawnedAnvil, spawnAnvil } from './spawn-anvil.ts'
+export { clientsFor, type TestClients } from './test-clients.ts'

@@ -6,25 +6,19 @@ import { ComputePoolError } from '@computepool/shared/errors'
 import {
   type Address,
   type Chain,
-  createPublicClient,
-  createTestClient,
-  createWalletClient,
   defineChain,
   type Hex,
-  type HttpTransport,
-  http,
   keccak256,
   type PrivateKeyAccount,
   type PublicClient,
   parseAbi,
   parseEther,
   stringToHex,
-  type TestClient,
-  type WalletClient,
 } from 'viem'
 import { privateKeyToAccount } from 'viem/accounts'
 import { type ChainManifest, createDeployer, type Deployer, deployFramework, localSettings } from '../deploy/index.ts'
 import { type AnvilOptions, spawnAnvil } from './spawn-anvil.ts'
+import { clientsFor, type TestClients } from './test-clients.ts'
 
 export interface TestChainOptions extends AnvilOptions {
   readonly liquidationPeriodSeconds?: number | undefined
@@ -44,16 +38,12 @@ export interface TestAccounts {
   readonly stranger: PrivateKeyAccount
 }
 
-export interface TestChain {
+export interface TestChain extends TestClients {
   readonly url: string
-  readonly chain: Chain
   readonly manifest: ChainManifest
   readonly accounts: TestAccounts
-  readonly publicClient: PublicClient<HttpTransport, Chain>
-  readonly testClient: TestClient<'anvil', HttpTransport, Chain>
   /** The owner's deployer, for what a test puts on the chain itself. */
   readonly deployer: Deployer
-  wallet(account: PrivateKeyAccount): WalletClient<HttpTransport, Chain, PrivateKeyAccount>
   /** Test USDC for `to`, made by the owner. */
   mintUsdc(to: Address, amountAtomic: bigint): Promise<void>
   usdcOf(account: Address): Promise<bigint>
@@ -106,11 +96,7 @@ async function furnish(
     nativeCurrency: { name: 'Coin', symbol: 'COIN', decimals: 18 },
     rpcUrls: { default: { http: [anvil.url] } },
   })
-  const transport = http(anvil.url)
-  const publicClient = createPublicClient({ chain, transport, pollingInterval: 25, cacheTime: 0 })
-  const testClient = createTestClient({ mode: 'anvil', chain, transport })
-  const wallet = (account: PrivateKeyAccount) =>
-    createWalletClient({ account, chain, transport, pollingInterval: 25, cacheTime: 0 })
+  const { publicClient, testClient, wallet } = clientsFor(chain, anvil.url)
   const { owner, settler, keeper, payers, stranger } = testAccounts
   for (const { address } of [owner, settler, keeper, stranger, ...payers]) {
     await testClient.setBalance({ address, value: parseEther('1000') })

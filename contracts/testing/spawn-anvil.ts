@@ -26,6 +26,8 @@ export async function spawnAnvil({
     findAnvil(),
     [
       ...['--host', '127.0.0.1', '--port', '0', '--chain-id', String(chainId), '--accounts', '0'],
+      // Old states would go to a folder in the user's home, and stay there: a test's anvil is killed.
+      ...['--max-persisted-states', '0'],
       ...(blockTimeSeconds === undefined ? [] : ['--block-time', String(blockTimeSeconds)]),
       ...args,
     ],
