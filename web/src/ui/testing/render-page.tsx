@@ -1,5 +1,8 @@
 /** Draws the whole page at an address over fake services, as a reader would meet it. */
 import { render } from '@testing-library/react'
+// What the page loads late is loaded here already: a slow machine must not decide a test.
+import '../activity/ActivityPage.tsx'
+import '../earnings/PaidEarnings.tsx'
 import { App } from '../shell/App.tsx'
 import { createFakeServices, type FakeServices } from './fake-services.ts'
 
