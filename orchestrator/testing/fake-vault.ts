@@ -27,9 +27,9 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 
 export function createFakeVault(
   clock: Clock,
-  options: { pricePerSecondAtomic: bigint; maxLeaseSeconds?: number },
+  options: { pricePerSecondAtomic: bigint; maxLeaseSeconds?: number; sessionSeconds?: number },
 ): FakeVault {
-  const { pricePerSecondAtomic, maxLeaseSeconds = 60 } = options
+  const { pricePerSecondAtomic, maxLeaseSeconds = 60, sessionSeconds = 3600 } = options
   const sessions = new Map<string, Mutable<VaultSession>>()
   const history: { id: string; transaction: MoneyTransaction; opening?: VaultOpening }[] = []
   const books = { inAtomic: 0n, earnedAtomic: 0n, refundedAtomic: 0n }
@@ -80,7 +80,7 @@ export function createFakeVault(
         refundedAtomic: 0n,
         rateWei: 0n,
         leaseUntil: 0,
-        expiresAt: nowSeconds() + 3600,
+        expiresAt: nowSeconds() + sessionSeconds,
         epoch: 0,
       })
       books.inAtomic += capAtomic

@@ -14,6 +14,8 @@ export interface OutboxRows {
   finish(id: number, status: 'done' | 'superseded' | 'failed', nowMs: number, error?: string): Promise<void>
   /** Tries again later, under the same key. */
   postpone(id: number, nextAtMs: number, error: string): Promise<void>
+  /** True while an order of this subject is on its way. */
+  isBusy(subject: string): Promise<boolean>
   hasNewer(row: OutboxRow): Promise<boolean>
   /** Failures of this subject in a row. */
   failuresInARow(subject: string): Promise<number>
@@ -60,6 +62,14 @@ export function createOutboxRows(db: Database): OutboxRows {
           lastError: error.slice(0, 1000),
         })
         .where(eq(table.id, id))
+    },
+    isBusy: async subject => {
+      const [row] = await db
+        .select({ id: table.id })
+        .from(table)
+        .where(and(eq(table.subject, subject), inArray(table.status, [...unfinished])))
+        .limit(1)
+      return row !== undefined
     },
     hasNewer: async row => {
       const [newer] = await db

@@ -282,14 +282,14 @@ describe('kill -9 at every step', () => {
   it.each(walked)('$kind at $point: no double charge, no lost refund, no stream left', async ({ point, kind }) => {
     const house = newHouse()
     let killed: (() => void) | null = null
-    let isDead = false
+    const death = new AbortController()
     const wasKilled = new Promise<void>(resolve => {
       killed = resolve
     })
     const life = start(house, {
       killPoint: async (at: KillPoint, row) => {
         if (at !== point || row.kind !== kind) return
-        isDead = true
+        death.abort()
         void life.outbox.close()
         killed!()
         await new Promise<never>(() => {})
@@ -299,17 +299,22 @@ describe('kill -9 at every step', () => {
     const voucher = admission()
     const { session } = await life.ledger.admitVoucher(voucher)
     const live = (async () => {
-      await life.ledger.whenSettled(session.id, signal())
-      if (isDead) return
+      await life.ledger.whenSettled(session.id, death.signal)
+      if (death.signal.aborted) return
       await life.ledger.startRequest({ sessionId: session.id, requestId: `${session.id}a` })
-      await settleFor(house.clock, async () => isDead || (await house.vault.session(session.id)).state === 'streaming')
-      if (isDead) return
+      await settleFor(
+        house.clock,
+        async () => death.signal.aborted || (await house.vault.session(session.id)).state === 'streaming',
+      )
+      if (death.signal.aborted) return
       const end = { sessionId: session.id, requestId: `${session.id}a`, meteredMs: 3000, tokens: 3, stoppedBy: 'stop' }
       await life.ledger.endRequest(end)
-      if (!isDead) await life.ledger.wantClose(session.id, 'the payer asked')
+      if (!death.signal.aborted) await life.ledger.wantClose(session.id, 'the payer asked')
     })()
-    live.catch(() => {})
+    // What the dead process had begun ends here; afterwards it says nothing more.
+    const last = live.catch(() => {})
     await wasKilled
+    await last
     const next = start(house)
     await next.ledger.recover()
     expect((await next.ledger.admitVoucher(voucher)).isNew).toBe(false)

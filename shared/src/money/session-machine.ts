@@ -44,7 +44,7 @@ export type SessionEvent =
   | { readonly type: 'target-renewed'; readonly why: string }
   | { readonly type: 'close-wanted'; readonly reason: string }
   /** Seen on the chain, whoever closed it. */
-  | { readonly type: 'closed'; readonly dueAtomic: bigint; readonly refundedAtomic: bigint }
+  | { readonly type: 'closed'; readonly dueAtomic: bigint; readonly refundedAtomic: bigint; readonly reason?: string }
 export type SessionEventType = SessionEvent['type']
 
 /** A change that the chain must make. Due is cumulative. */
@@ -122,7 +122,7 @@ export function stepSession(session: MoneySession, event: SessionEvent): Session
         status: 'closed',
         dueAtomic: event.dueAtomic,
         refundedAtomic: event.refundedAtomic,
-        closeReason: session.closeReason ?? 'closed on the chain',
+        closeReason: session.closeReason ?? event.reason ?? 'closed on the chain',
       })
   }
 }
