@@ -5,14 +5,11 @@
 import { ComputePoolError } from '@computepool/shared/errors'
 import type { PaidTerms } from '@computepool/shared/money'
 import {
-  BaseError,
   type Chain,
   type Client,
   createClient,
-  ExecutionRevertedError,
   encodeFunctionData,
   http,
-  InsufficientFundsError,
   type LocalAccount,
   parseAbi,
   type Transport,
@@ -29,6 +26,7 @@ import {
   waitForTransactionReceipt,
 } from 'viem/actions'
 import { chainOf } from '../wallet/chain-of.ts'
+import { told, underfunded } from './chain-error.ts'
 import type { ChainReads, OperatorWrites } from './chain-port.ts'
 
 const tokenAbi = parseAbi([
@@ -125,18 +123,21 @@ export function openOperatorWrites(terms: PaidTerms, account: LocalAccount): Ope
       const estimate = await estimateGas(client, { account: address, to, data })
       const fees = await estimateFeesPerGas(client, { type: 'eip1559' })
       const nonce = await getTransactionCount(client, { address, blockTag: 'pending' })
+      // Superfluid's callbacks hold 1/64 of the gas back: the bare estimate is too low.
+      const gas = (estimate * 13n) / 10n
       const tipWei = fees.maxPriorityFeePerGas
       const raisedWei = tipWei < leastTipWei(terms) ? leastTipWei(terms) - tipWei : 0n
+      const maxFeePerGas = fees.maxFeePerGas + raisedWei
+      if ((await getBalance(client, { address })) < gas * maxFeePerGas) throw underfunded()
       const serializedTransaction = await account.signTransaction({
         type: 'eip1559',
         chainId: terms.chain.id,
         to,
         data,
         nonce,
-        // Superfluid's callbacks hold 1/64 of the gas back: the bare estimate is too low.
-        gas: (estimate * 13n) / 10n,
+        gas,
         maxPriorityFeePerGas: tipWei + raisedWei,
-        maxFeePerGas: fees.maxFeePerGas + raisedWei,
+        maxFeePerGas,
       })
       const hash = await sendRawTransaction(client, { serializedTransaction })
       const receipt = await waitForTransactionReceipt(client, { hash, pollingInterval: 500, timeout: 120_000 })
@@ -167,37 +168,4 @@ export function openOperatorWrites(terms: PaidTerms, account: LocalAccount): Ope
 /** 0G's mempool refuses less than 2 gwei, and blocks take some 4. */
 function leastTipWei({ chain }: PaidTerms): bigint {
   return chain.id === 16_602 || chain.id === 16_661 ? 4_000_000_000n : 0n
-}
-
-/** Runs `task`; what viem throws becomes a typed error. */
-async function told<T>(task: () => Promise<T>): Promise<T> {
-  try {
-    return await task()
-  } catch (thrown) {
-    throw chainError(thrown)
-  }
-}
-
-function chainError(thrown: unknown): ComputePoolError {
-  if (thrown instanceof ComputePoolError) return thrown
-  const words = thrown instanceof BaseError ? thrown.shortMessage : String(thrown)
-  const walk = (kind: new (...given: never[]) => Error) =>
-    thrown instanceof BaseError && thrown.walk(error => error instanceof kind) !== null
-  if (walk(InsufficientFundsError) || /insufficient funds/i.test(words)) {
-    return new ComputePoolError(
-      'chain_underfunded',
-      'This key has too little of the chain’s own coin to pay for gas.',
-      {
-        remedy: 'Send it some, or ask the faucet where there is one. Then try again.',
-      },
-    )
-  }
-  if (walk(ExecutionRevertedError)) {
-    return new ComputePoolError('chain_reverted', `The chain refuses this: ${words.slice(0, 200)}`, {
-      remedy: 'Nothing moved. Refresh, then try again.',
-    })
-  }
-  return new ComputePoolError('chain_unreachable', `The chain did not answer: ${words.slice(0, 200)}`, {
-    remedy: 'Check that its RPC address can be reached from here, then try again.',
-  })
 }

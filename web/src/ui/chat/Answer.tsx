@@ -1,10 +1,13 @@
 /** An answer: text as it comes, then what was measured; why it ended where it did not end well. */
 import { memo } from 'react'
-import { plainAtomic } from '../format/format-money.ts'
+import { paidTermsOf } from '../../money/terms-store.ts'
+import { formatAtomic } from '../format/format-money.ts'
 import { formatCount, formatMs, formatTokensPerSecond } from '../format/format-number.ts'
 import { Markdown } from '../markdown/Markdown.tsx'
 import { Link } from '../router/Link.tsx'
 import { CopyButton } from '../shell/CopyButton.tsx'
+import { useServices } from '../shell/services.ts'
+import { useStore } from '../stores/use-store.ts'
 import type { AnswerError, AnswerFigures, Message } from './conversation.ts'
 
 export interface AnswerProps {
@@ -31,7 +34,9 @@ export const Answer = memo(
         {message.error === null ? null : <AnswerProblem error={message.error} />}
         {isStreaming ? null : (
           <footer className="answer-foot">
-            <span data-testid="answer-figures">{figureWords(message)}</span>
+            <span data-testid="answer-figures">
+              <Figures message={message} />
+            </span>
             <span className="acts">
               {message.content === '' ? null : <CopyButton text={message.content} label="Copy the answer" />}
               <button type="button" className="button quiet small" data-testid="regenerate" onClick={onRegenerate}>
@@ -58,27 +63,26 @@ function AnswerProblem({ error }: { error: AnswerError }) {
   )
 }
 
-function figureWords({ figures, status }: Message): string {
-  const words = figures === null ? [] : figureList(figures)
+function Figures({ message }: { message: Message }) {
+  const { terms } = useServices()
+  const isTest = paidTermsOf(useStore(terms))?.chain.isEmbedded ?? false
+  return figureWords(message, isTest)
+}
+
+function figureWords({ figures, status }: Message, isTest: boolean): string {
+  const words = figures === null ? [] : figureList(figures, isTest)
   if (status === 'stopped') words.unshift('stopped')
   return words.join(' · ')
 }
 
-function figureList({
-  tokens,
-  tokensPerSecond,
-  timeToFirstTokenMs,
-  directHops,
-  finishReason,
-  stoppedBy,
-  costAtomic,
-}: AnswerFigures): string[] {
+function figureList(figures: AnswerFigures, isTest: boolean): string[] {
+  const { tokens, tokensPerSecond, timeToFirstTokenMs, directHops, finishReason, stoppedBy, costAtomic } = figures
   return [
     tokens === null ? '' : `${formatCount(tokens)} ${tokens === 1 ? 'token' : 'tokens'}`,
     tokensPerSecond === null ? '' : formatTokensPerSecond(tokensPerSecond),
     timeToFirstTokenMs === null ? '' : `first after ${formatMs(timeToFirstTokenMs)}`,
     directHops === null ? '' : `${formatCount(directHops)} direct ${directHops === 1 ? 'hop' : 'hops'}`,
-    typeof costAtomic === 'string' ? `${plainAtomic(BigInt(costAtomic))} USDC` : '',
+    typeof costAtomic === 'string' ? formatAtomic(BigInt(costAtomic), isTest) : '',
     stoppedBy === 'cap' ? 'stopped: the session’s cap is spent' : '',
     finishReason === 'length' && stoppedBy !== 'cap' ? 'cut at the token limit' : '',
   ].filter(word => word !== '')

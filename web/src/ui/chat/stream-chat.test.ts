@@ -108,3 +108,10 @@ test('the request asks for a stream with usage and passes the sampling on', asyn
   for await (const _ of streamChat({ ...request, temperature: 0, seed: 7 }, never, spy)) void _
   expect(sent).toEqual({ ...request, temperature: 0, seed: 7, stream: true, stream_options: { include_usage: true } })
 })
+
+test('what an answer cost, and that the cap ended it, are read', async () => {
+  const payment = { sessionId: '0x1', costAtomic: '1234', spentAtomic: '5000', refundableAtomic: '0' }
+  const paid = chunk({ choices: [], computepool: { stoppedBy: 'cap', payment } })
+  const events = await collect(server(`${word('Hi')}${stopChunk}${paid}data: [DONE]\n\n`))
+  expect(events.at(-1)).toMatchObject({ type: 'finished', figures: { stoppedBy: 'cap', costAtomic: '1234' } })
+})

@@ -76,6 +76,8 @@ function Figures({ view, isTest }: { view: EarningsView; isTest: boolean }) {
 }
 
 function Share({ view }: { view: EarningsView }) {
+  const { tab } = useServices()
+  const serving = useStore(tab).peer?.split('.')[0]?.toLowerCase() ?? null
   const { chain, operator } = view
   if (chain === null || operator === null) return null
   const share = chain.totalUnits === 0n ? 0 : Number((chain.units * 10_000n) / chain.totalUnits) / 10_000
@@ -86,6 +88,9 @@ function Share({ view }: { view: EarningsView }) {
         : `This key holds ${chain.units} of ${chain.totalUnits} units: ${formatShare(share)} of what the coalition is paid.`}{' '}
       Paid to <code title={operator}>{shortHex(operator)}</code>{' '}
       <CopyButton text={operator} label="Copy the operator’s address" />
+      {serving === null || serving === operator
+        ? null
+        : ` This tab serves, and earns, with another key: ${shortHex(serving)}. Leave and join again to use this one.`}
     </p>
   )
 }

@@ -25,7 +25,8 @@ export function ReceiptPanel({ receipt, chain, onDismiss }: ReceiptPanelProps) {
   const { session, requests, transactions, paidAtomic, refundedAtomic } = receipt
   const headId = useId()
   const money = (amount: bigint) => formatAtomic(amount, chain.isEmbedded)
-  const missing = session.capAtomic - paidAtomic - refundedAtomic
+  const isRefused = session.status === 'refused'
+  const missing = (isRefused ? 0n : session.capAtomic) - paidAtomic - refundedAtomic
   return (
     <section
       className="panel money-panel"
@@ -36,9 +37,11 @@ export function ReceiptPanel({ receipt, chain, onDismiss }: ReceiptPanelProps) {
     >
       <h3 id={headId}>Receipt</h3>
       <p role="status">
-        {refundedAtomic > 0n
-          ? `${money(refundedAtomic)} were sent back to your wallet.`
-          : 'The whole cap was spent: nothing comes back.'}
+        {isRefused
+          ? 'The payment was refused, and nothing moved.'
+          : refundedAtomic > 0n
+            ? `${money(refundedAtomic)} were sent back to your wallet.`
+            : 'The whole cap was spent: nothing comes back.'}
       </p>
       <dl className="figures money-figures">
         <MoneyFigure name="Paid to operators" testId="paid" atomic={paidAtomic}>
