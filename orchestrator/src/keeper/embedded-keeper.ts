@@ -16,16 +16,14 @@ import type { Database } from '../store/database.ts'
 import type { KeeperRunRow, KeeperStepRow, KeeperTransactionRow } from '../store/keeper-tables.ts'
 import { httpRequestAction, queryEventsAction, readContractAction } from './actions.ts'
 import type { PreparedWorkflow } from './prepare-workflows.ts'
-import { redact, secretsIn } from './redact.ts'
+import { createRunPool, type StepOrder } from './run-pool.ts'
 import { createRunScheduler } from './run-scheduler.ts'
 import { type Begun, createRunStore, type RunStore } from './run-store.ts'
 import { logView, runView } from './run-view.ts'
-import { runWorkflow, StepFailed } from './run-workflow.ts'
 import type { TransactionSender } from './transaction-sender.ts'
 import { actionTypeOf } from './workflow-graph.ts'
-import type { WorkflowNode } from './workflow-schema.ts'
 import { createWorkflowStore, type StoredWorkflow, unknownWorkflow, type WorkflowStore } from './workflow-store.ts'
-import { type WriteStep, writeContractAction } from './write-contract.ts'
+import { writeContractAction } from './write-contract.ts'
 
 export type KeeperNotice =
   /** In this process no callback is needed: this is the hint. */
@@ -87,9 +85,6 @@ export interface EmbeddedKeeper extends KeeperPort {
   close(): Promise<void>
 }
 
-class Cancelled extends Error {}
-class Closing extends Error {}
-
 const mostInputBytes = 128 * 1024
 const pruneEveryMs = 3_600_000
 
@@ -98,21 +93,10 @@ export function createEmbeddedKeeper(options: EmbeddedKeeperOptions): EmbeddedKe
   const store = options.store ?? createRunStore(db)
   const workflows = createWorkflowStore(db, store, clock, entropy)
   const names = new Map((options.workflows ?? []).map(({ key, definition }) => [key, definition.workflow.name]))
-  const closing = new AbortController()
-  const active = new Map<string, { readonly cancelling: AbortController; readonly ended: Promise<void> }>()
-  const pending: KeeperRunRow[] = []
-  const watchers = new Map<string, Set<() => void>>()
   let chainId: Promise<number> | null = null
   let cancelPrune = (): void => {}
 
   const shortName = (name: string): string => [...names].find(([, full]) => full === name)?.[0] ?? name
-  const wake = (id: string): void => {
-    for (const look of [...(watchers.get(id) ?? [])]) look()
-  }
-  const change = async (id: string, status: KeeperStatus, more: Partial<KeeperRunRow> = {}): Promise<void> => {
-    await store.change(id, { status, ...more })
-    wake(id)
-  }
   const readChainId = (): Promise<number> => {
     chainId ??= publicClient.getChainId().catch(thrown => {
       chainId = null
@@ -130,21 +114,16 @@ export function createEmbeddedKeeper(options: EmbeddedKeeperOptions): EmbeddedKe
     return run
   }
 
-  const perform = async (
-    run: KeeperRunRow,
-    node: WorkflowNode,
-    config: Record<string, unknown>,
-    step: WriteStep,
-    signal: AbortSignal,
-  ) => {
+  const perform = async ({ run, node, config, step, signal, closing }: StepOrder): Promise<unknown> => {
     const actionType = actionTypeOf(node)
     if (actionType === 'HTTP Request') {
       const { fetch = globalThis.fetch, isAllowed = url => url.protocol === 'https:', sign = () => ({}) } = options
       return httpRequestAction(config, { fetch, clock, signal, isAllowed, sign })
     }
     const here = await readChainId()
-    if (String(config.network) !== String(here))
+    if (String(config.network) !== String(here)) {
       throw new Error(`The step is for chain ${config.network}; this runner is on ${here}.`)
+    }
     if (actionType === 'web3/read-contract') return readContractAction(config, publicClient)
     if (actionType === 'web3/query-events') return queryEventsAction(config, publicClient)
     return writeContractAction(config, step, {
@@ -152,59 +131,22 @@ export function createEmbeddedKeeper(options: EmbeddedKeeperOptions): EmbeddedKe
       sender,
       chainId: here,
       clock,
-      // What was sent is followed to its receipt, cancelled or not.
-      signal: closing.signal,
+      signal: closing,
       pollMs,
-      onSent: () => change(run.id, 'unconfirmed'),
-      onConfirmed: () => change(run.id, 'running'),
+      onSent: () => pool.change(run.id, 'unconfirmed'),
+      onConfirmed: () => pool.change(run.id, 'running'),
     })
   }
-
-  const performRun = async (run: KeeperRunRow, cancelling: AbortController): Promise<void> => {
-    const secrets = secretsIn(JSON.parse(run.input))
-    const { definition, graph } = await workflows.definitionOf(run.digest)
-    const end = async (status: KeeperStatus, error: string | null, output: unknown): Promise<void> => {
-      await change(run.id, status, {
-        error: error === null ? null : String(redact(error, secrets)),
-        output: JSON.stringify(redact(output, secrets) ?? null),
-        input: JSON.stringify(redact(JSON.parse(run.input), secrets)),
-        completedAtMs: clock.wallMs(),
-      })
-      onNotice({ type: 'run-ended', executionId: run.id, workflow: shortName(definition.workflow.name), status })
-    }
-    const signal = AbortSignal.any([cancelling.signal, closing.signal])
-    try {
-      // A run whose transaction is out stays unconfirmed over a restart.
-      if (run.status === 'pending') await change(run.id, 'running')
-      if (run.isCancelling) cancelling.abort(new Cancelled())
-      const output = await runWorkflow(run, graph, {
-        store,
-        clock,
-        checkGoingOn: () => signal.throwIfAborted(),
-        perform: (node, config, step) => perform(run, node, config, step, signal),
-      })
-      await end('success', null, output)
-    } catch (thrown) {
-      if (thrown instanceof Closing) return
-      if (thrown instanceof Cancelled) await end('cancelled', null, null)
-      else if (thrown instanceof StepFailed) await end('error', thrown.message, null)
-      else throw thrown
-    }
-  }
-
-  const launch = (): void => {
-    while (active.size < mostRunsAtOnce && pending.length > 0 && !closing.signal.aborted) {
-      const run = pending.shift() as KeeperRunRow
-      const cancelling = new AbortController()
-      const ended = performRun(run, cancelling)
-        .catch(error => onNotice({ type: 'fault', executionId: run.id, error }))
-        .finally(() => {
-          active.delete(run.id)
-          launch()
-        })
-      active.set(run.id, { cancelling, ended })
-    }
-  }
+  const pool = createRunPool({
+    store,
+    workflows,
+    clock,
+    mostRunsAtOnce,
+    perform,
+    onEnd: ({ id }, name, status) =>
+      onNotice({ type: 'run-ended', executionId: id, workflow: shortName(name), status }),
+    onFault: ({ id }, error) => onNotice({ type: 'fault', executionId: id, error }),
+  })
 
   const begin = async (
     workflow: StoredWorkflow,
@@ -212,7 +154,7 @@ export function createEmbeddedKeeper(options: EmbeddedKeeperOptions): EmbeddedKe
     key: string | null,
     startedBy: 'manual' | 'schedule',
   ): Promise<Begun> => {
-    closing.signal.throwIfAborted()
+    pool.checkOpen()
     const text = JSON.stringify(input)
     if (Buffer.byteLength(text) > mostInputBytes) {
       throw new ComputePoolError('input_too_large', `The input is larger than ${mostInputBytes} bytes.`)
@@ -227,10 +169,7 @@ export function createEmbeddedKeeper(options: EmbeddedKeeperOptions): EmbeddedKe
       key: key ?? `none:${id}`,
       createdAtMs: clock.wallMs(),
     })
-    if (begun.kind === 'new') {
-      pending.push(begun.run)
-      launch()
-    }
+    if (begun.kind === 'new') pool.add(begun.run)
     return begun
   }
 
@@ -268,11 +207,8 @@ export function createEmbeddedKeeper(options: EmbeddedKeeperOptions): EmbeddedKe
     workflows,
     async start() {
       for (const { definition } of options.workflows ?? []) await workflows.import(definition)
-      pending.push(
-        ...(await store.unfinished()).filter(({ id }) => !active.has(id) && !pending.some(run => run.id === id)),
-      )
+      for (const run of await store.unfinished()) pool.add(run)
       isStarted = true
-      launch()
       await followSchedules()
       prune()
     },
@@ -298,33 +234,8 @@ export function createEmbeddedKeeper(options: EmbeddedKeeperOptions): EmbeddedKe
     status: view,
     async wait(id, timeoutMs, signal) {
       signal?.throwIfAborted()
-      let isFinal = isFinalKeeperStatus((await find(id)).status)
-      if (!isFinal && timeoutMs > 0) {
-        await new Promise<void>((resolve, reject) => {
-          const watching = watchers.get(id) ?? new Set()
-          watchers.set(id, watching)
-          const end = (settle: () => void): void => {
-            watching.delete(look)
-            if (watching.size === 0) watchers.delete(id)
-            cancelTimer()
-            signal?.removeEventListener('abort', abort)
-            settle()
-          }
-          const look = (): void => {
-            find(id).then(({ status }) => {
-              isFinal = isFinalKeeperStatus(status)
-              if (isFinal) end(resolve)
-            }, reject)
-          }
-          const abort = (): void => end(() => reject(signal?.reason))
-          const cancelTimer = clock.schedule(timeoutMs, () => end(resolve))
-          watching.add(look)
-          signal?.addEventListener('abort', abort)
-          // It may have ended, or the caller given up, between the first look and now.
-          if (signal?.aborted) abort()
-          else look()
-        })
-      }
+      const { status } = await find(id)
+      if (!isFinalKeeperStatus(status) && timeoutMs > 0) await pool.waitFor(id, timeoutMs, signal)
       return view(id)
     },
     async logs(id) {
@@ -334,13 +245,7 @@ export function createEmbeddedKeeper(options: EmbeddedKeeperOptions): EmbeddedKe
     async cancel(id) {
       const run = await find(id)
       if (isFinalKeeperStatus(run.status)) return view(id)
-      await store.change(id, { isCancelling: true })
-      const waiting = pending.findIndex(each => each.id === id)
-      if (waiting >= 0) {
-        pending.splice(waiting, 1)
-        await change(id, 'cancelled', { completedAtMs: clock.wallMs() })
-      }
-      active.get(id)?.cancelling.abort(new Cancelled())
+      await pool.cancel(id)
       return view(id)
     },
     async runs(workflowId, limit) {
@@ -348,10 +253,9 @@ export function createEmbeddedKeeper(options: EmbeddedKeeperOptions): EmbeddedKe
     },
     detail: async id => detailOf(await find(id)),
     async close() {
-      closing.abort(new Closing())
       cancelPrune()
       scheduler.close()
-      await Promise.all([...active.values()].map(({ ended }) => ended))
+      await pool.close()
     },
   }
 }
