@@ -16,7 +16,7 @@ export interface ThreadProps {
 const followPx = 80
 
 export function Thread({ conversation, streamingId, model, onRegenerate, onEdit }: ThreadProps) {
-  const box = useRef<HTMLDivElement>(null)
+  const box = useRef<HTMLElement>(null)
   const isFollowing = useRef(true)
   const messages = conversation?.messages ?? []
   const last = messages.at(-1)
@@ -26,9 +26,12 @@ export function Thread({ conversation, streamingId, model, onRegenerate, onEdit 
     if (element !== null && isFollowing.current) element.scrollTop = element.scrollHeight
   }, [last?.content, last?.status, messages.length])
   return (
-    <div
+    <section
       ref={box}
       className="thread"
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: without a tab stop a keyboard cannot scroll it
+      tabIndex={0}
+      aria-label="Messages"
       data-testid="thread"
       onScroll={event => {
         const { scrollHeight, scrollTop, clientHeight } = event.currentTarget
@@ -48,7 +51,7 @@ export function Thread({ conversation, streamingId, model, onRegenerate, onEdit 
           />
         ),
       )}
-    </div>
+    </section>
   )
 }
 
