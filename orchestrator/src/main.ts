@@ -35,11 +35,44 @@ async function main(): Promise<void> {
     corsOrigins: settings.corsOrigins,
     ice: settings.ice,
     signaling: settings.signaling,
+    money: moneyOf(settings),
     onNotice: text => console.log(text),
     onFault: fault => console.error('Fault:', fault),
   })
   if (interrupt.signal.aborted) return running.close()
   console.log(nextSteps(running, settings))
+  await tellMoney(running)
+}
+
+function moneyOf({ money, dataDir }: Settings): NonNullable<StartOptions['money']> {
+  const { chain, databaseUrl, pricePerSecondAtomic, keeperHub } = money
+  if (chain === null) return { mode: 'free' }
+  return {
+    mode: 'paid',
+    chain,
+    dataDir: dataDir ?? join(repository, '.computepool'),
+    ...(databaseUrl === null ? {} : { databaseUrl }),
+    ...(pricePerSecondAtomic === null ? {} : { pricePerSecondAtomic }),
+    ...(keeperHub === null ? {} : { keeperHub }),
+  }
+}
+
+/** In plain words what answers cost and where the money lies; a failure is told by who failed. */
+async function tellMoney({ money, url }: RunningOrchestrator): Promise<void> {
+  if (money === null) return console.log('\nAnswers are free here (--free): no chain, no payment.')
+  const startedMs = performance.now()
+  const till = await money.ready.catch(() => null)
+  if (till === null) return console.error('\nThe till stays closed, and nobody is served. --free gives answers away.')
+  const { chain, vault, pricePerSecondAtomic } = await till.terms()
+  const perMinute = (Number(pricePerSecondAtomic) * 60) / 1e6
+  const seconds = ((performance.now() - startedMs) / 1000).toFixed(1)
+  const kind = chain.isEmbedded ? 'a chain of its own, with test money' : 'a real chain'
+  console.log(`
+The till is open (${seconds} s): an answer costs $${perMinute.toFixed(4)} a minute while it runs, and what is not used comes back.
+
+  Chain     ${chain.name} (${chain.id}): ${kind}
+  Vault     ${vault}
+  Activity  ${url}/activity#token=${money.desk.ownerToken}   (yours alone: keep this address to yourself)`)
 }
 
 async function packDirOf(settings: Settings): Promise<string> {
@@ -68,7 +101,8 @@ async function startOnFreePort(settings: Settings, options: StartOptions): Promi
   }
 }
 
-function nextSteps({ url, model }: RunningOrchestrator, { minSeats }: Settings): string {
+function nextSteps({ url, model, money }: RunningOrchestrator, { minSeats }: Settings): string {
+  const apiKey = money === null ? 'any key will do' : 'the key is a session token of POST /v1/sessions, or pay by x402'
   const where =
     minSeats === 1
       ? 'and press Join.'
@@ -78,7 +112,7 @@ ComputePool serves ${model}
 
   Operate   ${url}/operate
   Chat      ${url}/chat
-  API       ${url}/v1   (OpenAI's; any key will do)
+  API       ${url}/v1   (OpenAI's; ${apiKey})
 
 What to do next:
   1. Open ${url}/operate ${where}

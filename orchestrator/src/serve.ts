@@ -14,6 +14,8 @@ import { createOrchestrator, defaultSettings, type OrchestratorSettings } from '
 import type { Desk } from './dispatch/index.ts'
 import { hostClock, hostEntropy } from './host.ts'
 import { type OpenHub, openHub } from './open-hub.ts'
+import { type Money, type MoneySettings, openMoney } from './payments/open-money.ts'
+import type { MoneyDesk } from './payments/till.ts'
 import { ensurePage } from './store/build-page.ts'
 import { openPackFolder } from './store/pack-folder.ts'
 
@@ -34,6 +36,8 @@ export interface StartOptions extends Partial<OrchestratorSettings> {
   readonly signaling?: DetachedHub | null
   /** Take the caller's address from X-Forwarded-For: only behind a proxy that sets it. */
   readonly isProxyTrusted?: boolean
+  /** Default: work is free. Paid, the page is served at once and the till opens a few seconds later. */
+  readonly money?: { readonly mode: 'free' } | MoneySettings
   readonly onNotice?: (text: string) => void
   readonly onFault?: (fault: unknown) => void
 }
@@ -44,6 +48,8 @@ export interface RunningOrchestrator {
   readonly port: number
   readonly model: string
   readonly desk: Desk
+  /** Null where work is free. */
+  readonly money: Pick<Money, 'ready' | 'desk'> | null
   /** Ends live answers with a typed error, then all sockets. Idempotent. */
   close(): Promise<void>
 }
@@ -67,6 +73,14 @@ export async function startOrchestrator(options: StartOptions): Promise<RunningO
     const url = (options.publicUrl ?? `http://${hostInUrl(host)}:${port}`).replace(/\/$/, '')
     // Desk and hub need each other; no tab is there before the hub is.
     let hub: OpenHub | null = null
+    let money: Money | null = null
+    const { money: settings = { mode: 'free' } } = options
+    const moneyFor = (desk: Desk): MoneyDesk => {
+      if (settings.mode === 'free') return settings
+      const { model } = pack.manifest
+      money = openMoney({ settings, desk, model, url, clock: hostClock, entropy: hostEntropy, onNotice, onFault })
+      return money.desk
+    }
     const { app, desk } = createOrchestrator({
       pack,
       pageFolder,
@@ -81,6 +95,7 @@ export async function startOrchestrator(options: StartOptions): Promise<RunningO
       iceRenewalMs: ice.turn === null ? null : (ice.turn.lifetimeSeconds * 1000) / 2,
       addressOf: c => addressOf(c, isProxyTrusted),
       settings: settingsOf(options),
+      moneyFor,
       onNotice,
       onFault,
     })
@@ -89,10 +104,10 @@ export async function startOrchestrator(options: StartOptions): Promise<RunningO
     answer = (request, bindings) => app.fetch(request, bindings as HttpBindings)
     let closing: Promise<void> | null = null
     const close = (): Promise<void> => {
-      closing ??= closeAll(server, desk, signaling)
+      closing ??= closeAll(server, desk, signaling, money)
       return closing
     }
-    return { url, port, model: pack.manifest.model, desk, close }
+    return { url, port, model: pack.manifest.model, desk, money, close }
   } catch (error) {
     server.close()
     server.closeAllConnections()
@@ -106,7 +121,12 @@ function hostInUrl(host: string): string {
   return host.includes(':') ? `[${host}]` : host
 }
 
-async function closeAll(server: Server, desk: Desk, signaling: { close(): Promise<void> }): Promise<void> {
+async function closeAll(
+  server: Server,
+  desk: Desk,
+  signaling: { close(): Promise<void> },
+  money: { close(): Promise<void> } | null,
+): Promise<void> {
   desk.close()
   const closed = once(server, 'close')
   server.close()
@@ -115,6 +135,8 @@ async function closeAll(server: Server, desk: Desk, signaling: { close(): Promis
   server.closeIdleConnections()
   await closed
   clearTimeout(cut)
+  // After the answers: their ends are the meter's last readings.
+  await money?.close()
 }
 
 async function listen(server: Server, port: number, host: string): Promise<void> {

@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { ComputePoolError } from '@computepool/shared/errors'
 import type { DetachedHub, IceConfig } from '@computepool/signaling'
+import { type MoneyChoice, moneyChoiceOf } from './money-settings.ts'
 
 export const help = `Usage: npm start -- [options]
 
@@ -17,12 +18,19 @@ Serves a language model whose layers are held by browser tabs: the page, an Open
   --context N         most tokens of prompt and answer together (default: 4096, or what the model has)
   --public-url URL    origin under which people reach it, behind a proxy that sets X-Forwarded-For
   --signaling URL     use the signaling hub that runs there instead of one in this process (key: COMPUTEPOOL_SIGNALING_KEY)
+  --free              give answers away: no chain is started and nothing is paid
+  --price USD         dollars a minute of one running answer, of a vault that is made now (default: 0.03)
+  --chain NAME        embedded (default: a chain of its own with test money), 0g-galileo, or an RPC's URL
+  --keeper-url URL    let KeeperHub there run the workflows, with KEEPERHUB_API_KEY (default: they run in this process)
+  --data DIR          where chain, keys and ledger are kept (default: .computepool beside the code)
   --help              this text
 
 Environment: COMPUTEPOOL_STUN_URLS, COMPUTEPOOL_TURN_URLS (comma-separated), COMPUTEPOOL_TURN_SECRET (coturn's static-auth-secret),
 COMPUTEPOOL_CORS_ORIGINS (comma-separated; default: any), COMPUTEPOOL_HUB_URL and HF_TOKEN (for hf: sources),
 COMPUTEPOOL_SIGNALING_URL and COMPUTEPOOL_SIGNALING_KEY (a hub of its own, and the private key that attaches this orchestrator to it),
-COMPUTEPOOL_CACHE (folder of the packs that --model made; default: .computepool/packs beside the code).`
+COMPUTEPOOL_CACHE (folder of the packs that --model made; default: .computepool/packs beside the code), COMPUTEPOOL_DATA (as --data),
+DATABASE_URL (PostgreSQL for the ledger); for other chains COMPUTEPOOL_SETTLER_KEY, COMPUTEPOOL_KEEPER_KEY, COMPUTEPOOL_OWNER_KEY (to deploy)
+and COMPUTEPOOL_RPC_URL.`
 
 export interface Settings {
   readonly isHelp: boolean
@@ -44,6 +52,9 @@ export interface Settings {
   readonly hubToken: string | undefined
   /** Folder of the packs that `--model` made; null: the one in the repository. */
   readonly cacheDir: string | null
+  readonly money: MoneyChoice
+  /** Folder of chain, keys and ledger; null: the one in the repository. */
+  readonly dataDir: string | null
 }
 
 /** TURN credentials live for a working day; a tab that stays gets new ones at half of that. */
@@ -66,6 +77,7 @@ export function parseSettings(
   if (values.model !== undefined && values.pack !== undefined) {
     throw invalid('--pack', '--model and --pack were both given.')
   }
+  const dataDir = values.data ?? environment.COMPUTEPOOL_DATA
   return {
     isHelp: values.help ?? false,
     port: values.port === undefined ? 8080 : wholeNumber('--port', values.port, 0, 65_535),
@@ -86,6 +98,8 @@ export function parseSettings(
     hubUrl: environment.COMPUTEPOOL_HUB_URL,
     hubToken: environment.HF_TOKEN,
     cacheDir: environment.COMPUTEPOOL_CACHE ? fromHere(environment.COMPUTEPOOL_CACHE, environment) : null,
+    money: moneyChoiceOf(values, environment),
+    dataDir: dataDir ? fromHere(dataDir, environment) : null,
   }
 }
 
@@ -104,6 +118,11 @@ function readArgs(args: readonly string[]) {
         context: text,
         'public-url': text,
         signaling: text,
+        free: { type: 'boolean' },
+        price: text,
+        chain: text,
+        'keeper-url': text,
+        data: text,
         help: { type: 'boolean', short: 'h' },
       },
     }).values

@@ -1,4 +1,5 @@
 /** An orchestrator on a tiny pack in memory order: real desk, real text, real routes; fake hub, tabs, clock and entropy. */
+import type { Entropy } from '@computepool/shared/ports'
 import { createManualClock, type ManualClock } from '@computepool/shared/testing'
 import type { Hono } from 'hono'
 import {
@@ -8,11 +9,19 @@ import {
   type OrchestratorSettings,
 } from '../src/create-orchestrator.ts'
 import type { Desk } from '../src/dispatch/index.ts'
+import type { MoneyDesk } from '../src/payments/till.ts'
 import type { PackFolder } from '../src/store/pack-folder.ts'
 import { createFakeHub, type FakeHub, type FakeTab, type FakeTabOptions } from './fake-tab.ts'
 import { tinyFiles, tinyManifest } from './tiny-codec.ts'
 
 type IceDeps = Pick<OrchestratorDeps, 'iceServersFor' | 'iceRenewalMs'>
+
+export interface TestPoolExtras extends Partial<IceDeps> {
+  readonly pageFolder?: string | null
+  /** Default: bytes that count up, the same in every pool. */
+  readonly entropy?: Entropy
+  readonly moneyFor?: (desk: Desk, clock: ManualClock) => MoneyDesk
+}
 
 export interface TestPool {
   readonly app: Hono
@@ -29,7 +38,7 @@ export interface TestPool {
 
 export function createTestPool(
   settings: Partial<OrchestratorSettings> = {},
-  { pageFolder = null, ...ice }: { readonly pageFolder?: string | null } & Partial<IceDeps> = {},
+  { pageFolder = null, moneyFor, entropy, ...ice }: TestPoolExtras = {},
 ): TestPool {
   const { tokenizer, config } = tinyFiles('qwen3')
   const manifest = tinyManifest('qwen3')
@@ -50,9 +59,10 @@ export function createTestPool(
     pageFolder,
     hub,
     clock,
-    entropy: { bytes: length => Uint8Array.from({ length }, () => ++drawn & 0xff) },
+    entropy: entropy ?? { bytes: length => Uint8Array.from({ length }, () => ++drawn & 0xff) },
     iceServersFor: () => [],
     ...ice,
+    ...(moneyFor === undefined ? {} : { moneyFor: (desk: Desk) => moneyFor(desk, clock) }),
     addressOf: () => '127.0.0.1',
     settings: { ...defaultSettings, ...settings },
     onNotice: text => notices.push(text),

@@ -5,6 +5,7 @@
 import { ComputePoolError } from '@computepool/shared/errors'
 import { Hono } from 'hono'
 import { z } from 'zod'
+import { errorResponse } from '../api/openai-routes.ts'
 import { readJson } from '../api/read-json.ts'
 
 const methods = [
@@ -42,6 +43,7 @@ const timeoutMs = 20_000
 /** Passes JSON-RPC calls on to `rpcUrl`. */
 export function chainProxy(rpcUrl: string): Hono {
   const routes = new Hono()
+  routes.onError(errorResponse)
   routes.post('/chain', async c => {
     const parsed = bodySchema.safeParse(await readJson(c.req.raw, maxBodyBytes))
     if (!parsed.success) {

@@ -61,7 +61,7 @@ export function challengeResponse(options: ChallengeOptions): Response {
     ...(options.error === undefined ? {} : { reason: options.error }),
   }
   return Response.json(
-    { error, ...required },
+    { ...required, error },
     {
       status: 402,
       headers: { 'payment-required': encodePaymentRequiredHeader(required), 'cache-control': 'no-store' },

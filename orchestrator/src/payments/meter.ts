@@ -25,11 +25,10 @@ export interface MeteredSession {
 
 /** Where the meter's readings go; calls of one session come one after the other, in order. */
 export interface MeterBook {
-  requestStarted(start: { sessionId: string; requestId: string; atMs: number }): Promise<unknown>
+  requestStarted(start: { sessionId: string; requestId: string; atMonotonicMs: number }): Promise<unknown>
   requestEnded(end: {
     sessionId: string
     requestId: string
-    atMs: number
     meteredMs: number
     tokens: number
     outcome: RequestOutcome
@@ -192,7 +191,7 @@ export function createMeter({ clock, book, onFault }: MeterOptions): Meter {
       onFlowing: (requestId, atMs) => {
         run.requestId = requestId
         run.startedMs = atMs
-        const start = { sessionId: account.id, requestId, atMs: clock.wallMs() }
+        const start = { sessionId: account.id, requestId, atMonotonicMs: atMs }
         write(account, () => book.requestStarted(start))
         enforce(account)
         changed(account)
@@ -207,7 +206,7 @@ export function createMeter({ clock, book, onFault }: MeterOptions): Meter {
           const meteredMs = msOf(run, atMs)
           run.costAtomic = endCostAtomic(readingOf(account), meteredMs)
           account.settledAtomic += run.costAtomic
-          const end = { sessionId: account.id, requestId, atMs: clock.wallMs(), meteredMs, tokens, outcome }
+          const end = { sessionId: account.id, requestId, meteredMs, tokens, outcome }
           write(account, () => book.requestEnded(end))
         }
         leave()

@@ -47,7 +47,8 @@ export function moneyRoutes({ desk, addressOf }: MoneyRoutesOptions): Hono {
     })
     routes.all(path, c => forward(c, desk.till().ownerRoutes))
   }
-  routes.all('/webhooks/*', c => forward(c, desk.till().webhookRoutes))
+  // The door signs its whole path: it is not shortened.
+  routes.all('/webhooks/*', c => desk.till().webhookRoutes?.fetch(c.req.raw) ?? c.notFound())
   routes.all('/chain', c => forward(c, desk.till().chainRoutes))
   return routes
 }

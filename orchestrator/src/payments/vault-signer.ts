@@ -6,7 +6,16 @@
 import { streamVaultAbi, usdcAbi } from '@computepool/contracts/abi'
 import { ComputePoolError } from '@computepool/shared/errors'
 import type { toFacilitatorEvmSigner } from '@x402/evm'
-import { concat, encodeFunctionData, getAddress, type Hex, numberToHex, type PublicClient } from 'viem'
+import {
+  BaseError,
+  concat,
+  ExecutionRevertedError,
+  encodeFunctionData,
+  getAddress,
+  type Hex,
+  numberToHex,
+  type PublicClient,
+} from 'viem'
 import { sessionIdOf, type Voucher } from './voucher.ts'
 
 type FacilitatorEvmSigner = ReturnType<typeof toFacilitatorEvmSigner>
@@ -35,11 +44,15 @@ export interface VaultSignerOptions {
 export interface VaultSigner extends FacilitatorEvmSigner {
   /** The transaction that opened the voucher's session; null while none has. */
   openingOf(vault: Hex, voucher: Pick<Voucher, 'payer' | 'nonce'>): Promise<Hex | null>
+  /** True where the last sending for this session failed at the node, not by the voucher; asking forgets it. */
+  failedAtNode(sessionId: Hex): boolean
 }
 
 export function createVaultSigner(options: VaultSignerOptions): VaultSigner {
   const { client, settler, fromBlock = 0n, receiptTimeoutMs = 60_000, pollingIntervalMs = 150 } = options
   const vaults = new Set(options.vaults.map(vault => vault.toLowerCase()))
+
+  const nodeFailures = new Set<Hex>()
 
   const openingOf: VaultSigner['openingOf'] = async (vault, { payer, nonce }) => {
     const id = sessionIdOf(payer, nonce)
@@ -101,6 +114,7 @@ export function createVaultSigner(options: VaultSignerOptions): VaultSigner {
 
   return {
     openingOf,
+    failedAtNode: sessionId => nodeFailures.delete(sessionId),
     getAddresses: () => [settler.address],
     readContract: args => client.readContract(args as Parameters<PublicClient['readContract']>[0]),
     verifyTypedData: args => client.verifyTypedData(args as Parameters<PublicClient['verifyTypedData']>[0]),
@@ -114,7 +128,15 @@ export function createVaultSigner(options: VaultSignerOptions): VaultSigner {
         })
       }
       const voucher = voucherOf(args)
-      if (vaults.has(voucher.to)) return openSession(address, voucher.to, voucher)
+      if (vaults.has(voucher.to)) {
+        try {
+          return await openSession(address, voucher.to, voucher)
+        } catch (thrown) {
+          // The stock scheme makes one reason of all; the ledger must know whether to ask again.
+          if (!isRevert(thrown)) nodeFailures.add(sessionIdOf(voucher.payer, voucher.nonce))
+          throw thrown
+        }
+      }
       if (!options.isPlainAllowed) {
         throw new ComputePoolError('input_invalid', `${voucher.to} is no vault of this facilitator.`, {
           remedy: 'Pay to the address in the challenge.',
@@ -124,6 +146,11 @@ export function createVaultSigner(options: VaultSignerOptions): VaultSigner {
     },
   }
 }
+
+const isRevert = (thrown: unknown): boolean =>
+  thrown instanceof ComputePoolError
+    ? thrown.code === 'chain_reverted'
+    : thrown instanceof BaseError && thrown.walk(cause => cause instanceof ExecutionRevertedError) !== null
 
 /** The arguments of `transferWithAuthorization`, with the signature in three parts or whole. */
 function voucherOf(args: readonly unknown[]): Voucher {

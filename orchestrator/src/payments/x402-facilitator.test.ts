@@ -6,6 +6,7 @@ import { openTestVault, signPayment, type TestVault, type VoucherChanges } from 
 import { requirementsOf } from './challenge.ts'
 import { facilitatorRoutes } from './facilitator-routes.ts'
 import { readPayment } from './voucher.ts'
+import { createVoucherSettler } from './voucher-settler.ts'
 import { createFacilitator, type Facilitator } from './x402-facilitator.ts'
 
 let chain: TestVault
@@ -130,6 +131,34 @@ describe('the facilitator', () => {
       success: true,
     })
     expect(await chain.usdcOf(payer(3).address)).toBe(before + amount)
+  })
+
+  it('calls no voucher bad because a node failed, and settles it once the node is back', async () => {
+    const payload = await sign({}, 1)
+    let isDown = true
+    const flaky = open({
+      settler: {
+        address: chain.settler.address,
+        send: call => (isDown ? Promise.reject(new Error('fetch failed')) : chain.settler.send(call)),
+      },
+    })
+    const settler = createVoucherSettler({ facilitator: flaky, target: chain.target })
+    const { sessionId, voucher } = readPayment(payload)!
+    const order = { sessionId, payer: voucher.payer, nonce: voucher.nonce, capAtomic: amount, voucher: payload }
+    const settle = () => settler.settle({ ...order, signal: new AbortController().signal })
+    expect(await settle()).toEqual({ status: 'unknown', reason: 'unexpected_settle_error' })
+    isDown = false
+    expect(await settle()).toMatchObject({ status: 'settled' })
+  })
+
+  it('refuses for good a voucher whose money was spent meanwhile', async () => {
+    const settler = createVoucherSettler({ facilitator, target: chain.target })
+    const payload = await signPayment(chain.target, payer(2), 10n ** 12n)
+    const { sessionId, voucher } = readPayment(payload)!
+    const order = { sessionId, payer: voucher.payer, nonce: voucher.nonce, capAtomic: 10n ** 12n, voucher: payload }
+    expect(await settler.settle({ ...order, signal: new AbortController().signal })).toMatchObject({
+      status: 'refused',
+    })
   })
 
   it('speaks x402 over HTTP, and moves money only for who has the key', async () => {

@@ -39,6 +39,8 @@ export interface Facilitator {
 
 /** x402's reason for a voucher whose nonce is spent. */
 export const nonceAlreadyUsed = 'invalid_exact_evm_nonce_already_used'
+/** Our answer where the node, not the voucher, failed: the same settlement may be asked for again. */
+export const settleUndecided = 'unexpected_settle_error'
 const simulationFailed = 'invalid_exact_evm_transaction_simulation_failed'
 const insufficientBalance = 'invalid_exact_evm_insufficient_balance'
 
@@ -117,6 +119,7 @@ export function createFacilitator(options: FacilitatorOptions): Facilitator {
     // A failure that was reported is not always one that happened: the chain has the last word.
     const transaction = await signer.openingOf(voucher.to, voucher)
     if (transaction !== null) return { success: true, transaction, network, payer: getAddress(voucher.payer) }
+    if (signer.failedAtNode(payment.sessionId)) return { ...refused(settleUndecided), payer: getAddress(voucher.payer) }
     return withoutRawSettleText(result)
   }
 

@@ -1,0 +1,76 @@
+/** The part of the settings that is about money: parsed from options and environment, no chain touched. Keys are never repeated. */
+import { ComputePoolError } from '@computepool/shared/errors'
+import type { Hex } from 'viem'
+import type { ChainChoice, ForeignKeys } from './payments/money-chain.ts'
+
+export interface MoneyChoice {
+  /** Null where work is given away. */
+  readonly chain: ChainChoice | null
+  readonly databaseUrl: string | null
+  /** Null: the default price, or what the vault asks for already. */
+  readonly pricePerSecondAtomic: bigint | null
+  readonly keeperHub: { readonly url: string; readonly apiKey: string } | null
+}
+
+export interface MoneyValues {
+  readonly free?: boolean | undefined
+  readonly chain?: string | undefined
+  readonly price?: string | undefined
+  readonly 'keeper-url'?: string | undefined
+}
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** Errors: `input_invalid` with the option's name. */
+export function moneyChoiceOf(values: MoneyValues, environment: Environment): MoneyChoice {
+  const isFree = values.free ?? false
+  const stray = (['chain', 'price', 'keeper-url'] as const).find(name => values[name] !== undefined)
+  if (isFree && stray !== undefined) throw invalid('--free', `--free and --${stray} were both given.`)
+  return {
+    chain: isFree ? null : chainOf(values.chain ?? 'embedded', environment),
+    databaseUrl: environment.DATABASE_URL || null,
+    pricePerSecondAtomic: values.price === undefined ? null : priceOf(values.price),
+    keeperHub: keeperOf(values['keeper-url'], environment),
+  }
+}
+
+function chainOf(name: string, environment: Environment): ChainChoice {
+  if (name === 'embedded') return { kind: 'embedded' }
+  const rpcUrl = environment.COMPUTEPOOL_RPC_URL
+  const owner = environment.COMPUTEPOOL_OWNER_KEY
+  const keys: ForeignKeys = {
+    owner: owner ? keyOf('COMPUTEPOOL_OWNER_KEY', environment) : null,
+    settler: keyOf('COMPUTEPOOL_SETTLER_KEY', environment),
+    keeper: keyOf('COMPUTEPOOL_KEEPER_KEY', environment),
+  }
+  return { kind: 'foreign', name, keys, ...(rpcUrl ? { rpcUrl } : {}) }
+}
+
+function keyOf(name: string, environment: Environment): Hex {
+  const key = environment[name] ?? ''
+  if (/^0x[0-9a-f]{64}$/i.test(key)) return key as Hex
+  throw invalid(name, `${name} must be a private key: 0x and 64 hex digits.`)
+}
+
+/** Dollars a minute as atomic USDC a second, rounded to the nearest; at least one. */
+function priceOf(text: string): bigint {
+  const match = /^(\d{1,6})(?:\.(\d{1,6}))?$/.exec(text)
+  if (match === null) throw invalid('--price', `--price is "${text}"; it must be dollars a minute, like 0.03.`)
+  const perMinute = BigInt(match[1]!) * 1_000_000n + BigInt((match[2] ?? '').padEnd(6, '0'))
+  const perSecond = (perMinute + 30n) / 60n
+  if (perSecond > 0n) return perSecond
+  throw invalid('--price', `--price is "${text}"; a millionth of a dollar a second is the least. For nothing: --free.`)
+}
+
+function keeperOf(option: string | undefined, environment: Environment): MoneyChoice['keeperHub'] {
+  if (option === undefined) return null
+  const apiKey = environment.KEEPERHUB_API_KEY
+  if (!URL.canParse(option) || !/^https?:$/.test(new URL(option).protocol)) {
+    throw invalid('--keeper-url', `--keeper-url is "${option}"; it must be like https://app.keeperhub.com/api.`)
+  }
+  if (!apiKey) throw invalid('KEEPERHUB_API_KEY', '--keeper-url was given, but KEEPERHUB_API_KEY is not set.')
+  return { url: option.replace(/\/$/, ''), apiKey }
+}
+
+const invalid = (param: string, message: string): ComputePoolError =>
+  new ComputePoolError('input_invalid', message, { remedy: 'See `npm start -- --help`.', context: { param } })

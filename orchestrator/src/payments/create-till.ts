@@ -1,0 +1,109 @@
+/** Puts the cashier's parts together over one vault. Sockets, chain and keeper are handed in. */
+import type { PaidTerms } from '@computepool/shared/money'
+import type { Clock } from '@computepool/shared/ports'
+import type { Hono } from 'hono'
+import type { Hex, PublicClient } from 'viem'
+import type { Database } from '../store/database.ts'
+import type { PaymentTarget } from './challenge.ts'
+import type { Faucet } from './faucet.ts'
+import type { Ledger } from './ledger.ts'
+import { createMeter } from './meter.ts'
+import { createMoneyTerms } from './money-terms.ts'
+import { createSessionOpener } from './open-session.ts'
+import { operatorEarnings } from './operator-earnings.ts'
+import { createPaymentGate } from './payment-gate.ts'
+import { createRetellKeys } from './retell-keys.ts'
+import { createSessionTokens } from './session-token.ts'
+import type { CapLimits, Till } from './till.ts'
+import type { Facilitator } from './x402-facilitator.ts'
+
+export interface TillOptions {
+  readonly clock: Clock
+  readonly db: Database
+  readonly ledger: Ledger
+  readonly facilitator: Facilitator
+  readonly client: PublicClient
+  readonly target: PaymentTarget
+  readonly caps: CapLimits
+  readonly chain: PaidTerms['chain']
+  readonly contracts: Pick<PaidTerms, 'usdcx' | 'pool' | 'gdaForwarder'>
+  /** What session tokens are made with; 32 bytes. */
+  readonly tokenSecret: Uint8Array
+  readonly requireRing: () => void
+  readonly faucet: Faucet | null
+  readonly ownerRoutes: Hono
+  readonly webhookRoutes: Hono | null
+  readonly chainRoutes: Hono | null
+  readonly onFault: (fault: unknown) => void
+}
+
+/** A session costs at least a cent, so that its transactions are worth their gas, and never more than a person means. */
+export const defaultCaps: CapLimits = {
+  minCapAtomic: 10_000n,
+  maxCapAtomic: 100_000_000n,
+  requestCapAtomic: 50_000n,
+}
+
+export function createTill(options: TillOptions): Till {
+  const { clock, db, ledger, facilitator, client, target, caps, contracts, requireRing, onFault } = options
+  const { leaseSeconds, bufferSeconds } = ledger.terms
+  const meter = createMeter({
+    clock,
+    book: {
+      requestStarted: start => ledger.startRequest(start),
+      requestEnded: ({ outcome, ...end }) => ledger.endRequest({ ...end, stoppedBy: outcome }),
+    },
+    onFault,
+  })
+  const tokens = createSessionTokens(options.tokenSecret)
+  const hasFaucet = options.faucet !== null
+  const reader = createMoneyTerms({
+    client,
+    clock,
+    target,
+    caps,
+    chain: options.chain,
+    contracts,
+    leaseSeconds,
+    bufferSeconds,
+    hasFaucet,
+  })
+  const opener = createSessionOpener({ ledger, facilitator, keys: createRetellKeys(db), target, price: reader.price })
+  const { requestCapAtomic } = caps
+  const wallMs = (): number => clock.wallMs()
+  const gate = createPaymentGate({
+    ledger,
+    meter,
+    opener,
+    tokens,
+    target,
+    requestCapAtomic,
+    requireRing,
+    wallMs,
+    onFault,
+  })
+  const pool = contracts.pool as Hex
+  const gdaForwarder = contracts.gdaForwarder as Hex
+  const earningsOf = { client, db, ledger, clock, vault: target.vault, pool, gdaForwarder }
+  return {
+    clock,
+    target,
+    caps,
+    ledger,
+    meter,
+    tokens,
+    opener,
+    gate,
+    faucet: options.faucet,
+    requireRing,
+    terms: reader.terms,
+    earnings: operator => operatorEarnings(earningsOf, operator),
+    closeSession: async (sessionId, reason) => {
+      await ledger.wantClose(sessionId, reason)
+      await meter.stop(sessionId)
+    },
+    ownerRoutes: options.ownerRoutes,
+    webhookRoutes: options.webhookRoutes,
+    chainRoutes: options.chainRoutes,
+  }
+}

@@ -1,0 +1,302 @@
+/**
+ * Opens the till: database, chain, ledger, keeper, outbox, reconciler, in this order, behind a page that is served already. Closing goes
+ * the other way round, and gives the outbox a moment to stop what still streams.
+ */
+import { join } from 'node:path'
+import { streamVaultAbi } from '@computepool/contracts/abi'
+import { asComputePoolError } from '@computepool/shared/errors'
+import type { Clock, Entropy } from '@computepool/shared/ports'
+import { Hono } from 'hono'
+import { encodeFunctionData, type Hex, type LocalAccount, parseAbi } from 'viem'
+import { errorResponse } from '../api/openai-routes.ts'
+import { createSignerQueue, type SignerQueue } from '../chain/signer-queue.ts'
+import { createSignerStore } from '../chain/signer-store.ts'
+import { createVaultReader } from '../chain/vault-reader.ts'
+import type { Desk } from '../dispatch/index.ts'
+import {
+  callbackPath,
+  callbackRoutes,
+  createCallbackTokens,
+  createEmbeddedKeeper,
+  createKeeperHubClient,
+  type EmbeddedKeeper,
+  keeperRoutes,
+  prepareWorkflows,
+} from '../keeper/index.ts'
+import { type Database, openDatabase } from '../store/database.ts'
+import { activityRoutes } from './activity-routes.ts'
+import { chainProxy } from './chain-proxy.ts'
+import { createTill, defaultCaps } from './create-till.ts'
+import { facilitatorRoutes } from './facilitator-routes.ts'
+import { createFaucet, type Faucet } from './faucet.ts'
+import { followRing } from './follow-ring.ts'
+import { createLedger } from './ledger.ts'
+import { type ChainChoice, type MoneyChain, openMoneyChain } from './money-chain.ts'
+import { createOutbox } from './outbox.ts'
+import type { KillHook } from './outbox-ports.ts'
+import { type OwnerSecrets, readOrMakeSecrets } from './owner-secrets.ts'
+import { openPendingSettlements } from './pending-settlements.ts'
+import { createReconciler } from './reconcile.ts'
+import { type CapLimits, type MoneyDesk, notOpenYet, type Till } from './till.ts'
+import { createVoucherSettler } from './voucher-settler.ts'
+import { createFacilitator } from './x402-facilitator.ts'
+
+export interface MoneySettings {
+  readonly mode: 'paid'
+  /** Where keys, chain and ledger are kept. */
+  readonly dataDir: string
+  readonly chain: ChainChoice
+  /** PostgreSQL instead of the ledger in `dataDir`. */
+  readonly databaseUrl?: string
+  /** What a vault that is made now asks for; 6 decimals. */
+  readonly pricePerSecondAtomic?: bigint
+  readonly caps?: Partial<CapLimits>
+  /** KeeperHub's service; absent: workflows run in this process. */
+  readonly keeperHub?: { readonly url: string; readonly apiKey: string }
+  /** For tests that kill. */
+  readonly killPoint?: KillHook
+}
+
+export interface OpenMoneyOptions {
+  readonly settings: MoneySettings
+  readonly desk: Desk
+  readonly model: string
+  /** Origin under which this orchestrator is reached. */
+  readonly url: string
+  readonly clock: Clock
+  readonly entropy: Entropy
+  readonly onNotice: (text: string) => void
+  readonly onFault: (fault: unknown) => void
+}
+
+export interface Money {
+  readonly desk: Extract<MoneyDesk, { mode: 'paid' }>
+  /** Resolves when the till is open; rejects with what is in its way. */
+  readonly ready: Promise<Till>
+  /** After the desk was closed. Idempotent. */
+  close(): Promise<void>
+}
+
+/** $0.03 a minute. */
+export const defaultPriceAtomic = 500n
+const drainMs = 10_000
+
+/** Begins to open the till, and returns at once. */
+export function openMoney(options: OpenMoneyOptions): Money {
+  const { settings } = options
+  const secrets = readOrMakeSecrets(settings.dataDir)
+  const closers: Array<() => Promise<unknown>> = []
+  let till: Till | null = null
+  let trouble: Error | null = null
+  const ready = open(options, secrets, closers).then(opened => {
+    till = opened
+    return opened
+  })
+  ready.catch((thrown: unknown) => {
+    trouble = asComputePoolError(thrown)
+    options.onFault(trouble)
+  })
+  let closing: Promise<void> | null = null
+  const closeAll = async (): Promise<void> => {
+    await ready.catch(() => {})
+    for (const close of closers.reverse()) await close().catch(options.onFault)
+  }
+  return {
+    desk: {
+      mode: 'paid',
+      ownerToken: secrets.ownerToken,
+      till: () => {
+        if (till !== null) return till
+        throw trouble ?? notOpenYet()
+      },
+    },
+    ready,
+    close: () => {
+      closing ??= closeAll()
+      return closing
+    },
+  }
+}
+
+async function open(
+  options: OpenMoneyOptions,
+  secrets: OwnerSecrets,
+  closers: Array<() => Promise<unknown>>,
+): Promise<Till> {
+  const { settings, desk, model, url, clock, onNotice, onFault } = options
+  const { dataDir, databaseUrl, pricePerSecondAtomic = defaultPriceAtomic } = settings
+  // The folder's lock comes first: two orchestrators on one chain would be worse than none.
+  const database = await openDatabase(databaseUrl === undefined ? { dataDir } : { databaseUrl })
+  closers.push(database.close)
+  const money = await openMoneyChain({ choice: settings.chain, dataDir, model, pricePerSecondAtomic, onNotice })
+  closers.push(money.close)
+  const { db } = database
+  const { client, manifest, vault, chain, isEmbedded } = money
+  const vaultAddress = vault.address.toLowerCase() as Hex
+
+  const queueOf = (account: LocalAccount): SignerQueue => {
+    const { tipFloorWei } = money
+    const chainId = chain.id
+    const queue = createSignerQueue({ client, account, chainId, store: createSignerStore(db), clock, tipFloorWei })
+    closers.push(queue.close)
+    return queue
+  }
+  const settler = queueOf(money.settler)
+  const keeperKey = queueOf(money.keeper)
+  const contract = { address: vaultAddress, abi: streamVaultAbi } as const
+  const sessionSeconds = await client.readContract({ ...contract, functionName: 'maxSessionSeconds' })
+  const ledger = createLedger({
+    db,
+    clock,
+    terms: {
+      vault: vaultAddress,
+      leaseSeconds: vault.maxLeaseSeconds,
+      bufferSeconds: manifest.liquidationPeriodSeconds,
+      sessionSeconds,
+    },
+  })
+  const { name: usdcName, version: usdcVersion } = manifest.usdc
+  const target = { chainId: chain.id, usdc: manifest.contracts.usdc, usdcName, usdcVersion, vault: vaultAddress }
+  const facilitator = createFacilitator({
+    chainId: chain.id,
+    client,
+    settler,
+    vaults: [vaultAddress],
+    pendingStore: openPendingSettlements(join(dataDir, 'settlements.json'), () => clock.wallMs()),
+    fromBlock: BigInt(vault.block),
+  })
+
+  // The outbox is made after the keeper, and the keeper's end of a run wakes it.
+  let wake = (): void => {}
+  const workflows = prepareWorkflows({ chainId: chain.id, vault: vault.address })
+  const embedded =
+    settings.keeperHub === undefined ? embeddedKeeper(options, db, money, keeperKey, workflows, () => wake()) : null
+  const remote =
+    settings.keeperHub === undefined
+      ? null
+      : createKeeperHubClient({
+          baseUrl: settings.keeperHub.url,
+          apiKey: settings.keeperHub.apiKey,
+          fetch: globalThis.fetch,
+          clock,
+        })
+  await remote?.install(workflows)
+  const tokens = createCallbackTokens({ db, clock, secret: secrets.callbackSecret })
+  const reader = createVaultReader(client, vaultAddress)
+  const outbox = createOutbox({
+    db,
+    ledger,
+    clock,
+    keeper: (embedded ?? remote)!,
+    settler: createVoucherSettler({ facilitator, target }),
+    vault: reader,
+    // Our own runner tells us in this process; a service needs an address.
+    callback: remote === null ? null : { url: `${url}${callbackPath}`, issue: tokens.issue },
+    onFault,
+    ...(settings.killPoint === undefined ? {} : { killPoint: settings.killPoint }),
+  })
+  wake = outbox.wake
+  const reconciler = createReconciler({
+    db,
+    ledger,
+    vault: reader,
+    clock,
+    fromBlock: Number(vault.block),
+    pricePerSecondAtomic: () => client.readContract({ ...contract, functionName: 'pricePerSecondAtomic' }),
+    onFault,
+  })
+
+  const ownerRoutes = new Hono()
+    .route('/activity', activityRoutes({ ledger, keeper: embedded }))
+    .route('/x402', facilitatorRoutes(facilitator, secrets.ownerToken))
+  ownerRoutes.onError(errorResponse)
+  if (embedded !== null) ownerRoutes.route('/keeper', keeperRoutes(embedded, { apiKey: secrets.ownerToken }))
+  const till = createTill({
+    clock,
+    db,
+    ledger,
+    facilitator,
+    client,
+    target,
+    caps: { ...defaultCaps, ...settings.caps },
+    chain: {
+      id: chain.id,
+      name: chain.name,
+      rpcUrl: isEmbedded ? `${url}/api/chain` : money.rpcUrl,
+      explorerUrl: chain.blockExplorers?.default.url ?? null,
+      isEmbedded,
+    },
+    contracts: {
+      usdcx: manifest.contracts.usdcx,
+      gdaForwarder: manifest.contracts.gdaForwarder,
+      pool: vault.pool,
+    },
+    tokenSecret: Buffer.from(secrets.sessionSecret, 'hex'),
+    requireRing: desk.requireRing,
+    faucet: faucetOf(options, money, queueOf),
+    ownerRoutes,
+    webhookRoutes:
+      remote === null
+        ? null
+        : callbackRoutes({ tokens, clock, signingSecret: secrets.signingSecret, onHint: outbox.hint }),
+    chainRoutes: isEmbedded ? chainProxy(money.rpcUrl) : null,
+    onFault,
+  })
+
+  await ledger.recover()
+  await embedded?.start()
+  if (embedded !== null) closers.push(embedded.close)
+  outbox.start()
+  closers.push(outbox.close)
+  reconciler.start()
+  closers.push(reconciler.close)
+  const forgetRing = followRing({ desk, ledger, onFault })
+  closers.push(async () => {
+    forgetRing()
+    await till.meter.stopAll()
+    // What streams is stopped on the chain if it is quick; else the lease ends it, and the next start settles it.
+    await Promise.race([outbox.idle(), new Promise<void>(resolve => void clock.schedule(drainMs, resolve))])
+  })
+  return till
+}
+
+function embeddedKeeper(
+  { clock, entropy, onFault }: OpenMoneyOptions,
+  db: Database,
+  { client }: MoneyChain,
+  sender: SignerQueue,
+  workflows: ReturnType<typeof prepareWorkflows>,
+  onEnded: () => void,
+): EmbeddedKeeper {
+  return createEmbeddedKeeper({
+    db,
+    sender,
+    publicClient: client,
+    clock,
+    entropy,
+    workflows,
+    onNotice: notice => {
+      if (notice.type === 'fault') onFault(notice.error)
+      else onEnded()
+    },
+  })
+}
+
+const mintAbi = parseAbi(['function mint(address to, uint256 value)'])
+
+function faucetOf(
+  { clock }: OpenMoneyOptions,
+  { fund, owner, manifest }: MoneyChain,
+  queueOf: (account: LocalAccount) => SignerQueue,
+): Faucet | null {
+  if (fund === null || owner === null || !manifest.usdc.isTest) return null
+  const queue = queueOf(owner)
+  return createFaucet({
+    nowMs: () => clock.wallMs(),
+    topUp: fund,
+    mint: async (to, amountAtomic) => {
+      const data = encodeFunctionData({ abi: mintAbi, functionName: 'mint', args: [to, amountAtomic] })
+      return (await queue.execute({ to: manifest.contracts.usdc, data })).hash
+    },
+  })
+}
