@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { artifactOf, compileContracts } from './compile.ts'
+import { onceAcross } from './compile-lock.ts'
 
 const contractsDir = path.resolve(import.meta.dirname, '..')
 let folder = ''
@@ -41,6 +42,35 @@ test('an import that leads nowhere says who wanted it', async () => {
   await expect(compileContracts([folder])).rejects.toMatchObject({
     message: `${folder}/Lost.sol imports @openzeppelin/contracts/Nowhere.sol, which cannot be read.`,
   })
+})
+
+test('processes that want the same at once compile it once, and a dead one’s lock holds nobody up', async () => {
+  const lockFile = path.join(contractsDir, folder, 'lock')
+  // No process has the highest id there is.
+  await writeFile(lockFile, String(2 ** 22 - 1))
+  let made = 0
+  let result: string | undefined
+  const want = (): Promise<string> =>
+    onceAcross({
+      lockFile,
+      done: async () => result,
+      async make() {
+        made++
+        await new Promise(resolve => setImmediate(resolve))
+        result = 'bytes'
+        return result
+      },
+    })
+  expect(await Promise.all([want(), want(), want()])).toEqual(['bytes', 'bytes', 'bytes'])
+  expect(made).toBe(1)
+})
+
+test('a failed compilation leaves no lock behind', async () => {
+  const lockFile = path.join(contractsDir, folder, 'lock')
+  const done = async (): Promise<string | undefined> => undefined
+  const fails = (): Promise<string> => Promise.reject(new Error('no'))
+  await expect(onceAcross({ lockFile, done, make: fails })).rejects.toThrow('no')
+  expect(await onceAcross({ lockFile, done, make: async () => 'bytes' })).toBe('bytes')
 })
 
 test('an unknown contract is refused with the names there are', async () => {

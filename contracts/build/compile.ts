@@ -6,8 +6,10 @@ import { createHash } from 'node:crypto'
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import path from 'node:path'
+import { Worker } from 'node:worker_threads'
 import { ComputePoolError } from '@computepool/shared/errors'
 import type { Abi, Hex } from 'viem'
+import { onceAcross } from './compile-lock.ts'
 import { readSources } from './read-sources.ts'
 
 /** What a deployment needs of one contract. */
@@ -75,17 +77,23 @@ async function compileOnce(folders: readonly string[]): Promise<Artifacts> {
   const digest = createHash('sha256').update(version).update('\0').update(input).digest('hex')
   const file = path.join(contractsDir, 'dist', `artifacts-${digest.slice(0, 16)}.json`)
 
-  const cached = await readFile(file, 'utf8').catch(() => undefined)
-  if (cached !== undefined) return byName(JSON.parse(cached) as Artifact[])
-
-  const artifacts = runCompiler(input)
-  const named = byName(artifacts)
   await mkdir(path.dirname(file), { recursive: true })
-  // Two processes may compile at once: each writes its own file and the last rename wins with the same bytes.
-  const draft = `${file}.${process.pid}`
-  await writeFile(draft, JSON.stringify(artifacts))
-  await rename(draft, file)
-  return named
+  return onceAcross({
+    lockFile: `${file}.lock`,
+    async done() {
+      const cached = await readFile(file, 'utf8').catch(() => undefined)
+      return cached === undefined ? undefined : byName(JSON.parse(cached) as Artifact[])
+    },
+    async make() {
+      const artifacts = await runCompiler(input)
+      const named = byName(artifacts)
+      // Readers see the whole file or none.
+      const draft = `${file}.${process.pid}`
+      await writeFile(draft, JSON.stringify(artifacts))
+      await rename(draft, file)
+      return named
+    },
+  })
 }
 
 interface CompilerOutput {
@@ -98,10 +106,8 @@ interface CompiledContract {
   readonly evm: { bytecode: { object: string }; deployedBytecode: { object: string } }
 }
 
-function runCompiler(input: string): Artifact[] {
-  // Loaded here and not above: the compiler is 9 MB of WebAssembly that a warm cache never needs.
-  const solc = require('solc') as { compile(input: string): string }
-  const output = JSON.parse(solc.compile(input)) as CompilerOutput
+async function runCompiler(input: string): Promise<Artifact[]> {
+  const output = JSON.parse(await compileApart(input)) as CompilerOutput
   const complaints = (output.errors ?? []).filter(({ severity }) => severity === 'error')
   if (complaints.length > 0) {
     const text = complaints.map(({ formattedMessage }) => formattedMessage.trim()).join('\n\n')
@@ -121,6 +127,19 @@ function runCompiler(input: string): Artifact[] {
         deployedBytecode: `0x${evm.deployedBytecode.object}` as const,
       })),
   )
+}
+
+/** In a thread of its own: the compiler is 9 MB of WebAssembly that holds a thread for ten seconds, and hooks the process it is in. */
+function compileApart(input: string): Promise<string> {
+  const script =
+    "const { parentPort, workerData } = require('node:worker_threads');" +
+    'parentPort.postMessage(require(workerData.solc).compile(workerData.input))'
+  const worker = new Worker(script, { eval: true, execArgv: [], workerData: { solc: require.resolve('solc'), input } })
+  return new Promise((resolve, reject) => {
+    worker.once('message', resolve)
+    worker.once('error', reject)
+    worker.once('exit', code => reject(new Error(`The compiler’s thread ended with ${code} and no answer.`)))
+  })
 }
 
 function byName(artifacts: readonly Artifact[]): Artifacts {

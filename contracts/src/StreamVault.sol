@@ -43,7 +43,7 @@ contract StreamVault is OperatorPool, Ownable2Step, ReentrancyGuardTransient {
     /// Gas that a guarded call must find. Without it a gas estimate would settle on the least with which the call is cut short
     /// and its failure swallowed.
     uint256 private constant REFUND_GAS = 400_000;
-    uint256 private constant REAP_GAS = 2_500_000;
+    uint256 private constant REAP_GAS = 1_500_000;
 
     struct Record {
         address payer;

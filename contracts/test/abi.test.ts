@@ -25,6 +25,6 @@ const lines = (abi: Abi): string[] => {
     .sort()
 }
 
-test('the vault’s ABI by hand is the compiler’s', async () => {
+test('the vault’s ABI by hand is the compiler’s', { timeout: 240_000 }, async () => {
   expect(lines(streamVaultAbi)).toEqual(lines((await artifactOf('StreamVault')).abi))
 })

@@ -12,6 +12,9 @@ import {
 import { artifactOf } from '../build/compile.ts'
 import { type EvmBenchOptions, openEvmBench, type SendOptions } from './evm-bench.ts'
 
+/** The first to open a bench after a change compiles the contracts; on a busy machine that takes a minute. */
+export const compileTimeoutMs = 240_000
+
 export const usdc = (amount: number): bigint => BigInt(Math.round(amount * 1e6))
 export const weiPerAtomic = 10n ** 12n
 /** 1,000 atomic units, a tenth of a cent, a second. */

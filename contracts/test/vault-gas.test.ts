@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { openVaultBench, roles, usdc, type VaultBench } from './vault-bench.ts'
+import { compileTimeoutMs, openVaultBench, roles, usdc, type VaultBench } from './vault-bench.ts'
 
 let bench: VaultBench
 
 beforeAll(async () => {
   bench = await openVaultBench()
   await bench.fund(usdc(10))
-})
+}, compileTimeoutMs)
 
 afterAll(() => bench.close())
 

@@ -1,7 +1,7 @@
 import { type Abi, encodeErrorResult, encodeFunctionData, type Hex, parseAbi } from 'viem'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { streamVaultAbi } from '../abi/index.ts'
-import { openVaultBench, roles, usdc, type VaultBench, weiPerAtomic } from './vault-bench.ts'
+import { compileTimeoutMs, openVaultBench, roles, usdc, type VaultBench, weiPerAtomic } from './vault-bench.ts'
 
 async function withToken(hostileToken: string, body: (bench: VaultBench) => Promise<void>): Promise<void> {
   const bench = await openVaultBench({ hostileToken })
@@ -11,6 +11,8 @@ async function withToken(hostileToken: string, body: (bench: VaultBench) => Prom
     await bench.close()
   }
 }
+
+vi.setConfig({ testTimeout: compileTimeoutMs })
 
 test('a token that keeps a fee opens no session and fills no reserve', () =>
   withToken('FeeToken', async bench => {

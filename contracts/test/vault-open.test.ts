@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { usdcAbi } from '../abi/index.ts'
 import { artifactOf } from '../build/compile.ts'
 import {
+  compileTimeoutMs,
   maxSessionSeconds,
   openVaultBench,
   priceAtomic,
@@ -16,7 +17,7 @@ let bench: VaultBench
 
 beforeAll(async () => {
   bench = await openVaultBench()
-})
+}, compileTimeoutMs)
 
 afterAll(() => bench.close())
 

@@ -1,12 +1,21 @@
 import fc from 'fast-check'
 import type { Hex } from 'viem'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { openVaultBench, operators, priceAtomic, roles, usdc, type VaultBench, weiPerAtomic } from './vault-bench.ts'
+import {
+  compileTimeoutMs,
+  openVaultBench,
+  operators,
+  priceAtomic,
+  roles,
+  usdc,
+  type VaultBench,
+  weiPerAtomic,
+} from './vault-bench.ts'
 import { close, end, isExpired, type ModelSession, openSession, set } from './vault-model.ts'
 import { type Step, stepArbitrary } from './vault-steps.ts'
 
 /** More of them for a soak: each is some 40 steps. */
-const runs = Number(process.env.COMPUTEPOOL_RUNS ?? 14)
+const runs = Number(process.env.COMPUTEPOOL_RUNS ?? 10)
 const seed = Number(process.env.COMPUTEPOOL_SEED ?? Math.floor(Math.random() * 2 ** 31))
 /** Small enough that overruns use it up in some schedules. */
 const reserveAtomic = usdc(0.6)
@@ -17,7 +26,7 @@ let bench: VaultBench
 beforeAll(async () => {
   bench = await openVaultBench()
   await bench.fund(reserveAtomic)
-})
+}, compileTimeoutMs)
 
 afterAll(() => bench.close())
 
@@ -197,7 +206,7 @@ const moved = (known: Known, model: ModelSession): Known => Object.assign(known,
 const nextEpoch = (current: bigint, shift: number): bigint => atLeastZero(current + BigInt(shift))
 const atLeastZero = (value: bigint): bigint => (value < 0n ? 0n : value)
 
-test(`money is conserved over random schedules (COMPUTEPOOL_SEED=${seed})`, { timeout: runs * 10_000 }, async () => {
+test(`money is conserved over random schedules (COMPUTEPOOL_SEED=${seed})`, { timeout: runs * 15_000 }, async () => {
   const totals: Record<string, number> = {}
   await fc.assert(
     fc.asyncProperty(fc.array(stepArbitrary, { minLength: 30, maxLength: 50, size: 'max' }), async steps => {
@@ -208,7 +217,7 @@ test(`money is conserved over random schedules (COMPUTEPOOL_SEED=${seed})`, { ti
       })
     }),
     // A failure is shrunk for as long as the test has time, and told even so.
-    { seed, numRuns: runs, interruptAfterTimeLimit: runs * 5_000 },
+    { seed, numRuns: runs, interruptAfterTimeLimit: runs * 8_000 },
   )
   // The schedules are worth something only where they reach both sides.
   expect(Object.keys(totals)).toEqual(

@@ -1,6 +1,7 @@
 import { type Abi, parseAbi } from 'viem'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import {
+  compileTimeoutMs,
   liquidationPeriodSeconds,
   maxLeaseSeconds,
   maxSessionSeconds,
@@ -21,7 +22,7 @@ beforeAll(async () => {
   bench = await openVaultBench()
   await bench.fund(usdc(10))
   await bench.setUnits(1n, [1n, 1n, 2n])
-})
+}, compileTimeoutMs)
 
 afterAll(() => bench.close())
 

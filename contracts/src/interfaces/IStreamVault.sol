@@ -74,6 +74,7 @@ interface IStreamVault {
     event Superseded(bytes32 indexed id, uint64 epoch, uint64 currentEpoch);
     /// A command asked for a due outside the chain's own bounds; `boundedAtomic` is what counts.
     event DueBounded(bytes32 indexed id, uint256 askedAtomic, uint256 boundedAtomic);
+    /// `by` is the vault itself where the session was reaped.
     event SessionClosed(bytes32 indexed id, uint256 dueAtomic, uint256 refundedAtomic, address by);
     event Distributed(uint256 amountWei);
     /// Streamed after the lease was over: the reserve's, never the payer's.
