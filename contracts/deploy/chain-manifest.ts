@@ -26,6 +26,7 @@ const vaultSchema = z.strictObject({
     .string()
     .regex(/^0x[0-9a-f]{64}$/)
     .transform(value => value as Hex),
+  /** The block from which on its logs are: 0 where that is not known. */
   block: atomic,
 })
 
@@ -33,7 +34,7 @@ export const chainManifestSchema = z.strictObject({
   version: z.literal(1),
   chainId: z.int().positive(),
   owner: address,
-  /** The block from which on everything below lies on the chain: logs need not be read from before. */
+  /** The block from which on everything below lies on the chain: logs need not be read from before (0: not known). */
   block: atomic,
   liquidationPeriodSeconds: z.int().positive(),
   contracts: z.strictObject({

@@ -91,7 +91,9 @@ export async function deployFramework(options: DeployFrameworkOptions): Promise<
   )
   const total = plan.steps.length + 3
   let done = 0
-  const block = await client.getBlockNumber()
+  // Where an earlier run began is not known any more; then logs are read from the beginning.
+  const isBegun = await deployer.hasCode(plan.steps[0]!.creations[0]!.address)
+  const block = isBegun ? 0n : await client.getBlockNumber()
   const tell = (step: string, sent: boolean) => onProgress?.({ step, done: ++done, total, sent })
 
   for (const contract of [erc1820(erc1820Code), create2Proxy]) {

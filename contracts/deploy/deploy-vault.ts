@@ -112,7 +112,7 @@ export async function deployVault(options: DeployVaultOptions): Promise<Deployed
     pricePerSecondAtomic: String(options.pricePerSecondAtomic),
     maxLeaseSeconds,
     codeHash,
-    block: String(block),
+    block: String(gasUsed === undefined ? 0n : block),
   }
   const others = manifest.vaults.filter(({ address }) => !isAddressEqual(address, vault.address))
   return {

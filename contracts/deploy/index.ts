@@ -21,5 +21,8 @@ export {
   vaultOf,
 } from './deploy-vault.ts'
 export { createDeployer, type Deployer, type DeployerOptions, localSettings, type SendSettings } from './deployer.ts'
+export { embeddedDeployer } from './embedded-deployer.ts'
+export { type EnsureDeploymentOptions, type EnsuredDeployment, ensureDeployment } from './ensure-deployment.ts'
+export { type EstimateOptions, estimateFramework, type FrameworkEstimate } from './estimate-framework.ts'
 export { type Exercise, exerciseDeployment } from './exercise-deployment.ts'
 export { verifyDeployment } from './verify-deployment.ts'

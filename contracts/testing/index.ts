@@ -1,3 +1,4 @@
+export { type DifficultEndpointOptions, openDifficultEndpoint } from './open-difficult-endpoint.ts'
 export {
   openTestChain,
   type TestAccounts,

@@ -88,7 +88,7 @@ export async function openTestChain(options: TestChainOptions = {}): Promise<Tes
 
 async function furnish(
   anvil: { url: string; close(): Promise<void> },
-  { chainId = 31337, liquidationPeriodSeconds, payerAtomic = 1_000_000_000n }: TestChainOptions,
+  { chainId = 31337, blockTimeSeconds, liquidationPeriodSeconds, payerAtomic = 1_000_000_000n }: TestChainOptions,
 ): Promise<TestChain> {
   const chain: Chain = defineChain({
     id: chainId,
@@ -102,18 +102,20 @@ async function furnish(
     await testClient.setBalance({ address, value: parseEther('1000') })
   }
 
+  // Without a block time anvil mines by itself, and an empty block more would do nothing.
+  const mine = blockTimeSeconds === undefined ? async () => {} : () => testClient.mine({ blocks: 1 })
   const deployer = createDeployer({
     client: publicClient as PublicClient,
     chain,
     account: owner,
-    settings: { ...localSettings, pollingIntervalMs: 10, afterSend: () => testClient.mine({ blocks: 1 }) },
+    settings: { ...localSettings, pollingIntervalMs: 10, afterSend: mine },
   })
   const { manifest } = await deployFramework({ deployer, liquidationPeriodSeconds })
 
   const usdc = { address: manifest.contracts.usdc, abi: usdcAbi } as const
   async function mintUsdc(to: Address, amountAtomic: bigint) {
     const hash = await wallet(owner).writeContract({ ...usdc, functionName: 'mint', args: [to, amountAtomic] })
-    await testClient.mine({ blocks: 1 })
+    await mine()
     const { status } = await publicClient.waitForTransactionReceipt({ hash })
     if (status !== 'success')
       throw new ComputePoolError('chain_reverted', `Test USDC for ${to} was not made (${hash}).`)

@@ -28,11 +28,18 @@ Turns a model into a pack: one file per layer, which browser tabs download, chec
 --help          this text
 
 A private or gated model needs HF_TOKEN in the environment; it is sent to the hub only.
-If a run stops half-way, run the same command again: finished parts are kept.`
+If a run stops half-way, run the same command again: finished parts are kept.
+
+computepool deploy puts what payments need on a chain; computepool deploy --help tells how.`
 
 const quantisations = manifestSchema.shape.quantisation
 
 async function main(): Promise<void> {
+  if (process.argv[2] === 'deploy') {
+    // Loaded here only: packing needs no chain.
+    const { deployCommand } = await import('./deploy-command.ts')
+    return deployCommand(process.argv.slice(3))
+  }
   const { values, positionals } = readArguments()
   const [command, source, ...rest] = positionals
   if (values.help || command === undefined) {

@@ -1,0 +1,193 @@
+/**
+ * `computepool deploy`: puts the framework, and a model's vault if one is named, on the embedded chain, on 0G's test network or on
+ * any endpoint; or says beforehand what that would cost. It knows keys from the environment only, and prints none.
+ */
+import { knownChain, startEmbeddedChain } from '@computepool/contracts/chain'
+import {
+  type ChainManifest,
+  createDeployer,
+  type Deployer,
+  type DeployProgress,
+  embeddedDeployer,
+  ensureDeployment,
+  estimateFramework,
+  exerciseDeployment,
+  type FrameworkEstimate,
+  readChainManifest,
+} from '@computepool/contracts/deploy'
+import { ComputePoolError } from '@computepool/shared/errors'
+import { type Address, createPublicClient, formatEther, formatGwei, type Hex, http, isAddress } from 'viem'
+import { privateKeyToAccount } from 'viem/accounts'
+
+export interface DeployChainOptions {
+  /** "embedded", "0g-galileo" or an RPC's URL. */
+  readonly chain: string
+  readonly dataDir: string
+  readonly environment: Readonly<Record<string, string | undefined>>
+  /** Another endpoint for a chain that has a name. */
+  readonly rpcUrl?: string | undefined
+  readonly isDryRun: boolean
+  /** Streams test money through what was deployed; costs gas. */
+  readonly isTriedOut: boolean
+  readonly liquidationPeriodSeconds?: number | undefined
+  readonly usdc?: string | undefined
+  readonly model?: string | undefined
+  readonly pricePerSecondAtomic: bigint
+  readonly reserveAtomic: bigint
+  readonly onProgress: (progress: DeployProgress) => void
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface DeployedChain {
+  readonly chainId: number
+  readonly chainName: string
+  /** Undefined after a dry run of a chain that holds nothing yet. */
+  readonly manifest: ChainManifest | undefined
+  readonly estimate: FrameworkEstimate | undefined
+  readonly transactions: number
+  readonly gasUsed: bigint
+  readonly streamedWei: bigint | undefined
+}
+
+/** @throws input_invalid, chain_unreachable, chain_underfunded, chain_deploy_refused, chain_reverted, chain_wrong, chain_unavailable. */
+export async function deployChain(options: DeployChainOptions): Promise<DeployedChain> {
+  const usdc = options.usdc === undefined ? undefined : addressOf(options.usdc, '--usdc')
+  const target = options.chain === 'embedded' ? await openEmbedded(options) : await openRemote(options)
+  const { deployer } = target
+  try {
+    const chainId = await deployer.client.getChainId()
+    const base = { chainId, chainName: target.name }
+    if (options.isDryRun) {
+      const manifest = await readChainManifest(options.dataDir, chainId)
+      const estimate = await estimateFramework({ deployer, usdc })
+      return { ...base, manifest, estimate, transactions: 0, gasUsed: 0n, streamedWei: undefined }
+    }
+    const { manifest, transactions, gasUsed } = await ensureDeployment({
+      deployer,
+      dataDir: options.dataDir,
+      liquidationPeriodSeconds: options.liquidationPeriodSeconds,
+      usdc,
+      onProgress: options.onProgress,
+      ...(options.model !== undefined && {
+        vault: {
+          model: options.model,
+          settler: target.settler,
+          keeper: target.keeper,
+          pricePerSecondAtomic: options.pricePerSecondAtomic,
+          reserveAtomic: options.reserveAtomic,
+        },
+      }),
+    })
+    const tried = options.isTriedOut ? await exerciseDeployment(deployer, manifest) : undefined
+    return {
+      ...base,
+      manifest,
+      estimate: undefined,
+      transactions: transactions + (tried?.transactions ?? 0),
+      gasUsed: gasUsed + (tried?.gasUsed ?? 0n),
+      streamedWei: tried?.streamedWei,
+    }
+  } finally {
+    await target.close()
+  }
+}
+
+interface Target {
+  readonly name: string
+  readonly deployer: Deployer
+  readonly settler: Address
+  readonly keeper: Address
+  close(): Promise<void>
+}
+
+async function openEmbedded({ dataDir }: DeployChainOptions): Promise<Target> {
+  const embedded = await startEmbeddedChain({ dataDir })
+  return {
+    name: embedded.chain.name,
+    deployer: embeddedDeployer(embedded),
+    settler: privateKeyToAccount(embedded.keys.settler).address,
+    keeper: privateKeyToAccount(embedded.keys.keeper).address,
+    close: () => embedded.close(),
+  }
+}
+
+async function openRemote({ chain: name, rpcUrl, environment, model, signal }: DeployChainOptions): Promise<Target> {
+  const owner = accountOf(environment, 'COMPUTEPOOL_OWNER_KEY')
+  const settler = model === undefined ? owner : accountOf(environment, 'COMPUTEPOOL_SETTLER_KEY')
+  const keeper = model === undefined ? owner : accountOf(environment, 'COMPUTEPOOL_KEEPER_KEY')
+  const { chain, settings, url } = await knownChain(name, rpcUrl)
+  const client = createPublicClient({
+    chain,
+    transport: http(url, { timeout: 60_000, retryCount: 5, retryDelay: 1000 }),
+    cacheTime: 0,
+  })
+  const chainId = await client.getChainId().catch(() => undefined)
+  if (chainId !== chain.id) {
+    throw chainId === undefined
+      ? new ComputePoolError('chain_unreachable', `No chain answers for ${name}.`, {
+          remedy: 'Check the network, or name another endpoint with --rpc.',
+        })
+      : new ComputePoolError('chain_wrong', `The endpoint is chain ${chainId}'s; ${name} is ${chain.id}.`, {
+          remedy: 'Name an endpoint of that chain with --rpc.',
+        })
+  }
+  return {
+    name: chain.name,
+    deployer: createDeployer({ client, chain, account: owner, settings, signal }),
+    settler: settler.address,
+    keeper: keeper.address,
+    close: async () => {},
+  }
+}
+
+function accountOf(environment: DeployChainOptions['environment'], name: string) {
+  const key = environment[name]
+  if (key === undefined || !/^0x[0-9a-fA-F]{64}$/.test(key)) {
+    throw new ComputePoolError(
+      'input_invalid',
+      key === undefined ? `${name} is not set.` : `${name} is not a private key.`,
+      {
+        remedy: `Set ${name} to 0x and 64 hexadecimal digits. Use a key of its own, with little on it.`,
+      },
+    )
+  }
+  return privateKeyToAccount(key as Hex)
+}
+
+function addressOf(value: string, option: string): Address {
+  if (isAddress(value)) return value
+  throw new ComputePoolError('input_invalid', `${option} is not an address: "${value}".`, {
+    remedy: 'An address is 0x and 40 hexadecimal digits.',
+  })
+}
+
+/** What came of it, as one or more lines. */
+export function describeDeployed({
+  chainName,
+  chainId,
+  manifest,
+  estimate,
+  transactions,
+  gasUsed,
+  streamedWei,
+}: DeployedChain): string {
+  if (estimate) {
+    if (estimate.transactions === 0) return `${chainName} (${chainId}) holds everything already; nothing would be sent.`
+    return (
+      `${chainName} (${chainId}): about ${estimate.transactions} transactions, ${millions(estimate.gas)} gas at ` +
+      `${formatGwei(estimate.gasPriceWei)} gwei: ${formatEther(estimate.costWei)} of its coin; ` +
+      `the owner ${estimate.owner} has ${formatEther(estimate.balanceWei)}.` +
+      (estimate.balanceWei < estimate.costWei ? ' That is too little.' : '')
+    )
+  }
+  const vaults = manifest?.vaults.map(({ model, address }) => `\n  vault of ${model}: ${address}`).join('') ?? ''
+  const tried = streamedWei === undefined ? '' : `\n  tried out: ${streamedWei} wei streamed, to the wei`
+  return (
+    `${chainName} (${chainId}): ${transactions === 0 ? 'all was there' : `${transactions} transactions, ${millions(gasUsed)} gas`}, checked.` +
+    `\n  USDC: ${manifest?.contracts.usdc}${manifest?.usdc.isTest ? ' (test money)' : ''}\n  USDCx: ${manifest?.contracts.usdcx}${vaults}${tried}`
+  )
+}
+
+function millions(gas: bigint): string {
+  return `${(Number(gas) / 1e6).toFixed(1)} M`
+}

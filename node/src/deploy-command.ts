@@ -1,0 +1,104 @@
+/** Reads `computepool deploy`'s arguments and environment, and prints what came of it. What is deployed it leaves to others. */
+import { resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { ComputePoolError } from '@computepool/shared/errors'
+import { deployChain, describeDeployed } from './deploy-chain.ts'
+
+const HELP = `computepool deploy --chain embedded|0g-galileo|URL
+
+Puts what payments need on a chain: Superfluid, a USDC for tests, its streaming wrapper and, for a model, its vault.
+What is there already is found and not sent again; if a run stops half-way, run the same command again.
+
+--chain NAME    embedded (this machine's own), 0g-galileo, or the URL of an RPC endpoint
+--rpc URL       another endpoint for 0g-galileo
+--dry-run       say what is missing and what it would cost; send nothing
+--try           stream a little test money through it at the end, and count it (costs gas)
+--model NAME    also put this model's vault there
+--price N       its price: millionths of a USDC per second and running request. Default: 1000
+--reserve N     fill its reserve to this many millionths of a USDC. Default: 0
+--usdc ADDRESS  a USDC with EIP-3009 that is there already. Default: make one for tests
+--liquidation N seconds of a stream that are kept as buffer. Default: 60
+--data DIR      where manifests lie. Default: COMPUTEPOOL_DATA, or .computepool beside the code
+--json          one JSON object a line
+--help          this text
+
+Keys come from the environment: COMPUTEPOOL_OWNER_KEY, and with --model COMPUTEPOOL_SETTLER_KEY and COMPUTEPOOL_KEEPER_KEY.
+The embedded chain has its own.`
+
+const defaultDataDir = fileURLToPath(new URL('../../.computepool', import.meta.url))
+
+export async function deployCommand(args: readonly string[]): Promise<void> {
+  const values = readArguments(args)
+  if (values.help) {
+    console.log(HELP)
+    return
+  }
+  if (values.chain === undefined) throw usage('--chain is missing.')
+  const stop = new AbortController()
+  process.once('SIGINT', () =>
+    stop.abort(new ComputePoolError('input_invalid', 'Stopped.', { remedy: 'Run the same command again to go on.' })),
+  )
+  const deployed = await deployChain({
+    chain: values.chain,
+    rpcUrl: values.rpc,
+    dataDir: resolve(
+      process.env.INIT_CWD ?? process.cwd(),
+      values.data ?? process.env.COMPUTEPOOL_DATA ?? defaultDataDir,
+    ),
+    environment: process.env,
+    isDryRun: values['dry-run'],
+    isTriedOut: values.try,
+    liquidationPeriodSeconds: Number(wholeNumber(values.liquidation, '--liquidation', 10n, 86_400n)),
+    usdc: values.usdc,
+    model: values.model,
+    pricePerSecondAtomic: wholeNumber(values.price, '--price', 1n, 1_000_000_000n),
+    reserveAtomic: wholeNumber(values.reserve, '--reserve', 0n, 10n ** 15n),
+    signal: stop.signal,
+    onProgress(progress) {
+      if (values.json) console.log(JSON.stringify({ type: 'step', ...progress }))
+      else if (progress.sent) process.stderr.write(`${progress.done}/${progress.total} ${progress.step}\n`)
+    },
+  })
+  console.log(
+    values.json ? JSON.stringify({ type: 'deployed', ...deployed }, bigintAsText) : describeDeployed(deployed),
+  )
+}
+
+function readArguments(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      options: {
+        chain: { type: 'string' },
+        rpc: { type: 'string' },
+        'dry-run': { type: 'boolean', default: false },
+        try: { type: 'boolean', default: false },
+        model: { type: 'string' },
+        price: { type: 'string', default: '1000' },
+        reserve: { type: 'string', default: '0' },
+        usdc: { type: 'string' },
+        liquidation: { type: 'string', default: '60' },
+        data: { type: 'string' },
+        json: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false, short: 'h' },
+      },
+    }).values
+  } catch (cause) {
+    throw usage(cause instanceof Error ? cause.message : String(cause))
+  }
+}
+
+function wholeNumber(value: string, option: string, least: bigint, most: bigint): bigint {
+  const number = /^\d{1,20}$/.test(value) ? BigInt(value) : undefined
+  if (number !== undefined && number >= least && number <= most) return number
+  throw usage(`${option} is "${value}"; it must be a whole number from ${least} to ${most}.`)
+}
+
+function usage(message: string): ComputePoolError {
+  return new ComputePoolError('input_invalid', message, { remedy: 'computepool deploy --help tells how it is used.' })
+}
+
+function bigintAsText(_key: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? String(value) : value
+}
