@@ -33,7 +33,7 @@ export type KeeperNotice =
       readonly workflow: string
       readonly status: KeeperStatus
     }
-  /** A run could not go on for reasons that are not its own; it goes on at the next start. */
+  /** A run could not go on for reasons that are not its own; it is taken up again in a moment, and at the next start. */
   | { readonly type: 'fault'; readonly executionId: string; readonly error: unknown }
 
 export interface EmbeddedKeeperOptions {

@@ -33,7 +33,7 @@ export interface RunPoolOptions {
 }
 
 export interface RunPool {
-  /** Takes a run up; known ones are left alone. Throws when closed. */
+  /** Takes a run up; known ones are left alone. */
   add(run: KeeperRunRow): void
   change(id: string, status: KeeperStatus, more?: Partial<KeeperRunRow>): Promise<void>
   cancel(id: string): Promise<void>
@@ -43,6 +43,8 @@ export interface RunPool {
   close(): Promise<void>
 }
 
+const faultPauseMs = 5_000
+
 class Cancelled extends Error {}
 class Closing extends Error {}
 
@@ -51,6 +53,7 @@ export function createRunPool(options: RunPoolOptions): RunPool {
   const closing = new AbortController()
   const active = new Map<string, { readonly cancelling: AbortController; readonly ended: Promise<void> }>()
   const pending: KeeperRunRow[] = []
+  const retries = new Set<() => void>()
   const watchers = new Map<string, Set<() => void>>()
 
   const change: RunPool['change'] = async (id, status, more = {}) => {
@@ -90,12 +93,36 @@ export function createRunPool(options: RunPoolOptions): RunPool {
     }
   }
 
+  /** The books failed, not the run: it goes on from what they hold, as after a restart. */
+  const tryLater = (id: string): void => {
+    if (closing.signal.aborted) return
+    const cancel = clock.schedule(faultPauseMs, () => {
+      retries.delete(cancel)
+      store.run(id).then(
+        run => {
+          if (run !== null && !isFinalKeeperStatus(run.status)) add(run)
+        },
+        () => tryLater(id),
+      )
+    })
+    retries.add(cancel)
+  }
+
+  const add = (run: KeeperRunRow): void => {
+    if (active.has(run.id) || pending.some(({ id }) => id === run.id)) return
+    pending.push(run)
+    launch()
+  }
+
   const launch = (): void => {
     while (active.size < mostRunsAtOnce && pending.length > 0 && !closing.signal.aborted) {
       const run = pending.shift() as KeeperRunRow
       const cancelling = new AbortController()
       const ended = performRun(run, cancelling)
-        .catch(error => onFault(run, error))
+        .catch(error => {
+          onFault(run, error)
+          tryLater(run.id)
+        })
         .finally(() => {
           active.delete(run.id)
           launch()
@@ -107,11 +134,7 @@ export function createRunPool(options: RunPoolOptions): RunPool {
   return {
     change,
     checkOpen: () => closing.signal.throwIfAborted(),
-    add(run) {
-      if (active.has(run.id) || pending.some(({ id }) => id === run.id)) return
-      pending.push(run)
-      launch()
-    },
+    add,
     async cancel(id) {
       await store.change(id, { isCancelling: true })
       const waiting = pending.findIndex(run => run.id === id)
@@ -150,6 +173,7 @@ export function createRunPool(options: RunPoolOptions): RunPool {
       }),
     async close() {
       closing.abort(new Closing('The keeper is closed.'))
+      for (const cancel of retries) cancel()
       await Promise.all([...active.values()].map(({ ended }) => ended))
     },
   }

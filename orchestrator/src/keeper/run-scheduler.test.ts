@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { createPretendSender, manual, testWorkflow } from '../../testing/keeper-workflows.ts'
 import { type OpenDatabase, openDatabase } from '../store/database.ts'
 import { createEmbeddedKeeper, type EmbeddedKeeper, type KeeperNotice } from './embedded-keeper.ts'
+import { createRunStore } from './run-store.ts'
 
 const everyMinute = { triggerType: 'Schedule', scheduleCron: '* * * * *', scheduleTimezone: 'UTC' }
 const ask = {
@@ -44,7 +45,7 @@ afterEach(async () => {
   for (const keeper of opened) await keeper.close()
 })
 
-async function open(): Promise<EmbeddedKeeper> {
+async function open(store = createRunStore(database.db)): Promise<EmbeddedKeeper> {
   const keeper = createEmbeddedKeeper({
     db: database.db,
     sender: createPretendSender(),
@@ -60,6 +61,7 @@ async function open(): Promise<EmbeddedKeeper> {
         ])
       return Response.json({})
     },
+    store,
     workflows: [scheduled, byHand],
     onNotice: notice => notices.push(notice),
   })
@@ -127,5 +129,25 @@ describe('a schedule', () => {
     expect((await later.runs(null, 9)).map(({ run }) => run.id)).toEqual([executionId])
     // Its key is forgotten too, so the same call is a new run.
     expect((await later.execute('by hand', {}, { idempotencyKey: 'a' })).executionId).not.toBe(executionId)
+  })
+})
+
+describe('a run whose books fail', () => {
+  it('goes on in a moment from where they stand', async () => {
+    const store = createRunStore(database.db)
+    let faults = 2
+    const failing = async (...args: Parameters<typeof store.endStep>): Promise<void> => {
+      if (faults-- > 0) throw new Error('The disk is full.')
+      await store.endStep(...args)
+    }
+    const keeper = await open({ ...store, endStep: failing })
+    const { executionId } = await keeper.execute('by hand', {}, { idempotencyKey: 'a' })
+    const faultsTold = () => notices.filter(({ type }) => type === 'fault').length
+    for (const told of [1, 2]) {
+      while (faultsTold() < told) await clock.settle()
+      expect((await keeper.status(executionId)).status).toBe('running')
+      await clock.advance(5_000)
+    }
+    expect((await keeper.wait(executionId, 1_000)).status).toBe('success')
   })
 })
