@@ -20,6 +20,8 @@ export interface MoneyStores {
   readonly nowMs: () => number
 }
 
+const termsRetryMs = 3_000
+
 /** One a page. `window` gives the address and the storage of the tab. */
 export function createMoneyStores(window: Window): MoneyStores {
   const client = createMoneyClient()
@@ -27,7 +29,7 @@ export function createMoneyStores(window: Window): MoneyStores {
   const nowMs = () => hostClock.monotonicMs()
   const loadChain = () => import('./viem-chain.ts')
   const loadKey = () => import('../wallet/burner-key.ts')
-  const terms = createTermsStore(client.terms)
+  const terms = createTermsStore(client.terms, task => setTimeout(task, termsRetryMs))
   const wallet = createWalletStore({
     openBurner: async () => (await import('../wallet/burner-wallet.ts')).openBurnerWallet(),
     openInjected: async paid =>

@@ -15,15 +15,22 @@ export interface TermsStore extends ReadableStore<TermsView> {
   refresh(): Promise<void>
 }
 
-export function createTermsStore(fetchTerms: () => Promise<MoneyTerms>): TermsStore {
+/** `retryLater` runs its task after a while: a till opens some seconds after its page. Absent: only `load` asks again. */
+export function createTermsStore(
+  fetchTerms: () => Promise<MoneyTerms>,
+  retryLater: (task: () => void) => void = () => {},
+): TermsStore {
   const store = createExternalStore<TermsView>({ status: 'unknown' })
   async function ask(): Promise<void> {
     try {
       const terms = await fetchTerms()
       store.set(terms.mode === 'free' ? { status: 'free' } : { status: 'paid', terms })
     } catch (thrown) {
-      if (store.getSnapshot().status !== 'paid')
-        store.set({ status: 'failed', error: asComputePoolError(thrown).toJSON() })
+      if (store.getSnapshot().status === 'paid') return
+      store.set({ status: 'failed', error: asComputePoolError(thrown).toJSON() })
+      retryLater(() => {
+        if (store.getSnapshot().status === 'failed') void ask()
+      })
     }
   }
   return {
