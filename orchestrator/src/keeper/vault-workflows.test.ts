@@ -4,6 +4,7 @@ import type { KeeperInput, KeeperRun } from '@computepool/shared/ports'
 import { createSeededRandom } from '@computepool/shared/testing'
 import type { Hex, PublicClient } from 'viem'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { testWorkflow } from '../../testing/keeper-workflows.ts'
 import { openTestVault, signPayment, type TestVault, testPriceAtomic } from '../../testing/test-vault.ts'
 import { createSignerQueue, type SignerQueue } from '../chain/signer-queue.ts'
 import { createSignerStore } from '../chain/signer-store.ts'
@@ -182,6 +183,31 @@ describe('our workflows on a vault', () => {
     )
     for (const id of expired) expect((await session(id)).state).toBe(3)
     expect(await read('expired', [16n])).toEqual([])
+  })
+
+  it('find events of the chain by what they index', async () => {
+    const id = await openSession()
+    await openSession()
+    const abi = JSON.stringify(streamVaultAbi.filter(entry => entry.type === 'event' && entry.name === 'SessionOpened'))
+    const find = {
+      id: 'find',
+      config: {
+        actionType: 'web3/query-events',
+        network: '31337',
+        contractAddress: chain.vault,
+        abi,
+        eventName: 'SessionOpened',
+        eventArgs: '["{{@trigger:Trigger.session_id}}"]',
+      },
+    }
+    await keeper.importWorkflow(testWorkflow('events', [find], [['trigger', 'find']]).definition)
+    const { executionId, status } = await run('Test events', { session_id: id })
+    expect(status).toBe('success')
+    const [found] = await keeper.logs(executionId)
+    expect(found?.output).toMatchObject({
+      eventCount: 1,
+      events: [{ args: { id, capAtomic: String(capAtomic), adopted: false } }],
+    })
   })
 
   it('call back once, signed, with a token for one use; a door that is shut fails no run', async () => {
