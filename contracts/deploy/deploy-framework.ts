@@ -155,7 +155,7 @@ export async function ensureStep(deployer: Deployer, factory: Address, step: Ste
     args: [step.creations.map(({ salt, initCode }) => ({ salt, initCode })), step.calls],
   })
   const { gasUsed } = await deployer.send({ label: step.name, to: factory, data })
-  await deployer.waitForCode(step.creations[0]!.address)
+  for (const { address } of step.creations) await deployer.waitForCode(address)
   return gasUsed
 }
 

@@ -184,7 +184,9 @@ function refusal(thrown: unknown, label: string, sender: Address): ComputePoolEr
   }
   if (/revert/i.test(text)) {
     // Without the cause: it quotes the whole creation code.
-    return new ComputePoolError('chain_reverted', `"${label}" would be reverted: ${firstLine(text)}`)
+    return new ComputePoolError('chain_reverted', `"${label}" would be reverted: ${firstLine(text)}`, {
+      remedy: 'Run the same command again: a node that lags may not have known the step before it.',
+    })
   }
   if (/fetch failed|HTTP request failed|timed? ?out|ECONNREFUSED/i.test(text)) {
     return new ComputePoolError('chain_unreachable', `The chain did not answer while "${label}" was sent.`, {

@@ -13,7 +13,7 @@ export interface DifficultEndpointOptions {
 interface RpcCall {
   readonly id: number
   readonly method: string
-  readonly params: readonly unknown[]
+  readonly params?: readonly unknown[]
 }
 
 export async function openDifficultEndpoint({
@@ -23,10 +23,11 @@ export async function openDifficultEndpoint({
   lag = 0,
 }: DifficultEndpointOptions): Promise<{ url: string; close(): Promise<void> }> {
   const asked = new Map<string, number>()
+  const empty = new Set<string>()
   async function answer(call: RpcCall): Promise<object> {
     const refuse = (message: string) => ({ jsonrpc: '2.0', id: call.id, error: { code: -32000, message } })
     if (call.method === 'eth_sendRawTransaction') {
-      const transaction = parseTransaction(call.params[0] as `0x${string}`)
+      const transaction = parseTransaction(call.params?.[0] as `0x${string}`)
       if (refusesUnprotected && transaction.type === 'legacy' && transaction.chainId === undefined) {
         return refuse('only replay-protected (EIP-155) transactions allowed over RPC')
       }
@@ -42,10 +43,12 @@ export async function openDifficultEndpoint({
       body: JSON.stringify(call),
     })
     const body = (await response.json()) as { result?: unknown }
-    const isNews =
-      call.method === 'eth_getTransactionReceipt' || (call.method === 'eth_getCode' && body.result !== '0x')
-    if (!isNews) return body
-    const key = `${call.method} ${call.params[0]}`
+    const subject = String(call.params?.[0])
+    if (call.method === 'eth_getCode' && body.result === '0x') empty.add(subject)
+    // What was there before anybody asked is old, and every node knows it.
+    const isNews = call.method === 'eth_getTransactionReceipt' || (call.method === 'eth_getCode' && empty.has(subject))
+    if (!isNews || body.result === '0x' || body.result === null) return body
+    const key = `${call.method} ${subject}`
     const times = asked.get(key) ?? 0
     asked.set(key, times + 1)
     if (times >= lag) return body
