@@ -67,23 +67,25 @@ function Logs({ found }: { found: RunLogs | undefined }) {
   if (found.logs.length === 0) return <p className="hint">This run has logged nothing.</p>
   return (
     <ol className="run-logs">
-      {found.logs.map((log, index) => {
-        const key = `${log.nodeId}-${index}`
-        return (
-          <li key={key} data-testid="run-log" data-status={log.status}>
-            <p>
-              <strong>{log.nodeName}</strong> <span className="hint">{log.nodeType}</span>{' '}
-              <span className={`chip ${chipOf(log.status)}`}>{log.status}</span>{' '}
-              <span className="hint">{formatMs(log.durationMs)}</span>
-            </p>
-            {log.error === null ? null : <p className="notice">{log.error}</p>}
-            <details className="disclosure">
-              <summary>Input and output</summary>
-              <pre className="log-text">{shown(log)}</pre>
-            </details>
-          </li>
-        )
-      })}
+      {found.logs
+        .toSorted((a, b) => a.startedAtMs - b.startedAtMs)
+        .map((log, index) => {
+          const key = `${log.nodeId}-${index}`
+          return (
+            <li key={key} data-testid="run-log" data-status={log.status}>
+              <p>
+                <strong>{log.nodeName}</strong> <span className="hint">{log.nodeType}</span>{' '}
+                <span className={`chip ${chipOf(log.status)}`}>{log.status}</span>{' '}
+                <span className="hint">{formatMs(log.durationMs)}</span>
+              </p>
+              {log.error === null ? null : <p className="notice">{log.error}</p>}
+              <details className="disclosure">
+                <summary>Input and output</summary>
+                <pre className="log-text">{shown(log)}</pre>
+              </details>
+            </li>
+          )
+        })}
     </ol>
   )
 }

@@ -6,14 +6,16 @@ import { CopyButton } from '../shell/CopyButton.tsx'
 import { useServices } from '../shell/services.ts'
 import { useStore } from '../stores/use-store.ts'
 import { ErrorTable } from './ErrorTable.tsx'
+import { KeyHint } from './KeyHint.tsx'
 import { Limits } from './Limits.tsx'
 import { snippetsFor } from './snippets.ts'
 
 export function DocsPage() {
-  const { models: modelsStore, pool: poolStore } = useServices()
+  const { models: modelsStore, pool: poolStore, terms: termsStore } = useServices()
   const models = useStore(modelsStore)
   const { pool } = useStore(poolStore)
   useEffect(() => modelsStore.load(), [modelsStore])
+  const isPaid = useStore(termsStore).status === 'paid'
   const baseUrl = `${window.location.origin}/v1`
   const model = models.ids[0] ?? pool?.model ?? 'MODEL'
   return (
@@ -25,10 +27,7 @@ export function DocsPage() {
           <code data-testid="base-url">{baseUrl}</code>
           <CopyButton text={baseUrl} label="Copy the base URL" />
         </p>
-        <p className="hint">
-          Any OpenAI client works once it points here. No key is asked for; clients that insist on one may send any
-          text.
-        </p>
+        <KeyHint />
       </section>
       <section className="stack" aria-labelledby="try">
         <h2 id="try">Try it</h2>
@@ -37,16 +36,18 @@ export function DocsPage() {
             Right now these answer 503: {pool.explanation} <Link to="/operate">Hold layers with this browser</Link>
           </p>
         ) : null}
-        {snippetsFor({ baseUrl, model }).map(({ language, before, code }) => (
-          <div key={language} className="stack snippet">
-            {before === '' ? null : (
-              <p className="hint">
-                {language}, after <code>{before}</code>
-              </p>
-            )}
-            <CodeBlock language={language} code={code} />
-          </div>
-        ))}
+        {snippetsFor({ baseUrl, model, ...(isPaid ? { apiKey: 'SESSION_TOKEN' } : {}) }).map(
+          ({ language, before, code }) => (
+            <div key={language} className="stack snippet">
+              {before === '' ? null : (
+                <p className="hint">
+                  {language}, after <code>{before}</code>
+                </p>
+              )}
+              <CodeBlock language={language} code={code} />
+            </div>
+          ),
+        )}
       </section>
       <section className="stack" aria-labelledby="models">
         <h2 id="models">Models</h2>

@@ -13,7 +13,11 @@ export function DayChart({ days, isTest }: { days: Earnings['days']; isTest: boo
   const shown = days.slice(-mostDays)
   if (shown.length === 0) return <p className="hint">No day with earnings yet.</p>
   const best = shown.reduce((most, day) => (day.amountWei > most.amountWei ? day : most))
-  const summary = `${shown.length} days, from ${shown[0]?.day} to ${shown.at(-1)?.day}; most on ${best.day}, ${formatWei(best.amountWei, isTest)}.`
+  const most = formatWei(best.amountWei, isTest)
+  const summary =
+    shown.length === 1
+      ? `One day, ${best.day}: ${most}.`
+      : `${shown.length} days, from ${shown[0]?.day} to ${shown.at(-1)?.day}; most on ${best.day}, ${most}.`
   return (
     <section className="day-chart" aria-labelledby={headId}>
       <div className="ring-head">
