@@ -40,9 +40,8 @@ contract StreamVault is OperatorPool, Ownable2Step, ReentrancyGuardTransient {
     uint256 private constant MAX_PRICE_ATOMIC = 1e9;
     uint256 private constant MAX_CAP_ATOMIC = 1e15;
     uint256 private constant WEI_PER_ATOMIC = 1e12;
-    /// Gas that a guarded call must find. Without it a gas estimate would settle on the least with which the call is cut short
-    /// and its failure swallowed.
-    uint256 private constant REFUND_GAS = 400_000;
+    /// Gas that the ending of one session must find while reaping. Without it a gas estimate would settle on the least with which
+    /// that call is cut short and its failure swallowed.
     uint256 private constant REAP_GAS = 1_500_000;
 
     struct Record {
@@ -544,8 +543,8 @@ contract StreamVault is OperatorPool, Ownable2Step, ReentrancyGuardTransient {
         uint256 refund = s.capAtomic - s.dueAtomic;
         emit SessionClosed(id, s.dueAtomic, refund, msg.sender);
         if (refund == 0) return;
-        if (gasleft() < REFUND_GAS) revert GasTooLow();
-        // USDC may refuse this payer (a blocked address); that must not keep the session, nor the reaper, from ending.
+        // USDC may refuse this payer (a blocked address); that must not keep the session, nor the reaper, from ending. Want of gas
+        // cannot pass for a refusal: the 64th part that a call cut short leaves is too little to write the refund down.
         try usdcx.downgradeTo(s.payer, refund * WEI_PER_ATOMIC) {
             books.vaultWei -= (refund * WEI_PER_ATOMIC).toUint128();
         } catch {
