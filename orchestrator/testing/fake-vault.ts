@@ -168,6 +168,8 @@ export function createFakeVault(
         .slice(0, max),
     liveSessions: async () => [...sessions].filter(([, { state }]) => state === 'streaming').map(([id]) => id as Hex),
     transactionsOf: async id => history.filter(entry => entry.id === id).map(({ transaction }) => transaction),
+    blockNumberOf: async hash =>
+      history.find(({ transaction }) => transaction.hash === hash)?.transaction.blockNumber ?? null,
     openings: async (fromBlock, toBlock) =>
       history.flatMap(({ opening }) => {
         const at = opening?.transaction.blockNumber ?? -1

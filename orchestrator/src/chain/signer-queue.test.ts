@@ -14,7 +14,8 @@ const queues: SignerQueue[] = []
 beforeAll(async () => {
   ;[chain, database] = await Promise.all([openTestVault(), openDatabase({ memory: true })])
   store = createSignerStore(database.db)
-})
+  // The compiler, a chain and a database, on a machine that may be busy.
+}, 180_000)
 afterEach(async () => {
   for (const queue of queues.splice(0)) await queue.close()
   await chain.testClient.setAutomine(true)

@@ -1,7 +1,14 @@
 /** What the vault and its pool say, read and never assumed. It changes nothing on the chain and knows no ledger. */
 import { streamVaultAbi, superfluidPoolAbi, usdcAbi, vaultSessionStates } from '@computepool/contracts/abi'
 import type { MoneyTransaction } from '@computepool/shared/money'
-import { type Address, type Hex, type PublicClient, parseEventLogs } from 'viem'
+import {
+  type Address,
+  encodeEventTopics,
+  type Hex,
+  numberToHex,
+  type PublicClient,
+  TransactionReceiptNotFoundError,
+} from 'viem'
 import { chainError } from './chain-error.ts'
 
 export interface VaultSession {
@@ -57,16 +64,30 @@ export interface VaultReader {
   /** At most `max`; sessions whose lease or life is over. */
   expired(max: number): Promise<Hex[]>
   liveSessions(): Promise<Hex[]>
-  /** Every change of one session, oldest first. */
-  transactionsOf(id: string, fromBlock: number): Promise<MoneyTransaction[]>
+  /** Every change of one session since that block (default: since the vault was made), oldest first. */
+  transactionsOf(id: string, fromBlock?: number | null): Promise<MoneyTransaction[]>
+  /** Null where it is not mined. */
+  blockNumberOf(hash: string): Promise<number | null>
   openings(fromBlock: number, toBlock: number): Promise<VaultOpening[]>
   /** True where the payer's authorization was used or cancelled. */
   isAuthorizationUsed(payer: string, nonce: string): Promise<boolean>
 }
 
-const mostLive = 500n
+const eventKinds = { SessionOpened: 'open', StreamSet: 'set', SessionClosed: 'close' } as const
+/** By the event's signature, as logs carry it. */
+const kindOfTopic = new Map<Hex, MoneyTransaction['kind']>(
+  (['SessionOpened', 'StreamSet', 'SessionClosed'] as const).map(eventName => [
+    encodeEventTopics({ abi: streamVaultAbi, eventName })[0] as Hex,
+    eventKinds[eventName],
+  ]),
+)
 
-export function createVaultReader(client: PublicClient, vault: Address): VaultReader {
+const mostLive = 500n
+/** Nodes refuse to search more blocks at once. */
+const blocksAtOnce = 5000n
+
+/** `madeAtBlock`: before which there is nothing to find. */
+export function createVaultReader(client: PublicClient, vault: Address, madeAtBlock = 0): VaultReader {
   const contract = { address: vault, abi: streamVaultAbi } as const
   let fixed: Promise<{ pool: Address; usdc: Address }> | null = null
   /** Neither ever changes; a failed reading is not kept. */
@@ -173,22 +194,31 @@ export function createVaultReader(client: PublicClient, vault: Address): VaultRe
       ]),
     transactionsOf: (id, fromBlock) =>
       asked('a session’s events', async () => {
-        // The id is the first indexed argument of every event of a session.
-        const logs = await client.getContractEvents({
-          ...contract,
-          fromBlock: BigInt(fromBlock),
-          args: { id: id as Hex } as never,
-        })
-        const kinds: Record<string, MoneyTransaction['kind']> = {
-          SessionOpened: 'open',
-          StreamSet: 'set',
-          SessionClosed: 'close',
+        const head = await client.getBlockNumber({ cacheTime: 0 })
+        const found: MoneyTransaction[] = []
+        for (let from = BigInt(fromBlock ?? madeAtBlock); from <= head; from += blocksAtOnce) {
+          const last = from + blocksAtOnce - 1n
+          const toBlock = last < head ? last : head
+          // The id is the first indexed argument of every event of a session.
+          const topics = [[...kindOfTopic.keys()], id as Hex]
+          const filter = { address: vault, fromBlock: numberToHex(from), toBlock: numberToHex(toBlock), topics }
+          const logs = await client.request({ method: 'eth_getLogs', params: [filter] })
+          for (const { topics: told, transactionHash, blockNumber } of logs) {
+            const kind = kindOfTopic.get(told[0] as Hex)
+            if (kind === undefined || transactionHash === null) continue
+            found.push({ kind, hash: transactionHash, blockNumber: Number(blockNumber), atMs: null })
+          }
         }
-        return parseEventLogs({ abi: streamVaultAbi, logs }).flatMap(log => {
-          const kind = kinds[log.eventName]
-          if (kind === undefined || (log.args as { id?: Hex }).id !== id) return []
-          return [{ kind, hash: log.transactionHash, blockNumber: Number(log.blockNumber), atMs: null }]
-        })
+        return found
+      }),
+    blockNumberOf: hash =>
+      asked('a receipt', async () => {
+        try {
+          return Number((await client.getTransactionReceipt({ hash: hash as Hex })).blockNumber)
+        } catch (thrown) {
+          if (thrown instanceof TransactionReceiptNotFoundError) return null
+          throw thrown
+        }
       }),
     openings: (fromBlock, toBlock) =>
       asked('openings', async () => {

@@ -109,6 +109,8 @@ export interface Ledger {
   /** What the chain was seen to do with this session. */
   noteApplied(sessionId: string, seen: { epoch: number; rateWei: bigint; leaseUntil: number | null }): Promise<void>
   confirmClosed(sessionId: string, seen: { dueAtomic: bigint; refundedAtomic: bigint; reason?: string }): Promise<void>
+  /** Block of the session's opening; null where it was not seen. */
+  openBlock(sessionId: string): Promise<number | null>
   noteTransaction(sessionId: string | null, transaction: MoneyTransaction): Promise<void>
   /** Orders the pool's members, where they differ from the last ones; null where they do not. */
   setUnits(members: readonly MemberUnits[], options?: UnitsOptions): Promise<number | null>

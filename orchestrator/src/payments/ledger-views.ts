@@ -7,7 +7,7 @@ import {
   sessionDueAtomic,
   weiPerAtomic,
 } from '@computepool/shared/money'
-import { desc, eq, isNotNull } from 'drizzle-orm'
+import { and, desc, eq, isNotNull } from 'drizzle-orm'
 import type { Database } from '../store/database.ts'
 import {
   findingsTable,
@@ -100,6 +100,16 @@ export async function receiptOf(context: ViewContext, sessionId: string): Promis
     refundedAtomic: session.status === 'closed' ? session.refundableAtomic : 0n,
     transactions: transactions.map(({ kind, hash, blockNumber, atMs }) => ({ kind, hash, blockNumber, atMs })),
   }
+}
+
+/** Block of the session's opening; null where it was not seen. */
+export async function openBlockOf(db: Database, sessionId: string): Promise<number | null> {
+  const table = moneyTransactionsTable
+  const [row] = await db
+    .select({ blockNumber: table.blockNumber })
+    .from(table)
+    .where(and(eq(table.sessionId, sessionId), eq(table.kind, 'open')))
+  return row?.blockNumber ?? null
 }
 
 /** Newest first, at most 200. */

@@ -20,6 +20,7 @@ import { appendEvent, insertOrder, lockSession, sessionOfRow, stepInLedger } fro
 import {
   listFindings,
   listSessions,
+  openBlockOf,
   receiptOf,
   requestEarnings,
   type ViewContext,
@@ -354,6 +355,7 @@ export function createLedger({ db, clock, terms }: LedgerOptions): Ledger {
       await step(sessionId, { type: 'closed', dueAtomic, refundedAtomic, ...(reason === undefined ? {} : { reason }) })
     },
     noteTransaction,
+    openBlock: sessionId => openBlockOf(db, sessionId),
     setUnits,
     units,
     recover,

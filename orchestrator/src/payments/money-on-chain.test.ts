@@ -70,7 +70,8 @@ beforeAll(async () => {
   const pricePerSecondAtomic = async () => testPriceAtomic
   reconciler = createReconciler({ db, ledger, vault, clock, pricePerSecondAtomic })
   outbox.start()
-})
+  // The compiler, a chain and a database, on a machine that may be busy.
+}, 180_000)
 afterAll(async () => {
   await outbox?.close()
   await reconciler?.close()

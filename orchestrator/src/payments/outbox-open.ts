@@ -40,11 +40,11 @@ async function finishIfOpen(context: OutboxContext, row: OutboxRow, transaction:
   await kill('outbox:seen-on-chain', row)
   if (seen.state === 'closed') await tellClosed(context, row.subject, seen)
   else {
-    const known = (await vault.transactionsOf(row.subject, 0)).find(({ kind }) => kind === 'open')
-    const hash = (known?.hash as Hex | undefined) ?? transaction
+    const found =
+      transaction ?? ((await vault.transactionsOf(row.subject)).find(({ kind }) => kind === 'open')?.hash as Hex)
     await ledger.confirmOpen(row.subject, {
-      transaction: hash,
-      blockNumber: known?.blockNumber ?? null,
+      transaction: found ?? null,
+      blockNumber: found === undefined ? null : await vault.blockNumberOf(found),
       ...openedAs(seen),
     })
   }

@@ -48,7 +48,7 @@ export async function tellClosed(
 ): Promise<void> {
   const row = await ledger.session(sessionId)
   if (row === null) return
-  for (const transaction of await vault.transactionsOf(sessionId, 0))
+  for (const transaction of await vault.transactionsOf(sessionId, await ledger.openBlock(sessionId)))
     await ledger.noteTransaction(sessionId, transaction)
   if (row.state === 'opening')
     await ledger.confirmOpen(sessionId, { transaction: null, blockNumber: null, ...openedAs(seen) })
