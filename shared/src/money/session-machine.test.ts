@@ -138,6 +138,16 @@ describe('stepSession', () => {
     expect(outcome(full, { type: 'request-started', requestId: 'r16' })).toBe('payment_session_full')
   })
 
+  it('never owes less than it has told the chain', () => {
+    const told = stepSession(fresh({ status: 'streaming', running: [{ requestId: 'a', meteredMs: 3000 }] }), {
+      type: 'target-renewed',
+      why: 'lease',
+    })
+    expect(told.orders[0]!.dueAtomic).toBe(3000n)
+    const end = { type: 'request-ended', requestId: 'a', meteredMs: 2900, tokens: 1, stoppedBy: 'stop' } as const
+    expect(stepSession(told.session, end)).toMatchObject({ costAtomic: 3000n, orders: [{ dueAtomic: 3000n }] })
+  })
+
   it('charges nothing more once the chain has closed it', () => {
     const cut = stepSession(fresh({ status: 'streaming', running }), {
       type: 'closed',
@@ -158,23 +168,24 @@ describe('stepSession', () => {
 
 /** A random life: commands, and time that passes for what runs. */
 const command = fc.oneof(
-  fc.record({ do: fc.constant('start' as const), id: fc.integer({ min: 0, max: 19 }) }),
+  fc.record({ do: fc.constant('start' as const), id: fc.integer({ min: 0, max: 4 }) }),
   fc.record({
     do: fc.constant('end' as const),
-    id: fc.integer({ min: 0, max: 19 }),
+    id: fc.integer({ min: 0, max: 4 }),
     lag: fc.integer({ min: -50, max: 50 }),
   }),
   fc.record({ do: fc.constant('wait' as const), ms: fc.integer({ min: 0, max: 4000 }) }),
-  fc.record({ do: fc.constantFrom('opened' as const, 'close' as const, 'renew' as const, 'closed' as const) }),
+  fc.record({ do: fc.constantFrom('close' as const, 'closed' as const) }),
+  fc.record({ do: fc.constantFrom('opened' as const, 'renew' as const, 'renew' as const) }),
 )
 
 describe('any life of a session', () => {
   it('keeps Σ costs = due ≤ cap, due and epochs that only grow, and ends the stream', () => {
     fc.assert(
       fc.property(
-        fc.array(command, { maxLength: 60 }),
-        fc.bigInt({ min: 1n, max: 50_000n }),
-        fc.bigInt({ min: 0n, max: 3_000n }),
+        fc.array(command, { minLength: 10, maxLength: 60 }),
+        fc.bigInt({ min: 1n, max: 200_000n }),
+        fc.bigInt({ min: 0n, max: 30_000n }),
         fc.constantFrom('session' as const, 'request' as const),
         (commands, capAtomic, pricePerSecondAtomic, origin) => {
           let session = newMoneySession({ origin, capAtomic, pricePerSecondAtomic })
@@ -229,7 +240,7 @@ describe('any life of a session', () => {
           }
         },
       ),
-      { numRuns: 500 },
+      { numRuns: 5000 },
     )
   })
 

@@ -40,6 +40,14 @@ describe('workUnits', () => {
       ],
       { [wallet(1)]: 750, [wallet(2)]: 250 },
     ],
+    [
+      'whoever holds anything earns something',
+      [
+        { operator: wallet(1), layers: 9000, msPerLayer: 10 },
+        { operator: wallet(2), layers: 1, msPerLayer: 10 },
+      ],
+      { [wallet(1)]: 1000, [wallet(2)]: 1 },
+    ],
   ])('%s', (_name, given, expected) => {
     expect(Object.fromEntries(workUnits(given).map(({ member, units }) => [member, units]))).toEqual(expected)
   })
