@@ -4,7 +4,7 @@ import { streamVaultAbi } from '@computepool/contracts/abi'
 import { Hono } from 'hono'
 import type { Hex, PublicClient } from 'viem'
 import { hostEntropy } from '../src/host.ts'
-import { createTill, defaultCaps } from '../src/payments/create-till.ts'
+import { createTill } from '../src/payments/create-till.ts'
 import { createLedger, type Ledger } from '../src/payments/ledger.ts'
 import type { CapLimits, Till } from '../src/payments/till.ts'
 import { createVoucherSettler } from '../src/payments/voucher-settler.ts'
@@ -47,7 +47,7 @@ export function openPaidPool(chain: TestVault, db: Database, caps: Partial<CapLi
           facilitator,
           client,
           target,
-          caps: { ...defaultCaps, ...caps },
+          caps: { minCapAtomic: 10_000n, maxCapAtomic: 100_000_000n, requestCapAtomic: 50_000n, ...caps },
           chain: { id: target.chainId, name: 'Test', rpcUrl: chain.url, explorerUrl: null, isEmbedded: true },
           contracts: { usdcx, gdaForwarder, pool: chain.pool },
           tokenSecret: new Uint8Array(32).fill(7),

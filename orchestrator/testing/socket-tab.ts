@@ -24,7 +24,12 @@ export async function openSocketTab(url: string, options: FakeTabOptions, onClos
         const { message } = reply
         send({ type: 'authenticate', message, signature: await account.signMessage({ message }) })
       }
-      if (reply.type === 'welcome') resolve()
+      if (reply.type === 'welcome') {
+        // As a page does: the hub takes silence for a tab that is gone.
+        const pinging = setInterval(() => send({ type: 'ping', nonce: 1 }), reply.silenceLimitMs / 3)
+        socket.on('close', () => clearInterval(pinging))
+        resolve()
+      }
       if (reply.type === 'refused') reject(new Error(reply.error.message))
       if (reply.type === 'desk') hear(reply.command)
     }

@@ -37,11 +37,17 @@ export interface TillOptions {
   readonly onFault: (fault: unknown) => void
 }
 
-/** A session costs at least a cent, so that its transactions are worth their gas, and never more than a person means. */
-export const defaultCaps: CapLimits = {
-  minCapAtomic: 10_000n,
-  maxCapAtomic: 100_000_000n,
-  requestCapAtomic: 50_000n,
+/**
+ * What fits a price: a session of a cent at least, so that its transactions are worth their gas, and of a few seconds; never more than a
+ * person means. A request with its own voucher may take a minute.
+ */
+export function capsFor(pricePerSecondAtomic: bigint): CapLimits {
+  const larger = (a: bigint, b: bigint): bigint => (a > b ? a : b)
+  return {
+    minCapAtomic: larger(10_000n, 5n * pricePerSecondAtomic),
+    maxCapAtomic: larger(100_000_000n, 3600n * pricePerSecondAtomic),
+    requestCapAtomic: larger(50_000n, 60n * pricePerSecondAtomic),
+  }
 }
 
 export function createTill(options: TillOptions): Till {

@@ -26,7 +26,7 @@ import {
 import { type Database, openDatabase } from '../store/database.ts'
 import { activityRoutes } from './activity-routes.ts'
 import { chainProxy } from './chain-proxy.ts'
-import { createTill, defaultCaps } from './create-till.ts'
+import { capsFor, createTill } from './create-till.ts'
 import { facilitatorRoutes } from './facilitator-routes.ts'
 import { createFaucet, type Faucet } from './faucet.ts'
 import { followRing } from './follow-ring.ts'
@@ -144,7 +144,10 @@ async function open(
   const settler = queueOf(money.settler)
   const keeperKey = queueOf(money.keeper)
   const contract = { address: vaultAddress, abi: streamVaultAbi } as const
-  const sessionSeconds = await client.readContract({ ...contract, functionName: 'maxSessionSeconds' })
+  const [sessionSeconds, price] = await Promise.all([
+    client.readContract({ ...contract, functionName: 'maxSessionSeconds' }),
+    client.readContract({ ...contract, functionName: 'pricePerSecondAtomic' }),
+  ])
   const ledger = createLedger({
     db,
     clock,
@@ -218,7 +221,7 @@ async function open(
     facilitator,
     client,
     target,
-    caps: { ...defaultCaps, ...settings.caps },
+    caps: { ...capsFor(price), ...settings.caps },
     chain: {
       id: chain.id,
       name: chain.name,
