@@ -16,6 +16,7 @@ import {
   numberToHex,
   type PublicClient,
 } from 'viem'
+import { findTransfer } from './find-transfer.ts'
 import { sessionIdOf, type Voucher } from './voucher.ts'
 
 type FacilitatorEvmSigner = ReturnType<typeof toFacilitatorEvmSigner>
@@ -71,20 +72,19 @@ export function createVaultSigner(options: VaultSignerOptions): VaultSigner {
       fromBlock,
     })
     // An adopted session's money moved in an earlier transaction; that one carries the Transfer.
-    if (opened?.args.adopted === true) return (await transferOf(vault, payer, nonce)) ?? opened.transactionHash
+    if (opened?.args.adopted === true) {
+      const voucher = { payer, nonce, valueAtomic: session.capAtomic }
+      return (await transferOf(vault, voucher)) ?? opened.transactionHash
+    }
     return opened?.transactionHash ?? null
   }
 
-  const transferOf = async (vault: Hex, payer: Hex, nonce: Hex): Promise<Hex | null> => {
+  const transferOf = async (
+    vault: Hex,
+    voucher: Pick<Voucher, 'payer' | 'nonce' | 'valueAtomic'>,
+  ): Promise<Hex | null> => {
     const usdc = await client.readContract({ address: vault, abi: streamVaultAbi, functionName: 'usdc' })
-    const [used] = await client.getContractEvents({
-      address: usdc,
-      abi: usdcAbi,
-      eventName: 'AuthorizationUsed',
-      args: { authorizer: payer, nonce },
-      fromBlock,
-    })
-    return used?.transactionHash ?? null
+    return findTransfer({ client, usdc, vault, voucher, fromBlock })
   }
 
   const openSession = async (usdc: Hex, vault: Hex, voucher: Voucher): Promise<Hex> => {
@@ -97,6 +97,13 @@ export function createVaultSigner(options: VaultSignerOptions): VaultSigner {
       args: [voucher.payer, voucher.nonce],
     })
     const { payer, valueAtomic: value, validAfter, validBefore, nonce, signature } = voucher
+    const transfer = isUsed ? await transferOf(vault, voucher) : null
+    if (isUsed && transfer === null) {
+      throw new ComputePoolError('payment_voucher_refused', 'The authorization was cancelled, or spent elsewhere.', {
+        remedy: 'Sign a new one.',
+        context: { reason: 'invalid_exact_evm_nonce_already_used' },
+      })
+    }
     const data = encodeFunctionData({
       abi: streamVaultAbi,
       functionName: isUsed ? 'adopt' : 'open',
@@ -106,7 +113,7 @@ export function createVaultSigner(options: VaultSignerOptions): VaultSigner {
     if (!isUsed) return hash
     const receipt = await receiptOf(hash)
     if (receipt.status !== 'success') return hash
-    return (await transferOf(vault, payer, nonce)) ?? hash
+    return transfer ?? hash
   }
 
   const receiptOf = (hash: Hex) =>
@@ -149,7 +156,7 @@ export function createVaultSigner(options: VaultSignerOptions): VaultSigner {
 
 const isRevert = (thrown: unknown): boolean =>
   thrown instanceof ComputePoolError
-    ? thrown.code === 'chain_reverted'
+    ? thrown.code === 'chain_reverted' || thrown.code === 'payment_voucher_refused'
     : thrown instanceof BaseError && thrown.walk(cause => cause instanceof ExecutionRevertedError) !== null
 
 /** The arguments of `transferWithAuthorization`, with the signature in three parts or whole. */

@@ -85,6 +85,28 @@ describe('the facilitator', () => {
     expect(await facilitator.settle(payload, requirements())).toEqual(settled)
   })
 
+  it('gives nobody the stray money of another voucher, by a nonce that was cancelled or spent elsewhere', async () => {
+    // Somebody handed the victim's voucher to the token: its USDC lies in the vault, and no session has it yet.
+    const victim = await sign({}, 2)
+    const stranger = chain.wallet(chain.accounts.stranger)
+    const hand = async (payload: PaymentPayload) => {
+      const { payer: from, to, valueAtomic, validAfter, validBefore, nonce, signature } = readPayment(payload)!.voucher
+      const args = [from, to, valueAtomic, validAfter, validBefore, nonce, signature] as const
+      const data = encodeFunctionData({ abi: usdcAbi, functionName: 'transferWithAuthorization', args })
+      return stranger.sendTransaction({ to: chain.target.usdc, data })
+    }
+    const hash = await hand(victim)
+    const thief = await sign({}, 3)
+    const { nonce } = readPayment(thief)!.voucher
+    // The same nonce, signed once for the vault and once for the thief's own other pocket.
+    await hand(await sign({ nonce, to: payer(0).address }, 3))
+    const result = await facilitator.settle(thief, requirements())
+    expect(result).toMatchObject({ success: false, transaction: '' })
+    expect(await sessionOf(thief)).toMatchObject({ state: 0 })
+    expect(await facilitator.settle(victim, requirements())).toMatchObject({ success: true, transaction: hash })
+    expect(await sessionOf(victim)).toMatchObject({ capAtomic: amount, state: 1 })
+  })
+
   const soon = () => BigInt(Math.floor(Date.now() / 1000))
   const wrongs: Array<[string, string, () => VoucherChanges]> = [
     ['out of date', 'payload_authorization_valid_before', () => ({ validBefore: soon() - 1n })],
