@@ -1,13 +1,13 @@
 /** The outbox's rows in the database: taken, sent, done. It knows no chain and no keeper. */
-import { and, asc, desc, eq, gt, inArray, lte, sql } from 'drizzle-orm'
+import { and, asc, desc, eq, gt, inArray, lte, notInArray, sql } from 'drizzle-orm'
 import type { Database } from '../store/database.ts'
 import { findingsTable, type OutboxRow, outboxTable } from '../store/ledger-tables.ts'
 
 const unfinished = ['waiting', 'claimed', 'submitted'] as const
 
 export interface OutboxRows {
-  /** Unfinished rows whose time has come, oldest first. */
-  due(nowMs: number, limit: number): Promise<OutboxRow[]>
+  /** Unfinished rows whose time has come, without those that are under way; oldest first. */
+  due(nowMs: number, limit: number, underWay: readonly number[]): Promise<OutboxRow[]>
   /** Null where somebody superseded it meanwhile. What is sent stays the same at every later try. */
   claim(id: number, sent: Record<string, unknown>): Promise<OutboxRow | null>
   submitted(id: number, executionId: string): Promise<void>
@@ -27,11 +27,17 @@ export interface OutboxRows {
 export function createOutboxRows(db: Database): OutboxRows {
   const table = outboxTable
   return {
-    due: (nowMs, limit) =>
+    due: (nowMs, limit, underWay) =>
       db
         .select()
         .from(table)
-        .where(and(inArray(table.status, [...unfinished]), lte(table.nextAtMs, nowMs)))
+        .where(
+          and(
+            inArray(table.status, [...unfinished]),
+            lte(table.nextAtMs, nowMs),
+            underWay.length === 0 ? undefined : notInArray(table.id, [...underWay]),
+          ),
+        )
         .orderBy(asc(table.id))
         .limit(limit),
     claim: async (id, sent) => {

@@ -217,6 +217,23 @@ describe('the outbox', () => {
     expect(runs).toBe(2)
   })
 
+  it('carries out new orders though a hundred others are stuck at the keeper', async () => {
+    const house = newHouse()
+    const stuck = {
+      execute: async () => ({ executionId: 'stuck', status: 'running' as const }),
+      wait: (_id: string, _ms: number, stop?: AbortSignal) =>
+        new Promise<never>((_resolve, reject) => stop?.addEventListener('abort', () => reject(stop.reason))),
+    }
+    const { ledger } = start(house, { keeper: stuck })
+    for (let at = 0; at < 100; at++) {
+      const { session } = await ledger.admitVoucher(admission())
+      await ledger.whenSettled(session.id, signal())
+      await ledger.wantClose(session.id, 'asked')
+    }
+    const { session } = await ledger.admitVoucher(admission())
+    expect((await ledger.whenSettled(session.id, signal())).status).toBe('open')
+  })
+
   it('looks at the chain when a callback hints, and changes nothing where there is nothing', async () => {
     const house = newHouse()
     const keeper = {
