@@ -111,7 +111,7 @@ test('npm start --model packs a model of the hub once, then serves it', async ()
   }
 })
 
-test('npm run demo answers a golden question, and its last line is one JSON object', async () => {
+test('npm run demo pays for a golden answer, and its last line is one JSON object whose sums come out', async () => {
   const transcripts = JSON.parse(await readFile('models/demo/golden/transcripts.json', 'utf8')) as {
     readonly messages: readonly { readonly content: string }[]
     readonly completionTokens: readonly number[]
@@ -130,10 +130,35 @@ test('npm run demo answers a golden question, and its last line is one JSON obje
     route: [0, 1].map(() => ({ peer: expect.any(String), layers: expect.any(Array), engine: 'wasm' })),
     // A token is two trips: its activation to the exit, its choice back to the entry.
     directHops: 2 * completionTokens.length,
+    capAtomic: '100000',
+    paidAtomic: decimal,
+    refundedAtomic: decimal,
+    advancedWei: decimal,
+    owedWei: decimal,
+    earned: [0, 1].map(() => ({ operator: expect.any(String), amountAtomic: decimal, amountWei: decimal })),
+    transactions: expect.any(Array),
   })
   expect(reply.tokensPerSecond).toBeGreaterThan(0)
   expect(reply.timeToFirstTokenMs).toBeGreaterThan(0)
   const [entry, exit] = reply.route as { layers: [number, number] }[]
   expect([entry!.layers[0], entry!.layers[1]]).toEqual([0, exit!.layers[0]])
   expect(exit!.layers[1]).toBeGreaterThan(exit!.layers[0])
+  const { paidAtomic, earned, transactions } = reply as PaidReply
+  expect(BigInt(paidAtomic)).toBeGreaterThan(0n)
+  expect(sum([paidAtomic, reply.refundedAtomic])).toBe(BigInt(reply.capAtomic))
+  expect(sum(earned.map(({ amountAtomic }) => amountAtomic))).toBe(BigInt(paidAtomic))
+  expect(sum(earned.map(({ amountWei }) => amountWei))).toBe(
+    BigInt(paidAtomic) * 10n ** 12n + BigInt(reply.advancedWei) - BigInt(reply.owedWei),
+  )
+  const peers = (reply.route as { peer: string }[]).map(({ peer }) => peer.slice(0, 42))
+  expect(earned.map(({ operator }) => operator)).toEqual(peers.sort())
+  expect(transactions.map(({ kind }) => kind)).toEqual(expect.arrayContaining(['open', 'close']))
 })
+
+const decimal = expect.stringMatching(/^\d+$/)
+const sum = (amounts: readonly string[]): bigint => amounts.reduce((total, amount) => total + BigInt(amount), 0n)
+interface PaidReply {
+  readonly paidAtomic: string
+  readonly earned: readonly { readonly operator: string; readonly amountAtomic: string; readonly amountWei: string }[]
+  readonly transactions: readonly { readonly kind: string }[]
+}

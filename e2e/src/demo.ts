@@ -1,20 +1,31 @@
 /**
- * `npm run demo`: the whole product by itself. It starts the orchestrator on a free port, opens headless tabs that join as
- * operators, asks one question through the OpenAI endpoint, and prints one JSON object as its last line.
+ * `npm run demo`: the whole product by itself. It starts the orchestrator on a free port with a chain of its own, opens headless tabs
+ * that join as operators, pays, asks one question through the OpenAI endpoint, closes, and prints one JSON object as its last line.
  */
+import { mkdtemp, rm } from 'node:fs/promises'
+import os from 'node:os'
+import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { startOrchestrator } from '@computepool/orchestrator/serve.ts'
 import { openRing } from '../harness/open-ring.ts'
+import { payForDemo } from './pay-for-demo.ts'
 
-const help = `Usage: npm run demo -- [--prompt TEXT] [--peers N] [--engine webgpu|wasm] [--pack DIR] [--max-tokens N] [--json]
+const help = `Usage: npm run demo -- [--prompt TEXT] [--peers N] [--engine webgpu|wasm] [--pack DIR] [--max-tokens N] [--free] [--json]
 
-Starts an orchestrator and N headless browser tabs, asks the question, prints the answer.
+Starts an orchestrator, its own chain and N headless browser tabs, pays, asks the question, prints the answer and the account.
   --prompt TEXT     the question (default: "What is ComputePool?")
   --peers N         how many tabs share the model, 1 to 6 (default: 2)
   --engine KIND     force an engine; by default each tab measures and chooses
   --pack DIR        a model pack (default: the demo model)
   --max-tokens N    longest answer (default: 96)
-  --json            print only the JSON object`
+  --free            no chain and no payment
+  --json            print only the JSON object
+
+Amounts are decimal strings: Atomic is a millionth of a USDC, Wei is 10^-18 of a USDCx. They add up, or the demo fails:
+  capAtomic = paidAtomic + refundedAtomic
+  all amountAtomic together = paidAtomic: it is shared by what each operator earned, the last units by largest remainder
+  all amountWei together (what the chain gave them) = paidAtomic * 10^12 + advancedWei (blocks streamed a moment too long, at the
+  reserve's cost) - owedWei (rounding that waits for the next payout)`
 
 const { values } = parseArgs({
   options: {
@@ -23,6 +34,7 @@ const { values } = parseArgs({
     engine: { type: 'string' },
     pack: { type: 'string', default: 'models/demo/pack' },
     'max-tokens': { type: 'string', default: '96' },
+    free: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -47,42 +59,61 @@ const say = (line: string): void => {
   if (!values.json) console.error(line)
 }
 
+const dataDir = values.free ? null : await mkdtemp(path.join(os.tmpdir(), 'computepool-demo-'))
 say(`Starting the orchestrator and ${peers} headless tab${peers === 1 ? '' : 's'} …`)
-const orchestrator = await startOrchestrator({ host: '127.0.0.1', port: 0, packDir: values.pack, minSeats: peers })
 try {
-  const ring = await openRing({ url: orchestrator.url, peers, engine: values.engine ?? null, onStatus: say })
+  const orchestrator = await startOrchestrator({
+    host: '127.0.0.1',
+    port: 0,
+    packDir: values.pack,
+    minSeats: peers,
+    money: dataDir === null ? { mode: 'free' } : { mode: 'paid', chain: { kind: 'embedded' }, dataDir },
+    onNotice: say,
+  })
   try {
-    say('The ring is ready. Asking …')
-    const response = await fetch(new URL('/v1/chat/completions', orchestrator.url), {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({
+    const { url, money } = orchestrator
+    const ring = await openRing({ url, peers, engine: values.engine ?? null, onStatus: say })
+    try {
+      say('The ring is ready. Asking …')
+      const question = {
         model: ring.model,
         messages: [{ role: 'user', content: values.prompt }],
         max_tokens: maxTokens,
         temperature: 0,
-      }),
-    })
-    const body = (await response.json()) as DemoReply
-    if (!response.ok || body.error)
-      throw new Error(`The request failed (${response.status}): ${body.error?.message ?? 'no reason given'}`)
-    const text = body.choices[0]?.message.content ?? ''
-    say(`\n${text}\n`)
-    console.log(
-      JSON.stringify({
-        text,
-        tokens: body.usage.completion_tokens,
-        tokensPerSecond: body.computepool.tokensPerSecond,
-        timeToFirstTokenMs: body.computepool.timeToFirstTokenMs,
-        route: body.computepool.route,
-        directHops: body.computepool.directHops,
-      }),
-    )
+      }
+      if (money === null) console.log(JSON.stringify(figuresOf(await ask(url, question))))
+      else {
+        await money.ready
+        const { reply, account } = await payForDemo(url, session => ask(url, question, session), say)
+        console.log(JSON.stringify({ ...figuresOf(reply), ...account }))
+      }
+    } finally {
+      await ring.close()
+    }
   } finally {
-    await ring.close()
+    await orchestrator.close()
   }
 } finally {
-  await orchestrator.close()
+  if (dataDir !== null) await rm(dataDir, { recursive: true, force: true })
+}
+
+async function ask(url: string, question: object, token?: string): Promise<DemoReply> {
+  const response = await fetch(new URL('/v1/chat/completions', url), {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...(token ? { authorization: `Bearer ${token}` } : {}) },
+    body: JSON.stringify(question),
+  })
+  const body = (await response.json()) as DemoReply
+  if (!response.ok || body.error)
+    throw new Error(`The request failed (${response.status}): ${body.error?.message ?? 'no reason given'}`)
+  say(`\n${body.choices[0]?.message.content ?? ''}\n`)
+  return body
+}
+
+function figuresOf({ choices, usage, computepool }: DemoReply) {
+  const { tokensPerSecond, timeToFirstTokenMs, route, directHops } = computepool
+  const text = choices[0]?.message.content ?? ''
+  return { text, tokens: usage.completion_tokens, tokensPerSecond, timeToFirstTokenMs, route, directHops }
 }
 
 interface DemoReply {

@@ -1,0 +1,140 @@
+/**
+ * A stranger with a key of their own: takes test money from the faucet, pays with the unmodified x402 client, asks with the session's
+ * token, and waits for what the API and the chain say. It knows addresses and HTTP only, nothing inside the orchestrator.
+ */
+import { superfluidPoolAbi, usdcAbi } from '@computepool/contracts/abi'
+import {
+  moneyTermsSchema,
+  openedSessionSchema,
+  type PaidTerms,
+  type Receipt,
+  receiptSchema,
+  type SessionView,
+  sessionViewSchema,
+} from '@computepool/shared/money'
+import { ExactEvmScheme } from '@x402/evm/exact/client'
+import { wrapFetchWithPayment, x402Client } from '@x402/fetch'
+import { createPublicClient, type Hex, http, type PublicClient } from 'viem'
+import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts'
+
+export interface PayingClient {
+  readonly address: Hex
+  readonly terms: PaidTerms
+  /** Reads the chain where the terms say that pages may. */
+  readonly chain: PublicClient
+  usdcAtomic(): Promise<bigint>
+  /** Test money for this key; errors where there is no faucet, or it has given enough. */
+  askFaucet(): Promise<void>
+  /** Signs one voucher and opens a session with it. */
+  openSession(capAtomic: bigint): Promise<PaidSession>
+}
+
+export interface PaidSession {
+  readonly id: Hex
+  readonly token: string
+  /** A chat completion on this session; the caller reads its body. */
+  ask(body: object, signal?: AbortSignal): Promise<Response>
+  /** Follows the session's own events until a view satisfies `isSo`. */
+  follow(isSo: (view: SessionView) => boolean): Promise<SessionView>
+  /** Ends it, waits until the chain has refunded, and fetches the receipt. */
+  close(): Promise<Receipt>
+}
+
+const json = { 'content-type': 'application/json' }
+
+/** `url`: the orchestrator's origin; its till must be open. */
+export async function createPayingClient(url: string): Promise<PayingClient> {
+  const account = privateKeyToAccount(generatePrivateKey())
+  const terms = moneyTermsSchema.parse(await bodyOf(await fetch(`${url}/api/money`)))
+  if (terms.mode === 'free') throw new Error(`Work is free at ${url}: there is nothing to pay.`)
+  const chain = createPublicClient({ transport: http(terms.chain.rpcUrl), cacheTime: 0 })
+  const paying = wrapFetchWithPayment(
+    fetch,
+    x402Client.fromConfig({
+      schemes: [{ network: `eip155:${terms.chain.id}`, client: new ExactEvmScheme(account) }],
+      // The client knows the assets of public chains only; what is paid is bounded by the cap that it asked for.
+      spendControls: false,
+    }),
+  )
+  return {
+    address: account.address,
+    terms,
+    chain,
+    usdcAtomic: () =>
+      chain.readContract({
+        address: terms.usdc as Hex,
+        abi: usdcAbi,
+        functionName: 'balanceOf',
+        args: [account.address],
+      }),
+    askFaucet: async () => {
+      const body = JSON.stringify({ address: account.address })
+      await bodyOf(await fetch(`${url}/api/faucet`, { method: 'POST', headers: json, body }))
+    },
+    openSession: async capAtomic => {
+      const body = JSON.stringify({ capAtomic: capAtomic.toString() })
+      const reply = await paying(`${url}/v1/sessions`, { method: 'POST', headers: json, body })
+      const { session, token } = openedSessionSchema.parse(await bodyOf(reply))
+      return paidSession(url, session.id as Hex, token)
+    },
+  }
+}
+
+function paidSession(url: string, id: Hex, token: string): PaidSession {
+  const headers = { ...json, authorization: `Bearer ${token}` }
+  const current = `${url}/v1/sessions/current`
+  const follow: PaidSession['follow'] = async isSo => {
+    const leave = new AbortController()
+    const reply = await fetch(`${current}/events`, { headers, signal: leave.signal })
+    if (!reply.ok) await bodyOf(reply)
+    try {
+      let rest = ''
+      const decoder = new TextDecoder()
+      for await (const chunk of reply.body!) {
+        rest += decoder.decode(chunk, { stream: true })
+        const events = rest.split('\n\n')
+        rest = events.pop()!
+        for (const event of events) {
+          const data = /^data: (.*)$/m.exec(event)?.[1]
+          if (data === undefined) continue
+          const view = sessionViewSchema.parse(JSON.parse(data))
+          if (isSo(view)) return view
+        }
+      }
+      throw new Error(`Session ${id} was over before it came to what was waited for.`)
+    } finally {
+      leave.abort()
+    }
+  }
+  return {
+    id,
+    token,
+    ask: (body, signal = null as never) =>
+      fetch(`${url}/v1/chat/completions`, { method: 'POST', headers, body: JSON.stringify(body), signal }),
+    follow,
+    close: async () => {
+      await bodyOf(await fetch(current, { method: 'DELETE', headers }))
+      await follow(({ status }) => status === 'closed')
+      return receiptSchema.parse(await bodyOf(await fetch(`${current}/receipt`, { headers })))
+    },
+  }
+}
+
+/** Wei that the pool has given an operator since it was made, streams of this moment included. */
+export function receivedWei(
+  { chain, terms }: Pick<PayingClient, 'chain' | 'terms'>,
+  operator: string,
+): Promise<bigint> {
+  return chain.readContract({
+    address: terms.pool as Hex,
+    abi: superfluidPoolAbi,
+    functionName: 'getTotalAmountReceivedByMember',
+    args: [operator as Hex],
+  })
+}
+
+async function bodyOf(reply: Response): Promise<unknown> {
+  const text = await reply.text()
+  if (!reply.ok) throw new Error(`${new URL(reply.url).pathname} answered ${reply.status}: ${text.slice(0, 500)}`)
+  return JSON.parse(text)
+}
