@@ -234,9 +234,10 @@ describe('any life of a session', () => {
           expect(sum).toBe(sessionDueAtomic(session))
           expect(sum).toBeLessThanOrEqual(capAtomic)
           // The last word to the chain is the whole sum, and no stream is left.
-          if (lastOrder !== null) {
-            expect((lastOrder as ChainOrder).dueAtomic).toBe(sum)
-            if ((lastOrder as ChainOrder).kind === 'set') expect(lastOrder).toMatchObject({ rateAtomic: 0n })
+          const lastWord = lastOrder as ChainOrder | null
+          if (lastWord !== null) {
+            expect(lastWord.dueAtomic).toBe(sum)
+            if (lastWord.kind === 'set') expect(lastWord).toMatchObject({ rateAtomic: 0n })
           }
         },
       ),
