@@ -125,11 +125,12 @@ async function open(
 ): Promise<Till> {
   const { settings, desk, model, url, clock, onNotice, onFault } = options
   const { dataDir, databaseUrl, pricePerSecondAtomic = defaultPriceAtomic } = settings
-  // The folder's lock comes first: two orchestrators on one chain would be worse than none.
-  const database = await openDatabase(databaseUrl === undefined ? { dataDir } : { databaseUrl })
-  closers.push(database.close)
-  const money = await openMoneyChain({ choice: settings.chain, dataDir, model, pricePerSecondAtomic, onNotice })
-  closers.push(money.close)
+  // Side by side, since each takes seconds; both refuse a folder that another orchestrator uses.
+  const [database, money] = await both(
+    openDatabase(databaseUrl === undefined ? { dataDir } : { databaseUrl }),
+    openMoneyChain({ choice: settings.chain, dataDir, model, pricePerSecondAtomic, onNotice }),
+    closers,
+  )
   const { db } = database
   const { client, manifest, vault, chain, isEmbedded } = money
   const vaultAddress = vault.address.toLowerCase() as Hex
@@ -261,6 +262,21 @@ async function open(
     await Promise.race([outbox.idle(), new Promise<void>(resolve => void clock.schedule(drainMs, resolve))])
   })
   return till
+}
+
+interface Closable {
+  close(): Promise<void>
+}
+
+/** Both, or an error; what did open is closed with the rest. */
+async function both<A extends Closable, B extends Closable>(
+  first: Promise<A>,
+  second: Promise<B>,
+  closers: Array<() => Promise<unknown>>,
+): Promise<[A, B]> {
+  const outcomes = await Promise.allSettled([first, second])
+  for (const outcome of outcomes) if (outcome.status === 'fulfilled') closers.push(outcome.value.close)
+  return Promise.all([first, second])
 }
 
 function embeddedKeeper(
