@@ -9,7 +9,10 @@ export function holdAnswers(desk: Desk, tokens: number): { release(): void } {
   const hear = desk.peerRequest
   const held: Parameters<Desk['peerRequest']>[] = []
   desk.peerRequest = (peer, request) => {
-    const isHeard = !('requestId' in request) || (request.type === 'token-generated' && request.index < tokens)
+    const isHeard =
+      !('requestId' in request) ||
+      request.type === 'request-flowing' ||
+      (request.type === 'token-generated' && request.index < tokens)
     if (isHeard) hear(peer, request)
     else held.push([peer, request])
   }
