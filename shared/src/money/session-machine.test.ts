@@ -190,7 +190,7 @@ describe('any life of a session', () => {
         (commands, capAtomic, pricePerSecondAtomic, origin) => {
           let session = newMoneySession({ origin, capAtomic, pricePerSecondAtomic })
           let told = 0n
-          let lastOrder: ChainOrder | null = null
+          let lastOrder = null as ChainOrder | null
           const costs: bigint[] = []
           const take = (event: SessionEvent): void => {
             let step: ReturnType<typeof stepSession>
@@ -234,10 +234,9 @@ describe('any life of a session', () => {
           expect(sum).toBe(sessionDueAtomic(session))
           expect(sum).toBeLessThanOrEqual(capAtomic)
           // The last word to the chain is the whole sum, and no stream is left.
-          const lastWord = lastOrder as ChainOrder | null
-          if (lastWord !== null) {
-            expect(lastWord.dueAtomic).toBe(sum)
-            if (lastWord.kind === 'set') expect(lastWord).toMatchObject({ rateAtomic: 0n })
+          if (lastOrder !== null) {
+            expect(lastOrder.dueAtomic).toBe(sum)
+            if (lastOrder.kind === 'set') expect(lastOrder).toMatchObject({ rateAtomic: 0n })
           }
         },
       ),
