@@ -8,6 +8,10 @@ const suites: Record<string, { readonly about: string; readonly load: () => Prom
       'one, two and three real tabs sharing a model of SmolLM2-135M’s shape (WASM engine): tokens/s, ratios, the hop’s cost',
     load: async () => (await import('./ring.ts')).runRingBench,
   },
+  money: {
+    about: 'first token paid against free, fifty sessions at once to the last unit, gas, delays on chain, start-up',
+    load: async () => (await import('./money.ts')).runMoneyBench,
+  },
   engine: {
     about: 'milliseconds per layer on each engine of this machine; static against growing KV cache',
     load: async () => (await import('./engine.ts')).runEngineBench,

@@ -1,0 +1,122 @@
+/**
+ * The money bench: what paying costs in time and gas. Orchestrators are processes of their own, chain, ledger and keeper are real; only
+ * the tabs are not, so that nothing but the money takes time. Paid and free are asked in turn, so that this machine's noise hits both.
+ */
+import { mkdtemp, rm } from 'node:fs/promises'
+import os from 'node:os'
+import path from 'node:path'
+import { writeRandomPack } from '@computepool/node/pack/random-pack.ts'
+import { openObedientRing } from '../harness/obedient-ring.ts'
+import { forkOrchestrator, type OrchestratorProcess } from '../harness/orchestrator-process.ts'
+import { createPayingClient } from '../harness/paying-client.ts'
+import { type BenchReport, type BenchRow, benchRow } from './bench-report.ts'
+import { measureCoalition } from './money-coalition.ts'
+import { gasOf, measureStops } from './money-streams.ts'
+
+const model = 'random'
+const warmRounds = 10
+const askRounds = 100
+const capAtomic = 1_000_000n
+
+/** About three minutes on two cores. Errors: whatever a request or the chain raised; nothing is retried. */
+export async function runMoneyBench(): Promise<BenchReport> {
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'computepool-bench-'))
+  const closers: (() => unknown)[] = [() => rm(folder, { recursive: true, force: true })]
+  try {
+    const packDir = path.join(folder, 'pack')
+    await writeRandomPack({
+      outDir: packDir,
+      architecture: 'qwen3',
+      dimensions: {
+        layers: 4,
+        hidden: 64,
+        heads: 2,
+        kvHeads: 1,
+        headDim: 32,
+        intermediate: 64,
+        vocab: 300,
+        context: 256,
+      },
+      quantisation: 'f16',
+      seed: 1,
+      model,
+    })
+    const dataDir = path.join(folder, 'data')
+    const start = async (order: Parameters<typeof forkOrchestrator>[0]): Promise<OrchestratorProcess> => {
+      const started = await forkOrchestrator(order)
+      closers.push(started.close)
+      return started
+    }
+    console.error('Starting the paid orchestrator on a fresh folder, then again, then a free one …')
+    const fresh = await start({ packDir, dataDir })
+    await fresh.close()
+    const paid = await start({ packDir, dataDir })
+    const free = await start({ packDir })
+    const rows: BenchRow[] = [
+      benchRow('API answers, fresh folder', 's', [fresh.answersAfterMs / 1000]),
+      benchRow('till is open, fresh folder', 's', [fresh.opensAfterMs / 1000]),
+      benchRow('till is open, second start', 's', [paid.opensAfterMs / 1000]),
+    ]
+    const ring = await openObedientRing(paid.url, model)
+    closers.push(ring.close)
+    const freeRing = await openObedientRing(free.url, model)
+    closers.push(freeRing.close)
+
+    const payer = await createPayingClient(paid.url)
+    await payer.askFaucet()
+    console.error(`Asking ${askRounds} times, paid and free in turn …`)
+    const session = await payer.openSession(capAtomic)
+    const paidMs: number[] = []
+    const freeMs: number[] = []
+    for (let round = -warmRounds; round < askRounds; round++) {
+      // Who goes first changes, so that neither always meets the other's leftovers.
+      const turns = [
+        async () => paidMs.push(await firstTokenMs(paid.url, session.token)),
+        async () => freeMs.push(await firstTokenMs(free.url, null)),
+      ]
+      for (const turn of round % 2 === 0 ? turns : turns.reverse()) await turn()
+    }
+    await session.close()
+    paidMs.splice(0, warmRounds)
+    freeMs.splice(0, warmRounds)
+    rows.push(
+      benchRow('first token, free', 'ms', freeMs),
+      benchRow('first token, paid', 'ms', paidMs),
+      benchRow(
+        'first token, paid less free',
+        'ms',
+        paidMs.map((ms, at) => ms - freeMs[at]!),
+        { atMost: 10 },
+      ),
+    )
+
+    console.error('Starting and stopping streams …')
+    rows.push(...(await measureStops(payer, ring)))
+    console.error('Fifty sessions at once …')
+    const { rows: coalitionRows, receipts } = await measureCoalition(paid.url, ring)
+    rows.push(...coalitionRows, ...(await gasOf(payer, receipts)))
+    return { suite: 'money', device: `${os.cpus()[0]?.model ?? 'unknown processor'}, ${os.cpus().length} cores`, rows }
+  } finally {
+    for (const close of closers.reverse()) await Promise.resolve(close()).catch(error => console.error(error))
+  }
+}
+
+/** From the request's start to the first content on the stream, which is read to its end. */
+async function firstTokenMs(url: string, token: string | null): Promise<number> {
+  const startedMs = performance.now()
+  const reply = await fetch(`${url}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...(token === null ? {} : { authorization: `Bearer ${token}` }) },
+    body: JSON.stringify({ model, messages: [{ role: 'user', content: 'Hi' }], stream: true }),
+  })
+  if (!reply.ok) throw new Error(`The request was refused (${reply.status}): ${await reply.text()}`)
+  const decoder = new TextDecoder()
+  let text = ''
+  let firstMs: number | null = null
+  for await (const chunk of reply.body!) {
+    text += decoder.decode(chunk, { stream: true })
+    if (firstMs === null && /"content":"A/.test(text)) firstMs = performance.now() - startedMs
+  }
+  if (firstMs === null) throw new Error(`The answer held no token: ${text.slice(0, 300)}`)
+  return firstMs
+}

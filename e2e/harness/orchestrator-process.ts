@@ -1,0 +1,89 @@
+/** An orchestrator as a process of its own, for whoever measures it from outside or kills it. Its tabs and clients are the caller's. */
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { startOrchestrator } from '@computepool/orchestrator/serve.ts'
+
+interface Orders {
+  readonly packDir: string
+  /** Null: work is free. */
+  readonly dataDir: string | null
+  readonly pricePerSecondAtomic: string | null
+}
+
+export interface OrchestratorProcess {
+  readonly url: string
+  /** From the start of the process until it answers, and until its till is open. */
+  readonly answersAfterMs: number
+  readonly opensAfterMs: number
+  readonly process: ChildProcess
+  /** Ends it cleanly. */
+  close(): Promise<void>
+  /** kill -9. */
+  kill(): Promise<void>
+}
+
+const self = fileURLToPath(import.meta.url)
+
+/** Resolves when it can be asked and, where it is paid, its till is open. */
+export async function forkOrchestrator(orders: {
+  packDir: string
+  dataDir?: string
+  pricePerSecondAtomic?: bigint
+}): Promise<OrchestratorProcess> {
+  const { packDir, dataDir = null, pricePerSecondAtomic: price } = orders
+  const told: Orders = { packDir, dataDir, pricePerSecondAtomic: price?.toString() ?? null }
+  const startedMs = performance.now()
+  const child = fork(self, [JSON.stringify(told)], { execArgv: ['--import', 'tsx'], stdio: ['ignore', 2, 2, 'ipc'] })
+  const gone = once(child, 'exit')
+  const hear = async (): Promise<{ url: string }> => {
+    const [message] = await Promise.race([
+      once(child, 'message'),
+      gone.then(([code]) => Promise.reject(new Error(`The orchestrator ended with ${code} before it was ready.`))),
+    ])
+    return message as { url: string }
+  }
+  const { url } = await hear()
+  const answersAfterMs = performance.now() - startedMs
+  await hear()
+  const end = (signal: 'SIGTERM' | 'SIGKILL') => async (): Promise<void> => {
+    if (child.exitCode === null && child.signalCode === null) child.kill(signal)
+    await gone
+  }
+  return {
+    url,
+    answersAfterMs,
+    opensAfterMs: performance.now() - startedMs,
+    process: child,
+    close: end('SIGTERM'),
+    kill: end('SIGKILL'),
+  }
+}
+
+async function serve({ packDir, dataDir, pricePerSecondAtomic: price }: Orders): Promise<void> {
+  const running = await startOrchestrator({
+    port: 0,
+    packDir,
+    pageFolder: null,
+    minSeats: 2,
+    // Fifty sessions ask at once.
+    requests: { maxRunning: 64, maxQueued: 64, stallTimeoutMs: 300_000, queueTimeoutMs: 300_000 },
+    limitsFor: () => ({ perMinute: 60_000, concurrent: 256 }),
+    money:
+      dataDir === null
+        ? { mode: 'free' }
+        : {
+            mode: 'paid',
+            chain: { kind: 'embedded' },
+            dataDir,
+            ...(price === null ? {} : { pricePerSecondAtomic: BigInt(price) }),
+          },
+    onFault: fault => console.error('Fault:', fault),
+  })
+  process.on('SIGTERM', () => void running.close().then(() => process.exit(0)))
+  process.send!({ url: running.url })
+  await running.money?.ready
+  process.send!({ url: running.url })
+}
+
+if (process.argv[1] === self && process.send !== undefined) await serve(JSON.parse(process.argv[2]!) as Orders)
