@@ -4,6 +4,7 @@
 import type {
   Finding,
   MemberUnits,
+  MoneySession,
   MoneyTransaction,
   Receipt,
   SessionStatus,
@@ -129,6 +130,8 @@ export interface Ledger {
   sessionsIn(states: readonly SessionStatus[]): Promise<SessionRow[]>
   /** Running sessions whose lease is due for renewal. */
   sessionsToRenew(): Promise<string[]>
+  /** In memory, for the token path: the session as last written; null where this process has not touched it, or it is over. */
+  sessionNow(sessionId: string): MoneySession | null
   /** In memory, for the token path: what is spent by now; null where this process has not touched the session. */
   spentNow(sessionId: string): bigint | null
   /** Milliseconds until the cap at the present number of running requests; null where nothing runs. */

@@ -379,6 +379,7 @@ export function createLedger({ db, clock, terms }: LedgerOptions): Ledger {
         )
       return rows.map(({ id }) => id)
     },
+    sessionNow: meter.now,
     spentNow: sessionId => {
       const now = meter.now(sessionId)
       return now === null ? null : spentAtomic(now)

@@ -5,6 +5,7 @@
 import { ComputePoolError } from '@computepool/shared/errors'
 import type { Hex } from 'viem'
 import type { Admission } from '../api/answer-response.ts'
+import type { SessionRow } from '../store/ledger-tables.ts'
 import { type ChallengeOptions, PaymentRefused, type PaymentTarget, settledHeaders } from './challenge.ts'
 import type { Ledger } from './ledger.ts'
 import type { Meter } from './meter.ts'
@@ -36,8 +37,14 @@ export interface PaymentGate {
   sessionOf(request: Request): Hex
 }
 
+type Looked = Pick<
+  SessionRow,
+  'id' | 'state' | 'closeReason' | 'capAtomic' | 'pricePerSecondAtomic' | 'settledAtomic' | 'expiresAt'
+>
+
 /** A session that ends so soon would be cut off by whoever reaps it. */
 const leastLifeMs = 5000
+const mostKnown = 10_000
 
 export function createPaymentGate(options: PaymentGateOptions): PaymentGate {
   const { ledger, meter, opener, tokens, target, requestCapAtomic, requireRing, wallMs, onFault } = options
@@ -62,8 +69,24 @@ export function createPaymentGate(options: PaymentGateOptions): PaymentGate {
     })
   }
 
+  /** What stays the same of sessions that were let in once: a further request of theirs waits for no database before its first token. */
+  const known = new Map<string, Pick<SessionRow, 'id' | 'capAtomic' | 'pricePerSecondAtomic' | 'expiresAt'>>()
+
+  const lookUp = async (sessionId: Hex): Promise<Looked | null> => {
+    const fixed = known.get(sessionId)
+    const now = ledger.sessionNow(sessionId)
+    if (fixed === undefined || now === null) return ledger.session(sessionId)
+    return { ...fixed, state: now.status, closeReason: now.closeReason, settledAtomic: now.settledAtomic }
+  }
+
+  const keep = ({ id, capAtomic, pricePerSecondAtomic, expiresAt }: Looked): void => {
+    if (known.has(id)) return
+    if (known.size >= mostKnown) known.delete(known.keys().next().value!)
+    known.set(id, { id, capAtomic, pricePerSecondAtomic, expiresAt })
+  }
+
   const admitToken = async (sessionId: Hex): Promise<Admission> => {
-    const row = await ledger.session(sessionId)
+    const row = await lookUp(sessionId)
     if (row === null) {
       throw new ComputePoolError('payment_session_unknown', 'The session of this token is not in the ledger.', {
         remedy: 'Open a new session with POST /v1/sessions.',
@@ -86,6 +109,7 @@ export function createPaymentGate(options: PaymentGateOptions): PaymentGate {
         remedy: 'Open a new session with POST /v1/sessions.',
       })
     }
+    keep(row)
     const settledAtomic = ledger.spentNow(sessionId) ?? row.settledAtomic
     const request = meter.admit({ ...row, settledAtomic })
     return { request, headers: {} }
