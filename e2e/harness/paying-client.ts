@@ -36,6 +36,7 @@ export interface PaidSession {
   ask(body: object, signal?: AbortSignal): Promise<Response>
   /** Follows the session's own events until a view satisfies `isSo`. */
   follow(isSo: (view: SessionView) => boolean): Promise<SessionView>
+  receipt(): Promise<Receipt>
   /** Ends it, waits until the chain has refunded, and fetches the receipt. */
   close(): Promise<Receipt>
 }
@@ -75,12 +76,13 @@ export async function createPayingClient(url: string): Promise<PayingClient> {
       const body = JSON.stringify({ capAtomic: capAtomic.toString() })
       const reply = await paying(`${url}/v1/sessions`, { method: 'POST', headers: json, body })
       const { session, token } = openedSessionSchema.parse(await bodyOf(reply))
-      return paidSession(url, session.id as Hex, token)
+      return holdSession(url, session.id as Hex, token)
     },
   }
 }
 
-function paidSession(url: string, id: Hex, token: string): PaidSession {
+/** A session by its token, also at an orchestrator that was started anew. */
+export function holdSession(url: string, id: Hex, token: string): PaidSession {
   const headers = { ...json, authorization: `Bearer ${token}` }
   const current = `${url}/v1/sessions/current`
   const follow: PaidSession['follow'] = async isSo => {
@@ -106,16 +108,24 @@ function paidSession(url: string, id: Hex, token: string): PaidSession {
       leave.abort()
     }
   }
+  const receipt = async (): Promise<Receipt> =>
+    receiptSchema.parse(await bodyOf(await fetch(`${current}/receipt`, { headers })))
   return {
     id,
     token,
-    ask: (body, signal = null as never) =>
-      fetch(`${url}/v1/chat/completions`, { method: 'POST', headers, body: JSON.stringify(body), signal }),
+    receipt,
+    ask: (body, signal) =>
+      fetch(`${url}/v1/chat/completions`, {
+        method: 'POST',
+        headers,
+        body: JSON.stringify(body),
+        ...(signal === undefined ? {} : { signal }),
+      }),
     follow,
     close: async () => {
       await bodyOf(await fetch(current, { method: 'DELETE', headers }))
       await follow(({ status }) => status === 'closed')
-      return receiptSchema.parse(await bodyOf(await fetch(`${current}/receipt`, { headers })))
+      return receipt()
     },
   }
 }
