@@ -186,7 +186,7 @@ async function open(
         })
   await remote?.install(workflows)
   const tokens = createCallbackTokens({ db, clock, secret: secrets.callbackSecret })
-  const reader = createVaultReader(client, vaultAddress)
+  const reader = createVaultReader(client, vaultAddress, Number(vault.block))
   const outbox = createOutbox({
     db,
     ledger,
@@ -257,9 +257,10 @@ async function open(
   const forgetRing = followRing({ desk, ledger, onFault })
   closers.push(async () => {
     forgetRing()
-    await till.meter.stopAll()
     // What streams is stopped on the chain if it is quick; else the lease ends it, and the next start settles it.
-    await Promise.race([outbox.idle(), new Promise<void>(resolve => void clock.schedule(drainMs, resolve))])
+    const drained = till.meter.stopAll().then(outbox.idle)
+    await Promise.race([drained, new Promise<void>(resolve => void clock.schedule(drainMs, resolve))])
+    till.meter.close()
   })
   return till
 }
