@@ -4,7 +4,7 @@
  */
 import type { SampledToken } from '@computepool/shared/pipeline'
 import type { HopTrace } from '@computepool/shared/wire'
-import type { LiveRequest } from '../dispatch/index.ts'
+import type { CutReason, LiveRequest } from '../dispatch/index.ts'
 import type { RequestPayment } from '../payments/meter.ts'
 import { createDetokeniser, type TextCodec } from '../text/index.ts'
 
@@ -43,8 +43,8 @@ export interface PoolFacts {
   readonly tokensPerSecond: number | null
   /** Frames that went from tab to tab without a relay, as the entry counted them; null where a stop string ended the answer. */
   readonly directHops: number | null
-  /** `cap`: the payer's cap was spent; null where the model, the request's own limits or its reader ended it. */
-  readonly stoppedBy: 'cap' | null
+  /** `cap`: the payer's cap was spent; `closed`: its session was closed meanwhile, by whomever; null where the model, the request's own limits or its reader ended it. */
+  readonly stoppedBy: CutReason | null
   /** Where one token's time went, medians over the decode steps; null where only one token was drawn. */
   readonly lap: LapFacts | null
   /** Only where work is paid. */
@@ -72,7 +72,7 @@ export async function* streamAnswer(options: AnswerOptions): AsyncGenerator<Answ
   const laps: LapFacts[] = []
   let directHops: number | null = null
   let finishReason: 'stop' | 'length' = 'stop'
-  let stoppedBy: 'cap' | null = null
+  let stoppedBy: CutReason | null = null
 
   const part = (text: string): AnswerPart => {
     emittedChars += text.length

@@ -126,7 +126,7 @@ describe('the desk', () => {
     entry!.finish(requestId, 'stop')
     entry!.finish(requestId, 'stop')
     await answer
-    live.cutShort()
+    live.cutShort('cap')
     live.cancel()
     expect(said).toEqual([
       ['flowing', 10],
@@ -141,7 +141,7 @@ describe('the desk', () => {
     const ends: RequestOutcome[] = []
     const live = pool.desk.submit(order, {
       onFlowing: () => {},
-      onToken: () => live.cutShort(),
+      onToken: () => live.cutShort('cap'),
       onEnded: (_, { outcome }) => ends.push(outcome),
     })
     const answer = read(live)

@@ -1,6 +1,7 @@
 export { createDesk, type Desk, type DeskOptions } from './desk.ts'
 export type { DeskPort, HubPort } from './hub-port.ts'
 export type {
+  CutReason,
   LiveRequest,
   RequestEvent,
   RequestLimits,

@@ -34,12 +34,15 @@ export type RequestEvent =
       readonly type: 'finished'
       readonly reason: 'stop' | 'length'
       /** What ended it before its end; null where the model did. */
-      readonly stoppedBy: 'cap' | null
+      readonly stoppedBy: CutReason | null
       /** Null where the entry was not asked. */
       readonly directHops: number | null
     }
 
-export type RequestOutcome = 'stop' | 'length' | 'cap' | 'cancelled' | 'failed'
+/** The payer's cap is spent, or its session is over. */
+export type CutReason = 'cap' | 'closed'
+
+export type RequestOutcome = 'stop' | 'length' | CutReason | 'cancelled' | 'failed'
 
 /** Hears of a request's work as it happens, whether or not anybody reads its events: what a meter needs. */
 export interface RequestObserver {
@@ -63,8 +66,8 @@ export interface LiveRequest {
   seats(): readonly RingSeat[]
   /** Stops the tabs at once; the events end without an error. */
   cancel(): void
-  /** The payer's cap is spent: stops the tabs at once, and the events end as finished. */
-  cutShort(): void
+  /** The payer's money ends here: stops the tabs at once, and the events end as finished, with the reason. */
+  cutShort(by: CutReason): void
 }
 
 export interface Lap {
@@ -220,9 +223,9 @@ export function createRequestTable(options: RequestTableOptions): RequestTable {
       events: queue,
       seats: () => entry.ring?.seats ?? [],
       cancel: () => stop(entry, 'cancelled'),
-      cutShort: () => {
-        queue.push({ type: 'finished', reason: 'length', stoppedBy: 'cap', directHops: null })
-        stop(entry, 'cap')
+      cutShort: by => {
+        queue.push({ type: 'finished', reason: 'length', stoppedBy: by, directHops: null })
+        stop(entry, by)
       },
     }
   }

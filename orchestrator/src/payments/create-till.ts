@@ -7,7 +7,7 @@ import type { Database } from '../store/database.ts'
 import type { PaymentTarget } from './challenge.ts'
 import type { Faucet } from './faucet.ts'
 import type { Ledger } from './ledger.ts'
-import { createMeter } from './meter.ts'
+import { createLedgerMeter } from './ledger-meter.ts'
 import { createMoneyTerms } from './money-terms.ts'
 import { createSessionOpener } from './open-session.ts'
 import { operatorEarnings } from './operator-earnings.ts'
@@ -53,14 +53,7 @@ export function capsFor(pricePerSecondAtomic: bigint): CapLimits {
 export function createTill(options: TillOptions): Till {
   const { clock, db, ledger, facilitator, client, target, caps, contracts, requireRing, onFault } = options
   const { leaseSeconds, bufferSeconds } = ledger.terms
-  const meter = createMeter({
-    clock,
-    book: {
-      requestStarted: start => ledger.startRequest(start),
-      requestEnded: ({ outcome, ...end }) => ledger.endRequest({ ...end, stoppedBy: outcome }),
-    },
-    onFault,
-  })
+  const meter = createLedgerMeter({ ledger, clock, onFault })
   const tokens = createSessionTokens(options.tokenSecret)
   const hasFaucet = options.faucet !== null
   const reader = createMoneyTerms({

@@ -1,3 +1,4 @@
+import { ComputePoolError } from '@computepool/shared/errors'
 import { createManualClock } from '@computepool/shared/testing'
 import { describe, expect, it } from 'vitest'
 import type { RequestOutcome } from '../dispatch/index.ts'
@@ -26,7 +27,7 @@ function open(book: Partial<MeterBook> = {}) {
       isOver = true
       request.observer.onEnded(id, { atMs: clock.monotonicMs(), tokens: 3, outcome })
     }
-    request.attach({ cancel: () => end('cancelled'), cutShort: () => end('cap') })
+    request.attach({ cutShort: end })
     return {
       flow: () => request.observer.onFlowing(id, clock.monotonicMs()),
       token: () => request.observer.onToken(id, clock.monotonicMs()),
@@ -101,7 +102,7 @@ describe('the meter', () => {
     })
     const request = meter.admit(session)
     const cuts: number[] = []
-    request.attach({ cancel: () => {}, cutShort: () => cuts.push(clock.monotonicMs()) })
+    request.attach({ cutShort: () => cuts.push(clock.monotonicMs()) })
     request.observer.onFlowing('a', 0)
     await clock.advance(4990)
     request.observer.onToken('a', 4990)
@@ -128,23 +129,65 @@ describe('the meter', () => {
     await meter.stop('0xs')
     expect(written).toEqual([
       ['started', 'a'],
-      ['ended', 'a', 100, 'cancelled'],
+      ['ended', 'a', 100, 'closed'],
     ])
     expect(() => meter.admit(session)).toThrow('being closed')
   })
 
-  it('goes on where the ledger failed, and says so', async () => {
-    const { clock, written, faults, admit } = open({
-      requestStarted: async () => {
-        throw new Error('no database')
-      },
+  it('writes a reading again, in order, until the ledger has it', async () => {
+    const landed: unknown[] = []
+    let hiccups = 2
+    const mayFail = async (entry: unknown): Promise<void> => {
+      if (hiccups-- > 0) throw new Error('no database')
+      landed.push(entry)
+    }
+    const { clock, faults, admit } = open({
+      requestStarted: ({ requestId }) => mayFail(['started', requestId]),
+      requestEnded: ({ requestId, meteredMs }) => mayFail(['ended', requestId, meteredMs]),
+    })
+    const [a, b] = [admit('a'), admit('b')]
+    a.flow()
+    b.flow()
+    await clock.advance(10)
+    a.end('stop')
+    b.end('stop')
+    expect(landed).toEqual([])
+    await clock.advance(1000)
+    await Promise.all([a.request.over, b.request.over])
+    expect(landed).toEqual([
+      ['started', 'a'],
+      ['started', 'b'],
+      ['ended', 'a', 10],
+      ['ended', 'b', 10],
+    ])
+    expect(faults).toEqual([new Error('no database')])
+    expect(clock.pending).toBe(0)
+  })
+
+  it('lets a reading go only when it is closed for good', async () => {
+    const { clock, meter, faults, admit } = open({
+      requestStarted: () => Promise.reject(new Error('no database')),
+      requestEnded: () => Promise.reject(new Error('no database')),
     })
     const a = admit('a')
     a.flow()
-    await clock.advance(10)
+    await clock.advance(3_600_000)
     a.end('stop')
+    expect(meter.reading('0xs')).not.toBe(null)
+    meter.close()
     await a.request.over
-    expect(written).toEqual([['ended', 'a', 10, 'stop']])
-    expect(faults).toEqual([new Error('no database')])
+    expect([clock.pending, faults.length]).toEqual([0, 2])
+  })
+
+  it('does no work that the ledger refuses to book', async () => {
+    const refusal = new ComputePoolError('payment_session_closed', 'The session is closed.')
+    const { clock, written, faults, admit } = open({ requestStarted: () => Promise.reject(refusal) })
+    const a = admit('a')
+    a.flow()
+    await clock.settle()
+    expect(a.isOver()).toBe(true)
+    await a.request.over
+    expect(written).toEqual([['ended', 'a', 0, 'closed']])
+    expect(faults).toEqual([refusal])
   })
 })

@@ -13,7 +13,8 @@ import {
   wholeMs,
 } from '@computepool/shared/money'
 import type { Clock } from '@computepool/shared/ports'
-import type { RequestObserver, RequestOutcome } from '../dispatch/index.ts'
+import type { CutReason, RequestObserver, RequestOutcome } from '../dispatch/index.ts'
+import { createSteadyWriter } from './steady-writer.ts'
 
 export interface MeteredSession {
   readonly id: string
@@ -25,6 +26,7 @@ export interface MeteredSession {
 
 /** Where the meter's readings go; calls of one session come one after the other, in order. */
 export interface MeterBook {
+  /** Errors of both: `payment_…` where the ledger refuses for good; any other is a hiccup, and is tried again. */
   requestStarted(start: { sessionId: string; requestId: string; atMonotonicMs: number }): Promise<unknown>
   requestEnded(end: {
     sessionId: string
@@ -37,8 +39,7 @@ export interface MeterBook {
 
 /** What a request may still do to itself. */
 interface Stoppable {
-  cancel(): void
-  cutShort(): void
+  cutShort(by: CutReason): void
 }
 
 /** `computepool.payment` of an answer. */
@@ -76,12 +77,14 @@ export interface Meter {
   stop(sessionId: string): Promise<void>
   /** The same for every session. */
   stopAll(): Promise<void>
+  /** Gives up on readings that the ledger still has not taken. */
+  close(): void
 }
 
 export interface MeterOptions {
   readonly clock: Clock
   readonly book: MeterBook
-  /** A reading that the ledger did not take. */
+  /** A reading that the ledger did not take; where it was a hiccup, it is written again until it lands. */
   readonly onFault: (fault: unknown) => void
 }
 
@@ -129,9 +132,9 @@ export function createMeter({ clock, book, onFault }: MeterOptions): Meter {
     runningMs: flowing(account).map(run => msOf(run, clock.monotonicMs())),
   })
 
-  const write = (account: Account, work: () => Promise<unknown>): void => {
-    // A reading that failed must not hold up the next ones.
-    account.writes = account.writes.then(work).then(() => {}, onFault)
+  const writer = createSteadyWriter({ clock, onFault })
+  const write = (account: Account, work: () => Promise<unknown>, onRefused?: (reason: ComputePoolError) => void) => {
+    account.writes = account.writes.then(() => writer.write(work, onRefused))
   }
   const changed = (account: Account): void => {
     for (const listener of listeners) listener(account.id)
@@ -143,7 +146,7 @@ export function createMeter({ clock, book, onFault }: MeterOptions): Meter {
     const leftMs = msUntilLimit(readingOf(account))
     if (leftMs === null) return
     if (leftMs > 0) account.cancelTimer = clock.schedule(Math.min(leftMs, 2 ** 31 - 1), () => enforce(account))
-    else for (const run of flowing(account)) run.live?.cutShort()
+    else for (const run of flowing(account)) run.live?.cutShort('cap')
   }
 
   const requireRoom = (account: Account): void => {
@@ -192,7 +195,12 @@ export function createMeter({ clock, book, onFault }: MeterOptions): Meter {
         run.requestId = requestId
         run.startedMs = atMs
         const start = { sessionId: account.id, requestId, atMonotonicMs: atMs }
-        write(account, () => book.requestStarted(start))
+        // Work that the ledger will not book is not done.
+        write(
+          account,
+          () => book.requestStarted(start),
+          refusal => run.live?.cutShort(refusal.code === 'payment_cap_reached' ? 'cap' : 'closed'),
+        )
         enforce(account)
         changed(account)
       },
@@ -216,7 +224,7 @@ export function createMeter({ clock, book, onFault }: MeterOptions): Meter {
       observer,
       attach: live => {
         run.live = live
-        if (stopped.has(account.id)) live.cancel()
+        if (stopped.has(account.id)) live.cutShort('closed')
       },
       abandon: () => {
         if (account.runs.has(run) && run.startedMs === null) leave()
@@ -241,7 +249,7 @@ export function createMeter({ clock, book, onFault }: MeterOptions): Meter {
     if (stopped.size > mostStopped) stopped.delete(stopped.values().next().value!)
     const account = accounts.get(sessionId)
     if (account === undefined) return
-    for (const run of [...account.runs]) run.live?.cancel()
+    for (const run of [...account.runs]) run.live?.cutShort('closed')
     await account.writes
   }
 
@@ -267,5 +275,6 @@ export function createMeter({ clock, book, onFault }: MeterOptions): Meter {
     stopAll: async () => {
       await Promise.all([...accounts.keys()].map(stop))
     },
+    close: writer.close,
   }
 }

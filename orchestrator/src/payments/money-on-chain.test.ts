@@ -11,6 +11,7 @@ import { hostClock } from '../host.ts'
 import { createEmbeddedKeeper, type EmbeddedKeeper, prepareWorkflows } from '../keeper/index.ts'
 import { type OpenDatabase, openDatabase } from '../store/database.ts'
 import { createLedger, type Ledger } from './ledger.ts'
+import { createLedgerMeter } from './ledger-meter.ts'
 import { createOutbox, type Outbox } from './outbox.ts'
 import { createReconciler, type Reconciler } from './reconcile.ts'
 import { readPayment } from './voucher.ts'
@@ -192,6 +193,55 @@ describe('two sessions on one coalition', () => {
     expect([repaired.map(({ law }) => law), open]).toEqual([['refunds'], []])
     expect(await ledger.receipt(ended)).toMatchObject({ paidAtomic: 0n, refundedAtomic: capAtomic })
     expect((await ledger.view(ended)).closeTransaction).toBe(hash)
+  })
+
+  it('stops a meter whose session its payer ends on the chain in the midst of an answer', async () => {
+    const payer = chain.accounts.payers[1]!
+    const before = await chain.usdcOf(payer.address)
+    const earnedBefore = await receivedWei()
+    const { owedWei: owedBefore } = await vault.totals()
+    const id = await openSession(1)
+    const faults: unknown[] = []
+    const meter = createLedgerMeter({ ledger, clock, onFault: fault => faults.push(fault) })
+    const session = { id, capAtomic, pricePerSecondAtomic: testPriceAtomic, settledAtomic: 0n }
+    const request = meter.admit(session)
+    const stops: string[] = []
+    request.attach({
+      cutShort: by => {
+        stops.push(by)
+        request.observer.onEnded('cut', { atMs: clock.monotonicMs(), tokens: 3, outcome: by })
+      },
+    })
+    const started = new Promise<void>(resolve => {
+      const forget = ledger.onChange(({ sessionId, status }) => {
+        if (sessionId !== id || status !== 'streaming') return
+        forget()
+        resolve()
+      })
+    })
+    request.observer.onFlowing('cut', clock.monotonicMs())
+    await started
+    await outbox.idle()
+    expect(await vault.totals()).toMatchObject({ liveRateWei: rateWei })
+    await passSeconds(20)
+    const end = { address: chain.vault, abi: streamVaultAbi, functionName: 'end', gas: 3_000_000n } as const
+    const hash = await chain.wallet(payer).writeContract({ ...end, args: [id as Hex] })
+    await chain.publicClient.waitForTransactionReceipt({ hash })
+    await reconciler.check()
+    await request.over
+    expect([stops, faults]).toEqual([['closed'], []])
+    expect(() => meter.admit(session)).toThrow(expect.objectContaining({ code: 'payment_session_closed' }))
+    expect(await vault.totals()).toMatchObject({ liveRateWei: 0n, poolRateWei: 0n })
+    const { paidAtomic, refundedAtomic, requests } = await ledger.receipt(id)
+    expect(paidAtomic).toBeGreaterThanOrEqual(20_000n)
+    expect(paidAtomic + refundedAtomic).toBe(capAtomic)
+    expect(requests).toMatchObject([{ requestId: 'cut', stoppedBy: 'closed' }])
+    expect(requests[0]!.costAtomic).toBeLessThanOrEqual(paidAtomic)
+    expect(before - (await chain.usdcOf(payer.address))).toBe(paidAtomic)
+    const { owedWei } = await vault.totals()
+    expect((await receivedWei()) - earnedBefore).toBe(paidAtomic * 10n ** 12n - (owedWei - owedBefore))
+    await outbox.idle()
+    expect(await reconciler.check()).toEqual({ repaired: [], open: [] })
   })
 
   it('keeps a stream alive past its first lease, and pays all of it', async () => {

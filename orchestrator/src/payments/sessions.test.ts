@@ -1,5 +1,7 @@
+import { streamVaultAbi } from '@computepool/contracts/abi'
 import { type OpenedSession, openedSessionSchema, receiptSchema, sessionViewSchema } from '@computepool/shared/money'
 import { decodePaymentRequiredHeader, decodePaymentResponseHeader } from '@x402/core/http'
+import type { Hex, PublicClient } from 'viem'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { openPaidPool, ownerToken, type PaidPool } from '../../testing/paid-pool.ts'
 import { dataOf, readSse } from '../../testing/read-sse.ts'
@@ -10,7 +12,9 @@ import {
   type TestVault,
   type VoucherChanges,
 } from '../../testing/test-vault.ts'
+import { createVaultReader } from '../chain/vault-reader.ts'
 import { type OpenDatabase, openDatabase } from '../store/database.ts'
+import { tellClosed } from './outbox-truth.ts'
 import { createSessionTokens } from './session-token.ts'
 
 let chain: TestVault
@@ -246,7 +250,34 @@ describe('a session', () => {
     const closing = await pool.app.request('/v1/sessions/current', { method: 'DELETE', headers: bearer(token) })
     expect(entry!.cancelled).toEqual([requestId])
     expect(sessionViewSchema.parse(await closing.json())).toMatchObject({ status: 'closing', spentAtomic: 250n })
-    await reply
+    expect(await (await reply).json()).toMatchObject({ computepool: { stoppedBy: 'closed' } })
+  })
+
+  it('stops what runs when its payer ends it on the chain, and says so in the answer', async () => {
+    const [entry] = await pool.joinTabs(2)
+    const { token, session } = await openSession()
+    const started = chat(bearer(token), { stream: true })
+    const { requestId } = await entry!.nextJob()
+    entry!.flow(requestId)
+    await pool.clock.advance(250)
+    entry!.token(requestId, 0, 65)
+    const reply = await started
+    const args = [session.id as Hex] as const
+    const call = { address: chain.vault, abi: streamVaultAbi, functionName: 'end', args, gas: 3_000_000n } as const
+    await chain.publicClient.waitForTransactionReceipt({ hash: await chain.wallet(payer()).writeContract(call) })
+    const vault = createVaultReader(chain.publicClient as PublicClient, chain.vault)
+    const { ledger } = pool
+    await tellClosed({ ledger, vault }, session.id, await vault.session(session.id))
+    expect(entry!.cancelled).toEqual([requestId])
+    expect(dataOf((await readSse(reply).rest()).at(-2)!)).toMatchObject({
+      choices: [{ finish_reason: 'length' }],
+      computepool: { stoppedBy: 'closed' },
+    })
+    const refused = await chat(bearer(token))
+    expect([refused.status, await refused.json()]).toMatchObject([402, { error: { code: 'payment_session_closed' } }])
+    const receipt = await ledger.receipt(session.id)
+    expect(receipt.paidAtomic + receipt.refundedAtomic).toBe(cap)
+    expect(receipt.requests).toMatchObject([{ requestId, stoppedBy: 'closed' }])
   })
 
   it('tells its followers as it is spent, until it is over', async () => {

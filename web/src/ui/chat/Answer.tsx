@@ -84,6 +84,7 @@ function figureList(figures: AnswerFigures, isTest: boolean): string[] {
     directHops === null ? '' : `${formatCount(directHops)} direct ${directHops === 1 ? 'hop' : 'hops'}`,
     typeof costAtomic === 'string' ? formatAtomic(BigInt(costAtomic), isTest) : '',
     stoppedBy === 'cap' ? 'stopped: the session’s cap is spent' : '',
-    finishReason === 'length' && stoppedBy !== 'cap' ? 'cut at the token limit' : '',
+    stoppedBy === 'closed' ? 'stopped: the session was closed' : '',
+    finishReason === 'length' && typeof stoppedBy !== 'string' ? 'cut at the token limit' : '',
   ].filter(word => word !== '')
 }

@@ -46,15 +46,18 @@ test('the answer streams, then shows what was measured', async () => {
   )
 })
 
-test('a paid answer tells its cost, and that the cap ended it', async () => {
+test.each([
+  ['cap', 'the session’s cap is spent'],
+  ['closed', 'the session was closed'],
+])('a paid answer tells its cost, and that its money ended it: %s', async (stoppedBy, words) => {
   const { stream } = open()
   await ask('Hello')
   await act(() => stream.push({ type: 'text', text: 'Good' }))
-  const paid = { ...figures, finishReason: 'length', stoppedBy: 'cap', costAtomic: '1234' }
+  const paid = { ...figures, finishReason: 'length', stoppedBy, costAtomic: '1234' }
   await act(() => stream.push({ type: 'finished', figures: paid }))
   await act(() => stream.end())
   expect(plain(screen.getByTestId('answer-figures'))).toBe(
-    '5 tokens · 41.7 tokens/s · first after 182 ms · 10 direct hops · 0.001234 USDC · stopped: the session’s cap is spent',
+    `5 tokens · 41.7 tokens/s · first after 182 ms · 10 direct hops · 0.001234 USDC · stopped: ${words}`,
   )
 })
 
