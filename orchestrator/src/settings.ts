@@ -19,7 +19,7 @@ Serves a language model whose layers are held by browser tabs: the page, an Open
   --public-url URL    origin under which people reach it, behind a proxy that sets X-Forwarded-For
   --signaling URL     use the signaling hub that runs there instead of one in this process (key: COMPUTEPOOL_SIGNALING_KEY)
   --free              give answers away: no chain is started and nothing is paid
-  --price USD         dollars a minute of one running answer, of a vault that is made now (default: 0.03)
+  --price USD         dollars a minute of one running answer, of new sessions (default: as posted; 0.03 at first)
   --chain NAME        embedded (default: a chain of its own with test money), 0g-galileo, or an RPC's URL
   --keeper-url URL    let KeeperHub there run the workflows, with KEEPERHUB_API_KEY (default: they run in this process)
   --data DIR          where chain, keys and ledger are kept (default: .computepool beside the code)

@@ -36,6 +36,7 @@ import { createOutbox } from './outbox.ts'
 import type { KillHook } from './outbox-ports.ts'
 import { type OwnerSecrets, readOrMakeSecrets } from './owner-secrets.ts'
 import { openPendingSettlements } from './pending-settlements.ts'
+import { postPrice } from './post-price.ts'
 import { createReconciler } from './reconcile.ts'
 import { type CapLimits, type MoneyDesk, notOpenYet, type Till } from './till.ts'
 import { createVoucherSettler } from './voucher-settler.ts'
@@ -48,7 +49,7 @@ export interface MoneySettings {
   readonly chain: ChainChoice
   /** PostgreSQL instead of the ledger in `dataDir`. */
   readonly databaseUrl?: string
-  /** What a vault that is made now asks for; 6 decimals. */
+  /** What new sessions pay, 6 decimals; absent: what the vault asks for already, or the default where it is made now. */
   readonly pricePerSecondAtomic?: bigint
   readonly caps?: Partial<CapLimits>
   /** KeeperHub's service; absent: workflows run in this process. */
@@ -144,10 +145,11 @@ async function open(
   }
   const settler = queueOf(money.settler)
   const keeperKey = queueOf(money.keeper)
+  const owner = money.owner === null ? null : queueOf(money.owner)
   const contract = { address: vaultAddress, abi: streamVaultAbi } as const
   const [sessionSeconds, price] = await Promise.all([
     client.readContract({ ...contract, functionName: 'maxSessionSeconds' }),
-    client.readContract({ ...contract, functionName: 'pricePerSecondAtomic' }),
+    postPrice({ client, vault: vaultAddress, wantedAtomic: settings.pricePerSecondAtomic, owner, onNotice }),
   ])
   const ledger = createLedger({
     db,
@@ -237,7 +239,7 @@ async function open(
     },
     tokenSecret: Buffer.from(secrets.sessionSecret, 'hex'),
     requireRing: desk.requireRing,
-    faucet: faucetOf(options, money, queueOf),
+    faucet: faucetOf(options, money, owner),
     ownerRoutes,
     webhookRoutes:
       remote === null
@@ -306,17 +308,16 @@ const mintAbi = parseAbi(['function mint(address to, uint256 value)'])
 
 function faucetOf(
   { clock }: OpenMoneyOptions,
-  { fund, owner, manifest }: MoneyChain,
-  queueOf: (account: LocalAccount) => SignerQueue,
+  { fund, manifest }: MoneyChain,
+  owner: SignerQueue | null,
 ): Faucet | null {
   if (fund === null || owner === null || !manifest.usdc.isTest) return null
-  const queue = queueOf(owner)
   return createFaucet({
     nowMs: () => clock.wallMs(),
     topUp: fund,
     mint: async (to, amountAtomic) => {
       const data = encodeFunctionData({ abi: mintAbi, functionName: 'mint', args: [to, amountAtomic] })
-      return (await queue.execute({ to: manifest.contracts.usdc, data })).hash
+      return (await owner.execute({ to: manifest.contracts.usdc, data })).hash
     },
   })
 }
