@@ -71,7 +71,7 @@ export function createApp(options: AppOptions): Hono {
   })
   for (const path of ['/v1/*', '/api/*', '/packs/*']) app.use(path, crossOrigin)
   app.get('/healthz', c => c.json({ status: 'ok', model: service.manifest.model }))
-  if (money.mode === 'paid') app.route('/v1', sessionRoutes({ till: money.till, limiter, addressOf }))
+  if (money.mode === 'paid') app.route('/v1', sessionRoutes({ till: money.till, limiter, addressOf, clock }))
   const gate = () => (money.mode === 'paid' ? money.till().gate : null)
   app.route('/v1', openAiRoutes({ service, limiter, addressOf, maxBodyBytes, gate }))
   app.route('/api', moneyRoutes({ desk: money, addressOf }))

@@ -48,6 +48,7 @@ export function openPaidPool(chain: TestVault, db: Database, caps: Partial<CapLi
           client,
           target,
           caps: { minCapAtomic: 10_000n, maxCapAtomic: 100_000_000n, requestCapAtomic: 50_000n, ...caps },
+          origin: 'http://localhost',
           chain: { id: target.chainId, name: 'Test', rpcUrl: chain.url, explorerUrl: null, isEmbedded: true },
           contracts: { usdcx, gdaForwarder, pool: chain.pool },
           tokenSecret: new Uint8Array(32).fill(7),

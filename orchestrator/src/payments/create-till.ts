@@ -12,6 +12,7 @@ import { createMoneyTerms } from './money-terms.ts'
 import { createSessionOpener } from './open-session.ts'
 import { operatorEarnings } from './operator-earnings.ts'
 import { createPaymentGate } from './payment-gate.ts'
+import { createSessionRecovery } from './recover-sessions.ts'
 import { createRetellKeys } from './retell-keys.ts'
 import { createSessionTokens } from './session-token.ts'
 import type { CapLimits, Till } from './till.ts'
@@ -25,6 +26,8 @@ export interface TillOptions {
   readonly client: PublicClient
   readonly target: PaymentTarget
   readonly caps: CapLimits
+  /** Where people reach this orchestrator. */
+  readonly origin: string
   readonly chain: PaidTerms['chain']
   readonly contracts: Pick<PaidTerms, 'usdcx' | 'pool' | 'gdaForwarder'>
   /** What session tokens are made with; 32 bytes. */
@@ -81,6 +84,7 @@ export function createTill(options: TillOptions): Till {
     wallMs,
     onFault,
   })
+  const recovery = createSessionRecovery({ db, client, ledger, tokens, target, origin: options.origin, wallMs })
   const pool = contracts.pool as Hex
   const gdaForwarder = contracts.gdaForwarder as Hex
   const earningsOf = { client, db, ledger, clock, vault: target.vault, pool, gdaForwarder }
@@ -93,6 +97,7 @@ export function createTill(options: TillOptions): Till {
     tokens,
     opener,
     gate,
+    recovery,
     faucet: options.faucet,
     requireRing,
     terms: reader.terms,

@@ -225,6 +225,7 @@ async function open(
     client,
     target,
     caps: { ...capsFor(price), ...settings.caps },
+    origin: new URL(url).origin,
     chain: {
       id: chain.id,
       name: chain.name,

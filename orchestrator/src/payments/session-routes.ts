@@ -1,12 +1,14 @@
 /**
- * `/v1/sessions`: open one with a voucher, look at it, follow it, close it, keep its receipt. Who holds the token holds the session; no
- * other credential is asked for.
+ * `/v1/sessions`: open one with a voucher, look at it, follow it, close it, keep its receipt. Who holds the token holds the session; who
+ * lost it proves the wallet that paid.
  */
 import { ComputePoolError } from '@computepool/shared/errors'
-import { atomicSchema, bigintAsString } from '@computepool/shared/money'
+import { addressSchema, atomicSchema, bigintAsString, recoverySchema } from '@computepool/shared/money'
+import type { Clock } from '@computepool/shared/ports'
 import { type Context, Hono } from 'hono'
+import type { Hex } from 'viem'
 import { z } from 'zod'
-import type { CallLimiter } from '../api/call-limiter.ts'
+import { type CallLimiter, createCallLimiter } from '../api/call-limiter.ts'
 import { readJson } from '../api/read-json.ts'
 import { sseHeaders } from '../api/sse.ts'
 import { PaymentRefused, settledHeaders } from './challenge.ts'
@@ -20,6 +22,7 @@ export interface SessionRoutesOptions {
   readonly till: () => Till
   readonly limiter: CallLimiter
   readonly addressOf: (c: Context) => string
+  readonly clock: Clock
 }
 
 const bodySchema = z.looseObject({ capAtomic: atomicSchema })
@@ -27,14 +30,47 @@ const maxBodyBytes = 16 << 10
 /** Pages that follow their sessions at once, over all. */
 const mostFollowers = 1000
 
-export function sessionRoutes({ till, limiter, addressOf }: SessionRoutesOptions): Hono {
+/** Proofs of a wallet cost a look at the chain, and nobody loses tokens often. */
+const recoveryLimits = { perMinute: 12, concurrent: 2 }
+
+export function sessionRoutes({ till, limiter, addressOf, clock }: SessionRoutesOptions): Hono {
   const routes = new Hono()
+  const recoveryLimiter = createCallLimiter(() => recoveryLimits, clock)
   let followers = 0
 
   routes.post('/sessions', async c => {
     const end = limiter.begin(addressOf(c))
     try {
       return await openSession(till(), c.req.raw)
+    } finally {
+      end()
+    }
+  })
+
+  routes.post('/sessions/recover', async c => {
+    const end = recoveryLimiter.begin(addressOf(c))
+    try {
+      const parsed = recoverySchema.safeParse(await readJson(c.req.raw, maxBodyBytes))
+      if (!parsed.success) {
+        throw new ComputePoolError('input_invalid', 'The body is no proof of a wallet.', {
+          remedy: 'Send {"payer", "issuedAt", "signature"}: see docs/protocol.md.',
+        })
+      }
+      return money({ sessions: await till().recovery.recover(parsed.data) })
+    } finally {
+      end()
+    }
+  })
+
+  routes.get('/sessions/of/:payer', async c => {
+    const end = limiter.begin(addressOf(c))
+    try {
+      const payer = addressSchema.safeParse(c.req.param('payer'))
+      if (!payer.success) {
+        throw new ComputePoolError('input_invalid', 'That is no address.', { remedy: 'Give 0x and 40 hex digits.' })
+      }
+      const rows = await till().recovery.openOf(payer.data as Hex)
+      return money({ sessions: rows.map(({ id, capAtomic, expiresAt }) => ({ id, capAtomic, expiresAt })) })
     } finally {
       end()
     }

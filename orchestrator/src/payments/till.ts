@@ -10,6 +10,7 @@ import type { Ledger } from './ledger.ts'
 import type { Meter } from './meter.ts'
 import type { SessionOpener } from './open-session.ts'
 import type { PaymentGate } from './payment-gate.ts'
+import type { SessionRecovery } from './recover-sessions.ts'
 import type { SessionTokens } from './session-token.ts'
 
 /** What a session, and a request with its own voucher, may cost; atomic USDC. */
@@ -28,6 +29,7 @@ export interface Till {
   readonly tokens: SessionTokens
   readonly opener: SessionOpener
   readonly gate: PaymentGate
+  readonly recovery: SessionRecovery
   /** Null where the chain's money is not ours to give. */
   readonly faucet: Faucet | null
   /** Errors: `swarm_layers_missing`. */

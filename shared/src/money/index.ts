@@ -46,6 +46,18 @@ export {
   sessionViewSchema,
 } from './money-views.ts'
 export {
+  mostRecovered,
+  type PayerSessions,
+  payerSessionsSchema,
+  type Recovered,
+  type Recovery,
+  type RecoveryTerms,
+  recoveredSchema,
+  recoverySchema,
+  recoveryTypedData,
+  recoveryWindowSeconds,
+} from './recovery.ts'
+export {
   type ChainOrder,
   type MoneySession,
   newMoneySession,
