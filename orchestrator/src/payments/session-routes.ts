@@ -53,7 +53,7 @@ export function sessionRoutes({ till, limiter, addressOf, clock }: SessionRoutes
       const parsed = recoverySchema.safeParse(await readJson(c.req.raw, maxBodyBytes))
       if (!parsed.success) {
         throw new ComputePoolError('input_invalid', 'The body is no proof of a wallet.', {
-          remedy: 'Send {"payer", "issuedAt", "signature"}: see docs/protocol.md.',
+          remedy: 'Send {"payer", "issuedAt", "signature"}: see docs/money.md.',
         })
       }
       return money({ sessions: await till().recovery.recover(parsed.data) })

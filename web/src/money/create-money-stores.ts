@@ -45,6 +45,7 @@ export function createMoneyStores(window: Window): MoneyStores {
     vault: createSessionVault(tabStorage),
     terms: () => paidTermsOf(terms.getSnapshot()),
     wallet: wallet.payer,
+    origin: window.location.origin,
     onMoved: () => void wallet.refreshFunds(),
     nowMs,
     wallSeconds: () => hostClock.wallMs() / 1000,

@@ -10,8 +10,13 @@ import {
   moneyTermsSchema,
   type OpenedSession,
   openedSessionSchema,
+  type PayerSessions,
+  payerSessionsSchema,
   type Receipt,
+  type Recovered,
+  type Recovery,
   receiptSchema,
+  recoveredSchema,
   type SessionView,
   sessionViewSchema,
 } from '@computepool/shared/money'
@@ -25,6 +30,10 @@ export interface MoneyClient {
   challenge(capAtomic: bigint): Promise<string>
   /** Pays. The same voucher again, with the same key, tells the same session: safe to repeat. */
   open(voucher: SignedVoucher): Promise<OpenedSession>
+  /** The payer's sessions that still take requests, as everybody may know them. */
+  sessionsOf(payer: string): Promise<PayerSessions['sessions']>
+  /** The same with their tokens, for who proves the wallet. */
+  recover(proof: Recovery): Promise<Recovered['sessions']>
   /** Views of the session as they change; ends when the server ends the stream. */
   events(token: string, signal: AbortSignal): AsyncIterable<SessionView>
   /** Stops what runs and asks for the refund. */
@@ -62,6 +71,17 @@ export function createMoneyClient(fetchImpl: FetchLike = (path, init) => fetch(p
     async open({ capAtomic, header, idempotencyKey }) {
       const headers = { 'payment-signature': header, 'idempotency-key': idempotencyKey }
       return readJson(await openWith(capAtomic, headers), openedSessionSchema)
+    },
+    sessionsOf: async payer =>
+      (await readJson(await send(fetchImpl, `/v1/sessions/of/${encodeURIComponent(payer)}`), payerSessionsSchema))
+        .sessions,
+    async recover(proof) {
+      const response = await send(fetchImpl, '/v1/sessions/recover', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(proof),
+      })
+      return (await readJson(response, recoveredSchema)).sessions
     },
     async *events(token, signal) {
       const response = await send(fetchImpl, `${current}/events`, { headers: bearer(token), signal })

@@ -1,8 +1,9 @@
 import { ComputePoolError } from '@computepool/shared/errors'
+import { type Recovery, recoveryTypedData } from '@computepool/shared/money'
 import { expect, test } from 'vitest'
-import { createFakeMoney, type FakeMoney, type FakeMoneyGiven } from '../ui/testing/fake-money.ts'
+import { createFakeMoney, type FakeMoney, type FakeMoneyGiven, payerAccount } from '../ui/testing/fake-money.ts'
 import { fakeToken } from '../ui/testing/fake-money-client.ts'
-import { sampleTerms } from '../ui/testing/sample-money.ts'
+import { sampleSession, sampleTerms } from '../ui/testing/sample-money.ts'
 
 const settle = () => new Promise<void>(resolve => setTimeout(resolve, 0))
 
@@ -188,4 +189,46 @@ test('a reload goes on with the session; a session that the server forgot is dro
   await settle()
   expect(forgotten.stores.sessions.token()).toBeNull()
   expect([...storage.keys()]).toEqual([])
+})
+
+test('a session whose token was lost is found by its wallet, and taken up with one signature that pays nothing', async () => {
+  const money = await ready()
+  const { sessions } = money.stores
+  const opened = { session: sampleSession({ capAtomic: 700_000n }), token: fakeToken }
+  money.client.payerSessions = [opened]
+  await sessions.look(payerAccount.address)
+  expect(sessions.getSnapshot()).toMatchObject({ live: null, foundCapAtomic: 700_000n })
+  await Promise.all([sessions.takeUp(), sessions.takeUp()])
+  expect(money.client.proofs).toHaveLength(1)
+  expect(money.client.paid).toEqual([])
+  const [{ payer, origin, issuedAt, signature }] = money.client.proofs as [Recovery]
+  const { vault, chain } = sampleTerms()
+  const terms = { chainId: chain.id, vault: vault as `0x${string}`, payer: payerAccount.address }
+  expect([payer, origin, issuedAt]).toEqual([payerAccount.address, 'http://localhost:3000', 1_700_000_000])
+  const typedData = recoveryTypedData({ ...terms, origin: 'http://localhost:3000', issuedAt })
+  expect(signature).toBe(await payerAccount.signTypedData(typedData))
+  expect(sessions.getSnapshot()).toMatchObject({ live: { view: { capAtomic: 700_000n } }, foundCapAtomic: null })
+  expect(sessions.token()).toBe(fakeToken)
+  sessions.close()
+})
+
+test('a session that this tab follows already is not offered again, and a declined proof changes nothing', async () => {
+  const money = await ready()
+  const { sessions } = money.stores
+  money.client.payerSessions = [{ session: sampleSession(), token: fakeToken }]
+  money.onSign = () => Promise.reject(new ComputePoolError('payment_signature_declined', 'Declined.'))
+  await sessions.look(payerAccount.address)
+  await sessions.takeUp()
+  expect(sessions.getSnapshot()).toMatchObject({
+    step: 'idle',
+    live: null,
+    foundCapAtomic: sampleSession().capAtomic,
+    error: { code: 'payment_signature_declined' },
+  })
+  expect(money.client.proofs).toEqual([])
+  money.onSign = async () => `0x${'11'.repeat(65)}`
+  await sessions.takeUp()
+  await sessions.look(payerAccount.address)
+  expect(sessions.getSnapshot().foundCapAtomic).toBeNull()
+  sessions.close()
 })

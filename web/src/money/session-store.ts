@@ -3,7 +3,7 @@
  * wallet as functions; tokens and vouchers never reach its snapshot.
  */
 import { asComputePoolError, ComputePoolError, type ErrorData } from '@computepool/shared/errors'
-import type { OpenedSession, PaidTerms, Receipt, SessionView } from '@computepool/shared/money'
+import type { OpenedSession, PaidTerms, PayerSessions, Receipt, SessionView } from '@computepool/shared/money'
 import { createExternalStore, type ReadableStore } from '../ui/stores/external-store.ts'
 import type { PayerWallet } from '../wallet/payer-wallet.ts'
 import { isDefiniteRefusal } from './api-door.ts'
@@ -11,6 +11,7 @@ import { followSession } from './follow-session.ts'
 import type { MoneyClient } from './money-client.ts'
 import { checkChallenge } from './payment-challenge.ts'
 import { type SignedVoucher, signVoucher } from './payment-voucher.ts'
+import { proveWallet } from './prove-wallet.ts'
 import type { SeenSession } from './session-meter.ts'
 import type { SessionVault } from './session-vault.ts'
 
@@ -30,6 +31,8 @@ export interface SessionsView {
   readonly live: SessionEntry | null
   /** The newest session that is ending or over, until it is dismissed. */
   readonly past: SessionEntry | null
+  /** The newest open session of the wallet whose token this tab does not have; its cap. */
+  readonly foundCapAtomic: bigint | null
   readonly error: ErrorData | null
 }
 
@@ -40,6 +43,10 @@ export interface SessionStore extends ReadableStore<SessionsView> {
   open(capAtomic: bigint): Promise<void>
   /** Sends the unanswered voucher again: no second signature, no second session. */
   sendAgain(): Promise<void>
+  /** Looks whether the wallet has open sessions that this tab knows nothing of. */
+  look(payer: string): Promise<void>
+  /** Gets their tokens back: one signature, and nothing is paid. */
+  takeUp(): Promise<void>
   /** Stops what runs and asks for the refund. */
   end(): Promise<void>
   /** Forgets the receipt of the session that is over. */
@@ -54,6 +61,8 @@ export interface SessionStoreParts {
   readonly vault: SessionVault
   terms(): PaidTerms | null
   wallet(): PayerWallet | null
+  /** Of this page. */
+  readonly origin: string
   /** The wallet's balance may have changed. */
   onMoved(): void
   /** Monotonic. */
@@ -71,6 +80,7 @@ interface Track {
 
 const pickUpEveryMs = 5_000
 const mostTries = 20
+const mostKept = 4
 
 export function createSessionStore(parts: SessionStoreParts): SessionStore {
   const { client, vault } = parts
@@ -80,6 +90,7 @@ export function createSessionStore(parts: SessionStoreParts): SessionStore {
   let tracks: readonly Track[] = []
   /** Tokens of before a reload whose first view has not come. */
   let unseen: readonly string[] = []
+  let found: PayerSessions['sessions'] = []
   const pickingUp = new Set<AbortController>()
   const opening = new AbortController()
   const store = createExternalStore<SessionsView>(viewNow())
@@ -90,6 +101,7 @@ export function createSessionStore(parts: SessionStoreParts): SessionStore {
       unansweredCapAtomic: step === 'opening' ? null : (voucher?.capAtomic ?? null),
       live: tracks.find(track => !isOver(track.entry))?.entry ?? null,
       past: tracks.findLast(track => isOver(track.entry))?.entry ?? null,
+      foundCapAtomic: found.find(({ id }) => !tracks.some(({ entry }) => entry.view.id === id))?.capAtomic ?? null,
       error,
     }
   }
@@ -100,7 +112,7 @@ export function createSessionStore(parts: SessionStoreParts): SessionStore {
 
   function keep(): void {
     const kept = voucher === null ? null : { ...voucher, capAtomic: String(voucher.capAtomic) }
-    vault.write({ tokens: [...unseen, ...tracks.map(track => track.token)].slice(-4), voucher: kept })
+    vault.write({ tokens: [...unseen, ...tracks.map(track => track.token)].slice(-mostKept), voucher: kept })
   }
 
   function change(track: Track, next: Partial<SessionEntry>): void {
@@ -156,12 +168,24 @@ export function createSessionStore(parts: SessionStoreParts): SessionStore {
     keep()
   }
 
-  async function challengeAndSign(capAtomic: bigint): Promise<SignedVoucher> {
+  function requireWallet(): { terms: PaidTerms; wallet: PayerWallet } {
     const terms = parts.terms()
     const wallet = parts.wallet()
-    if (terms === null || wallet === null) {
-      throw new ComputePoolError('payment_wallet_failed', 'No wallet is connected.', { remedy: 'Connect a wallet.' })
-    }
+    if (terms !== null && wallet !== null) return { terms, wallet }
+    throw new ComputePoolError('payment_wallet_failed', 'No wallet is connected.', { remedy: 'Connect a wallet.' })
+  }
+
+  async function proveAndFollow(): Promise<void> {
+    const { origin } = parts
+    const proof = await proveWallet({ ...requireWallet(), origin, nowSeconds: parts.wallSeconds() })
+    const recovered = await client.recover(proof)
+    found = []
+    // The tab keeps few tokens; newest first.
+    for (const { token, session } of recovered.slice(0, mostKept)) follow(token, session)
+  }
+
+  async function challengeAndSign(capAtomic: bigint): Promise<SignedVoucher> {
+    const { terms, wallet } = requireWallet()
     const challenge = checkChallenge(await client.challenge(capAtomic), terms, capAtomic)
     step = 'signing'
     publish()
@@ -238,6 +262,14 @@ export function createSessionStore(parts: SessionStoreParts): SessionStore {
         : // What was signed may be spent already: it is settled first.
           sendAgain(),
     sendAgain,
+    async look(payer) {
+      // Not knowing costs nothing: a session can be opened as ever.
+      const seen = await client.sessionsOf(payer).catch(() => [])
+      if (parts.wallet()?.address !== payer) return
+      found = seen
+      publish()
+    },
+    takeUp: () => attempt('signing', proveAndFollow),
     async end() {
       const track = tracks.find(other => !isOver(other.entry))
       if (track === undefined) return

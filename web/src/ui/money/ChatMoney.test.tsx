@@ -7,9 +7,10 @@ import { afterEach, expect, test } from 'vitest'
 import type { InjectedWallets } from '../../wallet/injected-port.ts'
 import { App } from '../shell/App.tsx'
 import { createFakeMoney, type FakeMoney, idleEarnings } from '../testing/fake-money.ts'
+import { fakeToken } from '../testing/fake-money-client.ts'
 import { createFakeServices } from '../testing/fake-services.ts'
 import { stubFrames } from '../testing/manual-frames.ts'
-import { sampleReceipt, sampleTerms } from '../testing/sample-money.ts'
+import { sampleReceipt, sampleSession, sampleTerms } from '../testing/sample-money.ts'
 import { readyPool } from '../testing/sample-pool.ts'
 
 const drawFrame = stubFrames()
@@ -55,6 +56,19 @@ test('before anything is paid: the price, the cap, the buffer and whose it is, a
   expect(plain(screen.getByTestId('wallet-funds'))).toBe('10.00 test USDC')
   expect(plain(screen.getByTestId('sign'))).toBe('Sign and pay 0.25 test USDC')
   expect(await violations()).toEqual([])
+})
+
+test('an open session of the wallet is offered, and taken up by one click', async () => {
+  const money = createFakeMoney()
+  money.client.payerSessions = [{ session: sampleSession({ capAtomic: 700_000n }), token: fakeToken }]
+  await open(money)
+  expect(plain(screen.getByTestId('found-session'))).toContain('You have an open session of 0.70 test USDC')
+  expect(await violations()).toEqual([])
+  fireEvent.click(screen.getByTestId('take-up'))
+  await settle()
+  expect(screen.queryByTestId('found-session')).toBeNull()
+  expect(screen.getByTestId('session-panel').dataset.status).toBe('open')
+  expect(money.client.paid).toEqual([])
 })
 
 test('a cap is chosen or written, and one that cannot be is said to be so', async () => {

@@ -22,6 +22,10 @@ export function OpenSession({ terms, view }: { terms: PaidTerms; view: SessionsV
   const { sessions, wallet: walletStore } = useServices()
   const wallet = useStore(walletStore)
   useEffect(() => void walletStore.look(terms), [walletStore, terms])
+  const address = wallet.wallet?.address
+  useEffect(() => {
+    if (address !== undefined) void sessions.look(address)
+  }, [sessions, address])
   const choices = capChoices(terms)
   const [text, setText] = useState(() => plainAtomic(choices[1] ?? choices[0] ?? terms.minCapAtomic))
   const capAtomic = parseUsdc(text)
@@ -57,6 +61,21 @@ export function OpenSession({ terms, view }: { terms: PaidTerms; view: SessionsV
       <h3 id={headId}>
         {money(terms.pricePerSecondAtomic * 60n)} a minute while an answer is written, nothing in between
       </h3>
+      {view.foundCapAtomic === null ? null : (
+        <p className="notice" role="status" data-testid="found-session">
+          You have an open session of {money(view.foundCapAtomic)} with this wallet.{' '}
+          <button
+            type="button"
+            className="button small"
+            data-testid="take-up"
+            disabled={isBusy}
+            onClick={() => void sessions.takeUp()}
+          >
+            Take it up again
+          </button>{' '}
+          <span className="hint">One signature proves the wallet; nothing is paid.</span>
+        </p>
+      )}
       {isTest ? <p className="hint">Test money: it is worth nothing, and the faucet below gives it away.</p> : null}
       <form
         className="stack"

@@ -1,6 +1,14 @@
 /** A money API that a test steers: it counts what was asked, tells views when told to, and answers 402 with a challenge to taste. */
 import { ComputePoolError } from '@computepool/shared/errors'
-import type { Earnings, MoneyTerms, PaidTerms, Receipt, SessionView } from '@computepool/shared/money'
+import type {
+  Earnings,
+  MoneyTerms,
+  OpenedSession,
+  PaidTerms,
+  Receipt,
+  Recovery,
+  SessionView,
+} from '@computepool/shared/money'
 import type { MoneyClient } from '../../money/money-client.ts'
 import { sampleReceipt, sampleSession, sampleTerms } from './sample-money.ts'
 
@@ -10,6 +18,10 @@ export interface FakeMoneyClient extends MoneyClient {
   readonly paid: string[]
   /** Idempotency-Key headers. */
   readonly keys: string[]
+  /** Open sessions that the payer has, whatever this tab knows. */
+  payerSessions: readonly OpenedSession[]
+  /** Proofs of the wallet, as they came. */
+  readonly proofs: Recovery[]
   terms_: MoneyTerms
   receipt_: Receipt
   /** Changes the challenge of the next 402. */
@@ -54,6 +66,8 @@ export function createFakeMoneyClient(): FakeMoneyClient {
     calls: [],
     paid: [],
     keys: [],
+    payerSessions: [],
+    proofs: [],
     terms_: sampleTerms(),
     receipt_: sampleReceipt(),
     lie: offer => offer,
@@ -84,6 +98,13 @@ export function createFakeMoneyClient(): FakeMoneyClient {
       if (failure !== null) throw failure
       view = sampleSession({ capAtomic, refundableAtomic: capAtomic })
       return { session: view, token: fakeToken }
+    },
+    sessionsOf: async () =>
+      fake.payerSessions.map(({ session: { id, capAtomic, expiresAt } }) => ({ id, capAtomic, expiresAt })),
+    async recover(proof) {
+      fake.proofs.push(proof)
+      view = fake.payerSessions[0]?.session ?? view
+      return [...fake.payerSessions]
     },
     async *events(token, signal) {
       fake.calls.push(`events ${token}`)

@@ -110,6 +110,7 @@ export function createFakeMoney(given: FakeMoneyGiven = {}): FakeMoney {
     vault: createSessionVault(tabStorage),
     terms: () => paidTermsOf(terms.getSnapshot()),
     wallet: wallet.payer,
+    origin: 'http://localhost:3000',
     onMoved: () => void wallet.refreshFunds(),
     nowMs,
     wallSeconds: () => 1_700_000_000,
