@@ -12,6 +12,7 @@ import { drizzle as drizzleOnServer } from 'drizzle-orm/postgres-js'
 import postgres from 'postgres'
 import { type FolderLock, lockFolder } from './folder-lock.ts'
 import { type Migration, migrate, type RunTransaction, readMigrations } from './migrate.ts'
+import { asPglite, openPgliteThread } from './pglite-thread.ts'
 
 /** A Drizzle handle of either driver; a transaction is one too. */
 export type Database = PgDatabase<PgQueryResultHKT>
@@ -80,7 +81,7 @@ async function openFolder(dataDir: string): Promise<Opened> {
       // A kill while the cluster is being made would leave half of one: make it aside, then move it.
       const draft = `${folder}.new`
       await rm(draft, { recursive: true, force: true })
-      const fresh = await PGlite.create(draft)
+      const fresh = await openPgliteThread(draft)
       await fresh.close()
       await rename(draft, folder)
     }
@@ -100,8 +101,8 @@ async function openEmbedded(
   kind: 'memory' | 'folder',
   lock: FolderLock | null,
 ): Promise<Opened> {
-  // Not relaxed: a query's promise resolves after its bytes were handed to the system, so that kill -9 loses nothing promised.
-  const pglite = await (folder === undefined ? PGlite.create() : PGlite.create(folder, { relaxedDurability: false }))
+  // In memory it is a test's own, and nobody waits for tokens.
+  const pglite = folder === undefined ? await PGlite.create() : asPglite(await openPgliteThread(folder))
   const run: RunTransaction = work =>
     pglite.transaction(tx =>
       work({
