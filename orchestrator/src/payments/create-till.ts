@@ -103,8 +103,9 @@ export function createTill(options: TillOptions): Till {
     terms: reader.terms,
     earnings: operator => operatorEarnings(earningsOf, operator),
     closeSession: async (sessionId, reason) => {
-      await ledger.wantClose(sessionId, reason)
+      // What ran is written down first: a ledger that is closing takes no request any more, and its cost would be nobody's.
       await meter.stop(sessionId)
+      await ledger.wantClose(sessionId, reason)
     },
     ownerRoutes: options.ownerRoutes,
     webhookRoutes: options.webhookRoutes,
