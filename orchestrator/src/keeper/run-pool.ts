@@ -2,6 +2,7 @@
  * The runs under way: so many at once, the others waiting their turn; each ends in one of the final statuses, or is left as it is for
  * the next start. It wakes whoever waits for one. What a step does is given to it.
  */
+import { setMaxListeners } from 'node:events'
 import { type Clock, isFinalKeeperStatus, type KeeperStatus } from '@computepool/shared/ports'
 import type { KeeperRunRow } from '../store/keeper-tables.ts'
 import { redact, secretsIn } from './redact.ts'
@@ -51,6 +52,8 @@ class Closing extends Error {}
 export function createRunPool(options: RunPoolOptions): RunPool {
   const { store, workflows, clock, mostRunsAtOnce, perform, onEnd, onFault } = options
   const closing = new AbortController()
+  // Every run waits on it, and there may be many: that is no leak.
+  setMaxListeners(0, closing.signal)
   const active = new Map<string, { readonly cancelling: AbortController; readonly ended: Promise<void> }>()
   const pending: KeeperRunRow[] = []
   const retries = new Set<() => void>()
