@@ -20,8 +20,12 @@ export async function startStreaming(session: PaidSession): Promise<{ readonly t
   return { text }
 }
 
-/** Rows of the delays between text and chain, at blocks of one second. */
-export async function measureStops(payer: PayingClient, ring: ObedientRing): Promise<BenchRow[]> {
+/** Delays between text and chain, at blocks of one second. */
+export async function measureStops(
+  payer: PayingClient,
+  ring: ObedientRing,
+): Promise<{ readonly rows: readonly BenchRow[]; readonly receipts: readonly Receipt[] }> {
+  const receipts: Receipt[] = []
   const startBlocks: number[] = []
   const stopBlocks: number[] = []
   const closeSeconds: number[] = []
@@ -36,22 +40,27 @@ export async function measureStops(payer: PayingClient, ring: ObedientRing): Pro
     await text
     await session.follow(({ rateWei, runningRequests }) => rateWei === 0n && runningRequests === 0)
     const startedMs = performance.now()
-    const { transactions } = await session.close()
+    const receipt = await session.close()
+    const { transactions } = receipt
+    receipts.push(receipt)
     closeSeconds.push((performance.now() - startedMs) / 1000)
     const sets = transactions.filter(({ kind }) => kind === 'set').map(({ blockNumber }) => blockNumber!)
     startBlocks.push(Math.min(...sets) - askedAt)
     stopBlocks.push(Math.max(...sets) - endedAt)
   }
-  return [
+  const rows = [
     benchRow('stream starts on chain after the question', 'blocks', startBlocks),
     benchRow('stream stops on chain after the end of text', 'blocks', stopBlocks, { atMost: 2 }),
     benchRow('a session’s end, until refunded', 's', closeSeconds),
   ]
+  return { rows, receipts }
 }
 
-/** Gas by command, from the transactions of receipts; those that did two things at once are left out. */
+/** Gas by command, from the transactions of receipts. */
 export async function gasOf({ chain, terms }: PayingClient, receipts: readonly Receipt[]): Promise<BenchRow[]> {
-  const gas = new Map<string, number[]>(['open', 'start', 'renew', 'stop', 'close'].map(name => [name, []]))
+  const gas = new Map<string, number[]>(
+    ['open', 'start', 'renew', 'stop', 'close', 'stop and close in one'].map(name => [name, []]),
+  )
   for (const { transactions } of receipts) {
     let rateWei = 0n
     for (const { hash } of transactions) {
@@ -62,7 +71,7 @@ export async function gasOf({ chain, terms }: PayingClient, receipts: readonly R
       for (const event of events) {
         let name: string | null = null
         if (event.eventName === 'SessionOpened') name = 'open'
-        if (event.eventName === 'SessionClosed') name = 'close'
+        if (event.eventName === 'SessionClosed') name = rateWei > 0n ? 'stop and close in one' : 'close'
         if (event.eventName === 'StreamSet') {
           const { rateWei: next } = event.args
           if (rateWei === 0n && next > 0n) name = 'start'
@@ -74,5 +83,7 @@ export async function gasOf({ chain, terms }: PayingClient, receipts: readonly R
       }
     }
   }
-  return [...gas].map(([name, used]) => benchRow(`gas, ${name} (${used.length} transactions)`, 'gas', used))
+  return [...gas]
+    .filter(([, used]) => used.length > 0)
+    .map(([name, used]) => benchRow(`gas, ${name} (${used.length} transactions)`, 'gas', used))
 }
