@@ -1,9 +1,10 @@
 import { streamVaultAbi } from '@computepool/contracts/abi'
 import { encodeFunctionData, type Hex, type PublicClient } from 'viem'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { openMemoryLedger } from '../../testing/open-memory-ledger.ts'
 import { openTestVault, type TestVault } from '../../testing/test-vault.ts'
 import { hostClock } from '../host.ts'
-import { type OpenDatabase, openDatabase } from '../store/database.ts'
+import type { OpenDatabase } from '../store/database.ts'
 import { createSignerQueue, type SignerQueue } from './signer-queue.ts'
 import { createSignerStore, type SignerStore } from './signer-store.ts'
 
@@ -12,7 +13,7 @@ let database: OpenDatabase
 let store: SignerStore
 const queues: SignerQueue[] = []
 beforeAll(async () => {
-  ;[chain, database] = await Promise.all([openTestVault(), openDatabase({ memory: true })])
+  ;[chain, database] = await Promise.all([openTestVault(), openMemoryLedger()])
   store = createSignerStore(database.db)
   // The compiler, a chain and a database, on a machine that may be busy.
 }, 180_000)

@@ -1,7 +1,8 @@
 import { createManualClock } from '@computepool/shared/testing'
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { type OpenDatabase, openDatabase } from '../store/database.ts'
+import { openMemoryLedger } from '../../testing/open-memory-ledger.ts'
+import type { OpenDatabase } from '../store/database.ts'
 import { callbackPath, callbackRoutes } from './callback-routes.ts'
 import { createCallbackSigner, signatureHeader, timestampHeader } from './callback-signature.ts'
 import { type CallbackTokens, createCallbackTokens } from './callback-tokens.ts'
@@ -17,7 +18,7 @@ let hints: string[]
 let send: (token: string | null, body: unknown, headers?: Record<string, string>) => Promise<number>
 
 beforeAll(async () => {
-  database = await openDatabase({ memory: true })
+  database = await openMemoryLedger()
 })
 afterAll(() => database.close())
 beforeEach(async () => {

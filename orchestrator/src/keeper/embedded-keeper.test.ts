@@ -18,10 +18,11 @@ import {
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { testWorkflow } from '../../testing/keeper-workflows.ts'
 import { createKillSwitch, type KillSwitch } from '../../testing/kill-switch.ts'
+import { openMemoryLedger } from '../../testing/open-memory-ledger.ts'
 import { createSignerQueue, type SignerQueue } from '../chain/signer-queue.ts'
 import { createSignerStore } from '../chain/signer-store.ts'
 import { hostClock } from '../host.ts'
-import { type OpenDatabase, openDatabase } from '../store/database.ts'
+import type { OpenDatabase } from '../store/database.ts'
 import { createEmbeddedKeeper, type EmbeddedKeeper } from './embedded-keeper.ts'
 
 const counter = '0x00000000000000000000000000000000000000aa'
@@ -75,7 +76,7 @@ let cleanups: (() => Promise<unknown>)[] = []
 const { keeper: account } = testAccounts
 
 beforeAll(async () => {
-  ;[anvil, database] = await Promise.all([spawnAnvil(), openDatabase({ memory: true })])
+  ;[anvil, database] = await Promise.all([spawnAnvil(), openMemoryLedger()])
   const testing = createTestClient({ mode: 'anvil', transport: http(anvil.url) })
   await testing.setBalance({ address: account.address, value: parseEther('1000') })
   await testing.setCode({ address: counter, bytecode: countingCode })

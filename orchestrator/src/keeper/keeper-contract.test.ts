@@ -6,15 +6,16 @@ import { Hono } from 'hono'
 import type { PublicClient } from 'viem'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { createPretendSender, httpWorkflow, writeWorkflow } from '../../testing/keeper-workflows.ts'
+import { openMemoryLedger } from '../../testing/open-memory-ledger.ts'
 import { hostClock } from '../host.ts'
-import { type OpenDatabase, openDatabase } from '../store/database.ts'
+import type { OpenDatabase } from '../store/database.ts'
 import { createEmbeddedKeeper, type EmbeddedKeeper } from './embedded-keeper.ts'
 import { keeperRoutes } from './keeper-routes.ts'
 import { createKeeperHubClient } from './keeperhub-client.ts'
 
 let database: OpenDatabase
 beforeAll(async () => {
-  database = await openDatabase({ memory: true })
+  database = await openMemoryLedger()
 })
 afterAll(() => database.close())
 

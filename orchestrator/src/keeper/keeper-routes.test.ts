@@ -3,8 +3,9 @@ import { sql } from 'drizzle-orm'
 import type { PublicClient } from 'viem'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createPretendSender, httpWorkflow, writeWorkflow } from '../../testing/keeper-workflows.ts'
+import { openMemoryLedger } from '../../testing/open-memory-ledger.ts'
 import { hostClock } from '../host.ts'
-import { type OpenDatabase, openDatabase } from '../store/database.ts'
+import type { OpenDatabase } from '../store/database.ts'
 import { createEmbeddedKeeper, type EmbeddedKeeper } from './embedded-keeper.ts'
 import { keeperRoutes } from './keeper-routes.ts'
 
@@ -15,7 +16,7 @@ let ask: (method: string, path: string, body?: unknown, headers?: Record<string,
 const works = httpWorkflow('works')
 
 beforeAll(async () => {
-  database = await openDatabase({ memory: true })
+  database = await openMemoryLedger()
 })
 afterAll(() => database.close())
 beforeEach(async () => {

@@ -4,7 +4,8 @@ import { sql } from 'drizzle-orm'
 import type { PublicClient } from 'viem'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createPretendSender, manual, testWorkflow } from '../../testing/keeper-workflows.ts'
-import { type OpenDatabase, openDatabase } from '../store/database.ts'
+import { openMemoryLedger } from '../../testing/open-memory-ledger.ts'
+import type { OpenDatabase } from '../store/database.ts'
 import { createEmbeddedKeeper, type EmbeddedKeeper, type KeeperNotice } from './embedded-keeper.ts'
 import { createRunStore } from './run-store.ts'
 
@@ -30,7 +31,7 @@ let notices: KeeperNotice[]
 let gate: ReturnType<typeof createGate> | null
 
 beforeAll(async () => {
-  database = await openDatabase({ memory: true })
+  database = await openMemoryLedger()
 })
 afterAll(() => database.close())
 beforeEach(async () => {

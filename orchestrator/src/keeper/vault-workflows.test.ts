@@ -5,6 +5,7 @@ import { createSeededRandom } from '@computepool/shared/testing'
 import type { Hex, PublicClient } from 'viem'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { testWorkflow } from '../../testing/keeper-workflows.ts'
+import { openMemoryLedger } from '../../testing/open-memory-ledger.ts'
 import { openTestVault, signPayment, type TestVault, testPriceAtomic } from '../../testing/test-vault.ts'
 import { createSignerQueue, type SignerQueue } from '../chain/signer-queue.ts'
 import { createSignerStore } from '../chain/signer-store.ts'
@@ -12,7 +13,7 @@ import { hostClock } from '../host.ts'
 import { requirementsOf } from '../payments/challenge.ts'
 import { readPayment } from '../payments/voucher.ts'
 import { createFacilitator } from '../payments/x402-facilitator.ts'
-import { type OpenDatabase, openDatabase } from '../store/database.ts'
+import type { OpenDatabase } from '../store/database.ts'
 import {
   callbackPath,
   callbackRoutes,
@@ -38,7 +39,7 @@ let payers = 0
 let keys = 0
 
 beforeAll(async () => {
-  ;[chain, database] = await Promise.all([openTestVault(), openDatabase({ memory: true })])
+  ;[chain, database] = await Promise.all([openTestVault(), openMemoryLedger()])
   const client = chain.publicClient as PublicClient
   const { db } = database
   tokens = createCallbackTokens({ db, clock: hostClock, secret: 'test' })

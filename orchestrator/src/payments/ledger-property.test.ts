@@ -7,6 +7,7 @@ import { asc, sql } from 'drizzle-orm'
 import fc from 'fast-check'
 import type { Hex } from 'viem'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openMemoryLedger } from '../../testing/open-memory-ledger.ts'
 import { type Database, type OpenDatabase, openDatabase } from '../store/database.ts'
 import { outboxTable, requestsTable, sessionEventsTable, sessionsTable } from '../store/ledger-tables.ts'
 import { createLedger, type Ledger } from './ledger.ts'
@@ -34,7 +35,7 @@ beforeAll(async () => {
   }
   const databaseUrl = ownServer ?? `postgres://postgres:x@${server.getServerConn()}/postgres`
   onServer = await openDatabase({ databaseUrl })
-  embedded = await openDatabase({ memory: true })
+  embedded = await openMemoryLedger()
 })
 afterAll(async () => {
   await onServer?.close()

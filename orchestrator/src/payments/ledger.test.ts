@@ -2,7 +2,8 @@ import { createManualClock } from '@computepool/shared/testing'
 import { eq } from 'drizzle-orm'
 import type { Hex } from 'viem'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type OpenDatabase, openDatabase } from '../store/database.ts'
+import { openMemoryLedger } from '../../testing/open-memory-ledger.ts'
+import type { OpenDatabase } from '../store/database.ts'
 import { outboxTable, sessionEventsTable } from '../store/ledger-tables.ts'
 import { createLedger, type Ledger, type VoucherAdmission } from './ledger.ts'
 
@@ -13,7 +14,7 @@ const terms = { vault, leaseSeconds: 30, bufferSeconds: 60, sessionSeconds: 3600
 let database: OpenDatabase
 let nonces = 0
 beforeAll(async () => {
-  database = await openDatabase({ memory: true })
+  database = await openMemoryLedger()
 })
 afterAll(() => database?.close())
 

@@ -3,13 +3,14 @@ import { streamVaultAbi, superfluidPoolAbi } from '@computepool/contracts/abi'
 import { createSeededRandom } from '@computepool/shared/testing'
 import type { Hex, PublicClient } from 'viem'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openMemoryLedger } from '../../testing/open-memory-ledger.ts'
 import { openTestVault, signPayment, type TestVault, testPriceAtomic } from '../../testing/test-vault.ts'
 import { createSignerQueue, type SignerQueue } from '../chain/signer-queue.ts'
 import { createSignerStore } from '../chain/signer-store.ts'
 import { createVaultReader, type VaultReader } from '../chain/vault-reader.ts'
 import { hostClock } from '../host.ts'
 import { createEmbeddedKeeper, type EmbeddedKeeper, prepareWorkflows } from '../keeper/index.ts'
-import { type OpenDatabase, openDatabase } from '../store/database.ts'
+import type { OpenDatabase } from '../store/database.ts'
 import { createLedger, type Ledger } from './ledger.ts'
 import { createLedgerMeter } from './ledger-meter.ts'
 import { createOutbox, type Outbox } from './outbox.ts'
@@ -39,7 +40,7 @@ let outbox: Outbox
 let reconciler: Reconciler
 
 beforeAll(async () => {
-  ;[chain, database] = await Promise.all([openTestVault(), openDatabase({ memory: true })])
+  ;[chain, database] = await Promise.all([openTestVault(), openMemoryLedger()])
   const client = chain.publicClient as PublicClient
   const { db } = database
   const chainId = chain.chain.id

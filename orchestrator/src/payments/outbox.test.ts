@@ -3,7 +3,8 @@ import { eq } from 'drizzle-orm'
 import type { Hex } from 'viem'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { createFakeVault, type FakeVault } from '../../testing/fake-vault.ts'
-import { type OpenDatabase, openDatabase } from '../store/database.ts'
+import { openMemoryLedger } from '../../testing/open-memory-ledger.ts'
+import type { OpenDatabase } from '../store/database.ts'
 import { findingsTable, outboxTable } from '../store/ledger-tables.ts'
 import { createLedger, type Ledger, type VoucherAdmission } from './ledger.ts'
 import { createOutbox, type Outbox, type OutboxOptions } from './outbox.ts'
@@ -16,7 +17,7 @@ const signal = () => new AbortController().signal
 let database: OpenDatabase
 let nonces = 0
 beforeAll(async () => {
-  database = await openDatabase({ memory: true })
+  database = await openMemoryLedger()
 })
 afterAll(() => database?.close())
 

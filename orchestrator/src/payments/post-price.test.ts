@@ -1,11 +1,12 @@
 import { streamVaultAbi } from '@computepool/contracts/abi'
 import type { PublicClient } from 'viem'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { openMemoryLedger } from '../../testing/open-memory-ledger.ts'
 import { openTestVault, type TestVault, testPriceAtomic } from '../../testing/test-vault.ts'
 import { createSignerQueue, type SignerQueue } from '../chain/signer-queue.ts'
 import { createSignerStore } from '../chain/signer-store.ts'
 import { hostClock } from '../host.ts'
-import { type OpenDatabase, openDatabase } from '../store/database.ts'
+import type { OpenDatabase } from '../store/database.ts'
 import { postPrice } from './post-price.ts'
 
 let chain: TestVault
@@ -14,7 +15,7 @@ const queues: SignerQueue[] = []
 let notices: string[]
 
 beforeAll(async () => {
-  ;[chain, database] = await Promise.all([openTestVault(), openDatabase({ memory: true })])
+  ;[chain, database] = await Promise.all([openTestVault(), openMemoryLedger()])
 }, 120_000)
 afterAll(async () => {
   await Promise.all(queues.map(queue => queue.close()))

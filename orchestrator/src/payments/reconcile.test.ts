@@ -3,7 +3,8 @@ import { sql } from 'drizzle-orm'
 import type { Hex } from 'viem'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createFakeVault } from '../../testing/fake-vault.ts'
-import { type OpenDatabase, openDatabase } from '../store/database.ts'
+import { openMemoryLedger } from '../../testing/open-memory-ledger.ts'
+import type { OpenDatabase } from '../store/database.ts'
 import { createLedger } from './ledger.ts'
 import { createOutbox, type Outbox } from './outbox.ts'
 import type { Settler } from './outbox-ports.ts'
@@ -15,7 +16,7 @@ const nonceOf = (at: number): Hex => `0x${at.toString(16).padStart(64, '0')}`
 
 let database: OpenDatabase
 beforeAll(async () => {
-  database = await openDatabase({ memory: true })
+  database = await openMemoryLedger()
 })
 afterAll(() => database?.close())
 beforeEach(async () => {

@@ -6,16 +6,17 @@ import {
   recoveryTypedData,
 } from '@computepool/shared/money'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { openMemoryLedger } from '../../testing/open-memory-ledger.ts'
 import { openPaidPool, type PaidPool } from '../../testing/paid-pool.ts'
 import { openTestVault, paymentHeader, signPayment, type TestVault } from '../../testing/test-vault.ts'
-import { type OpenDatabase, openDatabase } from '../store/database.ts'
+import type { OpenDatabase } from '../store/database.ts'
 
 let chain: TestVault
 let database: OpenDatabase
 let pool: PaidPool
 
 beforeAll(async () => {
-  ;[chain, database] = await Promise.all([openTestVault(), openDatabase({ memory: true })])
+  ;[chain, database] = await Promise.all([openTestVault(), openMemoryLedger()])
 }, 120_000)
 afterAll(async () => {
   await Promise.all([chain?.close(), database?.close()])

@@ -3,6 +3,7 @@ import { type OpenedSession, openedSessionSchema, receiptSchema, sessionViewSche
 import { decodePaymentRequiredHeader, decodePaymentResponseHeader } from '@x402/core/http'
 import type { Hex, PublicClient } from 'viem'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { openMemoryLedger } from '../../testing/open-memory-ledger.ts'
 import { openPaidPool, ownerToken, type PaidPool } from '../../testing/paid-pool.ts'
 import { dataOf, readSse } from '../../testing/read-sse.ts'
 import {
@@ -13,7 +14,7 @@ import {
   type VoucherChanges,
 } from '../../testing/test-vault.ts'
 import { createVaultReader } from '../chain/vault-reader.ts'
-import { type OpenDatabase, openDatabase } from '../store/database.ts'
+import type { OpenDatabase } from '../store/database.ts'
 import { tellClosed } from './outbox-truth.ts'
 import { createSessionTokens } from './session-token.ts'
 
@@ -25,7 +26,7 @@ const body = { capAtomic: cap.toString() }
 
 beforeAll(async () => {
   chain = await openTestVault()
-  database = await openDatabase({ memory: true })
+  database = await openMemoryLedger()
 }, 120_000)
 afterAll(async () => {
   await database.close()

@@ -27,7 +27,8 @@ export interface OpenDatabase {
 }
 
 export type DatabasePlace =
-  | { readonly memory: true }
+  /** `from`: a dumped data folder to begin with. */
+  | { readonly memory: true; readonly from?: Blob }
   /** The ledger lies in `<dataDir>/ledger`; the whole folder is locked. */
   | { readonly dataDir: string }
   | { readonly databaseUrl: string }
@@ -68,7 +69,7 @@ export async function openDatabase(options: OpenDatabaseOptions): Promise<OpenDa
 }
 
 function openPlace(options: OpenDatabaseOptions): Promise<Opened> {
-  if ('memory' in options) return openEmbedded(undefined, 'memory', null)
+  if ('memory' in options) return openEmbedded(options.from, 'memory', null)
   if ('dataDir' in options) return openFolder(options.dataDir)
   return openServer(options.databaseUrl)
 }
@@ -97,12 +98,15 @@ async function openFolder(dataDir: string): Promise<Opened> {
 }
 
 async function openEmbedded(
-  folder: string | undefined,
+  start: string | Blob | undefined,
   kind: 'memory' | 'folder',
   lock: FolderLock | null,
 ): Promise<Opened> {
   // In memory it is a test's own, and nobody waits for tokens.
-  const pglite = folder === undefined ? await PGlite.create() : asPglite(await openPgliteThread(folder))
+  const pglite =
+    typeof start === 'string'
+      ? asPglite(await openPgliteThread(start))
+      : await PGlite.create(start === undefined ? {} : { loadDataDir: start })
   const run: RunTransaction = work =>
     pglite.transaction(tx =>
       work({
