@@ -1,3 +1,4 @@
+export { killChainWithUs } from './die-with-us.ts'
 export { type DifficultEndpointOptions, openDifficultEndpoint } from './open-difficult-endpoint.ts'
 export {
   openTestChain,

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { findAnvil } from '../chain/find-anvil.ts'
+import { killWithUs } from './die-with-us.ts'
 
 export interface SpawnedAnvil {
   readonly url: string
@@ -33,14 +34,16 @@ export async function spawnAnvil({
     ],
     { stdio: ['ignore', 'pipe', 'pipe'], windowsHide: true },
   )
-  const killWithUs = () => child.kill('SIGKILL')
-  process.once('exit', killWithUs)
+  const release = child.pid === undefined ? () => {} : killWithUs(child.pid)
+  const kill = () => child.kill('SIGKILL')
+  process.once('exit', kill)
   const port = await listeningPort(child)
   return {
     url: `http://127.0.0.1:${port}`,
     pid: child.pid!,
     async close() {
-      process.off('exit', killWithUs)
+      process.off('exit', kill)
+      release()
       if (child.exitCode !== null || child.signalCode !== null) return
       const gone = once(child, 'exit')
       child.kill('SIGKILL')
