@@ -7,6 +7,7 @@ export default defineConfig({
     exclude: ['**/node_modules/**', '**/dist/**'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    globalSetup: ['contracts/testing/compile-before-tests.ts'],
     maxWorkers: 2,
   },
 })
