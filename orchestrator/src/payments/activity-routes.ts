@@ -5,29 +5,41 @@ import type { EmbeddedKeeper, RunDetail } from '../keeper/index.ts'
 import type { Ledger } from './ledger.ts'
 import { money } from './session-routes.ts'
 
+/** Workflow runs, wherever they are done. */
+export interface RunBook {
+  /** The newest first. */
+  list(): Promise<readonly WorkflowRun[]>
+  /** Null where it is none of ours. Errors: `input_not_found`, `chain_keeper_unavailable`. */
+  find(executionId: string): Promise<{ readonly run: WorkflowRun; readonly logs: readonly RunLog[] } | null>
+}
+
 export interface ActivityRoutesOptions {
   readonly ledger: Pick<Ledger, 'listSessions' | 'listFindings'>
-  /** Null where KeeperHub's service runs the workflows: its own pages show them. */
-  readonly keeper: EmbeddedKeeper | null
+  readonly runs: RunBook
 }
 
 const mostRuns = 200
 
-export function activityRoutes({ ledger, keeper }: ActivityRoutesOptions): Hono {
+export function activityRoutes({ ledger, runs }: ActivityRoutesOptions): Hono {
   const routes = new Hono()
   routes.get('/sessions', async () => money({ sessions: await ledger.listSessions() }))
   routes.get('/findings', async () => money(await ledger.listFindings()))
-  routes.get('/runs', async () =>
-    money({ runs: keeper === null ? [] : (await keeper.runs(null, mostRuns)).map(runOf) }),
-  )
+  routes.get('/runs', async () => money({ runs: await runs.list() }))
   routes.get('/runs/:id', async c => {
-    if (keeper === null) return c.notFound()
-    const id = c.req.param('id')
-    const [detail, logs] = await Promise.all([keeper.detail(id), keeper.logs(id)])
-    return money({ run: runOf(detail), logs: logs.map((log): RunLog => log) })
+    const found = await runs.find(c.req.param('id'))
+    return found === null ? c.notFound() : money(found)
   })
   return routes
 }
+
+/** The runs of the keeper in this process. */
+export const embeddedRuns = (keeper: Pick<EmbeddedKeeper, 'runs' | 'detail' | 'logs'>): RunBook => ({
+  list: async () => (await keeper.runs(null, mostRuns)).map(runOf),
+  find: async id => {
+    const [detail, logs] = await Promise.all([keeper.detail(id), keeper.logs(id)])
+    return { run: runOf(detail), logs: logs.map((log): RunLog => log) }
+  },
+})
 
 function runOf({ run, workflow, transactions }: RunDetail): WorkflowRun {
   return {

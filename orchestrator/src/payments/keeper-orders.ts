@@ -42,6 +42,9 @@ export async function keeperOrder(context: Pick<OutboxContext, 'callback'>, row:
   }
 }
 
+/** Of a row that was sent. */
+export const workflowOf = (row: OutboxRow): KeeperOrder['workflow'] => plainOrder(row).workflow
+
 function plainOrder(row: OutboxRow): KeeperOrder {
   const epoch = String(row.epoch)
   if (row.kind === 'units') {

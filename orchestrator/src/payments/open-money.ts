@@ -24,7 +24,7 @@ import {
   prepareWorkflows,
 } from '../keeper/index.ts'
 import { type Database, openDatabase } from '../store/database.ts'
-import { activityRoutes } from './activity-routes.ts'
+import { activityRoutes, embeddedRuns } from './activity-routes.ts'
 import { chainProxy } from './chain-proxy.ts'
 import { capsFor, createTill } from './create-till.ts'
 import { facilitatorRoutes } from './facilitator-routes.ts'
@@ -38,6 +38,7 @@ import { type OwnerSecrets, readOrMakeSecrets } from './owner-secrets.ts'
 import { openPendingSettlements } from './pending-settlements.ts'
 import { postPrice } from './post-price.ts'
 import { createReconciler } from './reconcile.ts'
+import { createServiceRuns } from './service-runs.ts'
 import { type CapLimits, type MoneyDesk, notOpenYet, type Till } from './till.ts'
 import { createVoucherSettler } from './voucher-settler.ts'
 import { createFacilitator } from './x402-facilitator.ts'
@@ -212,8 +213,9 @@ async function open(
     onFault,
   })
 
+  const runs = embedded === null ? createServiceRuns({ db, keeper: remote! }) : embeddedRuns(embedded)
   const ownerRoutes = new Hono()
-    .route('/activity', activityRoutes({ ledger, keeper: embedded }))
+    .route('/activity', activityRoutes({ ledger, runs }))
     .route('/x402', facilitatorRoutes(facilitator, secrets.ownerToken))
   ownerRoutes.onError(errorResponse)
   if (embedded !== null) ownerRoutes.route('/keeper', keeperRoutes(embedded, { apiKey: secrets.ownerToken }))

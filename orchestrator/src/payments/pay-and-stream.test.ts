@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { usdcAbi } from '@computepool/contracts/abi'
+import { killChainWithUs } from '@computepool/contracts/testing'
 import { writeRandomPack } from '@computepool/node/pack/random-pack.ts'
 import {
   activityRunsSchema,
@@ -89,6 +90,7 @@ async function follow(token: string, isSo: (view: SessionView) => boolean): Prom
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'computepool-pay-'))
+  killChainWithUs(join(folder, 'data'))
   const dimensions = {
     layers: 4,
     hidden: 64,
