@@ -1,0 +1,3 @@
+import { walkCrashes } from '../../testing/walk-crashes.ts'
+
+walkCrashes('open')
