@@ -9,17 +9,21 @@ import { fileURLToPath } from 'node:url'
 import { type Chain, createPublicClient, createTestClient, createWalletClient, http, parseEther } from 'viem'
 import { privateKeyToAccount } from 'viem/accounts'
 import { afterEach, beforeEach, expect, it } from 'vitest'
+import { killChainWithUs } from '../testing/die-with-us.ts'
 import { askRpc, isAlive } from './anvil-process.ts'
 import { type EmbeddedChain, type EmbeddedChainOptions, startEmbeddedChain } from './start-embedded-chain.ts'
 
 const STRANGER = '0x00000000000000000000000000000000000a11ce'
 let dataDir: string
+let releaseChain: () => void
 const open: EmbeddedChain[] = []
 beforeEach(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'chain-'))
+  releaseChain = killChainWithUs(dataDir)
 })
 afterEach(async () => {
   for (const chain of open.splice(0)) await chain.close()
+  releaseChain()
   await rm(dataDir, { recursive: true, force: true })
 })
 
