@@ -29,6 +29,7 @@ import { chainProxy } from './chain-proxy.ts'
 import { capsFor, createTill } from './create-till.ts'
 import { facilitatorRoutes } from './facilitator-routes.ts'
 import { createFaucet, type Faucet } from './faucet.ts'
+import { followClosings } from './follow-closings.ts'
 import { followRing } from './follow-ring.ts'
 import { createLedger } from './ledger.ts'
 import { type ChainChoice, type MoneyChain, openMoneyChain } from './money-chain.ts'
@@ -258,7 +259,17 @@ async function open(
   outbox.start()
   closers.push(outbox.close)
   reconciler.start()
+  const forgetClosings = followClosings({
+    client,
+    vault: vaultAddress,
+    keeper: money.keeper.address,
+    // A public endpoint counts what it is asked.
+    pollingIntervalMs: isEmbedded ? 1000 : 10_000,
+    onClosedByOthers: () => void reconciler.check().catch(onFault),
+    onFault,
+  })
   closers.push(reconciler.close)
+  closers.push(async () => forgetClosings())
   const forgetRing = followRing({ desk, ledger, onFault })
   closers.push(async () => {
     forgetRing()

@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { usdcAbi } from '@computepool/contracts/abi'
+import { streamVaultAbi, usdcAbi } from '@computepool/contracts/abi'
 import { killChainWithUs } from '@computepool/contracts/testing'
 import { writeRandomPack } from '@computepool/node/pack/random-pack.ts'
 import {
@@ -17,8 +17,9 @@ import {
 import { ExactEvmScheme } from '@x402/evm/exact/client'
 import { wrapFetchWithPayment, x402Client } from '@x402/fetch'
 import OpenAI from 'openai'
-import { createPublicClient, type Hex, http } from 'viem'
+import { createPublicClient, createWalletClient, encodeFunctionData, type Hex, http } from 'viem'
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts'
+import { anvil } from 'viem/chains'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { FakeTab } from '../../testing/fake-tab.ts'
 import { dataOf, readSse } from '../../testing/read-sse.ts'
@@ -209,5 +210,32 @@ describe('unmodified clients', () => {
     )
     const ran = new Set(runs.map(({ workflow }) => workflow))
     expect([...ran]).toEqual(expect.arrayContaining(['set-units', 'stream-start', 'stream-stop']))
+  }, 120_000)
+
+  it('a payer who ends the session on the chain stops the answer, and is charged no more', async () => {
+    const before = await usdcOf(payer.address)
+    const capAtomic = 3_000_000n
+    const opened = await paying(`${running.url}/v1/sessions`, {
+      method: 'POST',
+      headers: { ...json, 'idempotency-key': crypto.randomUUID() },
+      body: JSON.stringify({ capAtomic: capAtomic.toString() }),
+    })
+    const { session, token } = openedSessionSchema.parse(await opened.json())
+    const openai = new OpenAI({ baseURL: `${running.url}/v1`, apiKey: token, maxRetries: 0 })
+    const answer = openai.chat.completions.create(question)
+    const { requestId } = await entry.nextJob()
+    entry.flow(requestId)
+    entry.token(requestId, 0, 65)
+    await follow(token, view => view.rateWei > 0n)
+    const wallet = createWalletClient({ account: payer, chain: anvil, transport: http(terms.chain.rpcUrl) })
+    const data = encodeFunctionData({ abi: streamVaultAbi, functionName: 'end', args: [session.id as Hex] })
+    // Superfluid's callbacks need more than an estimate says (1/64 is held back at each call).
+    await wallet.sendTransaction({ to: terms.vault as Hex, data, gas: 2_000_000n })
+    // No tab says another word: the chain's does it.
+    const { choices, computepool } = (await answer) as OpenAI.ChatCompletion & { computepool: { stoppedBy: string } }
+    expect([choices[0]?.message.content, computepool.stoppedBy]).toEqual(['A', 'closed'])
+    const closed = await follow(token, view => view.status === 'closed')
+    expect(closed.spentAtomic + closed.refundableAtomic).toBe(capAtomic)
+    expect(await usdcOf(payer.address)).toBe(before - closed.spentAtomic)
   }, 120_000)
 })
