@@ -1,4 +1,4 @@
 /** The ABIs that the rest of ComputePool talks to chains with. */
 export { gdaForwarderAbi, superfluidPoolAbi, superTokenAbi } from './superfluid.ts'
 export { streamVaultAbi, vaultSessionStates } from './stream-vault.ts'
-export { transferWithAuthorizationTypes, usdcAbi } from './usdc.ts'
+export { usdcAbi } from './usdc.ts'

@@ -1,18 +1,6 @@
 /** What we use of a USDC with EIP-3009 (FiatTokenV2_2): Circle's on real networks, TestUsdc on test networks. */
 import { parseAbi } from 'viem'
 
-/** EIP-712 types of a voucher: sign these with the token's own domain (name, version, chain id, address). */
-export const transferWithAuthorizationTypes = {
-  TransferWithAuthorization: [
-    { name: 'from', type: 'address' },
-    { name: 'to', type: 'address' },
-    { name: 'value', type: 'uint256' },
-    { name: 'validAfter', type: 'uint256' },
-    { name: 'validBefore', type: 'uint256' },
-    { name: 'nonce', type: 'bytes32' },
-  ],
-} as const
-
 export const usdcAbi = parseAbi([
   'function name() view returns (string)',
   'function version() view returns (string)',

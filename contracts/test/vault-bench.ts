@@ -1,14 +1,8 @@
 /** A StreamVault on the test EVM, with its people, their vouchers, and what tests read of it. Knows no rule of the vault. */
+import { transferWithAuthorizationTypes } from '@computepool/shared/money'
 import { type Abi, type Address, encodeFunctionData, type Hex, parseEventLogs, parseSignature } from 'viem'
 import { generatePrivateKey, type PrivateKeyAccount, privateKeyToAccount } from 'viem/accounts'
-import {
-  gdaForwarderAbi,
-  streamVaultAbi,
-  superfluidPoolAbi,
-  superTokenAbi,
-  transferWithAuthorizationTypes,
-  usdcAbi,
-} from '../abi/index.ts'
+import { gdaForwarderAbi, streamVaultAbi, superfluidPoolAbi, superTokenAbi, usdcAbi } from '../abi/index.ts'
 import { artifactOf } from '../build/compile.ts'
 import { type EvmBenchOptions, openEvmBench, type SendOptions } from './evm-bench.ts'
 

@@ -5,7 +5,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
-import { writeRandomPack } from '@computepool/node/pack/random-pack.ts'
+import { tinyModel as model, writeTinyPack } from '../../orchestrator/testing/tiny-pack.ts'
 import { openObedientRing } from '../harness/obedient-ring.ts'
 import { forkOrchestrator, type OrchestratorProcess } from '../harness/orchestrator-process.ts'
 import { createPayingClient } from '../harness/paying-client.ts'
@@ -13,7 +13,6 @@ import { type BenchReport, type BenchRow, benchRow } from './bench-report.ts'
 import { measureCoalition } from './money-coalition.ts'
 import { gasOf, measureStops } from './money-streams.ts'
 
-const model = 'random'
 const warmRounds = 10
 const restRounds = 25
 const askRounds = 100
@@ -25,23 +24,7 @@ export async function runMoneyBench(): Promise<BenchReport> {
   const closers: (() => unknown)[] = [() => rm(folder, { recursive: true, force: true })]
   try {
     const packDir = path.join(folder, 'pack')
-    await writeRandomPack({
-      outDir: packDir,
-      architecture: 'qwen3',
-      dimensions: {
-        layers: 4,
-        hidden: 64,
-        heads: 2,
-        kvHeads: 1,
-        headDim: 32,
-        intermediate: 64,
-        vocab: 300,
-        context: 256,
-      },
-      quantisation: 'f16',
-      seed: 1,
-      model,
-    })
+    await writeTinyPack(packDir)
     const dataDir = path.join(folder, 'data')
     const start = async (order: Parameters<typeof forkOrchestrator>[0]): Promise<OrchestratorProcess> => {
       const started = await forkOrchestrator(order)

@@ -5,38 +5,21 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { writeRandomPack } from '@computepool/node/pack/random-pack.ts'
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { openSocketTab } from '../testing/socket-tab.ts'
+import { writeTinyPack } from '../testing/tiny-pack.ts'
 import { type RunningOrchestrator, startOrchestrator } from './serve.ts'
 
 const tsx = import.meta.resolve('tsx')
 const hubProgram = fileURLToPath(new URL('../../signaling/src/main.ts', import.meta.url))
-const dimensions = {
-  layers: 4,
-  hidden: 64,
-  heads: 2,
-  kvHeads: 1,
-  headDim: 32,
-  intermediate: 64,
-  vocab: 300,
-  context: 256,
-}
 
 const children: ChildProcess[] = []
 let packDir = ''
 let running: RunningOrchestrator | null = null
 beforeEach(async () => {
   packDir = await mkdtemp(join(tmpdir(), 'computepool-hub-'))
-  await writeRandomPack({
-    outDir: packDir,
-    architecture: 'qwen3',
-    dimensions,
-    quantisation: 'f16',
-    seed: 1,
-    model: 'random',
-  })
+  await writeTinyPack(packDir)
 })
 afterEach(async () => {
   await running?.close()

@@ -2,23 +2,14 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { writeRandomPack } from '@computepool/node/pack/random-pack.ts'
 import OpenAI from 'openai'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { FakeTab } from '../testing/fake-tab.ts'
+import { openSocketRing } from '../testing/open-socket-ring.ts'
 import { openSocketTab } from '../testing/socket-tab.ts'
+import { tinyModel, writeTinyPack } from '../testing/tiny-pack.ts'
 import { type RunningOrchestrator, startOrchestrator } from './serve.ts'
 
-const dimensions = {
-  layers: 4,
-  hidden: 64,
-  heads: 2,
-  kvHeads: 1,
-  headDim: 32,
-  intermediate: 64,
-  vocab: 300,
-  context: 256,
-}
 const question = { model: 'random', messages: [{ role: 'user' as const, content: 'Hi' }] }
 /** The byte tokenizer of random packs: a token is a byte. */
 const tokensOf = (text: string): number[] => [...Buffer.from(text)]
@@ -32,30 +23,9 @@ async function start(): Promise<RunningOrchestrator> {
   return startOrchestrator({ port: 0, packDir: folder, pageFolder: null, minSeats: 2 })
 }
 
-/** The entry of a ring of two tabs that came over real sockets. */
-async function openRing({ url, desk }: RunningOrchestrator): Promise<FakeTab> {
-  const tabs = [await openSocketTab(url, { model: 'random' }), await openSocketTab(url, { model: 'random' })]
-  while (desk.snapshot().status !== 'ready') {
-    await new Promise<void>(resolve => {
-      const forget = desk.onChange(() => {
-        forget()
-        resolve()
-      })
-    })
-  }
-  return tabs.find(tab => tab.assignment().seat === 0)!
-}
-
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'computepool-serve-'))
-  await writeRandomPack({
-    outDir: folder,
-    architecture: 'qwen3',
-    dimensions,
-    quantisation: 'f16',
-    seed: 1,
-    model: 'random',
-  })
+  await writeTinyPack(folder)
   running = await start()
   client = new OpenAI({ baseURL: `${running.url}/v1`, apiKey: 'none', maxRetries: 0 })
 })
@@ -71,7 +41,7 @@ describe('the unmodified OpenAI client', () => {
       status: 503,
       code: 'swarm_layers_missing',
     })
-    entry = await openRing(running)
+    entry = (await openSocketRing(running, tinyModel)).entry
   })
 
   it('lists models', async () => {
@@ -207,7 +177,7 @@ describe('startOrchestrator', () => {
 
   it('closes twice, and ends live answers with an error', async () => {
     const second = await start()
-    const tab = await openRing(second)
+    const tab = (await openSocketRing(second, tinyModel)).entry
     const other = new OpenAI({ baseURL: `${second.url}/v1`, apiKey: 'none', maxRetries: 0 })
     const stream = other.chat.completions.create({ ...question, stream: true })
     const { requestId } = await tab.nextJob()

@@ -1,7 +1,8 @@
 /** A test chain with a vault on it, and vouchers for it: what the till's tests pay with. */
-import { streamVaultAbi, transferWithAuthorizationTypes, usdcAbi } from '@computepool/contracts/abi'
+import { streamVaultAbi, usdcAbi } from '@computepool/contracts/abi'
 import { artifactOf } from '@computepool/contracts/build'
 import { openTestChain, type TestChain, type TestChainOptions } from '@computepool/contracts/testing'
+import { transferWithAuthorizationTypes } from '@computepool/shared/money'
 import { encodePaymentSignatureHeader } from '@x402/core/http'
 import type { PaymentPayload, PaymentRequirements } from '@x402/core/types'
 import { encodeFunctionData, type Hex, type PrivateKeyAccount } from 'viem'

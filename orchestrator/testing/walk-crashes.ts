@@ -10,7 +10,6 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { streamVaultAbi, usdcAbi } from '@computepool/contracts/abi'
 import { killChainWithUs } from '@computepool/contracts/testing'
-import { writeRandomPack } from '@computepool/node/pack/random-pack.ts'
 import { activitySessionsSchema, moneyTermsSchema, type PaidTerms, type SessionView } from '@computepool/shared/money'
 import { ExactEvmScheme } from '@x402/evm/exact/client'
 import { wrapFetchWithPayment, x402Client } from '@x402/fetch'
@@ -21,8 +20,8 @@ import { killPoints } from '../src/payments/outbox-ports.ts'
 import type { FakeTab } from './fake-tab.ts'
 import type { DeathWish } from './mortal-orchestrator.ts'
 import { openSocketTab } from './socket-tab.ts'
+import { tinyModel as model, writeTinyPack } from './tiny-pack.ts'
 
-const model = 'random'
 const script = fileURLToPath(new URL('./mortal-orchestrator.ts', import.meta.url))
 const payer = privateKeyToAccount(generatePrivateKey())
 const schemes = [{ network: 'eip155:*' as const, client: new ExactEvmScheme(payer) }]
@@ -107,19 +106,8 @@ const wishesOf = (kind: OrderKind): DeathWish[] =>
 export function walkCrashes(kind: OrderKind): void {
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'computepool-crash-'))
-    const dimensions = {
-      layers: 4,
-      hidden: 64,
-      heads: 2,
-      kvHeads: 1,
-      headDim: 32,
-      intermediate: 64,
-      vocab: 300,
-      context: 256,
-    }
     killChainWithUs(join(folder, 'data'))
-    const outDir = join(folder, 'pack')
-    await writeRandomPack({ outDir, architecture: 'qwen3', dimensions, quantisation: 'f16', seed: 1, model })
+    await writeTinyPack(join(folder, 'pack'))
     const mortal = await start()
     for (let times = 0; times < 3; times++) {
       const body = JSON.stringify({ address: payer.address })

@@ -9,7 +9,6 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { embeddedChain } from '@computepool/contracts/chain'
-import { writeRandomPack } from '@computepool/node/pack/random-pack.ts'
 import {
   activityRunSchema,
   activityRunsSchema,
@@ -25,8 +24,9 @@ import { createPublicClient, type Hex, http, type PublicClient } from 'viem'
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { FakeTab } from '../../testing/fake-tab.ts'
+import { openSocketRing } from '../../testing/open-socket-ring.ts'
 import { dataOf, readSse } from '../../testing/read-sse.ts'
-import { openSocketTab } from '../../testing/socket-tab.ts'
+import { tinyModel as model, writeTinyPack } from '../../testing/tiny-pack.ts'
 import { createSignerQueue, type SignerQueue } from '../chain/signer-queue.ts'
 import { createSignerStore } from '../chain/signer-store.ts'
 import { createVaultReader } from '../chain/vault-reader.ts'
@@ -35,7 +35,6 @@ import { createEmbeddedKeeper, type EmbeddedKeeper, keeperRoutes } from '../keep
 import { type RunningOrchestrator, startOrchestrator } from '../serve.ts'
 import { type OpenDatabase, openDatabase } from '../store/database.ts'
 
-const model = 'random'
 const apiKey = 'kh_key-of-the-tests'
 const payer = privateKeyToAccount(generatePrivateKey())
 const paying = wrapFetchWithPayment(
@@ -102,18 +101,8 @@ beforeAll(async () => {
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
-  const dimensions = {
-    layers: 4,
-    hidden: 64,
-    heads: 2,
-    kvHeads: 1,
-    headDim: 32,
-    intermediate: 64,
-    vocab: 300,
-    context: 256,
-  }
   const packDir = join(folder, 'pack')
-  await writeRandomPack({ outDir: packDir, architecture: 'qwen3', dimensions, quantisation: 'f16', seed: 1, model })
+  await writeTinyPack(packDir)
   running = await startOrchestrator({
     port: 0,
     packDir,
@@ -127,17 +116,7 @@ beforeAll(async () => {
     },
   })
   await running.money!.ready
-  const tabs = [await openSocketTab(running.url, { model }), await openSocketTab(running.url, { model })]
-  const { desk } = running
-  while (desk.snapshot().status !== 'ready') {
-    await new Promise<void>(resolve => {
-      const forget = desk.onChange(() => {
-        forget()
-        resolve()
-      })
-    })
-  }
-  entry = tabs.find(tab => tab.assignment().seat === 0)!
+  entry = (await openSocketRing(running, model)).entry
   const gift = { method: 'POST', headers: json, body: JSON.stringify({ address: payer.address }) }
   expect((await fetch(`${running.url}/api/faucet`, gift)).status).toBe(200)
 }, 300_000)

@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { streamVaultAbi, usdcAbi } from '@computepool/contracts/abi'
 import { killChainWithUs } from '@computepool/contracts/testing'
-import { writeRandomPack } from '@computepool/node/pack/random-pack.ts'
 import {
   activityRunsSchema,
   earningsSchema,
@@ -22,11 +21,11 @@ import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts'
 import { anvil } from 'viem/chains'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { FakeTab } from '../../testing/fake-tab.ts'
+import { openSocketRing } from '../../testing/open-socket-ring.ts'
 import { dataOf, readSse } from '../../testing/read-sse.ts'
-import { openSocketTab } from '../../testing/socket-tab.ts'
+import { tinyModel as model, writeTinyPack } from '../../testing/tiny-pack.ts'
 import { type RunningOrchestrator, startOrchestrator } from '../serve.ts'
 
-const model = 'random'
 const question = { model, messages: [{ role: 'user' as const, content: 'Hi' }] }
 const payer = privateKeyToAccount(generatePrivateKey())
 const paying = wrapFetchWithPayment(
@@ -40,7 +39,7 @@ const paying = wrapFetchWithPayment(
 
 let folder = ''
 let running: RunningOrchestrator
-let tabs: FakeTab[]
+let tabs: readonly FakeTab[]
 let entry: FakeTab
 let terms: PaidTerms
 const json = { 'content-type': 'application/json' }
@@ -52,19 +51,6 @@ const start = (): Promise<RunningOrchestrator> =>
     pageFolder: null,
     money: { mode: 'paid', chain: { kind: 'embedded' }, dataDir: join(folder, 'data'), pricePerSecondAtomic: 100_000n },
   })
-
-async function openRing({ url, desk }: RunningOrchestrator): Promise<void> {
-  tabs = [await openSocketTab(url, { model }), await openSocketTab(url, { model })]
-  while (desk.snapshot().status !== 'ready') {
-    await new Promise<void>(resolve => {
-      const forget = desk.onChange(() => {
-        forget()
-        resolve()
-      })
-    })
-  }
-  entry = tabs.find(tab => tab.assignment().seat === 0)!
-}
 
 const usdcOf = (owner: Hex): Promise<bigint> =>
   createPublicClient({ transport: http(terms.chain.rpcUrl) }).readContract({
@@ -92,30 +78,13 @@ async function follow(token: string, isSo: (view: SessionView) => boolean): Prom
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'computepool-pay-'))
   killChainWithUs(join(folder, 'data'))
-  const dimensions = {
-    layers: 4,
-    hidden: 64,
-    heads: 2,
-    kvHeads: 1,
-    headDim: 32,
-    intermediate: 64,
-    vocab: 300,
-    context: 256,
-  }
-  await writeRandomPack({
-    outDir: join(folder, 'pack'),
-    architecture: 'qwen3',
-    dimensions,
-    quantisation: 'f16',
-    seed: 1,
-    model,
-  })
+  await writeTinyPack(join(folder, 'pack'))
   running = await start()
   // The page and the API are there before the chain is.
   expect((await fetch(`${running.url}/api/money`)).status).toBe(503)
   expect((await fetch(`${running.url}/api/pool`)).status).toBe(200)
   terms = await (await running.money!.ready).terms()
-  await openRing(running)
+  ;({ tabs, entry } = await openSocketRing(running, model))
   const gift = { method: 'POST', headers: json, body: JSON.stringify({ address: payer.address }) }
   expect((await fetch(`${running.url}/api/faucet`, gift)).status).toBe(200)
 }, 300_000)

@@ -68,4 +68,5 @@ export {
   sessionDueAtomic,
   stepSession,
 } from './session-machine.ts'
+export { transferWithAuthorizationTypes } from './voucher-types.ts'
 export { type MemberUnits, mostMembers, type WorkSeat, workUnits } from './work-units.ts'

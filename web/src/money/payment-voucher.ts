@@ -2,18 +2,9 @@
  * The voucher: an EIP-3009 authorization from the payer to the vault over exactly the cap, as typed data to sign and as the
  * PAYMENT-SIGNATURE header of x402 v2. It knows no wallet.
  */
-import type { PaidTerms } from '@computepool/shared/money'
+import { type PaidTerms, transferWithAuthorizationTypes } from '@computepool/shared/money'
 import type { PayerWallet, TypedData } from '../wallet/payer-wallet.ts'
 import type { CheckedChallenge } from './payment-challenge.ts'
-
-const transferWithAuthorization = [
-  { name: 'from', type: 'address' },
-  { name: 'to', type: 'address' },
-  { name: 'value', type: 'uint256' },
-  { name: 'validAfter', type: 'uint256' },
-  { name: 'validBefore', type: 'uint256' },
-  { name: 'nonce', type: 'bytes32' },
-] as const
 
 export interface VoucherParts {
   readonly challenge: CheckedChallenge
@@ -87,7 +78,7 @@ export function voucherTypedData(parts: {
       chainId: terms.chain.id,
       verifyingContract: terms.usdc as `0x${string}`,
     },
-    types: { TransferWithAuthorization: transferWithAuthorization },
+    types: transferWithAuthorizationTypes,
     primaryType: 'TransferWithAuthorization',
     message: {
       from: wallet.address,
