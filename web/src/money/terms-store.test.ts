@@ -29,18 +29,27 @@ test('a till that is not open yet is asked again, until it tells its terms', asy
   expect(later).toEqual([])
 })
 
-test('terms that are known outlast a failed look', async () => {
+test.each(['free', 'paid'] as const)('terms that are known, %s, outlast a failed look, which is told', async mode => {
   let isDown = false
   const store = createTermsStore(async () => {
     if (isDown) throw new Error('down')
-    return { mode: 'free' } as const
+    return mode === 'free' ? { mode } : sampleTerms()
   })
   store.load()
   await settle()
-  expect(store.getSnapshot().status).toBe('free')
-  expect(paidTermsOf(store.getSnapshot())).toBeNull()
+  expect(store.getSnapshot().status).toBe(mode)
   isDown = true
+  expect(await store.refresh()).toBe(false)
+  expect(store.getSnapshot().status).toBe(mode)
+  isDown = false
+  expect(await store.refresh()).toBe(true)
+})
+
+test('a refresh tells the new price', async () => {
+  const answers = [sampleTerms(), sampleTerms({ pricePerSecondAtomic: 2_000n })]
+  const store = createTermsStore(async () => answers.shift() as MoneyTerms)
   store.load()
   await settle()
-  expect(store.getSnapshot().status).toBe('free')
+  expect(await store.refresh()).toBe(true)
+  expect(paidTermsOf(store.getSnapshot())?.pricePerSecondAtomic).toBe(2_000n)
 })

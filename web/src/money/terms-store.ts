@@ -11,8 +11,8 @@ export type TermsView =
 
 export interface TermsStore extends ReadableStore<TermsView> {
   load(): void
-  /** Asks again; what is known stays until the answer comes. */
-  refresh(): Promise<void>
+  /** Asks again; what is known stays until the answer comes. False where none came. */
+  refresh(): Promise<boolean>
 }
 
 /** `retryLater` runs its task after a while: a till opens some seconds after its page. Absent: only `load` asks again. */
@@ -21,16 +21,19 @@ export function createTermsStore(
   retryLater: (task: () => void) => void = () => {},
 ): TermsStore {
   const store = createExternalStore<TermsView>({ status: 'unknown' })
-  async function ask(): Promise<void> {
+  async function ask(): Promise<boolean> {
     try {
       const terms = await fetchTerms()
       store.set(terms.mode === 'free' ? { status: 'free' } : { status: 'paid', terms })
+      return true
     } catch (thrown) {
-      if (store.getSnapshot().status === 'paid') return
+      const { status } = store.getSnapshot()
+      if (status === 'paid' || status === 'free') return false
       store.set({ status: 'failed', error: asComputePoolError(thrown).toJSON() })
       retryLater(() => {
         if (store.getSnapshot().status === 'failed') void ask()
       })
+      return false
     }
   }
   return {
