@@ -27,9 +27,10 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 
 export function createFakeVault(
   clock: Clock,
-  options: { pricePerSecondAtomic: bigint; maxLeaseSeconds?: number; sessionSeconds?: number },
+  options: { pricePerSecondAtomic: bigint; maxLeaseSeconds?: number; sessionSeconds?: number; vault?: Hex },
 ): FakeVault {
   const { pricePerSecondAtomic, maxLeaseSeconds = 60, sessionSeconds = 3600 } = options
+  const { vault = `0x${'aa'.repeat(20)}` } = options
   const sessions = new Map<string, Mutable<VaultSession>>()
   const history: { id: string; transaction: MoneyTransaction; opening?: VaultOpening }[] = []
   const books = { inAtomic: 0n, earnedAtomic: 0n, refundedAtomic: 0n }
@@ -37,7 +38,6 @@ export function createFakeVault(
   let chain = 1
   let unitsEpoch = 0
   let members: { member: string; units: number }[] = []
-  const vault: Hex = `0x${'aa'.repeat(20)}`
   const nowSeconds = (): number => Math.floor(clock.wallMs() / 1000)
 
   const mine = (id: string, kind: MoneyTransaction['kind']): MoneyTransaction => {

@@ -79,6 +79,7 @@ export interface LedgerChange {
   readonly hasOrders: boolean
 }
 
+/** Of one vault: sessions of another in the same database are unknown to it. */
 export interface Ledger {
   readonly terms: LedgerTerms
   /**
@@ -90,8 +91,11 @@ export interface Ledger {
   whenSettled(sessionId: string, signal: AbortSignal): Promise<SessionView>
   confirmOpen(sessionId: string, opening: ChainOpening): Promise<void>
   refuse(sessionId: string, reason: string): Promise<void>
-  /** Takes in a session that the chain has and the ledger has not, or had refused: it is open from now on. */
-  adopt(found: FoundSession): Promise<void>
+  /**
+   * Takes in a session that the chain has and the ledger has not, or had refused: it is open from now on. False where the ledger has it
+   * otherwise.
+   */
+  adopt(found: FoundSession): Promise<boolean>
   /** Null where there is none. */
   session(sessionId: string): Promise<SessionRow | null>
   /**

@@ -18,6 +18,8 @@ import {
 import { readRunning } from './live-meter.ts'
 
 export interface StepOptions {
+  /** Lower case. */
+  readonly vault: string
   readonly sessionId: string
   readonly event: SessionEvent
   readonly atMs: number
@@ -35,7 +37,7 @@ export interface StepOutcome {
 /** Errors: `payment_session_unknown`, and those of `stepSession`. */
 export async function stepInLedger(db: Database, options: StepOptions): Promise<StepOutcome> {
   return db.transaction(async tx => {
-    const row = await lockSession(tx, options.sessionId)
+    const row = await lockSession(tx, options.vault, options.sessionId)
     const running = await runningOf(tx, row.id)
     const session = readRunning(sessionOfRow(row, running), options.readMs)
     const step = stepSession(session, options.event)
@@ -45,8 +47,9 @@ export async function stepInLedger(db: Database, options: StepOptions): Promise<
   })
 }
 
-export async function lockSession(tx: Database, sessionId: string): Promise<SessionRow> {
-  const [row] = await tx.select().from(sessionsTable).where(eq(sessionsTable.id, sessionId)).for('update')
+export async function lockSession(tx: Database, vault: string, sessionId: string): Promise<SessionRow> {
+  const isIt = and(eq(sessionsTable.id, sessionId), eq(sessionsTable.vault, vault))
+  const [row] = await tx.select().from(sessionsTable).where(isIt).for('update')
   if (row === undefined) throw unknownSession(sessionId)
   return row
 }

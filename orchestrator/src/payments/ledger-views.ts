@@ -7,22 +7,24 @@ import {
   sessionDueAtomic,
   weiPerAtomic,
 } from '@computepool/shared/money'
-import { and, desc, eq, isNotNull } from 'drizzle-orm'
+import { and, desc, eq, isNotNull, isNull, or } from 'drizzle-orm'
 import type { Database } from '../store/database.ts'
 import {
   findingsTable,
-  ledgerFactsTable,
   moneyTransactionsTable,
   requestsTable,
   type SessionRow,
   sessionsTable,
   unitSetsTable,
 } from '../store/ledger-tables.ts'
+import { getFact, vaultFact } from './ledger-facts.ts'
 import { runningOf, sessionOfRow, unknownSession } from './ledger-steps.ts'
 import { readRunning } from './live-meter.ts'
 
 export interface ViewContext {
   readonly db: Database
+  /** Lower case; sessions of another are unknown. */
+  readonly vault: string
   readonly bufferSeconds: number
   readonly nowMs: () => number
   readonly readMs: (requestId: string) => number | null
@@ -32,7 +34,8 @@ const mostListed = 200
 
 /** Errors: `payment_session_unknown`. */
 export async function viewSession(context: ViewContext, sessionId: string): Promise<SessionView> {
-  const [row] = await context.db.select().from(sessionsTable).where(eq(sessionsTable.id, sessionId))
+  const isIt = and(eq(sessionsTable.id, sessionId), eq(sessionsTable.vault, context.vault))
+  const [row] = await context.db.select().from(sessionsTable).where(isIt)
   if (row === undefined) throw unknownSession(sessionId)
   return viewOf(context, row)
 }
@@ -114,20 +117,33 @@ export async function openBlockOf(db: Database, sessionId: string): Promise<numb
 
 /** Newest first, at most 200. */
 export async function listSessions(context: ViewContext): Promise<SessionView[]> {
-  const rows = await context.db.select().from(sessionsTable).orderBy(desc(sessionsTable.createdAtMs)).limit(mostListed)
+  const rows = await context.db
+    .select()
+    .from(sessionsTable)
+    .where(eq(sessionsTable.vault, context.vault))
+    .orderBy(desc(sessionsTable.createdAtMs))
+    .limit(mostListed)
   const views: SessionView[] = []
   for (const row of rows) views.push(await viewOf(context, row))
   return views
 }
 
-/** Newest first, at most 200. */
-export async function listFindings(db: Database): Promise<{ lastCheckAtMs: number | null; findings: Finding[] }> {
-  const rows = await db.select().from(findingsTable).orderBy(desc(findingsTable.id)).limit(mostListed)
-  const [fact] = await db.select().from(ledgerFactsTable).where(eq(ledgerFactsTable.key, 'last-check'))
-  const at = (fact?.value as { atMs?: unknown } | undefined)?.atMs
+/** Newest first, at most 200; with those of no known vault. */
+export async function listFindings({
+  db,
+  vault,
+}: ViewContext): Promise<{ lastCheckAtMs: number | null; findings: Finding[] }> {
+  const rows = await db
+    .select()
+    .from(findingsTable)
+    .where(or(eq(findingsTable.vault, vault), isNull(findingsTable.vault)))
+    .orderBy(desc(findingsTable.id))
+    .limit(mostListed)
+  const last = await getFact<{ atMs?: unknown }>(db, vaultFact('last-check', vault))
+  const at = last?.atMs
   return {
     lastCheckAtMs: typeof at === 'number' ? at : null,
-    findings: rows.map(({ law, trouble: _trouble, ...row }) => ({ ...row, check: law })),
+    findings: rows.map(({ law, trouble: _trouble, vault: _vault, ...row }) => ({ ...row, check: law })),
   }
 }
 

@@ -3,18 +3,12 @@
  * keeper; the outbox carries its orders out and tells it what the chain says.
  */
 import { ComputePoolError } from '@computepool/shared/errors'
-import type { MemberUnits, MoneySession, SessionEvent } from '@computepool/shared/money'
+import type { MoneySession, SessionEvent } from '@computepool/shared/money'
 import type { Clock } from '@computepool/shared/ports'
-import { and, desc, eq, inArray, isNull, lt } from 'drizzle-orm'
+import { and, eq, inArray, isNull, lt } from 'drizzle-orm'
 import type { Hex } from 'viem'
 import type { Database } from '../store/database.ts'
-import {
-  moneyTransactionsTable,
-  requestsTable,
-  type SessionRow,
-  sessionsTable,
-  unitSetsTable,
-} from '../store/ledger-tables.ts'
+import { moneyTransactionsTable, requestsTable, type SessionRow, sessionsTable } from '../store/ledger-tables.ts'
 import type { Ledger, LedgerChange, LedgerTerms } from './ledger-port.ts'
 import { appendEvent, insertOrder, lockSession, sessionOfRow, stepInLedger } from './ledger-steps.ts'
 import {
@@ -27,6 +21,7 @@ import {
   viewSession,
 } from './ledger-views.ts'
 import { createLiveMeter, msUntilCap, spentAtomic } from './live-meter.ts'
+import { createUnitsBook } from './units-book.ts'
 import { sessionIdOf } from './voucher.ts'
 
 export type {
@@ -48,11 +43,14 @@ export interface LedgerOptions {
 
 export function createLedger({ db, clock, terms }: LedgerOptions): Ledger {
   const vault = terms.vault.toLowerCase()
+  // Another model has another vault, and may share the database.
+  const isOurs = eq(sessionsTable.vault, vault)
   const meter = createLiveMeter(clock)
   const listeners = new Set<(change: LedgerChange) => void>()
   const queues = new Map<string, Promise<unknown>>()
   const context: ViewContext = {
     db,
+    vault,
     bufferSeconds: terms.bufferSeconds,
     nowMs: () => clock.wallMs(),
     readMs: meter.readMs,
@@ -81,7 +79,7 @@ export function createLedger({ db, clock, terms }: LedgerOptions): Ledger {
   const step = (sessionId: string, event: SessionEvent, delayMs = 0) =>
     inOrder(sessionId, async () => {
       const { leaseSeconds } = terms
-      const options = { sessionId, event, atMs: clock.wallMs(), delayMs, leaseSeconds, readMs: meter.readMs }
+      const options = { vault, sessionId, event, atMs: clock.wallMs(), delayMs, leaseSeconds, readMs: meter.readMs }
       const outcome = await stepInLedger(db, options)
       remember(sessionId, outcome.step.session)
       if (outcome.step.isNews) {
@@ -91,7 +89,10 @@ export function createLedger({ db, clock, terms }: LedgerOptions): Ledger {
     })
 
   const session = async (sessionId: string): Promise<SessionRow | null> => {
-    const [row] = await db.select().from(sessionsTable).where(eq(sessionsTable.id, sessionId.toLowerCase()))
+    const [row] = await db
+      .select()
+      .from(sessionsTable)
+      .where(and(eq(sessionsTable.id, sessionId.toLowerCase()), isOurs))
     return row ?? null
   }
 
@@ -132,8 +133,8 @@ export function createLedger({ db, clock, terms }: LedgerOptions): Ledger {
       return { session: inserted, isNew: true }
     }
     const known = await session(id)
-    if (known === null) throw new ComputePoolError('bug_unreachable_state', `Session ${id} is neither new nor known.`)
-    if (known.capAtomic !== admission.capAtomic || known.vault !== vault || known.origin !== admission.origin) {
+    // Unknown: the same nonce opened a session of another vault in this database.
+    if (known === null || known.capAtomic !== admission.capAtomic || known.origin !== admission.origin) {
       throw new ComputePoolError('payment_voucher_conflict', 'This voucher already opened a session on other terms.', {
         remedy: 'Sign a new voucher.',
         context: { sessionId: id },
@@ -154,7 +155,7 @@ export function createLedger({ db, clock, terms }: LedgerOptions): Ledger {
           updatedAtMs: atMs,
         }
         const { id, capAtomic, pricePerSecondAtomic } = found
-        await tx
+        const taken = await tx
           .insert(sessionsTable)
           .values({
             ...state,
@@ -171,9 +172,12 @@ export function createLedger({ db, clock, terms }: LedgerOptions): Ledger {
           .onConflictDoUpdate({
             target: sessionsTable.id,
             set: { ...state, refuseReason: null },
-            setWhere: eq(sessionsTable.state, 'refused'),
+            setWhere: and(isOurs, eq(sessionsTable.state, 'refused'))!,
           })
+          .returning({ id: sessionsTable.id })
+        if (taken.length === 0) return false
         await appendEvent(tx, id, 'adopted', { epoch: found.epoch, capAtomic, pricePerSecondAtomic }, atMs)
+        return true
       }),
     )
 
@@ -241,7 +245,7 @@ export function createLedger({ db, clock, terms }: LedgerOptions): Ledger {
   const noteApplied: Ledger['noteApplied'] = (sessionId, { epoch, rateWei, leaseUntil }) =>
     inOrder(sessionId, async () => {
       const status = await db.transaction(async tx => {
-        const row = await lockSession(tx, sessionId)
+        const row = await lockSession(tx, vault, sessionId)
         const isKnown =
           epoch < row.appliedEpoch ||
           (epoch === row.appliedEpoch && row.rateWei === rateWei && row.leaseUntil === leaseUntil)
@@ -264,44 +268,20 @@ export function createLedger({ db, clock, terms }: LedgerOptions): Ledger {
       .onConflictDoNothing()
   }
 
-  const units: Ledger['units'] = async () => {
-    const [last] = await db
-      .select()
-      .from(unitSetsTable)
-      .where(eq(unitSetsTable.vault, vault))
-      .orderBy(desc(unitSetsTable.epoch))
-      .limit(1)
-    return last === undefined ? null : { epoch: last.epoch, members: last.members as MemberUnits[] }
-  }
-
-  const setUnits: Ledger['setUnits'] = (members, { aboveEpoch = 0, isForced = false, delayMs = 0 } = {}) =>
-    inOrder(vault, async () => {
-      const wanted = [...members]
-        .map(({ member, units: count }) => ({ member: member.toLowerCase(), units: count }))
-        .sort((a, b) => (a.member < b.member ? -1 : 1))
-      const last = await units()
-      const isSame = last !== null && JSON.stringify(normal(last.members)) === JSON.stringify(normal(wanted))
-      if (isSame && !isForced) return null
-      const epoch = Math.max(last?.epoch ?? 0, aboveEpoch) + 1
-      const atMs = clock.wallMs()
-      await db.transaction(async tx => {
-        await tx.insert(unitSetsTable).values({ vault, epoch, members: wanted, atMs })
-        await insertOrder(tx, {
-          kind: 'units',
-          subject: vault,
-          sessionId: null,
-          epoch,
-          atMs,
-          delayMs,
-          payload: { members: wanted },
-        })
-      })
-      tell({ sessionId: vault, status: 'open', hasOrders: true })
-      return epoch
-    })
+  const unitsBook = createUnitsBook({
+    db,
+    clock,
+    vault,
+    inOrder: work => inOrder(vault, work),
+    onOrdered: () => tell({ sessionId: vault, status: 'open', hasOrders: true }),
+  })
 
   const recover: Ledger['recover'] = async () => {
-    const left = await db.select().from(requestsTable).where(isNull(requestsTable.endedAtMs))
+    const ours = db.select({ id: sessionsTable.id }).from(sessionsTable).where(isOurs)
+    const left = await db
+      .select()
+      .from(requestsTable)
+      .where(and(isNull(requestsTable.endedAtMs), inArray(requestsTable.sessionId, ours)))
     for (const { id, sessionId, meteredMs, tokens } of left) {
       await endRequest({ sessionId, requestId: id, meteredMs, tokens, stoppedBy: 'orchestrator_restarted' })
     }
@@ -310,6 +290,7 @@ export function createLedger({ db, clock, terms }: LedgerOptions): Ledger {
       .from(sessionsTable)
       .where(
         and(
+          isOurs,
           eq(sessionsTable.origin, 'request'),
           inArray(sessionsTable.state, ['opening', 'open']),
           isNull(sessionsTable.closeReason),
@@ -346,36 +327,35 @@ export function createLedger({ db, clock, terms }: LedgerOptions): Ledger {
     renewTarget: async (sessionId, why, delayMs) => {
       await step(sessionId, { type: 'target-renewed', why }, delayMs)
     },
-    renewUnits: async (delayMs = 0, aboveEpoch = 0) => {
-      const last = await units()
-      if (last !== null) await setUnits(last.members, { isForced: true, delayMs, aboveEpoch })
-    },
     noteApplied,
     confirmClosed: async (sessionId, { dueAtomic, refundedAtomic, reason }) => {
       await step(sessionId, { type: 'closed', dueAtomic, refundedAtomic, ...(reason === undefined ? {} : { reason }) })
     },
     noteTransaction,
     openBlock: sessionId => openBlockOf(db, sessionId),
-    setUnits,
-    units,
+    ...unitsBook,
     recover,
     view: sessionId => viewSession(context, sessionId),
     receipt: sessionId => receiptOf(context, sessionId),
     listSessions: () => listSessions(context),
-    listFindings: () => listFindings(db),
+    listFindings: () => listFindings(context),
     earnings: operator => requestEarnings(db, vault, operator),
     sessionsIn: states =>
       db
         .select()
         .from(sessionsTable)
-        .where(inArray(sessionsTable.state, [...states]))
+        .where(and(isOurs, inArray(sessionsTable.state, [...states])))
         .orderBy(sessionsTable.createdAtMs),
     sessionsToRenew: async () => {
       const rows = await db
         .select({ id: sessionsTable.id })
         .from(sessionsTable)
         .where(
-          and(inArray(sessionsTable.state, ['streaming', 'closing']), lt(sessionsTable.renewAtMs, clock.wallMs() + 1)),
+          and(
+            isOurs,
+            inArray(sessionsTable.state, ['streaming', 'closing']),
+            lt(sessionsTable.renewAtMs, clock.wallMs() + 1),
+          ),
         )
       return rows.map(({ id }) => id)
     },
@@ -391,6 +371,3 @@ export function createLedger({ db, clock, terms }: LedgerOptions): Ledger {
     onChange,
   }
 }
-
-const normal = (members: readonly MemberUnits[]): [string, number][] =>
-  members.map(({ member, units }) => [member, units])

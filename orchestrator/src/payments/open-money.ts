@@ -214,7 +214,8 @@ async function open(
     onFault,
   })
 
-  const runs = embedded === null ? createServiceRuns({ db, keeper: remote! }) : embeddedRuns(embedded)
+  const runs =
+    embedded === null ? createServiceRuns({ db, vault: vaultAddress, keeper: remote! }) : embeddedRuns(embedded)
   const ownerRoutes = new Hono()
     .route('/activity', activityRoutes({ ledger, runs }))
     .route('/x402', facilitatorRoutes(facilitator, secrets.ownerToken))

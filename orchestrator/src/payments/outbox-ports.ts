@@ -33,7 +33,7 @@ export interface CallbackDoor {
 export type OutboxKeeper = Pick<KeeperPort, 'execute' | 'wait'>
 export type OutboxVault = Pick<
   VaultReader,
-  'session' | 'totals' | 'nowSeconds' | 'isAuthorizationUsed' | 'transactionsOf' | 'blockNumberOf'
+  'vault' | 'session' | 'totals' | 'nowSeconds' | 'isAuthorizationUsed' | 'transactionsOf' | 'blockNumberOf'
 >
 
 /** Every step after which a kill must cost nobody anything, in order. */

@@ -1,7 +1,7 @@
 /** The outbox's rows in the database: taken, sent, done. It knows no chain and no keeper. */
-import { and, asc, desc, eq, gt, inArray, lte, notInArray, sql } from 'drizzle-orm'
+import { and, asc, desc, eq, gt, inArray, lte, notInArray, or, type SQL, sql } from 'drizzle-orm'
 import type { Database } from '../store/database.ts'
-import { findingsTable, type OutboxRow, outboxTable } from '../store/ledger-tables.ts'
+import { findingsTable, type OutboxRow, outboxTable, sessionsTable } from '../store/ledger-tables.ts'
 
 const unfinished = ['waiting', 'claimed', 'submitted'] as const
 
@@ -21,11 +21,18 @@ export interface OutboxRows {
   failuresInARow(subject: string): Promise<number>
   /** The oldest unfinished row's making; null where none waits. */
   oldestMs(): Promise<number | null>
-  nextDueMs(): Promise<number | null>
 }
 
-export function createOutboxRows(db: Database): OutboxRows {
+/** Orders of one vault: another model's vault may have left its own in the same database. `vault` in lower case. */
+export function areOrdersOf(db: Database, vault: string): SQL | undefined {
+  const sessions = db.select({ id: sessionsTable.id }).from(sessionsTable).where(eq(sessionsTable.vault, vault))
+  return or(eq(outboxTable.subject, vault), inArray(outboxTable.sessionId, sessions))
+}
+
+export function createOutboxRows(db: Database, vaultAddress: string): OutboxRows {
+  const vault = vaultAddress.toLowerCase()
   const table = outboxTable
+  const isOurs = areOrdersOf(db, vault)
   return {
     due: (nowMs, limit, underWay) =>
       db
@@ -34,6 +41,7 @@ export function createOutboxRows(db: Database): OutboxRows {
         .where(
           and(
             inArray(table.status, [...unfinished]),
+            isOurs,
             lte(table.nextAtMs, nowMs),
             underWay.length === 0 ? undefined : notInArray(table.id, [...underWay]),
           ),
@@ -99,14 +107,7 @@ export function createOutboxRows(db: Database): OutboxRows {
       const [row] = await db
         .select({ at: sql<string | null>`min(${table.createdAtMs})` })
         .from(table)
-        .where(inArray(table.status, [...unfinished]))
-      return row?.at === null || row?.at === undefined ? null : Number(row.at)
-    },
-    nextDueMs: async () => {
-      const [row] = await db
-        .select({ at: sql<string | null>`min(${table.nextAtMs})` })
-        .from(table)
-        .where(inArray(table.status, [...unfinished]))
+        .where(and(inArray(table.status, [...unfinished]), isOurs))
       return row?.at === null || row?.at === undefined ? null : Number(row.at)
     },
   }
@@ -133,26 +134,31 @@ export interface FindingBook {
   openTroubles(): Promise<string[]>
 }
 
-export function createFindingBook(db: Database): FindingBook {
+/** Of one vault: what is found of another is not ours to resolve. */
+export function createFindingBook(db: Database, vaultAddress: string): FindingBook {
+  const vault = vaultAddress.toLowerCase()
   const table = findingsTable
   return {
     open: async ({ sessionId = null, ...trouble }, nowMs) => {
       await db
         .insert(table)
-        .values({ ...trouble, sessionId, atMs: nowMs, status: 'open' })
+        .values({ ...trouble, vault, sessionId, atMs: nowMs, status: 'open' })
         .onConflictDoNothing()
     },
     repaired: async ({ sessionId = null, ...trouble }, nowMs) => {
-      await db.insert(table).values({ ...trouble, sessionId, atMs: nowMs, status: 'repaired' })
+      await db.insert(table).values({ ...trouble, vault, sessionId, atMs: nowMs, status: 'repaired' })
     },
     resolve: async (trouble, nowMs) => {
       await db
         .update(table)
         .set({ status: 'repaired', atMs: nowMs })
-        .where(and(eq(table.trouble, trouble), eq(table.status, 'open')))
+        .where(and(eq(table.vault, vault), eq(table.trouble, trouble), eq(table.status, 'open')))
     },
     openTroubles: async () => {
-      const rows = await db.select({ trouble: table.trouble }).from(table).where(eq(table.status, 'open'))
+      const rows = await db
+        .select({ trouble: table.trouble })
+        .from(table)
+        .where(and(eq(table.vault, vault), eq(table.status, 'open')))
       return rows.map(({ trouble }) => trouble)
     },
   }

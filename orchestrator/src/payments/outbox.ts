@@ -56,13 +56,13 @@ const mostBackoffMs = 60_000
 const patience = 3
 
 export function createOutbox(options: OutboxOptions): Outbox {
-  const { db, ledger, clock, killPoint } = options
+  const { db, ledger, clock, vault, killPoint } = options
   const stopping = new AbortController()
-  const rows = createOutboxRows(db)
+  const rows = createOutboxRows(db, vault.vault)
   const context: OutboxContext = {
     ...options,
     rows,
-    findings: createFindingBook(db),
+    findings: createFindingBook(db, vault.vault),
     signal: stopping.signal,
     kill: async (point, { id, kind }) => killPoint?.(point, { id, kind }),
   }

@@ -90,12 +90,13 @@ async function checkStream(context: CheckContext, row: SessionRow, seen: VaultSe
 }
 
 /** Of every closed session: cap = due + refunded. One that was lost with its chain has neither. */
-async function checkRefunds({ db, open }: CheckContext): Promise<void> {
+async function checkRefunds({ db, open, vault }: CheckContext): Promise<void> {
   const wrong = await db
     .select()
     .from(sessionsTable)
     .where(
       and(
+        eq(sessionsTable.vault, vault.vault.toLowerCase()),
         eq(sessionsTable.state, 'closed'),
         sql`${sessionsTable.dueAtomic} + ${sessionsTable.refundedAtomic} <> ${sessionsTable.capAtomic}`,
         sql`NOT (${sessionsTable.dueAtomic} = 0 AND ${sessionsTable.refundedAtomic} = 0)`,

@@ -1,19 +1,19 @@
 /** Every session that the vault opened must stand in the ledger; one that does not is taken in and closed, so that its payer is refunded. */
+import { getFact, putFact, vaultFact } from './ledger-facts.ts'
 import type { CheckContext } from './reconcile.ts'
-import { getFact, putFact } from './reconcile.ts'
 
 const blocksAtOnce = 2000
 const mostChunks = 50
 
 export async function reconcileVouchers(context: CheckContext): Promise<void> {
   const { db, vault, totals, fromBlock = 0 } = context
-  const scanned = await getFact<{ blockNumber: number }>(db, 'scanned-block')
+  const scanned = await getFact<{ blockNumber: number }>(db, vaultFact('scanned-block', vault.vault))
   let next = Math.max(fromBlock, (scanned?.blockNumber ?? -1) + 1)
   for (let chunk = 0; chunk < mostChunks && next <= totals.blockNumber; chunk++) {
     const last = Math.min(totals.blockNumber, next + blocksAtOnce - 1)
     for (const opening of await vault.openings(next, last)) await checkOpened(context, opening)
     next = last + 1
-    await putFact(db, 'scanned-block', { blockNumber: last })
+    await putFact(db, vaultFact('scanned-block', vault.vault), { blockNumber: last })
   }
 }
 
@@ -25,7 +25,7 @@ async function checkOpened({ ledger, vault, repaired }: CheckContext, opening: O
   const seen = await vault.session(opening.id)
   if (seen.state === 'unknown' || seen.state === 'closed') return
   const message = `The chain had opened a session over ${opening.capAtomic} atomic units that the ledger ${known === null ? 'did not know' : 'had refused'}; it is being closed and refunded.`
-  await ledger.adopt({
+  const isAdopted = await ledger.adopt({
     id: opening.id,
     payer: opening.payer,
     nonce: opening.nonce,
@@ -34,6 +34,7 @@ async function checkOpened({ ledger, vault, repaired }: CheckContext, opening: O
     expiresAt: seen.expiresAt,
     epoch: seen.epoch,
   })
+  if (!isAdopted) return
   await ledger.noteTransaction(opening.id, opening.transaction)
   await ledger.wantClose(opening.id, 'not in the ledger')
   repaired({

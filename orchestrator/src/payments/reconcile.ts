@@ -5,11 +5,10 @@
 import { asComputePoolError, type ComputePoolError } from '@computepool/shared/errors'
 import { atomicToWei } from '@computepool/shared/money'
 import type { Clock } from '@computepool/shared/ports'
-import { eq } from 'drizzle-orm'
 import type { VaultReader, VaultTotals } from '../chain/vault-reader.ts'
 import type { Database } from '../store/database.ts'
-import { ledgerFactsTable } from '../store/ledger-tables.ts'
 import type { Ledger } from './ledger.ts'
+import { getFact, putFact, vaultFact } from './ledger-facts.ts'
 import { createFindingBook, createOutboxRows, type FindingBook, type OutboxRows, type Trouble } from './outbox-rows.ts'
 import { reconcileSessions } from './reconcile-sessions.ts'
 import { reconcileVouchers } from './reconcile-vouchers.ts'
@@ -51,9 +50,9 @@ export interface CheckContext extends ReconcilerOptions {
 const oldOrderMs = 120_000
 
 export function createReconciler(options: ReconcilerOptions): Reconciler {
-  const { db, clock, intervalMs = 60_000 } = options
-  const findings = createFindingBook(db)
-  const rows = createOutboxRows(db)
+  const { db, vault, clock, intervalMs = 60_000 } = options
+  const findings = createFindingBook(db, vault.vault)
+  const rows = createOutboxRows(db, vault.vault)
   let cancel: (() => void) | null = null
   let running: Promise<unknown> = Promise.resolve()
   let isClosed = false
@@ -114,13 +113,13 @@ async function checkOnce(options: ReconcilerOptions, findings: FindingBook, rows
   for (const trouble of wasOpen) {
     if (!still.has(trouble) && !trouble.startsWith('outbox ')) await findings.resolve(trouble, nowMs)
   }
-  await putFact(options.db, 'last-check', { atMs: nowMs, blockNumber: totals.blockNumber })
+  await putFact(options.db, vaultFact('last-check', vault.vault), { atMs: nowMs, blockNumber: totals.blockNumber })
   return outcome
 }
 
 /** A chain's height only grows; one that fell was rolled back, or is another chain. */
 async function checkHeight(context: CheckContext): Promise<void> {
-  const last = await getFact<{ blockNumber?: number }>(context.db, 'last-check')
+  const last = await getFact<{ blockNumber?: number }>(context.db, vaultFact('last-check', context.vault.vault))
   const before = last?.blockNumber ?? 0
   if (context.totals.blockNumber >= before) return
   context.repaired({
@@ -129,7 +128,9 @@ async function checkHeight(context: CheckContext): Promise<void> {
     message: `The chain stood at block ${before} and now stands at ${context.totals.blockNumber}: it was rolled back or replaced.`,
     remedy: 'Each session was looked up anew; those that the chain has lost are told one by one.',
   })
-  await putFact(context.db, 'scanned-block', { blockNumber: (context.fromBlock ?? 0) - 1 })
+  await putFact(context.db, vaultFact('scanned-block', context.vault.vault), {
+    blockNumber: (context.fromBlock ?? 0) - 1,
+  })
 }
 
 function checkPool({ totals, open }: CheckContext): void {
@@ -206,16 +207,4 @@ async function checkUnits({ ledger, totals, rows, repaired }: CheckContext): Pro
     message: `The pool's units were not the ledger's (epoch ${totals.unitsEpoch} there, ${units.epoch} here); they are ordered anew.`,
     remedy: 'Nothing to do.',
   })
-}
-
-export async function getFact<T>(db: Database, key: string): Promise<T | null> {
-  const [row] = await db.select().from(ledgerFactsTable).where(eq(ledgerFactsTable.key, key))
-  return (row?.value as T | undefined) ?? null
-}
-
-export async function putFact(db: Database, key: string, value: unknown): Promise<void> {
-  await db
-    .insert(ledgerFactsTable)
-    .values({ key, value })
-    .onConflictDoUpdate({ target: ledgerFactsTable.key, set: { value } })
 }

@@ -9,11 +9,11 @@ import { createServiceRuns } from './service-runs.ts'
 
 let database: OpenDatabase
 let sessionId: string
+const vault = `0x${'aa'.repeat(20)}`
 
 beforeAll(async () => {
   database = await openDatabase({ memory: true })
   const { db } = database
-  const vault = `0x${'aa'.repeat(20)}`
   const ledger = createLedger({
     db,
     clock: createManualClock(),
@@ -63,7 +63,7 @@ function open(status: KeeperPort['status']) {
     },
     logs: async () => [],
   }
-  return { asked, runs: createServiceRuns({ db: database.db, keeper }) }
+  return { asked, runs: createServiceRuns({ db: database.db, vault, keeper }) }
 }
 
 it('lists what was sent to the service, the newest first, and asks once about what is final', async () => {

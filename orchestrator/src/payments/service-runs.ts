@@ -4,14 +4,16 @@
  */
 import type { RunLog, WorkflowRun } from '@computepool/shared/money'
 import { isFinalKeeperStatus, type KeeperPort, type KeeperRun } from '@computepool/shared/ports'
-import { desc, eq, isNotNull } from 'drizzle-orm'
+import { and, desc, eq, isNotNull } from 'drizzle-orm'
 import type { Database } from '../store/database.ts'
 import { type OutboxRow, outboxTable } from '../store/ledger-tables.ts'
 import type { RunBook } from './activity-routes.ts'
 import { workflowOf } from './keeper-orders.ts'
+import { areOrdersOf } from './outbox-rows.ts'
 
 export interface ServiceRunsOptions {
   readonly db: Database
+  readonly vault: string
   readonly keeper: Pick<KeeperPort, 'status' | 'logs'>
 }
 
@@ -20,7 +22,8 @@ const mostRuns = 50
 const askedAtOnce = 8
 const mostKept = 1000
 
-export function createServiceRuns({ db, keeper }: ServiceRunsOptions): RunBook {
+export function createServiceRuns({ db, vault, keeper }: ServiceRunsOptions): RunBook {
+  const isOurs = areOrdersOf(db, vault.toLowerCase())
   /** What is final does not change. */
   const final = new Map<string, KeeperRun>()
 
@@ -57,7 +60,7 @@ export function createServiceRuns({ db, keeper }: ServiceRunsOptions): RunBook {
       const rows = await db
         .select()
         .from(outboxTable)
-        .where(isNotNull(outboxTable.executionId))
+        .where(and(isNotNull(outboxTable.executionId), isOurs))
         .orderBy(desc(outboxTable.id))
         .limit(mostRuns)
       const runs: WorkflowRun[] = []
@@ -67,7 +70,8 @@ export function createServiceRuns({ db, keeper }: ServiceRunsOptions): RunBook {
       return runs
     },
     async find(executionId) {
-      const [row] = await db.select().from(outboxTable).where(eq(outboxTable.executionId, executionId)).limit(1)
+      const isIt = and(eq(outboxTable.executionId, executionId), isOurs)
+      const [row] = await db.select().from(outboxTable).where(isIt).limit(1)
       if (row === undefined) return null
       const [run, logs] = await Promise.all([read(row), keeper.logs(executionId)])
       return { run, logs: logs.map((log): RunLog => log) }

@@ -103,6 +103,8 @@ export const findingsTable = pgTable('findings', {
   message: text('message').notNull(),
   remedy: text('remedy').notNull(),
   sessionId: text('session_id'),
+  /** Null in rows that are older than this column, where no session tells it. */
+  vault: text('vault'),
   trouble: text('trouble').notNull(),
 })
 
