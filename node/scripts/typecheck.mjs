@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs'
 const projects = [
   'shared/tsconfig.json',
   'shared/tsconfig.test.json',
+  'peer/tsconfig.json',
   'web/tsconfig.json',
   'node/tsconfig.json',
   'signaling/tsconfig.json',

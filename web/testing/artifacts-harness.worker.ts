@@ -1,9 +1,10 @@
 /** Storages and the verified store in a real worker; each call starts as a fresh visit would. */
+
+import { createVerifiedStore } from '@computepool/peer/artifacts/verified-store.ts'
 import { storageContract } from '@computepool/shared/testing'
 import { openCacheStorage } from '../src/artifacts/cache-storage.ts'
 import { openStorages } from '../src/artifacts/open-storages.ts'
 import { openOpfsStorage } from '../src/artifacts/opfs-storage.ts'
-import { createVerifiedStore } from '../src/artifacts/verified-store.ts'
 import { hostClock } from '../src/host.ts'
 import type { ArtifactsCall } from './artifacts-harness-calls.ts'
 

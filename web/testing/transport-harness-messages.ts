@@ -1,7 +1,8 @@
 /** What the transport harness's page and worker tell each other. Types only. */
+
+import type { ChannelCounts, TransportLimits } from '@computepool/peer/links/index.ts'
 import type { ErrorData } from '@computepool/shared/errors'
 import type { LinkSignal, PeerId } from '@computepool/shared/wire'
-import type { ChannelCounts, TransportLimits } from '../src/transport/index.ts'
 
 export interface HarnessTab {
   readonly self: PeerId

@@ -2,8 +2,9 @@
  * One tab of the transport test, for one link after another: the page's half of the transport, and a worker with the other. The initiator's page also runs the
  * contract's cases, driving both tabs' workers over broadcast channels.
  */
+
+import { createRtcHost, type RtcHost } from '@computepool/peer/links/index.ts'
 import { transportContract } from '../../shared/testing/transport-contract.ts'
-import { createRtcHost, type RtcHost } from '../src/transport/index.ts'
 import { driveTransport } from './remote-transport.ts'
 import type { HarnessTab, WorkerReport, WorkerStart } from './transport-harness-messages.ts'
 

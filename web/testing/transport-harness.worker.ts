@@ -1,5 +1,5 @@
 /** A tab's worker with a transport in it and nothing else: signals and driving go over broadcast channels of the test's room. */
-import { createRtcTransport } from '../src/transport/index.ts'
+import { createRtcTransport } from '@computepool/peer/links/index.ts'
 import { serveTransport } from './remote-transport.ts'
 import type { HarnessSignal, WorkerReport, WorkerStart } from './transport-harness-messages.ts'
 

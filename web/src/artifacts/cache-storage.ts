@@ -1,7 +1,8 @@
 /** Artifacts in Cache Storage, where OPFS has no synchronous handles: whole files only, so an unfinished download starts again. */
+
+import { createMemoryStorage } from '@computepool/peer/artifacts/memory-storage.ts'
 import { ComputePoolError } from '@computepool/shared/errors'
 import type { ArtifactStorage } from '@computepool/shared/ports'
-import { createMemoryStorage } from './memory-storage.ts'
 
 const cacheName = 'computepool-artifacts'
 

@@ -1,7 +1,8 @@
 /** The tab store of a real page: its worker, its RTC connections, its visibility. */
+
+import { createRtcHost } from '@computepool/peer/links/rtc-host.ts'
 import { askToKeepStorage, hostClock } from '../host.ts'
-import { createRtcHost } from '../transport/rtc-host.ts'
-import type { TabStore } from './tab-snapshot.ts'
+import type { TabStore } from './tab-commands.ts'
 import { createWorkerTabStore, type WorkerLike } from './tab-store.ts'
 
 /** One a page. */

@@ -1,25 +1,26 @@
 /** The dedicated worker of an operator tab: wires engine, transport, storage and wallet to the peer runtime. Decides nothing. */
+
+import { createRtcTransport } from '@computepool/peer/links/rtc-transport.ts'
+import type { PeerPowers, PeerTransport } from '@computepool/peer/runtime/peer-powers.ts'
+import { proveSlice } from '@computepool/peer/runtime/prove-slice.ts'
+import { type RunningPeer, runPeer } from '@computepool/peer/runtime/run-peer.ts'
 import type { PeerId } from '@computepool/shared/wire'
 import { openStorages } from '../artifacts/open-storages.ts'
 import { chooseEngine } from '../engine/choose-engine.ts'
 import { openWebEngine } from '../engine/open-web-engine.ts'
 import { probeEngines } from '../engine/probe-engines.ts'
 import { createBreath, holdLock, hostClock, hostEntropy } from '../host.ts'
-import { createRtcTransport } from '../transport/rtc-transport.ts'
 import { openBurnerKey } from '../wallet/burner-key.ts'
-import { proveSlice } from './prove-slice.ts'
-import { type RunningTab, runTab } from './run-tab.ts'
-import type { TabPowers, TabTransport } from './tab-powers.ts'
 import type { PeerCommand, PeerNews } from './worker-messages.ts'
 
 const aliveEveryMs = 2000
 
-let tab: RunningTab | null = null
+let tab: RunningPeer | null = null
 let isHidden = false
 
 const tell = (news: PeerNews): void => globalThis.postMessage(news)
 
-function powersOf({ pageUrl, rtcPort }: Extract<PeerCommand, { type: 'join' }>): TabPowers {
+function powersOf({ pageUrl, rtcPort }: Extract<PeerCommand, { type: 'join' }>): PeerPowers {
   return {
     clock: hostClock,
     entropy: hostEntropy,
@@ -44,7 +45,7 @@ function powersOf({ pageUrl, rtcPort }: Extract<PeerCommand, { type: 'join' }>):
   }
 }
 
-function openTransport(self: PeerId, port: MessagePort): TabTransport {
+function openTransport(self: PeerId, port: MessagePort): PeerTransport {
   const rtc = createRtcTransport({ self, port, clock: hostClock })
   let links: { readonly peer: PeerId; readonly isInitiator: boolean }[] = []
   let current = 0
@@ -67,7 +68,7 @@ function openTransport(self: PeerId, port: MessagePort): TabTransport {
 globalThis.onmessage = ({ data: command }: MessageEvent<PeerCommand>) => {
   switch (command.type) {
     case 'join':
-      tab ??= runTab(powersOf(command), command.options)
+      tab ??= runPeer(powersOf(command), command.options)
       setInterval(() => tell({ type: 'alive' }), aliveEveryMs)
       break
     case 'pause-download':

@@ -1,6 +1,6 @@
+import { idleSnapshot } from '@computepool/peer/runtime/snapshot-box.ts'
 import { createManualClock } from '@computepool/shared/testing'
 import { describe, expect, it } from 'vitest'
-import { idleSnapshot } from './snapshot-box.ts'
 import { createWorkerTabStore, type WorkerLike } from './tab-store.ts'
 import type { PeerCommand, PeerNews } from './worker-messages.ts'
 

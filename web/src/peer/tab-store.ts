@@ -2,10 +2,12 @@
  * The tab's store on the page's thread: starts the worker, hosts its RTC connections, shows its snapshots. A worker that dies, or
  * whose GPU is lost, is replaced once; the parts are on disk by then.
  */
+
+import type { JoinOptions, PeerSnapshot } from '@computepool/peer/runtime/peer-snapshot.ts'
+import { idleSnapshot } from '@computepool/peer/runtime/snapshot-box.ts'
 import { ComputePoolError, type ErrorData } from '@computepool/shared/errors'
 import type { Clock } from '@computepool/shared/ports'
-import { idleSnapshot } from './snapshot-box.ts'
-import type { JoinOptions, TabSnapshot, TabStore } from './tab-snapshot.ts'
+import type { TabStore } from './tab-commands.ts'
 import type { PeerCommand, PeerNews } from './worker-messages.ts'
 
 /** A worker that serves for so long after a restart has earned another. */
@@ -45,11 +47,11 @@ interface Running {
 export function createWorkerTabStore(powers: TabStorePowers): TabStore {
   const { clock } = powers
   const listeners = new Set<() => void>()
-  let snapshot: TabSnapshot = idleSnapshot
+  let snapshot: PeerSnapshot = idleSnapshot
   let running: Running | null = null
   let restarts = 0
 
-  function show(next: TabSnapshot): void {
+  function show(next: PeerSnapshot): void {
     snapshot = next
     for (const listener of [...listeners]) listener()
   }
@@ -103,7 +105,7 @@ export function createWorkerTabStore(powers: TabStorePowers): TabStore {
     else if (news.type === 'left') stopAll(idleSnapshot)
   }
 
-  function stopAll(last: TabSnapshot): void {
+  function stopAll(last: PeerSnapshot): void {
     running?.stop()
     running = null
     show(last)

@@ -1,6 +1,7 @@
 /** What the page's thread and the peer worker say to each other. Both are one page's own code; the snapshot is the only news. */
+
+import type { JoinOptions, PeerSnapshot } from '@computepool/peer/runtime/peer-snapshot.ts'
 import type { ErrorData } from '@computepool/shared/errors'
-import type { JoinOptions, TabSnapshot } from './tab-snapshot.ts'
 
 /** Page to worker. */
 export type PeerCommand =
@@ -13,7 +14,7 @@ export type PeerCommand =
 
 /** Worker to page. */
 export type PeerNews =
-  | { readonly type: 'snapshot-changed'; readonly snapshot: TabSnapshot }
+  | { readonly type: 'snapshot-changed'; readonly snapshot: PeerSnapshot }
   /** Sent every few seconds: a worker that stops is taken for dead. */
   | { readonly type: 'alive' }
   /** Only a new worker can help. */

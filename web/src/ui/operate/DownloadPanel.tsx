@@ -1,11 +1,12 @@
 /** The slice on its way: bytes, speed, time left, part by part; pause and resume. */
-import type { PartProgress, TabCommands, TabSnapshot } from '../../peer/tab-snapshot.ts'
+import type { PartProgress, PeerSnapshot } from '@computepool/peer/runtime/peer-snapshot.ts'
+import type { TabCommands } from '../../peer/tab-commands.ts'
 import { formatBytes, formatDuration, formatShare, formatSpeed, unmeasured } from '../format/format-number.ts'
 import { summarizeDownload } from './download-progress.ts'
 
 type DownloadCommands = Pick<TabCommands, 'pauseDownload' | 'resumeDownload'>
 
-export function DownloadPanel({ snapshot, commands }: { snapshot: TabSnapshot; commands: DownloadCommands }) {
+export function DownloadPanel({ snapshot, commands }: { snapshot: PeerSnapshot; commands: DownloadCommands }) {
   const isPaused = snapshot.status === 'paused'
   const speed = isPaused ? null : snapshot.downloadBytesPerSecond
   const sum = summarizeDownload(snapshot.parts, speed)

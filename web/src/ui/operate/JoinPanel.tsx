@@ -1,7 +1,8 @@
 /** Before joining: what the machine can offer, how much of it, one button. */
+
+import type { JoinOptions } from '@computepool/peer/runtime/peer-snapshot.ts'
 import type { EngineKind } from '@computepool/shared/ports'
 import { useState } from 'react'
-import type { JoinOptions } from '../../peer/tab-snapshot.ts'
 import { formatBytes } from '../format/format-number.ts'
 import type { PackSizes } from '../stores/pack-store.ts'
 import type { Assessment } from './assess-machine.ts'

@@ -1,5 +1,5 @@
 /** The tabs this one is linked to, and how far away each is, measured. */
-import type { HopFacts, TabSnapshot } from '../../peer/tab-snapshot.ts'
+import type { HopFacts, PeerSnapshot } from '@computepool/peer/runtime/peer-snapshot.ts'
 import { formatMs, shortPeer } from '../format/format-number.ts'
 
 const kindNames: Readonly<Record<HopFacts['kind'], string>> = {
@@ -9,7 +9,7 @@ const kindNames: Readonly<Record<HopFacts['kind'], string>> = {
   relay: 'WebRTC, relayed',
 }
 
-export function LinkList({ links, seats }: { links: readonly HopFacts[]; seats: TabSnapshot['seats'] }) {
+export function LinkList({ links, seats }: { links: readonly HopFacts[]; seats: PeerSnapshot['seats'] }) {
   return (
     <section aria-label="Links">
       <h3>Links</h3>

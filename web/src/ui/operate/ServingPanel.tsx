@@ -1,12 +1,12 @@
 /** What this tab does, in measured figures: work, where a step's time goes, memory, links. */
-import type { TabSnapshot } from '../../peer/tab-snapshot.ts'
+import type { PeerSnapshot } from '@computepool/peer/runtime/peer-snapshot.ts'
 import { formatBytes, formatCount, formatLayers, formatMs, threeDigits, unmeasured } from '../format/format-number.ts'
 import { HiddenNotice } from './HiddenNotice.tsx'
 import { LinkList } from './LinkList.tsx'
 import { StepSplit } from './StepSplit.tsx'
 import { WakeLockSwitch } from './WakeLockSwitch.tsx'
 
-export function ServingPanel({ snapshot }: { snapshot: TabSnapshot }) {
+export function ServingPanel({ snapshot }: { snapshot: PeerSnapshot }) {
   const isServing = snapshot.status === 'serving'
   return (
     <>
@@ -43,7 +43,7 @@ function Figure({ name, value, isWork = false }: { name: string; value: string; 
   )
 }
 
-function Memory({ snapshot }: { snapshot: TabSnapshot }) {
+function Memory({ snapshot }: { snapshot: PeerSnapshot }) {
   const { weightsBytes, kvBytes, memoryBudgetBytes } = snapshot
   const whole = Math.max(memoryBudgetBytes, weightsBytes + kvBytes)
   return (
@@ -65,7 +65,7 @@ function Memory({ snapshot }: { snapshot: TabSnapshot }) {
   )
 }
 
-function Engines({ snapshot }: { snapshot: TabSnapshot }) {
+function Engines({ snapshot }: { snapshot: PeerSnapshot }) {
   const { engineChoice, probes } = snapshot
   if (engineChoice === null && probes.length === 0) return null
   return (
@@ -107,6 +107,6 @@ function requestWords(requests: number): string {
   return requests === 0 ? 'nothing now' : `${requests} ${requests === 1 ? 'request' : 'requests'}`
 }
 
-function layersWords({ layers, modelLayers }: TabSnapshot): string {
+function layersWords({ layers, modelLayers }: PeerSnapshot): string {
   return layers === null ? unmeasured : `${formatLayers(layers)} of ${modelLayers ?? unmeasured}`
 }

@@ -1,9 +1,9 @@
 /** The state of this tab: its name, a sentence, how far along it is, and the way out. */
-import type { TabSnapshot, TabStatus } from '../../peer/tab-snapshot.ts'
+import type { PeerSnapshot, PeerStatus } from '@computepool/peer/runtime/peer-snapshot.ts'
 import { describeStatus, statusNames } from './status-words.ts'
 
 /** The road to serving, in order; a pause is a stop on the way. */
-const road: readonly { readonly name: string; readonly statuses: readonly TabStatus[] }[] = [
+const road: readonly { readonly name: string; readonly statuses: readonly PeerStatus[] }[] = [
   { name: 'Measure', statuses: ['connecting', 'probing'] },
   { name: 'Assign', statuses: ['waiting-for-slice'] },
   { name: 'Download', statuses: ['downloading', 'paused'] },
@@ -12,7 +12,7 @@ const road: readonly { readonly name: string; readonly statuses: readonly TabSta
   { name: 'Serve', statuses: ['serving'] },
 ]
 
-export function StatusHead({ snapshot, onLeave }: { snapshot: TabSnapshot; onLeave: (() => void) | null }) {
+export function StatusHead({ snapshot, onLeave }: { snapshot: PeerSnapshot; onLeave: (() => void) | null }) {
   const { status } = snapshot
   const at = road.findIndex(step => step.statuses.includes(status))
   return (

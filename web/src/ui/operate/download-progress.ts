@@ -1,5 +1,5 @@
 /** A slice's parts summed up: bytes, share, time left. Pure. */
-import type { PartProgress } from '../../peer/tab-snapshot.ts'
+import type { PartProgress } from '@computepool/peer/runtime/peer-snapshot.ts'
 
 export interface DownloadSummary {
   readonly doneBytes: number

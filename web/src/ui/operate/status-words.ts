@@ -1,9 +1,9 @@
 /** Each state of a tab in one sentence of plain words. Pure. */
-import type { TabSnapshot, TabStatus } from '../../peer/tab-snapshot.ts'
+import type { PeerSnapshot, PeerStatus } from '@computepool/peer/runtime/peer-snapshot.ts'
 import { nameLayers } from '../format/format-number.ts'
 
 /** A short name of the state, for the head of the panel. */
-export const statusNames: Readonly<Record<TabStatus, string>> = {
+export const statusNames: Readonly<Record<PeerStatus, string>> = {
   idle: 'Not joined',
   connecting: 'Connecting',
   probing: 'Measuring',
@@ -19,7 +19,7 @@ export const statusNames: Readonly<Record<TabStatus, string>> = {
 }
 
 /** What is happening, and why. */
-export function describeStatus(snapshot: TabSnapshot): string {
+export function describeStatus(snapshot: PeerSnapshot): string {
   switch (snapshot.status) {
     case 'idle':
       return 'This tab holds nothing and computes nothing.'
@@ -49,20 +49,20 @@ export function describeStatus(snapshot: TabSnapshot): string {
 }
 
 /** `You hold layers 0–3 of 6.` */
-export function heldWords({ layers, modelLayers }: TabSnapshot): string {
+export function heldWords({ layers, modelLayers }: PeerSnapshot): string {
   if (layers === null) return 'You hold no layers.'
   if (layers.start === 0 && layers.end === modelLayers) return `You hold all ${modelLayers} layers.`
   const total = modelLayers === null ? '' : ` of ${modelLayers}`
   return `You hold ${nameLayers(layers).toLowerCase()}${total}.`
 }
 
-function linkingWords({ links, seats }: TabSnapshot): string {
+function linkingWords({ links, seats }: PeerSnapshot): string {
   const open = links.filter(link => link.isOpen).length
   const wanted = Math.max(links.length, seats.length > 1 ? 1 : 0)
   return `Opening direct links to the other tabs: ${open} of ${wanted} open.`
 }
 
 /** States in which the tab is on its way or serving: leaving is possible. */
-export function isJoined(status: TabStatus): boolean {
+export function isJoined(status: PeerStatus): boolean {
   return status !== 'idle' && status !== 'failed' && status !== 'leaving'
 }

@@ -1,7 +1,7 @@
 /** The stores of one page, handed to components by context: the only way a component reaches anything outside itself. */
 import { createContext, useContext } from 'react'
 import type { MoneyStores } from '../../money/create-money-stores.ts'
-import type { TabStore } from '../../peer/tab-snapshot.ts'
+import type { TabStore } from '../../peer/tab-commands.ts'
 import type { ProbeMachine } from '../operate/machine.ts'
 import type { RouterStore } from '../router/router-store.ts'
 import type { ChatStore } from '../stores/chat-store.ts'

@@ -1,15 +1,17 @@
 /** A tab store that does as it is told: tests set its snapshot and read the commands it was given. */
-import { idleSnapshot } from '../../peer/snapshot-box.ts'
-import type { TabSnapshot, TabStore } from '../../peer/tab-snapshot.ts'
+
+import type { PeerSnapshot } from '@computepool/peer/runtime/peer-snapshot.ts'
+import { idleSnapshot } from '@computepool/peer/runtime/snapshot-box.ts'
+import type { TabStore } from '../../peer/tab-commands.ts'
 import { createExternalStore } from '../stores/external-store.ts'
 
 export interface FakeTabStore extends TabStore {
   readonly calls: readonly string[]
-  become(change: Partial<TabSnapshot>): void
+  become(change: Partial<PeerSnapshot>): void
 }
 
-export function createFakeTabStore(start: Partial<TabSnapshot> = {}): FakeTabStore {
-  const store = createExternalStore<TabSnapshot>({ ...idleSnapshot, ...start })
+export function createFakeTabStore(start: Partial<PeerSnapshot> = {}): FakeTabStore {
+  const store = createExternalStore<PeerSnapshot>({ ...idleSnapshot, ...start })
   const calls: string[] = []
   return {
     calls,

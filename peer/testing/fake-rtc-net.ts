@@ -4,7 +4,7 @@
  */
 import type { Clock } from '@computepool/shared/ports'
 import type { PeerId } from '@computepool/shared/wire'
-import type { ChannelName, HostCommand, HostEvent } from '../src/transport/host-protocol.ts'
+import type { ChannelName, HostCommand, HostEvent } from '../src/links/host-protocol.ts'
 
 type Data = string | ArrayBuffer
 

@@ -1,4 +1,4 @@
-/** What the peer runtime is given: everything that touches the browser, so that a test can hand it fakes. Types only. */
+/** What the peer runtime is given: everything that touches its host, so that a test can hand it fakes. Types only. */
 import type { ErrorData } from '@computepool/shared/errors'
 import type { FileRef, LayerRange, Manifest } from '@computepool/shared/model'
 import type {
@@ -13,12 +13,19 @@ import type {
 } from '@computepool/shared/ports'
 import type { DeskCommand, LinkSignal } from '@computepool/shared/wire'
 import type { FetchBytes } from '../artifacts/fetch-artifact.ts'
-import type { BurnerKey } from '../wallet/burner-key.ts'
 import type { SocketLike } from './hub-client.ts'
-import type { EngineProbe, TabSnapshot } from './tab-snapshot.ts'
+import type { EngineProbe, PeerSnapshot } from './peer-snapshot.ts'
 
 export type Offer = Extract<DeskCommand, { type: 'model-offered' }>
 export type Assignment = Extract<DeskCommand, { type: 'assign-slice' }>
+
+/** The wallet key that proves who the peer is. */
+export interface PeerKey {
+  /** Lower case. */
+  readonly address: `0x${string}`
+  /** EIP-191. */
+  sign(message: string): Promise<`0x${string}`>
+}
 
 export interface EngineChoice {
   readonly probes: readonly EngineProbe[]
@@ -29,7 +36,7 @@ export interface EngineChoice {
 }
 
 /** A transport whose links are opened by signals that travel through the hub. */
-export interface TabTransport extends Transport {
+export interface PeerTransport extends Transport {
   /** Opens links to these peers and closes all others; signals of other epochs are dropped. */
   setPeers(wanted: { readonly epoch: number; readonly peers: readonly string[] }): void
   /** For links made from now on, and for restarts of those that are open. */
@@ -48,16 +55,16 @@ export interface SelfTestRequest {
   readonly readFile: (file: FileRef) => Promise<Uint8Array>
 }
 
-export interface TabPowers {
+export interface PeerPowers {
   readonly clock: Clock
   readonly entropy: Entropy
   /** Of the page: relative pack URLs are resolved against it. */
   readonly pageUrl: string
   /** The browser in words, for the orchestrator's log. */
   readonly agent: string
-  readonly openKey: () => Promise<BurnerKey>
+  readonly openKey: () => Promise<PeerKey>
   readonly openSocket: () => SocketLike
-  readonly openTransport: (self: string) => TabTransport
+  readonly openTransport: (self: string) => PeerTransport
   readonly openStorages: () => Promise<readonly [ArtifactStorage, ...ArtifactStorage[]]>
   readonly fetchBytes: FetchBytes
   readonly probeEngines: (manifest: Manifest, forced: EngineKind | null, signal: AbortSignal) => Promise<EngineChoice>
@@ -69,7 +76,7 @@ export interface TabPowers {
   readonly isHidden: () => boolean
   /** One turn of the event loop. */
   readonly breathe: () => Promise<void>
-  readonly tell: (snapshot: TabSnapshot) => void
+  readonly tell: (snapshot: PeerSnapshot) => void
   /** The engine cannot be mended in this process: the page starts another worker. */
   readonly onEngineLost: (error: ErrorData) => void
 }

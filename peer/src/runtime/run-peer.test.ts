@@ -2,11 +2,11 @@ import { ComputePoolError } from '@computepool/shared/errors'
 import { greedy } from '@computepool/shared/pipeline'
 import { fakeJob, openSwarm } from '@computepool/shared/testing'
 import { describe, expect, it } from 'vitest'
-import { openTabPool, type PoolTab, type TabPool } from '../../testing/tab-pool.ts'
+import { openPeerPool, type PeerPool, type PoolPeer } from '../../testing/peer-pool.ts'
 
 const job = fakeJob('r', { maxTokens: 6, sampling: greedy })
 
-async function joined(pool: TabPool, ...tabs: PoolTab[]): Promise<void> {
+async function joined(pool: PeerPool, ...tabs: PoolPeer[]): Promise<void> {
   for (const tab of tabs) {
     await pool.until('peer-joined', () => tab.heard.some(message => message.type === 'peer-joined'))
     pool.offer(tab)
@@ -14,21 +14,21 @@ async function joined(pool: TabPool, ...tabs: PoolTab[]): Promise<void> {
   }
 }
 
-async function serving(pool: TabPool, tabs: readonly PoolTab[], epoch = 1): Promise<void> {
+async function serving(pool: PeerPool, tabs: readonly PoolPeer[], epoch = 1): Promise<void> {
   await joined(pool, ...tabs)
   pool.assign(tabs, epoch)
   for (const tab of tabs) await pool.untilStatus(tab, 'serving')
 }
 
-const typesOf = (tab: PoolTab): string[] => [...new Set(tab.heard.map(message => message.type))]
-const tokensOf = (tab: PoolTab, requestId: string): number[] =>
+const typesOf = (tab: PoolPeer): string[] => [...new Set(tab.heard.map(message => message.type))]
+const tokensOf = (tab: PoolPeer, requestId: string): number[] =>
   tab.heard.flatMap(message =>
     message.type === 'token-generated' && message.requestId === requestId ? [message.sampled.token] : [],
   )
 
 describe('a tab', () => {
   it('joins, measures itself, loads what it is given, and serves', async () => {
-    const pool = openTabPool()
+    const pool = openPeerPool()
     const tab = pool.open()
     await serving(pool, [tab])
     expect(typesOf(tab)).toEqual([
@@ -53,7 +53,7 @@ describe('a tab', () => {
   })
 
   it('takes new ICE servers while it serves, and joins nothing anew for them', async () => {
-    const pool = openTabPool()
+    const pool = openPeerPool()
     const tab = pool.open()
     const servers = (number: number) => [
       { urls: ['turn:relay.test'], username: `${number}:tab`, credential: `secret ${number}` },
@@ -74,7 +74,7 @@ describe('a tab', () => {
   })
 
   it('answers with others as one tab does', async () => {
-    const pool = openTabPool()
+    const pool = openPeerPool()
     const tabs = [pool.open(), pool.open(), pool.open()]
     await serving(pool, tabs)
     pool.command(tabs[0]!, { type: 'run-request', epoch: 1, job })
@@ -87,7 +87,7 @@ describe('a tab', () => {
   })
 
   it('downloads its own parts only', async () => {
-    const pool = openTabPool()
+    const pool = openPeerPool()
     const tabs = [pool.open(), pool.open()]
     await joined(pool, ...tabs)
     const before = pool.asked.length
@@ -102,7 +102,7 @@ describe('a tab', () => {
   })
 
   it('keeps its engine where a new assignment gives it the same layers', async () => {
-    const pool = openTabPool()
+    const pool = openPeerPool()
     const [first, second, third] = [pool.open(), pool.open(), pool.open()]
     await serving(pool, [first, second])
     await joined(pool, third)
@@ -118,7 +118,7 @@ describe('a tab', () => {
 
   it('drops an assignment that is still loading when another comes', async () => {
     let hold = true
-    const pool = openTabPool((path, earlier) =>
+    const pool = openPeerPool((path, earlier) =>
       hold && path.includes('bin') && earlier === 0 ? { stallAfter: 1000 } : {},
     )
     const [first, second] = [pool.open(), pool.open()]
@@ -135,7 +135,7 @@ describe('a tab', () => {
   })
 
   it('refuses its slice with the reason where it computes wrongly', async () => {
-    const pool = openTabPool()
+    const pool = openPeerPool()
     const tab = pool.open({
       selfTest: async () => {
         throw new ComputePoolError('engine_self_test_failed', 'Position 4 is off by 0.4.')
@@ -154,7 +154,7 @@ describe('a tab', () => {
   })
 
   it('is heard however long its engine’s words are', async () => {
-    const pool = openTabPool()
+    const pool = openPeerPool()
     const words = 'x'.repeat(10_000)
     const tab = pool.open({
       openEngine: async () => {
@@ -168,7 +168,7 @@ describe('a tab', () => {
   })
 
   it('refuses its slice where a part is not what the manifest promised', async () => {
-    const pool = openTabPool(path => (path.endsWith('.bin') ? { body: new Uint8Array(40_000) } : {}))
+    const pool = openPeerPool(path => (path.endsWith('.bin') ? { body: new Uint8Array(40_000) } : {}))
     const tab = pool.open()
     await joined(pool, tab)
     pool.assign([tab], 1)
@@ -177,7 +177,7 @@ describe('a tab', () => {
   })
 
   it('measures nothing for a manifest of another digest', async () => {
-    const pool = openTabPool(path => (path.endsWith('manifest.json') ? { body: new TextEncoder().encode('{}') } : {}))
+    const pool = openPeerPool(path => (path.endsWith('manifest.json') ? { body: new TextEncoder().encode('{}') } : {}))
     const tab = pool.open()
     await pool.until('peer-joined', () => typesOf(tab).includes('peer-joined'))
     pool.offer(tab)
@@ -187,7 +187,7 @@ describe('a tab', () => {
   })
 
   it('pauses its download and resumes it', async () => {
-    const pool = openTabPool((path, earlier) =>
+    const pool = openPeerPool((path, earlier) =>
       path.endsWith('embedding.bin') && earlier === 0 ? { stallAfter: 2000 } : {},
     )
     const tab = pool.open()
@@ -203,7 +203,7 @@ describe('a tab', () => {
   })
 
   it('comes back after its connection broke, and does not load again what it holds', async () => {
-    const pool = openTabPool()
+    const pool = openPeerPool()
     const tab = pool.open()
     await serving(pool, [tab])
     tab.breakSocket()
@@ -217,7 +217,7 @@ describe('a tab', () => {
   })
 
   it('stays connected while it is idle: it pings', async () => {
-    const pool = openTabPool()
+    const pool = openPeerPool()
     const tab = pool.open()
     await joined(pool, tab)
     await pool.clock.advance(300_000)
@@ -226,7 +226,7 @@ describe('a tab', () => {
   })
 
   it('tells the desk that it leaves, and closes everything', async () => {
-    const pool = openTabPool()
+    const pool = openPeerPool()
     const tabs = [pool.open(), pool.open()]
     await serving(pool, tabs)
     pool.command(tabs[0]!, { type: 'run-request', epoch: 1, job: { ...job, maxTokens: 100 } })
@@ -241,7 +241,7 @@ describe('a tab', () => {
   })
 
   it('says which assignment a late request belongs to', async () => {
-    const pool = openTabPool()
+    const pool = openPeerPool()
     const tab = pool.open()
     await serving(pool, [tab], 3)
     pool.command(tab, { type: 'run-request', epoch: 2, job })
@@ -250,7 +250,7 @@ describe('a tab', () => {
   })
 
   it('tells the page and the desk where its device is lost', async () => {
-    const pool = openTabPool()
+    const pool = openPeerPool()
     const tab = pool.open()
     await serving(pool, [tab, pool.open()])
     pool.command(tab, { type: 'run-request', epoch: 1, job: { ...job, maxTokens: 100 } })
@@ -265,7 +265,7 @@ describe('a tab', () => {
   })
 
   it('hears a cancellation although its engine never waits', async () => {
-    const pool = openTabPool()
+    const pool = openPeerPool()
     const tab = pool.open()
     await serving(pool, [tab])
     pool.command(tab, { type: 'run-request', epoch: 1, job: { ...job, maxTokens: 100 } })
@@ -277,7 +277,7 @@ describe('a tab', () => {
   })
 
   it('is refused by name, and shows it', async () => {
-    const pool = openTabPool()
+    const pool = openPeerPool()
     const tab = pool.open()
     await pool.until('peer-joined', () => typesOf(tab).includes('peer-joined'))
     pool.command(tab, {

@@ -10,11 +10,11 @@ import { createVerifiedStore, type VerifiedStore } from '../artifacts/verified-s
 import { createEngineShelf } from './engine-shelf.ts'
 import { type HeldSlice, holdSlice, notServing } from './hold-slice.ts'
 import { type HubClient, openHubClient } from './hub-client.ts'
+import type { Assignment, EngineChoice, Offer, PeerPowers, PeerTransport } from './peer-powers.ts'
+import type { JoinOptions } from './peer-snapshot.ts'
 import { createSnapshotBox, idleSnapshot, noSlice } from './snapshot-box.ts'
-import type { Assignment, EngineChoice, Offer, TabPowers, TabTransport } from './tab-powers.ts'
-import type { JoinOptions } from './tab-snapshot.ts'
 
-export interface RunningTab {
+export interface RunningPeer {
   pauseDownload(): void
   resumeDownload(): void
   /** Tells the desk, ends what runs, closes everything. Idempotent. */
@@ -29,14 +29,14 @@ interface Accepted {
 }
 
 /** Joins the pool at once. */
-export function runTab(powers: TabPowers, options: JoinOptions): RunningTab {
+export function runPeer(powers: PeerPowers, options: JoinOptions): RunningPeer {
   const { clock, entropy } = powers
   const box = createSnapshotBox(clock, powers.tell)
   const shelf = createEngineShelf()
   const abort = new AbortController()
   let hub: HubClient | null = null
   let self = ''
-  let transport: TabTransport | null = null
+  let transport: PeerTransport | null = null
   let store: VerifiedStore | null = null
   let accepted: Accepted | null = null
   let held: HeldSlice | null = null

@@ -4,7 +4,7 @@
  */
 import type { PackPart } from '@computepool/shared/model'
 import type { Clock, PartSource } from '@computepool/shared/ports'
-import type { PartProgress } from '../peer/tab-snapshot.ts'
+import type { PartProgress } from '../runtime/peer-snapshot.ts'
 import type { VerifiedStore } from './verified-store.ts'
 
 const partsAtOnce = 2

@@ -21,18 +21,18 @@ import { createSignalingHub, type GoneReason, type SignalingHub, verifySignature
 import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesToHex } from '@noble/hashes/utils.js'
 import { createMemoryStorage } from '../src/artifacts/memory-storage.ts'
-import type { SocketLike } from '../src/peer/hub-client.ts'
-import { type RunningTab, runTab } from '../src/peer/run-tab.ts'
-import { idleSnapshot } from '../src/peer/snapshot-box.ts'
-import type { TabPowers, TabTransport } from '../src/peer/tab-powers.ts'
-import type { TabSnapshot, TabStatus } from '../src/peer/tab-snapshot.ts'
-import type { IceServer } from '../src/transport/host-protocol.ts'
-import { openBurnerKey } from '../src/wallet/burner-key.ts'
+import type { IceServer } from '../src/links/host-protocol.ts'
+import type { SocketLike } from '../src/runtime/hub-client.ts'
+import { keyOfSecret } from '../src/runtime/key-of-secret.ts'
+import type { PeerPowers, PeerTransport } from '../src/runtime/peer-powers.ts'
+import type { PeerSnapshot, PeerStatus } from '../src/runtime/peer-snapshot.ts'
+import { type RunningPeer, runPeer } from '../src/runtime/run-peer.ts'
+import { idleSnapshot } from '../src/runtime/snapshot-box.ts'
 import { createFakeFileServer, type FakeAnswer } from './fake-file-server.ts'
 
-export interface PoolTab {
-  readonly running: RunningTab
-  snapshot(): TabSnapshot
+export interface PoolPeer {
+  readonly running: RunningPeer
+  snapshot(): PeerSnapshot
   /** What the desk heard of this tab, in order. */
   readonly heard: readonly DeskRequest[]
   readonly engines: readonly FakeEngine[]
@@ -44,22 +44,22 @@ export interface PoolTab {
   breakSocket(): void
 }
 
-export interface TabPool {
+export interface PeerPool {
   readonly clock: ManualClock
   readonly hub: SignalingHub
   readonly gone: readonly { readonly peer: string; readonly reason: GoneReason }[]
   readonly asked: readonly { readonly path: string }[]
   readonly manifest: Manifest
-  open(powers?: Partial<TabPowers>, engine?: FakeEngineOptions): PoolTab
-  command(tab: PoolTab, command: DeskCommand): void
-  offer(tab: PoolTab, iceServers?: IceServer[]): void
+  open(powers?: Partial<PeerPowers>, engine?: FakeEngineOptions): PoolPeer
+  command(tab: PoolPeer, command: DeskCommand): void
+  offer(tab: PoolPeer, iceServers?: IceServer[]): void
   /** Deals the layers to these tabs and waits for `status` of all of them. */
-  assign(tabs: readonly PoolTab[], epoch: number): void
+  assign(tabs: readonly PoolPeer[], epoch: number): void
   until(what: string, isTrue: () => boolean): Promise<void>
-  untilStatus(tab: PoolTab, status: TabStatus): Promise<void>
+  untilStatus(tab: PoolPeer, status: PeerStatus): Promise<void>
 }
 
-export function openTabPool(answer?: (path: string, earlier: number, start: number) => FakeAnswer): TabPool {
+export function openPeerPool(answer?: (path: string, earlier: number, start: number) => FakeAnswer): PeerPool {
   const clock = createManualClock()
   const random = createSeededRandom(11)
   const network = createLoopbackNetwork({ clock, delayMs: 2 })
@@ -84,7 +84,7 @@ export function openTabPool(answer?: (path: string, earlier: number, start: numb
     verifySignature,
   })
 
-  const pool: TabPool = {
+  const pool: PeerPool = {
     clock,
     hub,
     gone,
@@ -96,13 +96,13 @@ export function openTabPool(answer?: (path: string, earlier: number, start: numb
       const lostEngines: string[] = []
       let iceServers: readonly IceServer[] = []
       let socket: MemorySocket | null = null
-      const running = runTab(
+      const running = runPeer(
         {
           clock,
           entropy: random,
           pageUrl: 'http://pool.test/operate',
           agent: 'test',
-          openKey: () => openBurnerKey(random, undefined),
+          openKey: async () => keyOfSecret(`0x${bytesToHex(random.bytes(32))}`),
           openSocket: () => {
             socket = openMemorySocket(hub)
             return socket
@@ -236,7 +236,7 @@ function openMemorySocket(hub: SignalingHub): MemorySocket {
 /** Links open as soon as both ends want them. */
 const wantedBy = new WeakMap<object, Map<string, readonly string[]>>()
 
-function loopbackTransport(network: ReturnType<typeof createLoopbackNetwork>, self: string): TabTransport {
+function loopbackTransport(network: ReturnType<typeof createLoopbackNetwork>, self: string): PeerTransport {
   const wanted = wantedBy.get(network) ?? new Map<string, readonly string[]>()
   wantedBy.set(network, wanted)
   return {

@@ -1,10 +1,10 @@
 /** The tab's one snapshot: changed by the runtime, told to the page at most ten times a second. */
 import type { Clock } from '@computepool/shared/ports'
-import type { TabSnapshot } from './tab-snapshot.ts'
+import type { PeerSnapshot } from './peer-snapshot.ts'
 
 const tellEveryMs = 100
 
-export const idleSnapshot: TabSnapshot = {
+export const idleSnapshot: PeerSnapshot = {
   status: 'idle',
   peer: null,
   model: null,
@@ -29,7 +29,7 @@ export const idleSnapshot: TabSnapshot = {
 }
 
 /** What a tab shows when it holds no slice. */
-export const noSlice: Partial<TabSnapshot> = {
+export const noSlice: Partial<PeerSnapshot> = {
   layers: null,
   seat: null,
   seats: [],
@@ -45,11 +45,11 @@ export const noSlice: Partial<TabSnapshot> = {
 }
 
 export interface SnapshotBox {
-  get(): TabSnapshot
-  set(change: Partial<TabSnapshot>): void
+  get(): PeerSnapshot
+  set(change: Partial<PeerSnapshot>): void
 }
 
-export function createSnapshotBox(clock: Clock, tell: (snapshot: TabSnapshot) => void): SnapshotBox {
+export function createSnapshotBox(clock: Clock, tell: (snapshot: PeerSnapshot) => void): SnapshotBox {
   let snapshot = idleSnapshot
   let isWaiting = false
   let toldMs = Number.NEGATIVE_INFINITY

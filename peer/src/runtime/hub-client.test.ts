@@ -2,8 +2,8 @@ import { createManualClock, createSeededRandom } from '@computepool/shared/testi
 import type { HubReply } from '@computepool/shared/wire'
 import { createSiweMessage } from 'viem/siwe'
 import { describe, expect, it } from 'vitest'
-import { openBurnerKey } from '../wallet/burner-key.ts'
 import { openHubClient, type SocketLike } from './hub-client.ts'
+import { keyOfSecret } from './key-of-secret.ts'
 
 interface FakeSocket extends SocketLike {
   readonly sent: { readonly type: string; readonly [field: string]: unknown }[]
@@ -13,7 +13,7 @@ interface FakeSocket extends SocketLike {
 
 async function open() {
   const clock = createManualClock()
-  const key = await openBurnerKey(createSeededRandom(3), undefined)
+  const key = keyOfSecret(`0x${'3'.repeat(64)}`)
   const peer = `${key.address}.00000001`
   const sockets: FakeSocket[] = []
   const log: string[] = []

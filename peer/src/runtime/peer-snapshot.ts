@@ -1,7 +1,4 @@
-/**
- * What the page may know of the peer runtime, and what it may ask of it: one immutable snapshot and a list of commands. The
- * runtime lives in a worker; the page holds no protocol state.
- */
+/** What a page, or a status line, may know of the peer runtime: one immutable snapshot. Whoever shows it holds no protocol state. */
 import type { ErrorData } from '@computepool/shared/errors'
 import type { LayerRange } from '@computepool/shared/model'
 import type { EngineKind } from '@computepool/shared/ports'
@@ -31,7 +28,7 @@ export interface HopFacts {
   readonly rttMs: number | null
 }
 
-export type TabStatus =
+export type PeerStatus =
   | 'idle'
   | 'connecting'
   | 'probing'
@@ -45,8 +42,8 @@ export type TabStatus =
   | 'leaving'
   | 'failed'
 
-export interface TabSnapshot {
-  readonly status: TabStatus
+export interface PeerSnapshot {
+  readonly status: PeerStatus
   readonly peer: string | null
   readonly model: string | null
   readonly modelLayers: number | null
@@ -75,18 +72,4 @@ export interface JoinOptions {
   readonly memoryBudgetBytes: number
   /** Forces an engine; null lets the measurement choose. */
   readonly engine: EngineKind | null
-}
-
-/** What the page may ask; each returns at once, and the snapshot tells what became of it. */
-export interface TabCommands {
-  join(options: JoinOptions): void
-  pauseDownload(): void
-  resumeDownload(): void
-  leave(): void
-}
-
-/** The one external store of a tab (for React's `useSyncExternalStore`). */
-export interface TabStore extends TabCommands {
-  getSnapshot(): TabSnapshot
-  subscribe(listener: () => void): () => void
 }

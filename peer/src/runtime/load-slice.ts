@@ -4,8 +4,8 @@ import type { Engine, EngineKind } from '@computepool/shared/ports'
 import type { DeskRequest } from '@computepool/shared/wire'
 import { downloadSlice, type SliceDownload } from '../artifacts/download-slice.ts'
 import type { VerifiedStore } from '../artifacts/verified-store.ts'
+import type { Assignment, PeerPowers } from './peer-powers.ts'
 import type { SnapshotBox } from './snapshot-box.ts'
-import type { Assignment, TabPowers } from './tab-powers.ts'
 
 export type LoadProgress = Pick<
   Extract<DeskRequest, { type: 'slice-progressed' }>,
@@ -13,7 +13,7 @@ export type LoadProgress = Pick<
 >
 
 export interface SliceLoadOptions {
-  readonly powers: TabPowers
+  readonly powers: PeerPowers
   readonly packUrl: string
   readonly manifest: Manifest
   readonly engineKind: EngineKind

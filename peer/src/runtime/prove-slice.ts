@@ -1,6 +1,6 @@
 /** The self-test's door in a tab: a slice that computes wrongly does not come past it. It knows no worker and no desk. */
 import { selfTest } from '@computepool/shared/selftest'
-import type { SelfTestRequest } from './tab-powers.ts'
+import type { SelfTestRequest } from './peer-powers.ts'
 
 /** Errors: `engine_self_test_failed`; what a step of the engine or `readFile` throws. */
 export async function proveSlice({ engine, manifest, readFile }: SelfTestRequest): Promise<void> {

@@ -17,23 +17,23 @@ import type { DeskRequest } from '@computepool/shared/wire'
 import type { VerifiedStore } from '../artifacts/verified-store.ts'
 import type { EngineShelf } from './engine-shelf.ts'
 import { loadSlice, type SliceLoad } from './load-slice.ts'
+import type { Assignment, Offer, PeerPowers, PeerTransport } from './peer-powers.ts'
 import { createRateMeter } from './rate-meter.ts'
 import { noSlice, type SnapshotBox } from './snapshot-box.ts'
-import type { Assignment, Offer, TabPowers, TabTransport } from './tab-powers.ts'
 
 const tickMs = 1000
 /** Round trips change slowly; the desk plans with them. */
 const linksEveryTicks = 5
 
 export interface SliceHost {
-  readonly powers: TabPowers
+  readonly powers: PeerPowers
   readonly self: string
   readonly offer: Offer
   readonly packUrl: string
   readonly manifest: Manifest
   readonly engineKind: EngineKind
   readonly store: VerifiedStore
-  readonly transport: TabTransport
+  readonly transport: PeerTransport
   readonly shelf: EngineShelf
   readonly box: SnapshotBox
   readonly send: (request: DeskRequest) => void
