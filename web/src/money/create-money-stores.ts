@@ -44,6 +44,7 @@ export function createMoneyStores(window: Window): MoneyStores {
     client,
     vault: createSessionVault(tabStorage),
     terms: () => paidTermsOf(terms.getSnapshot()),
+    refreshTerms: terms.refresh,
     wallet: wallet.payer,
     origin: window.location.origin,
     onMoved: () => void wallet.refreshFunds(),

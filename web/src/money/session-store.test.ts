@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import { createFakeMoney, type FakeMoney, type FakeMoneyGiven, payerAccount } from '../ui/testing/fake-money.ts'
 import { fakeToken } from '../ui/testing/fake-money-client.ts'
 import { sampleSession, sampleTerms } from '../ui/testing/sample-money.ts'
+import { paidTermsOf } from './terms-store.ts'
 
 const settle = () => new Promise<void>(resolve => setTimeout(resolve, 0))
 
@@ -41,6 +42,60 @@ test('however often and however fast it is asked, it signs once and pays once', 
   expect(money.signed).toHaveLength(1)
   expect(money.client.paid).toHaveLength(1)
   sessions.close()
+})
+
+test('a price that changed after the page was loaded is not signed: it is told, and asked for again', async () => {
+  const money = await ready()
+  const { sessions, terms } = money.stores
+  money.client.terms_ = sampleTerms({ pricePerSecondAtomic: 2_000n })
+  await sessions.open(500_000n)
+  expect(sessions.getSnapshot()).toMatchObject({
+    step: 'idle',
+    live: null,
+    error: null,
+    priceChange: { wasAtomic: 1_000n, isAtomic: 2_000n },
+  })
+  expect(paidTermsOf(terms.getSnapshot())?.pricePerSecondAtomic).toBe(2_000n)
+  // A second click is no agreement.
+  await sessions.open(500_000n)
+  expect(money.signed).toEqual([])
+  expect(money.client.paid).toEqual([])
+  sessions.agreeToPrice()
+  expect(sessions.getSnapshot().priceChange).toBeNull()
+  await sessions.open(500_000n)
+  expect(money.signed).toHaveLength(1)
+  expect(sessions.getSnapshot().live).not.toBeNull()
+  sessions.close()
+})
+
+test('a price that changes again before it is agreed to is told again', async () => {
+  const money = await ready()
+  const { sessions } = money.stores
+  for (const price of [2_000n, 3_000n]) {
+    money.client.terms_ = sampleTerms({ pricePerSecondAtomic: price })
+    sessions.agreeToPrice()
+    await sessions.open(500_000n)
+    expect(sessions.getSnapshot().priceChange).toEqual({ wasAtomic: price - 1_000n, isAtomic: price })
+  }
+  expect(money.signed).toEqual([])
+})
+
+test('where nobody tells the price any more, nothing is signed', async () => {
+  const money = await ready()
+  money.client.terms = async () => {
+    throw lostAnswer()
+  }
+  await money.stores.sessions.open(500_000n)
+  expect(money.signed).toEqual([])
+  expect(money.stores.sessions.getSnapshot()).toMatchObject({ live: null, error: { code: 'peer_unreachable' } })
+})
+
+test('where work became free meanwhile, nothing is signed', async () => {
+  const money = await ready()
+  money.client.terms_ = { mode: 'free' }
+  await money.stores.sessions.open(500_000n)
+  expect(money.signed).toEqual([])
+  expect(money.stores.terms.getSnapshot().status).toBe('free')
 })
 
 test('a lying challenge is not signed', async () => {

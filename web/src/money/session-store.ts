@@ -33,14 +33,22 @@ export interface SessionsView {
   readonly past: SessionEntry | null
   /** The newest open session of the wallet whose token this tab does not have; its cap. */
   readonly foundCapAtomic: bigint | null
+  /** Another price a second than the one that was shown: nothing is signed until it is agreed to. */
+  readonly priceChange: PriceChange | null
   readonly error: ErrorData | null
+}
+
+export interface PriceChange {
+  readonly wasAtomic: bigint
+  readonly isAtomic: bigint
 }
 
 export interface SessionStore extends ReadableStore<SessionsView> {
   /** Goes on with what a reload of the tab left behind. */
   resume(): void
-  /** Opens a session with this cap: one signature. Ignored while another opens or lives. */
+  /** Opens a session with this cap: one signature. Ignored while another opens or lives, and while a new price is not agreed to. */
   open(capAtomic: bigint): Promise<void>
+  agreeToPrice(): void
   /** Sends the unanswered voucher again: no second signature, no second session. */
   sendAgain(): Promise<void>
   /** Looks whether the wallet has open sessions that this tab knows nothing of. */
@@ -60,6 +68,8 @@ export interface SessionStoreParts {
   readonly client: MoneyClient
   readonly vault: SessionVault
   terms(): PaidTerms | null
+  /** Asks for the terms anew, so that `terms` tells what holds now; false where nobody answered. */
+  refreshTerms(): Promise<boolean>
   wallet(): PayerWallet | null
   /** Of this page. */
   readonly origin: string
@@ -91,6 +101,7 @@ export function createSessionStore(parts: SessionStoreParts): SessionStore {
   /** Tokens of before a reload whose first view has not come. */
   let unseen: readonly string[] = []
   let found: PayerSessions['sessions'] = []
+  let priceChange: PriceChange | null = null
   const pickingUp = new Set<AbortController>()
   const opening = new AbortController()
   const store = createExternalStore<SessionsView>(viewNow())
@@ -102,6 +113,7 @@ export function createSessionStore(parts: SessionStoreParts): SessionStore {
       live: tracks.find(track => !isOver(track.entry))?.entry ?? null,
       past: tracks.findLast(track => isOver(track.entry))?.entry ?? null,
       foundCapAtomic: found.find(({ id }) => !tracks.some(({ entry }) => entry.view.id === id))?.capAtomic ?? null,
+      priceChange,
       error,
     }
   }
@@ -184,8 +196,29 @@ export function createSessionStore(parts: SessionStoreParts): SessionStore {
     for (const { token, session } of recovered.slice(0, mostKept)) follow(token, session)
   }
 
-  async function challengeAndSign(capAtomic: bigint): Promise<SignedVoucher> {
+  /**
+   * Whether the price is still the one that was shown. A voucher names its amount, not what a second costs: once it is signed, the vault
+   * takes the price of that moment.
+   */
+  async function isPriceAsShown(shown: PaidTerms): Promise<boolean> {
+    if (!(await parts.refreshTerms())) {
+      throw new ComputePoolError('peer_unreachable', 'The price could not be read again before paying.', {
+        remedy: 'Nothing was signed. Try again in a moment.',
+      })
+    }
+    const now = parts.terms()
+    // Free by now: the page says so, and there is nothing to pay.
+    if (now === null) return false
+    const wasAtomic = shown.pricePerSecondAtomic
+    const isAtomic = now.pricePerSecondAtomic
+    if (isAtomic !== wasAtomic) priceChange = { wasAtomic, isAtomic }
+    return isAtomic === wasAtomic
+  }
+
+  /** Null where the person has to look at another price first. */
+  async function challengeAndSign(capAtomic: bigint): Promise<SignedVoucher | null> {
     const { terms, wallet } = requireWallet()
+    if (!(await isPriceAsShown(terms))) return null
     const challenge = checkChallenge(await client.challenge(capAtomic), terms, capAtomic)
     step = 'signing'
     publish()
@@ -256,11 +289,19 @@ export function createSessionStore(parts: SessionStoreParts): SessionStore {
       publish()
       for (const token of kept.tokens) void pickUp(token)
     },
-    open: capAtomic =>
-      voucher === null
-        ? attempt('asking', async () => spend(await challengeAndSign(capAtomic)))
-        : // What was signed may be spent already: it is settled first.
-          sendAgain(),
+    async open(capAtomic) {
+      // What was signed may be spent already: it is settled first.
+      if (voucher !== null) return sendAgain()
+      if (priceChange !== null) return
+      await attempt('asking', async () => {
+        const signed = await challengeAndSign(capAtomic)
+        if (signed !== null) await spend(signed)
+      })
+    },
+    agreeToPrice() {
+      priceChange = null
+      publish()
+    },
     sendAgain,
     async look(payer) {
       // Not knowing costs nothing: a session can be opened as ever.

@@ -90,6 +90,30 @@ test('a cap is chosen or written, and one that cannot be is said to be so', asyn
   expect(plain(screen.getByTestId('sign'))).toBe('Sign and pay 0.30 test USDC')
 })
 
+test('a price that changed is shown and signed only once it is agreed to', async () => {
+  const { money } = await open()
+  money.client.terms_ = sampleTerms({ pricePerSecondAtomic: 2_000n })
+  fireEvent.click(screen.getByTestId('sign'))
+  await settle()
+  expect(plain(screen.getByTestId('price-change'))).toContain(
+    'The price has changed: 0.12 test USDC a minute, it was 0.06 test USDC. Nothing was signed',
+  )
+  expect(screen.getByTestId('price-change').getAttribute('role')).toBe('alert')
+  expect(plain(screen.getByTestId('open-session'))).toContain('0.12 test USDC a minute while an answer is written')
+  expect(screen.getByTestId('sign').hasAttribute('disabled')).toBe(true)
+  expect(plain(screen.getByTestId('opening-status'))).toContain('Agree to the new price first')
+  expect(await violations()).toEqual([])
+  fireEvent.submit(screen.getByTestId('sign').closest('form') as HTMLFormElement)
+  await settle()
+  expect(money.signed).toEqual([])
+  fireEvent.click(screen.getByTestId('agree-price'))
+  expect(screen.queryByTestId('price-change')).toBeNull()
+  fireEvent.click(screen.getByTestId('sign'))
+  await settle()
+  expect(money.signed).toHaveLength(1)
+  expect(screen.getByTestId('session-panel').dataset.status).toBe('open')
+})
+
 test('in strict mode a double click, and an Enter after it, sign once', async () => {
   const { money } = await open()
   const sign = screen.getByTestId('sign')

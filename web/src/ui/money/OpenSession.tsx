@@ -31,7 +31,7 @@ export function OpenSession({ terms, view }: { terms: PaidTerms; view: SessionsV
   const capAtomic = parseUsdc(text)
   const isTest = terms.chain.isEmbedded
   const money = (amount: bigint) => formatAtomic(amount, isTest)
-  const obstacle = obstacleOf({ terms, capAtomic, wallet })
+  const obstacle = obstacleOf({ terms, capAtomic, wallet, priceChange: view.priceChange })
   const headId = useId()
   const statusId = useId()
   const isBusy = view.step !== 'idle'
@@ -74,6 +74,15 @@ export function OpenSession({ terms, view }: { terms: PaidTerms; view: SessionsV
             Take it up again
           </button>{' '}
           <span className="hint">One signature proves the wallet; nothing is paid.</span>
+        </p>
+      )}
+      {view.priceChange === null ? null : (
+        <p className="notice" role="alert" data-testid="price-change">
+          The price has changed: {money(view.priceChange.isAtomic * 60n)} a minute, it was{' '}
+          {money(view.priceChange.wasAtomic * 60n)}. Nothing was signed, and nothing was paid.{' '}
+          <button type="button" className="button small" data-testid="agree-price" onClick={sessions.agreeToPrice}>
+            Go on with the new price
+          </button>
         </p>
       )}
       {isTest ? <p className="hint">Test money: it is worth nothing, and the faucet below gives it away.</p> : null}
@@ -153,11 +162,13 @@ interface Facts {
   readonly terms: PaidTerms
   readonly capAtomic: bigint | null
   readonly wallet: WalletView
+  readonly priceChange: SessionsView['priceChange']
 }
 
 /** What keeps the button from being pressed, with what to do; null where nothing does. */
-function obstacleOf({ terms, capAtomic, wallet }: Facts): string | null {
+function obstacleOf({ terms, capAtomic, wallet, priceChange }: Facts): string | null {
   const money = (amount: bigint) => formatAtomic(amount, terms.chain.isEmbedded)
+  if (priceChange !== null) return 'Agree to the new price first, or leave it: nothing was paid.'
   if (capAtomic === null) return 'Enter the cap as an amount with up to six decimals.'
   if (capAtomic < terms.minCapAtomic) return `Choose at least ${money(terms.minCapAtomic)}.`
   if (capAtomic > terms.maxCapAtomic) return `Choose at most ${money(terms.maxCapAtomic)}.`

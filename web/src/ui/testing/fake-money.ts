@@ -98,7 +98,7 @@ export function createFakeMoney(given: FakeMoneyGiven = {}): FakeMoney {
     fake.onFaucet()
     await client.askFaucet(address)
   }
-  const terms = createTermsStore(client.terms)
+  const terms = createTermsStore(() => client.terms())
   const wallet = createWalletStore({
     openBurner: async () => payer,
     openInjected: async () => given.injected ?? noWallets,
@@ -109,6 +109,7 @@ export function createFakeMoney(given: FakeMoneyGiven = {}): FakeMoney {
     client,
     vault: createSessionVault(tabStorage),
     terms: () => paidTermsOf(terms.getSnapshot()),
+    refreshTerms: terms.refresh,
     wallet: wallet.payer,
     origin: 'http://localhost:3000',
     onMoved: () => void wallet.refreshFunds(),
