@@ -131,7 +131,8 @@ export interface FindingBook {
   repaired(trouble: Trouble, nowMs: number): Promise<void>
   /** Over: an open one becomes repaired. */
   resolve(trouble: string, nowMs: number): Promise<void>
-  openTroubles(): Promise<string[]>
+  /** What is open, and since when. */
+  openTroubles(): Promise<ReadonlyMap<string, number>>
 }
 
 /** Of one vault: what is found of another is not ours to resolve. */
@@ -156,10 +157,10 @@ export function createFindingBook(db: Database, vaultAddress: string): FindingBo
     },
     openTroubles: async () => {
       const rows = await db
-        .select({ trouble: table.trouble })
+        .select({ trouble: table.trouble, atMs: table.atMs })
         .from(table)
         .where(and(eq(table.vault, vault), eq(table.status, 'open')))
-      return rows.map(({ trouble }) => trouble)
+      return new Map(rows.map(({ trouble, atMs }) => [trouble, atMs]))
     },
   }
 }

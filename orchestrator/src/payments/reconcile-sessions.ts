@@ -8,6 +8,7 @@ import type { CheckContext } from './reconcile.ts'
 
 /** So long before its life is over a session is closed by us, not by whoever comes. */
 const closeAheadSeconds = 60
+const believedAfterMs = 60_000
 
 export async function reconcileSessions(context: CheckContext): Promise<void> {
   for (const row of await context.ledger.sessionsIn(['opening', 'open', 'streaming', 'closing'])) {
@@ -36,7 +37,7 @@ async function checkOpening(context: CheckContext, row: SessionRow, seen: VaultS
   })
 }
 
-/** Said at once, believed at the second check: a node that lags must not cost a session. */
+/** Said at once, believed a minute later: a node that lags, or is behind others of its service, must not cost a session. */
 async function checkLost(context: CheckContext, row: SessionRow): Promise<void> {
   const trouble = {
     trouble: `chain lost ${row.id}`,
@@ -47,7 +48,8 @@ async function checkLost(context: CheckContext, row: SessionRow): Promise<void> 
     sessionId: row.id,
   }
   context.open(trouble)
-  if (!context.wasOpen.has(trouble.trouble)) return
+  const sinceMs = context.wasOpen.get(trouble.trouble)
+  if (sinceMs === undefined || context.nowMs - sinceMs < believedAfterMs) return
   await context.ledger.confirmClosed(row.id, { dueAtomic: 0n, refundedAtomic: 0n, reason: 'lost with its chain' })
 }
 

@@ -133,8 +133,8 @@ describe('the reconciler', () => {
     expect(await laws()).toEqual(fine)
   })
 
-  it('says plainly that the chain was replaced, and believes it the second time', async () => {
-    const { vault, ledger, open, laws } = newHouse()
+  it('says plainly that the chain was replaced, and believes it a minute later', async () => {
+    const { clock, vault, ledger, open, laws } = newHouse()
     const id = await open()
     await open()
     expect(await laws()).toEqual(fine)
@@ -142,10 +142,28 @@ describe('the reconciler', () => {
     expect(await laws()).toEqual({ repaired: ['chain'], open: ['chain', 'chain'] })
     const { findings } = await ledger.listFindings()
     expect(findings.map(({ message }) => message).join()).toContain('the chain was rolled back or replaced')
+    // Whoever follows the chain may ask at any moment.
+    await clock.advance(59_999)
+    expect(await laws()).toEqual({ repaired: [], open: ['chain', 'chain'] })
     expect((await ledger.view(id)).status).toBe('open')
+    await clock.advance(1)
     await laws()
     expect(await ledger.view(id)).toMatchObject({ status: 'closed', spentAtomic: 0n, refundableAtomic: 0n })
     expect(await laws()).toEqual(fine)
+  })
+
+  it('looks again once for all who ask while it looks', async () => {
+    const { vault, reconciler } = newHouse()
+    const { totals } = vault
+    let looks = 0
+    vault.totals = () => {
+      looks += 1
+      return totals()
+    }
+    await Promise.all(Array.from({ length: 20 }, () => reconciler.check()))
+    expect(looks).toBe(2)
+    await reconciler.check()
+    expect(looks).toBe(3)
   })
 
   it('closes an idle session before its life is over', async () => {
