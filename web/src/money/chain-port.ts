@@ -30,6 +30,8 @@ export interface ChainReads {
 /** Transactions of the tab's own key. Each resolves with its hash once the chain has it; `chain_reverted` where it failed there. */
 export interface OperatorWrites {
   readonly address: `0x${string}`
+  /** True where a transaction could name it: an address in lower case, or with the checksum of EIP-55. It asks nobody. */
+  isAddress(text: string): text is `0x${string}`
   /** From then on the balance ticks by itself. */
   connectPool(): Promise<`0x${string}`>
   /** Moves what waits in the pool to the balance. */

@@ -7,7 +7,7 @@ import type { Earnings, PaidTerms } from '@computepool/shared/money'
 import { createExternalStore, type ReadableStore } from '../ui/stores/external-store.ts'
 import type { ChainEarnings, ChainReads, OperatorWrites } from './chain-port.ts'
 import { nextLine, type TickLine } from './earnings-tick.ts'
-import { type WithdrawalResult, type WithdrawalStep, withdraw } from './withdrawal.ts'
+import { parseReceiver, type WithdrawalResult, type WithdrawalStep, withdraw } from './withdrawal.ts'
 
 export interface EarningsView {
   readonly operator: `0x${string}` | null
@@ -31,6 +31,8 @@ export interface EarningsStore extends ReadableStore<EarningsView> {
   watch(terms: PaidTerms): () => void
   connectPool(): Promise<void>
   withdraw(to: string, amountAtomic: bigint | null): Promise<void>
+  /** What is wrong with an address to withdraw to; null where nothing is. It asks nobody. */
+  problemOfReceiver(to: string): ErrorData | null
   /** The stored key, for its owner to keep; null where none is stored. */
   exportKey(): Promise<string | null>
   importKey(text: string): Promise<void>
@@ -138,6 +140,16 @@ export function createEarningsStore(parts: EarningsStoreParts): EarningsStore {
         const onStep = (step: WithdrawalStep) => patch({ busy: step })
         patch({ result: await withdraw({ to, amountAtomic, reads, writes, askFaucet, onStep }) })
       }),
+    problemOfReceiver(to) {
+      // Before the first reading nothing can be withdrawn: the command checks the address itself.
+      if (opened === null) return null
+      try {
+        parseReceiver(to, opened.writes)
+        return null
+      } catch (thrown) {
+        return asComputePoolError(thrown).toJSON()
+      }
+    },
     exportKey: parts.exportKey,
     async importKey(text) {
       try {

@@ -172,3 +172,11 @@ test('only calls are made that a page may make', () => {
   expect([...methods].filter(method => !allowedMethods.includes(method))).toEqual([])
   expect(methods).toContain('eth_sendRawTransaction')
 })
+
+test('an address whose checksum does not fit is told before a transaction would be made of it', () => {
+  const writes = openOperatorWrites(terms(), operator(0))
+  const mistyped = '0x5aaeb6053F3E94C9b9A09f33669435E7Ef1BeAed'
+  expect(writes.isAddress(mistyped)).toBe(false)
+  expect(writes.isAddress(mistyped.toLowerCase())).toBe(true)
+  expect(() => writes.unwrapTo(mistyped, 1n)).toThrow('is invalid')
+})

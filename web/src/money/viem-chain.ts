@@ -10,6 +10,7 @@ import {
   createClient,
   encodeFunctionData,
   http,
+  isAddress,
   type LocalAccount,
   parseAbi,
   type Transport,
@@ -151,6 +152,7 @@ export function openOperatorWrites(terms: PaidTerms, account: LocalAccount): Ope
 
   return {
     address: account.address,
+    isAddress: (text): text is Hex => isAddress(text),
     connectPool: () =>
       write(
         terms.gdaForwarder as Hex,

@@ -1,9 +1,12 @@
 import { asComputePoolError } from '@computepool/shared/errors'
+import { isAddress } from 'viem'
 import { expect, test } from 'vitest'
 import type { ChainEarnings } from './chain-port.ts'
 import { availableAtomic, type WithdrawalParts, withdraw } from './withdrawal.ts'
 
 const to = `0x${'ab'.repeat(20)}`
+/** The EIP-55 form of an address, with one letter's case turned. */
+const mistyped = '0x5aaeb6053F3E94C9b9A09f33669435E7Ef1BeAed'
 const hash = (digit: string): `0x${string}` => `0x${digit.repeat(64)}`
 const earned: ChainEarnings = {
   balanceWei: 2_000_000_999_999_999_999n,
@@ -25,6 +28,7 @@ function run(chain: Partial<ChainEarnings>, change: Partial<WithdrawalParts> = {
     reads: { earnings: async () => ({ ...earned, ...chain }) },
     writes: {
       address: `0x${'9'.repeat(40)}`,
+      isAddress: (text): text is `0x${string}` => isAddress(text),
       connectPool: async () => hash('0'),
       async claim() {
         done.push('claim')
@@ -70,14 +74,26 @@ test('a key without gas asks the faucet first, where there is one', async () => 
 test.each([
   ['no address', { to: '0x12' }],
   ['the address of nobody', { to: `0x${'0'.repeat(40)}` }],
-  ['more than there is', { amountAtomic: 2_000_001n }],
+  ['an address whose capital letters do not fit its digits', { to: mistyped }],
+  ['more than there is', { amountAtomic: 3_000_001n }],
   ['nothing', { amountAtomic: 0n }],
-])('%s is refused before anything moves', async (_name, change) => {
-  const { result, done } = run({}, change)
+])('%s is refused before anything moves, or is asked for', async (_name, change) => {
+  const { result, done } = run({ claimableWei: 10n ** 18n, funds: { usdcAtomic: 0n, nativeWei: 0n } }, change)
   const error = asComputePoolError(await result.catch((thrown: unknown) => thrown))
   expect(error.code).toBe('input_invalid')
   expect(error.remedy).not.toBe('')
   expect(done).toEqual([])
+})
+
+test.each(['0x12', mistyped])('what is wrong with %s is told of its field', async address => {
+  const { result } = run({}, { to: address })
+  expect(asComputePoolError(await result.catch((thrown: unknown) => thrown)).context.param).toBe('to')
+})
+
+test('an address may be written in lower case, or with its checksum', async () => {
+  for (const address of [mistyped.toLowerCase(), '0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed']) {
+    expect((await run({}, { to: ` ${address} ` }).result).to).toBe(address)
+  }
 })
 
 test('less than an atomic unit is nothing to withdraw', () => {

@@ -25,16 +25,16 @@ export interface WithdrawalParts {
   onStep(step: WithdrawalStep): void
 }
 
-/** Rejects with `input_invalid` for an address or an amount that cannot be, `chain_…` where the chain refuses. */
+/** Rejects with `input_invalid` for an address or an amount that cannot be (`param` names the field), `chain_…` where the chain refuses. */
 export async function withdraw(parts: WithdrawalParts): Promise<WithdrawalResult> {
   const { reads, writes, askFaucet } = parts
-  const to = parseAddress(parts.to)
+  const to = parseReceiver(parts.to, writes)
   const before = await reads.earnings(writes.address)
   const wanted = parts.amountAtomic ?? availableAtomic(before)
   if (wanted <= 0n || wanted > availableAtomic(before)) {
     throw new ComputePoolError('input_invalid', 'There is less to withdraw than that.', {
       remedy: 'Ask for less, or wait until more was earned.',
-      context: { availableAtomic: availableAtomic(before).toString() },
+      context: { param: 'amount', availableAtomic: availableAtomic(before).toString() },
     })
   }
   if (before.funds.nativeWei === 0n && askFaucet !== null) {
@@ -59,10 +59,17 @@ export function availableAtomic({
   return weiToAtomicFloor(balanceWei + claimableWei)
 }
 
-function parseAddress(text: string): `0x${string}` {
+/** The address to pay to, as it was written. Throws `input_invalid` with `param: 'to'` where it is none, or its checksum does not fit. */
+export function parseReceiver(text: string, { isAddress }: Pick<OperatorWrites, 'isAddress'>): `0x${string}` {
   const trimmed = text.trim()
-  if (/^0x[0-9a-fA-F]{40}$/.test(trimmed) && !/^0x0{40}$/.test(trimmed)) return trimmed as `0x${string}`
-  throw new ComputePoolError('input_invalid', 'That is no address.', {
-    remedy: 'Paste an address of 0x and 40 hexadecimal digits.',
+  const context = { param: 'to' }
+  if (!/^0x[0-9a-fA-F]{40}$/.test(trimmed) || /^0x0{40}$/.test(trimmed)) {
+    const remedy = 'Paste an address of 0x and 40 hexadecimal digits.'
+    throw new ComputePoolError('input_invalid', 'That is no address.', { remedy, context })
+  }
+  if (isAddress(trimmed)) return trimmed
+  throw new ComputePoolError('input_invalid', 'That address was mistyped: its capital letters do not fit its digits.', {
+    remedy: 'Copy it again from where it came.',
+    context,
   })
 }

@@ -45,6 +45,11 @@ async function open(chain: Partial<typeof idleEarnings> = {}, arrange: (money: F
   return money
 }
 
+const violations = async () => {
+  const found = await axe.run(document.body, { rules: { 'color-contrast': { enabled: false } } })
+  return found.violations.flatMap(({ id, nodes }) => nodes.map(node => `${id}: ${node.html.slice(0, 120)}`))
+}
+
 async function ask() {
   fireEvent.change(screen.getByTestId('withdraw-to'), { target: { value: to } })
   fireEvent.click(screen.getByTestId('withdraw'))
@@ -77,10 +82,6 @@ test('days are a drawing and the same as a table; requests are listed', async ()
 
 test('axe finds nothing, with and without the table', async () => {
   await open({ isConnected: false, claimableWei: usdc })
-  const violations = async () => {
-    const found = await axe.run(document.body, { rules: { 'color-contrast': { enabled: false } } })
-    return found.violations.flatMap(({ id, nodes }) => nodes.map(node => `${id}: ${node.html.slice(0, 120)}`))
-  }
   expect(await violations()).toEqual([])
   fireEvent.click(screen.getByTestId('days-table'))
   await ask()
@@ -134,6 +135,26 @@ test.each([
   fireEvent.change(screen.getByTestId('withdraw-amount'), { target: { value: amount } })
   expect(screen.getByTestId('withdraw').hasAttribute('disabled')).toBe(true)
   expect(plain(screen.getByTestId('withdraw-status'))).toContain(words)
+})
+
+test('an address that was mistyped is said to be so at its field, before anything is asked of faucet or chain', async () => {
+  const money = await open({ balanceWei: usdc, claimableWei: usdc, funds: { usdcAtomic: 0n, nativeWei: 0n } })
+  const field = screen.getByTestId('withdraw-to')
+  const write = (value: string) => fireEvent.change(field, { target: { value } })
+  write('0x5aaeb6053F3E94C9b9A09f33669435E7Ef1BeAed')
+  const problem = screen.getByTestId('withdraw-to-problem')
+  expect(problem.dataset.code).toBe('input_invalid')
+  expect(plain(problem)).toContain('mistyped')
+  expect(field.getAttribute('aria-invalid')).toBe('true')
+  expect(field.getAttribute('aria-describedby')).toBe(problem.id)
+  expect(screen.getByTestId('withdraw').hasAttribute('disabled')).toBe(true)
+  expect(await violations()).toEqual([])
+  fireEvent.submit(field.closest('form') as HTMLFormElement)
+  expect(screen.queryByTestId('withdraw-confirm')).toBeNull()
+  expect([money.writes, money.client.calls]).toEqual([[], []])
+  write('0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed')
+  expect(screen.queryByTestId('withdraw-to-problem')).toBeNull()
+  expect(screen.getByTestId('withdraw').hasAttribute('disabled')).toBe(false)
 })
 
 test('what the chain refuses is shown with its remedy, and nothing is claimed to be sent', async () => {

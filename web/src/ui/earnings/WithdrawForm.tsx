@@ -1,6 +1,6 @@
 /** The way out: how much, where to, a look before it goes, then what was sent, with its transactions. */
 import type { PaidTerms } from '@computepool/shared/money'
-import { useState } from 'react'
+import { useId, useState } from 'react'
 import type { EarningsView } from '../../money/earnings-store.ts'
 import { availableAtomic } from '../../money/withdrawal.ts'
 import { currencyName, formatAtomic, parseUsdc } from '../format/format-money.ts'
@@ -20,6 +20,7 @@ export function WithdrawForm({ view, terms }: { view: EarningsView; terms: PaidT
   const [to, setTo] = useState('')
   const [amountText, setAmountText] = useState('')
   const [isAsking, setAsking] = useState(false)
+  const problemId = useId()
   const { chain, busy, result } = view
   if (chain === null) return null
   const isTest = terms.chain.isEmbedded
@@ -27,6 +28,8 @@ export function WithdrawForm({ view, terms }: { view: EarningsView; terms: PaidT
   const available = availableAtomic(chain)
   const wanted = amountText.trim() === '' ? available : parseUsdc(amountText)
   const obstacle = obstacleOf(wanted, available, to)
+  // An address half written is not yet a wrong one.
+  const toProblem = looksLikeAddress(to) ? earnings.problemOfReceiver(to) : null
   const isBusy = busy !== 'none'
   return (
     <form
@@ -34,24 +37,38 @@ export function WithdrawForm({ view, terms }: { view: EarningsView; terms: PaidT
       aria-label="Withdraw"
       onSubmit={event => {
         event.preventDefault()
-        if (obstacle === null) setAsking(true)
+        if (obstacle === null && toProblem === null) setAsking(true)
       }}
     >
       <div className="withdraw-fields">
-        <label className="field">
-          <span className="field-head">Withdraw to</span>
-          <input
-            type="text"
-            data-testid="withdraw-to"
-            placeholder="0x…"
-            autoComplete="off"
-            spellCheck={false}
-            maxLength={60}
-            value={to}
-            disabled={isAsking || isBusy}
-            onChange={event => setTo(event.target.value)}
-          />
-        </label>
+        <div className="field">
+          <label className="field">
+            <span className="field-head">Withdraw to</span>
+            <input
+              type="text"
+              data-testid="withdraw-to"
+              placeholder="0x…"
+              autoComplete="off"
+              spellCheck={false}
+              maxLength={60}
+              value={to}
+              disabled={isAsking || isBusy}
+              {...(toProblem === null ? {} : { 'aria-invalid': true, 'aria-describedby': problemId })}
+              onChange={event => setTo(event.target.value)}
+            />
+          </label>
+          {toProblem === null ? null : (
+            <p
+              id={problemId}
+              className="field-problem"
+              role="alert"
+              data-testid="withdraw-to-problem"
+              data-code={toProblem.code}
+            >
+              {toProblem.message} {toProblem.remedy}
+            </p>
+          )}
+        </div>
         <label className="field">
           <span className="field-head">Amount</span>
           <input
@@ -91,7 +108,12 @@ export function WithdrawForm({ view, terms }: { view: EarningsView; terms: PaidT
           </div>
         </div>
       ) : (
-        <button type="submit" className="button" data-testid="withdraw" disabled={isBusy || obstacle !== null}>
+        <button
+          type="submit"
+          className="button"
+          data-testid="withdraw"
+          disabled={isBusy || obstacle !== null || toProblem !== null}
+        >
           Withdraw
         </button>
       )}
@@ -126,9 +148,11 @@ function obstacleOf(wanted: bigint | null, available: bigint, to: string): strin
   if (available === 0n) return 'There is nothing to withdraw yet.'
   if (wanted === null || wanted === 0n) return 'Enter an amount with up to six decimals, or leave it empty for all.'
   if (wanted > available) return 'That is more than there is.'
-  if (!/^0x[0-9a-fA-F]{40}$/.test(to.trim())) return 'Enter the address that shall receive it.'
+  if (!looksLikeAddress(to)) return 'Enter the address that shall receive it.'
   return null
 }
+
+const looksLikeAddress = (text: string): boolean => /^0x[0-9a-fA-F]{40}$/.test(text.trim())
 
 function gasWords(nativeWei: bigint, hasFaucet: boolean): string {
   if (nativeWei > 0n) return ' This key pays the gas.'

@@ -1,4 +1,5 @@
 /** The money stores of a page over fakes: the API, a key that signs for real, a chain of plain numbers, a clock that a test turns. */
+import { isAddress } from 'viem'
 import { privateKeyToAccount } from 'viem/accounts'
 import { type ActivityStore, createActivityStore } from '../../money/activity-store.ts'
 import type { FetchLike } from '../../money/api-door.ts'
@@ -82,6 +83,7 @@ export function createFakeMoney(given: FakeMoneyGiven = {}): FakeMoney {
   }
   const operatorWrites: OperatorWrites = {
     address: payerAccount.address,
+    isAddress: (text): text is `0x${string}` => isAddress(text),
     connectPool: async () => write('connect'),
     claim: async () => write('claim'),
     unwrapTo: async (to, amountWei) => write(`unwrap ${to} ${amountWei}`),
