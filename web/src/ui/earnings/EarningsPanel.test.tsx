@@ -157,6 +157,17 @@ test('an address that was mistyped is said to be so at its field, before anythin
   expect(screen.getByTestId('withdraw').hasAttribute('disabled')).toBe(false)
 })
 
+test('today is not measured before the history was read; the rate is the one by which the balance grows', async () => {
+  const flow = { flowWei: 2n * 10n ** 15n, memberFlowWei: 10n ** 15n }
+  await open({ balanceWei: usdc, ...flow }, money => {
+    money.client.earnings = () => new Promise<Earnings>(() => {})
+  })
+  expect(plain(screen.getByTestId('earnings-today'))).toBe('–')
+  expect(screen.getByTestId('earnings-today').dataset.wei).toBeUndefined()
+  expect(screen.getByTestId('earnings-rate').dataset.wei).toBe(String(flow.flowWei))
+  expect(plain(screen.getByTestId('earnings-rate'))).toBe('0.12 test USDC/min')
+})
+
 test('what the chain refuses is shown with its remedy, and nothing is claimed to be sent', async () => {
   await open({ balanceWei: usdc }, money => {
     money.onWrite = () => {

@@ -4,7 +4,7 @@ import { useEffect } from 'react'
 import type { EarningsView } from '../../money/earnings-store.ts'
 import { amountAtWei } from '../../money/earnings-tick.ts'
 import { formatWei, shortHex, steadyWei } from '../format/format-money.ts'
-import { formatShare } from '../format/format-number.ts'
+import { formatShare, unmeasured } from '../format/format-number.ts'
 import { MoneyFigure } from '../money/MoneyFigure.tsx'
 import { ErrorPanel } from '../operate/ErrorPanel.tsx'
 import { CalmReport } from '../shell/CalmReport.tsx'
@@ -46,12 +46,14 @@ export default function PaidEarnings({ terms }: { terms: PaidTerms }) {
 
 function Figures({ view, isTest }: { view: EarningsView; isTest: boolean }) {
   const { nowMs } = useServices()
-  const { balance, received, history, chain } = view
+  const { balance, received, history } = view
   const isMoving = balance !== null && balance.ratePerSecondWei !== 0n
   const now = useFrameClock(isMoving, nowMs)
   const balanceWei = balance === null ? 0n : amountAtWei(balance, now)
   const receivedWei = received === null ? 0n : amountAtWei(received, now)
-  const today = history === null ? 0n : todayWei(history.days, Date.now())
+  const today = history === null ? null : todayWei(history.days, Date.now())
+  // Of the figure beside it, so that the two never disagree.
+  const rateWei = balance?.ratePerSecondWei ?? 0n
   const words = () =>
     `${formatWei(balance === null ? 0n : amountAtWei(balance, nowMs()), isTest)} to withdraw. ${isMoving ? 'Earning now.' : 'Nothing streams now.'}`
   return (
@@ -60,11 +62,11 @@ function Figures({ view, isTest }: { view: EarningsView; isTest: boolean }) {
         <MoneyFigure name="To withdraw" testId="earnings-balance" wei={balanceWei} isMoney>
           {steadyWei(balanceWei)}
         </MoneyFigure>
-        <MoneyFigure name="Rate now" testId="earnings-rate" wei={chain?.memberFlowWei ?? 0n}>
-          {isMoving ? `${formatWei((balance?.ratePerSecondWei ?? 0n) * 60n, isTest)}/min` : 'nothing streams'}
+        <MoneyFigure name="Rate now" testId="earnings-rate" wei={rateWei}>
+          {isMoving ? `${formatWei(rateWei * 60n, isTest)}/min` : 'nothing streams'}
         </MoneyFigure>
-        <MoneyFigure name="Today (UTC)" testId="earnings-today" wei={today}>
-          {formatWei(today, isTest)}
+        <MoneyFigure name="Today (UTC)" testId="earnings-today" {...(today === null ? {} : { wei: today })}>
+          {today === null ? unmeasured : formatWei(today, isTest)}
         </MoneyFigure>
         <MoneyFigure name="In all" testId="earnings-total" wei={receivedWei}>
           {formatWei(receivedWei, isTest)}
