@@ -231,7 +231,7 @@ test('the event stream’s end is said, and what it means for the money', async 
   expect(plain(screen.getByTestId('session-panel'))).toContain('The connection to the orchestrator broke')
   const before = screen.getByTestId('spent').dataset.atomic
   money.setNow(60_000)
-  await settle()
+  drawFrame()
   expect(screen.getByTestId('spent').dataset.atomic).toBe(before)
 })
 
