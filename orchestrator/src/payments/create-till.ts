@@ -70,7 +70,8 @@ export function createTill(options: TillOptions): Till {
     bufferSeconds,
     hasFaucet,
   })
-  const opener = createSessionOpener({ ledger, facilitator, keys: createRetellKeys(db), target, price: reader.price })
+  const keys = createRetellKeys(db)
+  const opener = createSessionOpener({ ledger, clock, facilitator, keys, target, price: reader.price, onFault })
   const { requestCapAtomic } = caps
   const wallMs = (): number => clock.wallMs()
   const gate = createPaymentGate({

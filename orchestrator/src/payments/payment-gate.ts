@@ -8,7 +8,7 @@ import type { Admission } from '../api/answer-response.ts'
 import type { SessionRow } from '../store/ledger-tables.ts'
 import { type ChallengeOptions, PaymentRefused, type PaymentTarget, settledHeaders } from './challenge.ts'
 import type { Ledger } from './ledger.ts'
-import type { Meter } from './meter.ts'
+import type { Meter, MeteredRequest } from './meter.ts'
 import type { SessionOpener } from './open-session.ts'
 import { looksLikeSessionToken, type SessionTokens } from './session-token.ts'
 import { parsePayment } from './voucher.ts'
@@ -122,9 +122,16 @@ export function createPaymentGate(options: PaymentGateOptions): PaymentGate {
     const order = { payment, origin: 'request', amountAtomic: requestCapAtomic, key: null, resource } as const
     const { view, settled } = await opener.open(order)
     const { id, capAtomic, pricePerSecondAtomic } = view
-    const metered = meter.admit({ id, capAtomic, pricePerSecondAtomic, settledAtomic: 0n })
     // Whether it ran, failed or never began: its rest goes back at once.
-    metered.over.then(() => ledger.wantClose(id, 'request_over')).catch(onFault)
+    const giveBack = () => ledger.wantClose(id, 'request_over').catch(onFault)
+    let metered: MeteredRequest
+    try {
+      metered = meter.admit({ id, capAtomic, pricePerSecondAtomic, settledAtomic: 0n })
+    } catch (thrown) {
+      await giveBack()
+      throw thrown
+    }
+    void metered.over.then(giveBack)
     return { request: metered, headers: settledHeaders(settled) }
   }
 
