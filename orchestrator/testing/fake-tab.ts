@@ -137,7 +137,13 @@ export function createFakeTab(peer: string, options: FakeTabOptions, socket: Tab
   const openLinks = (isOpen = true): void => {
     const { epoch, seats } = assignment()
     const others = seats.filter(seat => seat.peer !== peer)
-    const links = others.map(seat => ({ peer: seat.peer, kind: 'webrtc' as const, isOpen, rttMs: 2 }))
+    const links = others.map(seat => ({
+      peer: seat.peer,
+      kind: 'webrtc' as const,
+      isOpen,
+      rttMs: 2,
+      bytesPerSecond: null,
+    }))
     socket.say({ type: 'links-reported', epoch, links })
   }
   const sayToken: FakeTab['token'] = (requestId, index, token, extra = {}) =>
@@ -196,7 +202,13 @@ export function createFakeTab(peer: string, options: FakeTabOptions, socket: Tab
     say: socket.say,
     join: () => {
       socket.connect(hear)
-      socket.say({ type: 'peer-joined', version: protocolVersion, agent: 'fake' })
+      socket.say({
+        type: 'peer-joined',
+        version: protocolVersion,
+        agent: 'fake',
+        role: 'operator',
+        reach: { webrtc: true, axl: null },
+      })
     },
     leave: (reason = 'left') => socket.leave(reason),
     assignment,

@@ -102,6 +102,7 @@ export function openPeerPool(answer?: (path: string, earlier: number, start: num
           entropy: random,
           pageUrl: 'http://pool.test/operate',
           agent: 'test',
+          reach: { webrtc: true, axl: null },
           openKey: async () => keyOfSecret(`0x${bytesToHex(random.bytes(32))}`),
           openSocket: () => {
             socket = openMemorySocket(hub)
@@ -179,7 +180,10 @@ export function openPeerPool(answer?: (path: string, earlier: number, start: num
         maxContext: 128,
       }
       tabs.forEach((tab, seat) => {
-        pool.command(tab, { type: 'assign-slice', ...shared, seat })
+        const routes = seats
+          .filter(other => other.seat !== seat)
+          .map(other => ({ peer: other.peer, paths: [{ kind: 'webrtc' as const }] }))
+        pool.command(tab, { type: 'assign-slice', ...shared, seat, routes })
       })
     },
     async until(what, isTrue) {
@@ -241,7 +245,8 @@ function loopbackTransport(network: ReturnType<typeof createLoopbackNetwork>, se
   wantedBy.set(network, wanted)
   return {
     ...network.transport(self),
-    setPeers({ peers }) {
+    setRoutes({ routes }) {
+      const peers = routes.map(route => route.peer)
       for (const peer of wanted.get(self) ?? []) if (!peers.includes(peer)) network.cut(self, peer)
       wanted.set(self, peers)
       for (const peer of peers) if (wanted.get(peer)?.includes(self)) network.connect(self, peer)

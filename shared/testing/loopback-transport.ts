@@ -147,6 +147,7 @@ export function createLoopbackNetwork(options: LoopbackOptions): LoopbackNetwork
         kind: 'loopback',
         isOpen: link.isOpen,
         rttMs: 2 * delayMs + jitterMs,
+        bytesPerSecond: null,
         sentBytes: out.sentBytes,
         sentFrames: out.sentFrames,
         receivedBytes: back.deliveredBytes,

@@ -218,7 +218,10 @@ describe('the desk', () => {
     const { heard, hub, openTab } = createHubFixture()
     const tab = openTab()
     await tab.join()
-    tab.send({ type: 'desk', request: { type: 'peer-joined', version: 1, agent: 'test' } })
+    tab.send({
+      type: 'desk',
+      request: { type: 'peer-joined', version: 1, agent: 'test', role: 'operator', reach: { webrtc: true, axl: null } },
+    })
     expect(heard.at(-1)).toMatchObject({ type: 'request', peer: tab.peer, request: { type: 'peer-joined' } })
     expect(hub.command(tab.peer, { type: 'cancel-request', requestId: 'r' })).toBe(true)
     expect(tab.last('desk')?.command).toEqual({ type: 'cancel-request', requestId: 'r' })

@@ -124,7 +124,10 @@ export function createDesk(options: DeskOptions): Desk {
           seats.map(seat => seat.peer),
         )
         seats.forEach(({ seat, peer }, index) => {
-          hub.command(peer, { type: 'assign-slice', ...shared, seat, kvBudgetBytes: kvBudgetBytes[index]! })
+          const routes = seats
+            .filter(other => other.peer !== peer)
+            .map(other => ({ peer: other.peer, paths: [{ kind: 'webrtc' as const }] }))
+          hub.command(peer, { type: 'assign-slice', ...shared, seat, routes, kvBudgetBytes: kvBudgetBytes[index]! })
         })
         return { type: 'coalition-formed', id, epoch, seats, atMs: clock.monotonicMs() }
       }

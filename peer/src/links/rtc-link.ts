@@ -170,7 +170,14 @@ export function createRtcLink(options: RtcLinkOptions): RtcLink {
 
   return {
     get facts() {
-      return { peer, kind: 'webrtc' as const, isOpen: state === 'open', rttMs: roundTrip?.rttMs ?? null, ...counters }
+      return {
+        peer,
+        kind: 'webrtc' as const,
+        isOpen: state === 'open',
+        rttMs: roundTrip?.rttMs ?? null,
+        bytesPerSecond: null,
+        ...counters,
+      }
     },
     attach(name, channel) {
       channels.set(name, channel)

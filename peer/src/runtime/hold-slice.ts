@@ -67,7 +67,7 @@ export function holdSlice(host: SliceHost, assignment: Assignment): HeldSlice {
 
   async function run(): Promise<void> {
     box.set({ ...noSlice, status: 'downloading', layers, seat, seats, error: null })
-    transport.setPeers({ epoch, peers: seats.map(member => member.peer).filter(peer => peer !== self) })
+    transport.setRoutes({ epoch, routes: assignment.routes })
     cleanups.push(
       transport.onLink(event => {
         const known = box.get().links.find(link => link.peer === event.peer)
@@ -119,7 +119,9 @@ export function holdSlice(host: SliceHost, assignment: Assignment): HeldSlice {
   }
 
   function reportLinks(): void {
-    const links = transport.links().map(({ peer, kind, isOpen, rttMs }) => ({ peer, kind, isOpen, rttMs }))
+    const links = transport
+      .links()
+      .map(({ peer, kind, isOpen, rttMs, bytesPerSecond }) => ({ peer, kind, isOpen, rttMs, bytesPerSecond }))
     send({ type: 'links-reported', epoch, links })
     box.set({ links })
     if (serving === null) return

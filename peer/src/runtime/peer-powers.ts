@@ -11,7 +11,7 @@ import type {
   SliceRequest,
   Transport,
 } from '@computepool/shared/ports'
-import type { DeskCommand, LinkSignal } from '@computepool/shared/wire'
+import type { DeskCommand, LinkRoute, LinkSignal, Reach } from '@computepool/shared/wire'
 import type { FetchBytes } from '../artifacts/fetch-artifact.ts'
 import type { SocketLike } from './hub-client.ts'
 import type { EngineProbe, PeerSnapshot } from './peer-snapshot.ts'
@@ -37,13 +37,13 @@ export interface EngineChoice {
 
 /** A transport whose links are opened by signals that travel through the hub. */
 export interface PeerTransport extends Transport {
-  /** Opens links to these peers and closes all others; signals of other epochs are dropped. */
-  setPeers(wanted: { readonly epoch: number; readonly peers: readonly string[] }): void
+  /** Opens links along these routes and closes all others; signals of other epochs are dropped. */
+  setRoutes(wanted: { readonly epoch: number; readonly routes: readonly LinkRoute[] }): void
   /** For links made from now on, and for restarts of those that are open. */
   setIceServers(servers: Offer['iceServers']): void
   handleSignal(from: string, signal: LinkSignal): void
   onSignal(handler: (to: string, signal: LinkSignal) => void): () => void
-  /** Shuts one peer out until the next `setPeers`. */
+  /** Shuts one peer out until the next `setRoutes`. */
   dropPeer(peer: string): void
 }
 
@@ -63,6 +63,8 @@ export interface PeerPowers {
   /** The browser in words, for the orchestrator's log. */
   readonly agent: string
   readonly openKey: () => Promise<PeerKey>
+  /** By which networks others can reach it. */
+  readonly reach: Reach
   readonly openSocket: () => SocketLike
   readonly openTransport: (self: string) => PeerTransport
   readonly openStorages: () => Promise<readonly [ArtifactStorage, ...ArtifactStorage[]]>

@@ -26,6 +26,7 @@ export interface HopFacts {
   readonly isOpen: boolean
   readonly kind: 'loopback' | 'webrtc' | 'axl' | 'relay'
   readonly rttMs: number | null
+  readonly bytesPerSecond: number | null
 }
 
 export type PeerStatus =

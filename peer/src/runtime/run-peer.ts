@@ -69,7 +69,13 @@ export function runPeer(powers: PeerPowers, options: JoinOptions): RunningPeer {
       entropy,
       onWelcome: () => {
         box.set({ status: 'connecting', error: null })
-        send({ type: 'peer-joined', version: protocolVersion, agent: powers.agent.slice(0, 300) })
+        send({
+          type: 'peer-joined',
+          version: protocolVersion,
+          agent: powers.agent.slice(0, 300),
+          role: 'operator',
+          reach: powers.reach,
+        })
       },
       onCommand: command => obey(command),
       onSignal: (from, signal) => transport?.handleSignal(from, signal),

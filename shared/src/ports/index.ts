@@ -1,4 +1,5 @@
 export type { Clock, Entropy } from './clock.ts'
+export type { DatagramCarrier } from './datagram.ts'
 export type {
   Activation,
   ActivationDtype,

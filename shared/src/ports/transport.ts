@@ -9,6 +9,8 @@ export interface LinkFacts {
   readonly isOpen: boolean
   /** Measured; null before the first measurement. */
   readonly rttMs: number | null
+  /** Of frames of 32 KiB and more, measured; null before the first. */
+  readonly bytesPerSecond: number | null
   readonly sentBytes: number
   readonly receivedBytes: number
   readonly sentFrames: number

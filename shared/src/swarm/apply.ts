@@ -134,6 +134,8 @@ function hear(state: SwarmState, peer: SwarmPeer, request: DeskRequest, atMs: nu
       const { [peer.peer]: _left, ...peers } = state.peers
       return { ...loseSeat(state, peer.peer, 'left'), peers }
     }
+    case 'peer-draining':
+    case 'relay-reported':
     case 'request-flowing':
     case 'token-generated':
     case 'request-finished':

@@ -56,7 +56,13 @@ function createShell(change: Partial<SwarmConfig> = {}) {
     (state.coalition?.seats ?? []).map(seat => `${seat.peer[41]}:${seat.layers.start}-${seat.layers.end}`)
   const links = (peer: string, isOpen = true): void => {
     const others = state.coalition!.seats.filter(seat => seat.peer !== peer)
-    const reports = others.map(seat => ({ peer: seat.peer, kind: 'webrtc' as const, isOpen, rttMs: 3 }))
+    const reports = others.map(seat => ({
+      peer: seat.peer,
+      kind: 'webrtc' as const,
+      isOpen,
+      rttMs: 3,
+      bytesPerSecond: null,
+    }))
     say(peer, { type: 'links-reported', epoch: epoch(), links: reports })
   }
   const sliceReady = (peer: string): void =>
@@ -77,7 +83,13 @@ function createShell(change: Partial<SwarmConfig> = {}) {
     },
     join: (peer: string, memoryBudgetBytes = 5000, msPerLayer = 1) => {
       happen({ type: 'peer-connected', peer, atMs })
-      say(peer, { type: 'peer-joined', version: protocolVersion, agent: 'test' })
+      say(peer, {
+        type: 'peer-joined',
+        version: protocolVersion,
+        agent: 'test',
+        role: 'operator',
+        reach: { webrtc: true, axl: null },
+      })
       const measured = { engine: 'wasm', device: 'cpu', isSoftware: true, activationDtype: 'f32' } as const
       const capability = { ...measured, msPerLayer, headMs: 1, memoryBudgetBytes }
       say(peer, { type: 'capability-reported', model: 'demo', capability })
@@ -193,7 +205,13 @@ describe('a swarm', () => {
   it('refuses a tab of another protocol version', () => {
     const shell = createShell()
     shell.happen({ type: 'peer-connected', peer: a, atMs: 0 })
-    shell.say(a, { type: 'peer-joined', version: 99, agent: 'test' })
+    shell.say(a, {
+      type: 'peer-joined',
+      version: 99,
+      agent: 'test',
+      role: 'operator',
+      reach: { webrtc: true, axl: null },
+    })
     expect(shell.acts).toMatchObject([{ type: 'refuse-peer', peer: a, error: { code: 'peer_version_refused' } }])
   })
 

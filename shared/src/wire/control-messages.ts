@@ -11,6 +11,9 @@ import { hopTraceSchema } from './frame-header.ts'
 export const peerIdSchema = z.string().regex(/^0x[0-9a-f]{40}\.[0-9a-f]{8}$/)
 export type PeerId = z.infer<typeof peerIdSchema>
 
+/** Public key (ed25519, hex) of an AXL daemon: the address that its overlay knows it by. */
+export const axlKeySchema = z.string().regex(/^[0-9a-f]{64}$/)
+
 const epoch = z.int().min(0).max(0xffff_ffff)
 const ms = z.number().min(0).max(1e7)
 const bytes = z
@@ -43,6 +46,33 @@ export const capabilitySchema = z.strictObject({
 })
 export type Capability = z.infer<typeof capabilitySchema>
 
+/** How a peer can be reached by others, besides the hub. */
+export const reachSchema = z.strictObject({
+  /** By data channels. */
+  webrtc: z.boolean(),
+  /** Through the AXL daemon with this key. Null: it has none. */
+  axl: axlKeySchema.nullable(),
+})
+export type Reach = z.infer<typeof reachSchema>
+
+/** `operator`: may hold a slice. `relay`: passes sealed datagrams on between peers that have no network in common. */
+export const peerRoleSchema = z.enum(['operator', 'relay'])
+export type PeerRole = z.infer<typeof peerRoleSchema>
+
+/** One way from a peer to another, as the first of the two sees it. */
+export const linkPathSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('webrtc') }),
+  /** Straight to the other's daemon, whose key this is. */
+  z.strictObject({ kind: z.literal('axl'), key: axlKeySchema }),
+  /** Through the relay `via`, which is reached by its daemon where `key` is given, else by a data channel. */
+  z.strictObject({ kind: z.literal('relay'), via: peerIdSchema, key: axlKeySchema.nullable() }),
+])
+export type LinkPath = z.infer<typeof linkPathSchema>
+
+/** All ways to one peer, the preferred one first. */
+export const linkRouteSchema = z.strictObject({ peer: peerIdSchema, paths: z.array(linkPathSchema).min(1).max(4) })
+export type LinkRoute = z.infer<typeof linkRouteSchema>
+
 export const seatSchema = z.strictObject({ seat: z.int().min(0).max(63), peer: peerIdSchema, layers: layerRange })
 /** One seat of a coalition: who holds which layers. Seat 0 is the entry, the last seat the exit. */
 export type Seat = z.infer<typeof seatSchema>
@@ -56,7 +86,13 @@ export const iceServerSchema = z.strictObject({
 /** Tab to orchestrator. */
 export const deskRequestSchema = z.discriminatedUnion('type', [
   /** First message after authentication; the answer is `model-offered`. */
-  z.strictObject({ type: z.literal('peer-joined'), version: z.int(), agent: z.string().max(300) }),
+  z.strictObject({
+    type: z.literal('peer-joined'),
+    version: z.int(),
+    agent: z.string().max(300),
+    role: peerRoleSchema,
+    reach: reachSchema,
+  }),
   z.strictObject({ type: z.literal('capability-reported'), model: z.string().max(120), capability: capabilitySchema }),
   z.strictObject({
     type: z.literal('slice-progressed'),
@@ -78,9 +114,17 @@ export const deskRequestSchema = z.discriminatedUnion('type', [
           kind: z.enum(['loopback', 'webrtc', 'axl', 'relay']),
           isOpen: z.boolean(),
           rttMs: ms.nullable(),
+          /** Of frames of 32 KiB and more, measured; null before the first. */
+          bytesPerSecond: z.number().min(0).max(1e12).nullable(),
         }),
       )
       .max(64),
+  }),
+  /** Relay only: what it passed on, and what it refused, since the assignment began. */
+  z.strictObject({
+    type: z.literal('relay-reported'),
+    epoch,
+    members: z.array(z.strictObject({ peer: peerIdSchema, forwardedBytes: bytes, refusedBytes: bytes })).max(64),
   }),
   /** Entry only, once a request, before its first token: its first activation has left the tab. A paid request's clock starts here. */
   z.strictObject({ type: z.literal('request-flowing'), requestId }),
@@ -110,6 +154,8 @@ export const deskRequestSchema = z.discriminatedUnion('type', [
     tokensServed: z.int().nonnegative(),
     isHidden: z.boolean(),
   }),
+  /** It wants to go, but finishes what runs: no new requests for its ring; the answer is `release-slice`. */
+  z.strictObject({ type: z.literal('peer-draining') }),
   z.strictObject({ type: z.literal('peer-leaving') }),
 ])
 export type DeskRequest = z.infer<typeof deskRequestSchema>
@@ -133,8 +179,17 @@ export const deskCommandSchema = z.discriminatedUnion('type', [
     model: z.string().max(120),
     seat: z.int().min(0).max(63),
     seats: z.array(seatSchema).min(1).max(64),
+    /** One for each other seat. */
+    routes: z.array(linkRouteSchema).max(63),
     kvBudgetBytes: bytes,
     maxContext: z.int().positive(),
+  }),
+  /** Relay only: between whom it may pass datagrams, and how it reaches each. An empty list ends its work. */
+  z.strictObject({
+    type: z.literal('assign-relay'),
+    epoch,
+    coalition: z.string().max(64),
+    members: z.array(z.strictObject({ peer: peerIdSchema, axl: axlKeySchema.nullable() })).max(64),
   }),
   /** Drop the slice and its links; wait for another assignment. */
   z.strictObject({ type: z.literal('release-slice'), epoch }),

@@ -6,7 +6,7 @@ import { z } from 'zod'
 import { sampledTokenSchema, samplingParamsSchema } from '../pipeline/sampling-params.ts'
 
 /** Raised when a peer of the last version could not understand us. */
-export const protocolVersion = 2
+export const protocolVersion = 3
 
 /** Where a lap's time went, one entry a seat, appended as the frame travels. */
 export const hopTraceSchema = z.strictObject({

@@ -26,6 +26,7 @@ function powersOf({ pageUrl, rtcPort }: Extract<PeerCommand, { type: 'join' }>):
     entropy: hostEntropy,
     pageUrl,
     agent: navigator.userAgent,
+    reach: { webrtc: true, axl: null },
     openKey: () => openBurnerKey(hostEntropy, globalThis.indexedDB),
     openSocket: () => new WebSocket(new URL('/signal', pageUrl).href.replace(/^http/, 'ws')) as never,
     openTransport: self => openTransport(self as PeerId, rtcPort),
@@ -51,10 +52,10 @@ function openTransport(self: PeerId, port: MessagePort): PeerTransport {
   let current = 0
   return {
     ...rtc,
-    setPeers({ epoch, peers }) {
+    setRoutes({ epoch, routes }) {
       current = epoch
       // Both ends must agree on who offers.
-      links = peers.map(peer => ({ peer: peer as PeerId, isInitiator: self < peer }))
+      links = routes.map(({ peer }) => ({ peer, isInitiator: self < peer }))
       rtc.setPeers(links, epoch)
     },
     handleSignal: (from, signal) => rtc.handleSignal(from as PeerId, signal),

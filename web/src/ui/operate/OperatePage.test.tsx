@@ -74,7 +74,7 @@ test('a download shows bytes, speed and time left, and pauses', () => {
 })
 
 test('serving shows the layers held, the work and where a step’s time goes; leaving leaves', () => {
-  const links = [{ peer: peerId(2), isOpen: true, kind: 'webrtc', rttMs: 0.84 }] as const
+  const links = [{ peer: peerId(2), isOpen: true, kind: 'webrtc', rttMs: 0.84, bytesPerSecond: null }] as const
   const figures = {
     tokensServed: 12_408,
     tokensPerSecond: 38.24,

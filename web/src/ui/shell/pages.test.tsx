@@ -26,7 +26,7 @@ test.each(['/', '/operate', '/chat', '/docs', '/activity', '/nowhere'])(
 
 test('axe finds nothing while downloading, serving, or after an error', async () => {
   const parts = [{ name: 'layer 0', doneBytes: 1, totalBytes: 2, status: 'downloading', isCached: false }] as const
-  const links = [{ peer: peerId(2), isOpen: true, kind: 'webrtc', rttMs: 1 }] as const
+  const links = [{ peer: peerId(2), isOpen: true, kind: 'webrtc', rttMs: 1, bytesPerSecond: null }] as const
   const error = { code: 'engine_device_lost', message: 'The device was lost.', remedy: '', context: {} } as const
   const tab = createFakeTabStore({ status: 'downloading', parts, weightsBytes: 1 })
   renderPage('/operate', { tab })
