@@ -1,7 +1,7 @@
 /** What a client sends as its key: a session's token where work is paid for, anything where it is free. */
 import { useEffect } from 'react'
-import { paidTermsOf } from '../../money/terms-store.ts'
 import { formatAtomic } from '../format/format-money.ts'
+import { TermsWait } from '../money/TermsWait.tsx'
 import { Link } from '../router/Link.tsx'
 import { CopyButton } from '../shell/CopyButton.tsx'
 import { useServices } from '../shell/services.ts'
@@ -9,16 +9,19 @@ import { useStore } from '../stores/use-store.ts'
 
 export function KeyHint() {
   const { terms: termsStore, sessions } = useServices()
-  const terms = paidTermsOf(useStore(termsStore))
+  const view = useStore(termsStore)
   const hasSession = useStore(sessions).live !== null
   useEffect(() => termsStore.load(), [termsStore])
-  if (terms === null) {
+  if (view.status === 'free') {
     return (
       <p className="hint">
         Any OpenAI client works once it points here. No key is asked for; clients that insist on one may send any text.
       </p>
     )
   }
+  if (view.status !== 'paid')
+    return <TermsWait view={view} words="Asking whether work is paid for here." testId="key-hint" />
+  const { terms } = view
   const money = (amount: bigint) => formatAtomic(amount, terms.chain.isEmbedded)
   return (
     <>

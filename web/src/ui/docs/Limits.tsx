@@ -27,8 +27,9 @@ export function Limits() {
           <strong>Text only.</strong> Chat completions and completions. No tools, images, audio or embeddings.
         </li>
         <li>
-          <strong>No payment yet.</strong> Nothing costs and nothing earns: <code>payment_required</code> does not
-          occur.
+          <strong>The meter is the orchestrator’s word.</strong> Where work is paid for, it counts the milliseconds. The
+          chain bounds it by the session’s cap, the price and the seconds that streamed; within these bounds nothing
+          checks it but the receipt.
         </li>
       </ul>
     </section>

@@ -8,6 +8,7 @@ import { FreeLine } from './FreeLine.tsx'
 import { OpenSession } from './OpenSession.tsx'
 import { ReceiptPanel } from './ReceiptPanel.tsx'
 import { SessionPanel } from './SessionPanel.tsx'
+import { TermsWait } from './TermsWait.tsx'
 
 export function ChatMoney() {
   const { terms: termsStore } = useServices()
@@ -20,14 +21,7 @@ export function ChatMoney() {
     case 'free':
       return <FreeLine words="no chain runs here, and nothing is charged." />
     case 'failed':
-      return (
-        <p className="notice" role="status" data-testid="terms-failed">
-          The price could not be read. {view.error.message}{' '}
-          <button type="button" className="button small" onClick={() => termsStore.load()}>
-            Ask again
-          </button>
-        </p>
-      )
+      return <TermsWait view={view} words="" testId="terms-failed" />
     case 'paid':
       return <PaidChat terms={view.terms} />
   }
