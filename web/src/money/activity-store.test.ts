@@ -23,13 +23,16 @@ const bodies: Readonly<Record<string, unknown>> = {
   },
 }
 
-function open(kept = new Map<string, string>()) {
+/** `fails` gives the status of a path that the server cannot answer. */
+function open(kept = new Map<string, string>(), fails: (path: string) => number | null = () => null) {
   const asked: string[] = []
   const store = createActivityStore({
     fetch: async (path, init) => {
       const bearer = new Headers(init?.headers).get('authorization')
       asked.push(`${path} ${bearer}`)
       if (bearer !== 'Bearer right') return new Response('{}', { status: 401 })
+      const failure = fails(path)
+      if (failure !== null) return new Response('{}', { status: failure })
       return new Response(JSON.stringify(bodies[path], bigintAsString), { status: path in bodies ? 200 : 404 })
     },
     storage: {
@@ -80,6 +83,47 @@ test('logs are asked for run by run; a run that is gone keeps the rest on the pa
   await store.openRun('gone')
   expect(store.getSnapshot()).toMatchObject({ status: 'known', sessions: [sampleSession()] })
   expect(store.getSnapshot().logs.get('gone')?.status).toBe('failed')
+})
+
+test('a first reading that fails is not taken for an empty one, and is asked again', async () => {
+  let isDown = true
+  const { store } = open(new Map(), path => (isDown && path.endsWith('findings') ? 500 : null))
+  store.signIn('right')
+  await settle()
+  expect(store.getSnapshot()).toMatchObject({
+    status: 'failed',
+    lastCheckAtMs: null,
+    error: { context: { httpStatus: 500 } },
+  })
+  isDown = false
+  await store.refresh()
+  expect(store.getSnapshot()).toMatchObject({ status: 'known', lastCheckAtMs: 5, error: null })
+  isDown = true
+  await store.refresh()
+  expect(store.getSnapshot()).toMatchObject({ status: 'known', lastCheckAtMs: 5, sessions: [sampleSession()] })
+  expect(store.getSnapshot().error).not.toBeNull()
+})
+
+test('logs that come after their owner signed out are nobody’s', async () => {
+  const { store } = open()
+  store.signIn('right')
+  await settle()
+  const opening = store.openRun('run/1')
+  store.signOut()
+  await opening
+  expect(store.getSnapshot()).toMatchObject({ status: 'locked', error: null })
+  expect(store.getSnapshot().logs.size).toBe(0)
+})
+
+test('the refusal of an old token leaves the new one signed in', async () => {
+  const { store, kept } = open(new Map([['computepool.owner', 'old']]))
+  const opening = store.openRun('run/1')
+  store.signIn('right')
+  await opening
+  await settle()
+  expect(store.getSnapshot()).toMatchObject({ status: 'known', error: null })
+  expect(store.getSnapshot().logs.size).toBe(0)
+  expect([...kept.values()]).toEqual(['right'])
 })
 
 test('a token in the address is taken out of it', () => {

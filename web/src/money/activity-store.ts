@@ -22,8 +22,8 @@ export interface RunLogs {
 }
 
 export interface ActivityView {
-  /** `locked`: no token yet, or the server refused it. */
-  readonly status: 'locked' | 'asking' | 'known'
+  /** `locked`: no token yet, or the server refused it. `failed`: nothing was read so far, so that an empty list says nothing. */
+  readonly status: 'locked' | 'asking' | 'known' | 'failed'
   readonly sessions: readonly SessionView[]
   readonly runs: readonly WorkflowRun[]
   readonly findings: readonly Finding[]
@@ -90,7 +90,7 @@ export function createActivityStore({ fetch, storage }: ActivityStoreParts): Act
     const error = asComputePoolError(thrown).toJSON()
     const isRefused = error.context.httpStatus === 401 || error.context.httpStatus === 403
     if (!isRefused) {
-      patch({ status: 'known', error })
+      patch({ status: view().status === 'known' ? 'known' : 'failed', error })
       return
     }
     keepToken(null)
@@ -103,7 +103,7 @@ export function createActivityStore({ fetch, storage }: ActivityStoreParts): Act
   async function refresh(): Promise<void> {
     if (token === null) return
     const asked = token
-    patch({ error: null })
+    patch({ status: view().status === 'known' ? 'known' : 'asking', error: null })
     try {
       const [{ sessions }, { runs }, { findings, lastCheckAtMs }] = await Promise.all([
         ask('sessions').then(response => readJson(response, activitySessionsSchema)),
@@ -134,14 +134,16 @@ export function createActivityStore({ fetch, storage }: ActivityStoreParts): Act
     },
     refresh,
     async openRun(executionId) {
+      const asked = token
       const before = view().logs.get(executionId)
       if (before?.status === 'asking') return
       putLogs(executionId, { status: 'asking', logs: before?.logs ?? [] })
       try {
         const response = await ask(`runs/${encodeURIComponent(executionId)}`)
         const { logs } = await readJson(response, activityRunSchema)
-        putLogs(executionId, { status: 'known', logs })
+        if (token === asked) putLogs(executionId, { status: 'known', logs })
       } catch (thrown) {
+        if (token !== asked) return
         putLogs(executionId, { status: 'failed', logs: [] })
         fail(thrown)
       }

@@ -1,11 +1,12 @@
 // @vitest-environment happy-dom
-import { bigintAsString, type Finding, type RunLog, type WorkflowRun } from '@computepool/shared/money'
+import { ComputePoolError } from '@computepool/shared/errors'
+import { bigintAsString, type Finding, type MoneyTerms, type RunLog, type WorkflowRun } from '@computepool/shared/money'
 import { act, cleanup, fireEvent, screen } from '@testing-library/react'
 import axe from 'axe-core'
 import { afterEach, expect, test } from 'vitest'
-import { createFakeMoney } from '../testing/fake-money.ts'
+import { createFakeMoney, type FakeMoney } from '../testing/fake-money.ts'
 import { renderPage } from '../testing/render-page.tsx'
-import { sampleSession } from '../testing/sample-money.ts'
+import { sampleSession, sampleTerms } from '../testing/sample-money.ts'
 import { sumSessions } from './sum-sessions.ts'
 
 afterEach(cleanup)
@@ -61,11 +62,20 @@ const findings = [
   finding({ id: 3, status: 'open', check: 'reserve', message: 'The reserve is short.', remedy: 'Deposit 5 USDC.' }),
 ]
 
-async function open(given: { sessions?: unknown; runs?: unknown; findings?: unknown } = {}) {
+interface Given {
+  readonly sessions?: unknown
+  readonly runs?: unknown
+  readonly findings?: unknown
+  readonly lastCheckAtMs?: number | null
+  readonly arrange?: (money: FakeMoney) => void
+}
+
+async function open(given: Given = {}) {
+  const { lastCheckAtMs = 1_700_000_000_000 } = given
   const bodies: Record<string, unknown> = {
     sessions: { sessions: given.sessions ?? sessions },
     runs: { runs: given.runs ?? [run] },
-    findings: { lastCheckAtMs: 1_700_000_000_000, findings: given.findings ?? findings },
+    findings: { lastCheckAtMs, findings: given.findings ?? findings },
     'runs/run-1': { run, logs: [log] },
   }
   const asked: string[] = []
@@ -77,6 +87,7 @@ async function open(given: { sessions?: unknown; runs?: unknown; findings?: unkn
       return new Response(JSON.stringify(isOwner ? bodies[name] : {}, bigintAsString), { status: isOwner ? 200 : 401 })
     },
   })
+  given.arrange?.(money)
   renderPage('/activity', { money })
   const input = await screen.findByTestId('owner-token')
   const signIn = async (token: string) => {
@@ -84,7 +95,7 @@ async function open(given: { sessions?: unknown; runs?: unknown; findings?: unkn
     fireEvent.click(screen.getByTestId('owner-sign-in'))
     await settle()
   }
-  return { asked, signIn }
+  return { asked, bodies, signIn }
 }
 
 const violations = async () => {
@@ -162,4 +173,64 @@ test('empty lists say what will appear', async () => {
   for (const words of [/No session yet/, /No run yet/, /Nothing was found wrong/])
     expect(screen.getByText(words)).toBeTruthy()
   expect(await violations()).toEqual([])
+})
+
+test('a first reading that fails shows its error, and nothing of what was not read', async () => {
+  const { signIn, bodies } = await open()
+  const { findings: whole } = bodies
+  bodies.findings = { strange: true }
+  await signIn('owner')
+  expect(screen.getByTestId('error').dataset.code).toBe('bug_unreachable_state')
+  for (const words of [/Nothing/, /Not checked yet/, /No session yet/, /No run yet/])
+    expect(screen.queryByText(words)).toBeNull()
+  expect(await violations()).toEqual([])
+  bodies.findings = whole
+  fireEvent.click(screen.getByTestId('refresh-activity'))
+  await settle()
+  expect(screen.queryByTestId('error')).toBeNull()
+  expect(screen.getAllByTestId('finding-row')).toHaveLength(3)
+})
+
+test('where nothing was checked yet, nothing is said to be in order', async () => {
+  const { signIn } = await open({ findings: [], lastCheckAtMs: null })
+  await signIn('owner')
+  expect(screen.getByText(/Not checked yet/)).toBeTruthy()
+  expect(screen.queryByText(/Nothing/)).toBeNull()
+})
+
+test('amounts wait until it is known whose money they are', async () => {
+  let tell: (terms: MoneyTerms) => void = () => {}
+  const { signIn } = await open({
+    arrange(money) {
+      money.client.terms = () => new Promise(resolve => (tell = resolve))
+    },
+  })
+  await signIn('owner')
+  expect(screen.getByTestId('sessions-wait').textContent).toContain('Asking which money')
+  expect(screen.queryByTestId('session-row')).toBeNull()
+  expect(document.body.textContent).not.toContain('test USDC')
+  expect(screen.getAllByTestId('run-row')).toHaveLength(1)
+  const sample = sampleTerms()
+  await act(async () => tell({ ...sample, chain: { ...sample.chain, isEmbedded: false } }))
+  expect(screen.queryByTestId('sessions-wait')).toBeNull()
+  expect(plain(screen.getByTestId('session-sums'))).toContain('Of 1.00 USDC paid in')
+})
+
+test('where the terms cannot be read, that is said and asked again', async () => {
+  let isDown = true
+  const { signIn } = await open({
+    arrange(money) {
+      money.client.terms = async () => {
+        if (isDown) throw new ComputePoolError('chain_unavailable', 'The chain is being set up.')
+        return sampleTerms()
+      }
+    },
+  })
+  await signIn('owner')
+  expect(screen.getByTestId('sessions-wait').textContent).toContain('The chain is being set up.')
+  expect(await violations()).toEqual([])
+  isDown = false
+  fireEvent.click(screen.getByRole('button', { name: 'Ask again' }))
+  await settle()
+  expect(screen.getAllByTestId('session-row')).toHaveLength(3)
 })

@@ -1,7 +1,9 @@
 /** For the orchestrator's owner: sessions and where every cent of them is, workflow runs with their logs, and what the reconciler found. */
+import type { SessionView } from '@computepool/shared/money'
 import { useEffect } from 'react'
-import { paidTermsOf } from '../../money/terms-store.ts'
+import { paidTermsOf, type TermsView } from '../../money/terms-store.ts'
 import { FreeLine } from '../money/FreeLine.tsx'
+import { TermsWait } from '../money/TermsWait.tsx'
 import { ErrorPanel } from '../operate/ErrorPanel.tsx'
 import { useServices } from '../shell/services.ts'
 import { useStore } from '../stores/use-store.ts'
@@ -16,9 +18,7 @@ export default function ActivityPage() {
   const termsView = useStore(termsStore)
   useEffect(() => termsStore.load(), [termsStore])
   useEffect(() => void activity.refresh(), [activity])
-  const terms = paidTermsOf(termsView)
-  const isTest = terms?.chain.isEmbedded ?? true
-  const explorerUrl = terms?.chain.explorerUrl ?? null
+  const explorerUrl = paidTermsOf(termsView)?.chain.explorerUrl ?? null
   return (
     <div className="activity">
       <header className="activity-head">
@@ -46,7 +46,7 @@ export default function ActivityPage() {
       {view.status === 'known' ? (
         <>
           <FindingList findings={view.findings} lastCheckAtMs={view.lastCheckAtMs} />
-          <SessionTable sessions={view.sessions} isTest={isTest} explorerUrl={explorerUrl} />
+          <Sessions sessions={view.sessions} terms={termsView} />
           <RunList
             runs={view.runs}
             logs={view.logs}
@@ -57,4 +57,13 @@ export default function ActivityPage() {
       ) : null}
     </div>
   )
+}
+
+/** No amount without its currency: test money must not pass for money, nor money for test money. */
+function Sessions({ sessions, terms }: { sessions: readonly SessionView[]; terms: TermsView }) {
+  if (terms.status === 'free') return null
+  if (terms.status !== 'paid')
+    return <TermsWait view={terms} words="Asking which money these sessions are in." testId="sessions-wait" />
+  const { isEmbedded, explorerUrl } = terms.terms.chain
+  return <SessionTable sessions={sessions} isTest={isEmbedded} explorerUrl={explorerUrl} />
 }

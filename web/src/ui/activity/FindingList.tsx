@@ -22,7 +22,7 @@ export function FindingList({ findings, lastCheckAtMs }: FindingListProps) {
     <section className="stack" aria-labelledby="findings">
       <h2 id="findings">Findings</h2>
       <p className="hint" role="status">
-        {checked} {openWords(findings)}
+        {checked} {openWords(findings, lastCheckAtMs !== null)}
       </p>
       <ul className="rows">
         {sorted.map(finding => (
@@ -49,8 +49,10 @@ export function FindingList({ findings, lastCheckAtMs }: FindingListProps) {
   )
 }
 
-function openWords(findings: readonly Finding[]): string {
+/** Without a check, nothing found is nothing known. */
+function openWords(findings: readonly Finding[], isChecked: boolean): string {
   const open = findings.filter(({ status }) => status === 'open').length
   if (open > 0) return `${open} ${open === 1 ? 'finding needs' : 'findings need'} you.`
+  if (!isChecked) return ''
   return findings.length === 0 ? 'Nothing was found wrong.' : 'Nothing needs you.'
 }
