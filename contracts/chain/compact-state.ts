@@ -4,6 +4,7 @@
  */
 import { copyFile, readFile, rename, writeFile } from 'node:fs/promises'
 import { ComputePoolError } from '@computepool/shared/errors'
+import { goodFile } from './good-state.ts'
 
 /** EVM's BLOCKHASH reaches back 256 blocks. */
 const NEWEST_BLOCKS = 256
@@ -14,6 +15,24 @@ export interface CompactedState {
   readonly sizeBytes: number
   /** True where the file was cut off (a crash while anvil wrote it) and the last good one took its place. */
   readonly restored: boolean
+  /** Why the state was left as it was; null where it was cut. */
+  readonly uncutBecause: string | null
+}
+
+/** Where the state lies as it was before the last cut, until somebody has started on the cut one. */
+export const uncutFile = (file: string) => `${file}.uncut`
+
+/** Undoes the last cut; false where there is nothing to put back. */
+export async function putUncutBack(file: string): Promise<boolean> {
+  try {
+    await rename(uncutFile(file), file)
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return false
+    throw thrown
+  }
+  // The good one was cut too; a failed copy costs the spare, not the state.
+  await copyFile(file, goodFile(file)).catch(() => {})
+  return true
 }
 
 interface AnvilState {
@@ -23,14 +42,16 @@ interface AnvilState {
 }
 
 /**
- * Compacts `file` and keeps a copy of it beside as the last good state; undefined where there is no state yet.
- * @throws chain_state_invalid where neither the file nor its copy can be read.
+ * Compacts `file` and keeps a copy of it beside as the last good state; undefined where there is no state yet. A whole state that
+ * cannot be cut (a full disk) stays, and the result says why.
+ * @throws chain_state_invalid where neither the file nor its copy can be read; chain_unavailable where the copy cannot be put back.
  */
 export async function compactState(file: string): Promise<CompactedState | undefined> {
-  const backup = `${file}.good`
+  const backup = goodFile(file)
   const [state, good] = await Promise.all([readState(file), readState(backup)])
   if (state === 'missing' && good === 'missing') return undefined
-  const chosen = typeof state === 'object' ? state : good
+  const restored = typeof state !== 'object'
+  const chosen = restored ? good : state
   if (typeof chosen !== 'object') {
     throw new ComputePoolError('chain_state_invalid', `${file} is not a state of the embedded chain.`, {
       remedy: 'Put the file back from a backup, or remove the data folder to begin with a new chain.',
@@ -41,17 +62,30 @@ export async function compactState(file: string): Promise<CompactedState | undef
     return number === 0 || transactions.length > 0 || number > chosen.best_block_number - NEWEST_BLOCKS
   })
   const text = JSON.stringify({ ...chosen, blocks })
+  const figures = { blocksBefore: chosen.blocks.length, sizeBytes: text.length, restored }
   const draft = `${file}.draft`
-  await writeFile(draft, text, { mode: 0o600 })
-  await copyFile(draft, `${backup}.draft`)
-  await rename(`${backup}.draft`, backup)
-  await rename(draft, file)
-  return {
-    blocksBefore: chosen.blocks.length,
-    blocksAfter: blocks.length,
-    sizeBytes: text.length,
-    restored: typeof state !== 'object',
+  try {
+    await writeFile(draft, text, { mode: 0o600 })
+    await copyFile(draft, `${backup}.draft`)
+    await rename(`${backup}.draft`, backup)
+    if (!restored) await rename(file, uncutFile(file))
+    await rename(draft, file)
+  } catch (cause) {
+    const reason = (cause as NodeJS.ErrnoException).code ?? String(cause)
+    if (!restored) {
+      if ((await readState(file)) === 'missing') await putUncutBack(file)
+      return { ...figures, blocksAfter: chosen.blocks.length, uncutBecause: reason }
+    }
+    throw new ComputePoolError(
+      'chain_unavailable',
+      `The last whole state could not be put back as ${file}: ${reason}.`,
+      {
+        remedy: 'Make room on the disk and start again; the last whole state is still there.',
+        cause,
+      },
+    )
   }
+  return { ...figures, blocksAfter: blocks.length, uncutBecause: null }
 }
 
 async function readState(file: string): Promise<AnvilState | 'missing' | 'broken'> {
