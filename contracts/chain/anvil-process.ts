@@ -10,12 +10,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { ComputePoolError } from '@computepool/shared/errors'
 import { z } from 'zod'
 import { findAnvil } from './find-anvil.ts'
+import { isAlive, startedTicks } from './process-alive.ts'
 
-const recordSchema = z.strictObject({
+// Not strict: a record of another version still names a process that must not be forgotten.
+const recordSchema = z.object({
   pid: z.int().positive(),
+  startedTicks: z.string().nullable().default(null),
   port: z.int().min(1).max(65535),
-  /** Who uses it: a living other process must not be joined, the keys have one nonce queue each. */
-  usedByPid: z.int().positive(),
 })
 
 export type AnvilRecord = z.infer<typeof recordSchema>
@@ -23,8 +24,8 @@ export type AnvilRecord = z.infer<typeof recordSchema>
 const START_MS = 20_000
 const STOP_MS = 60_000
 const POLL_MS = 25
-/** How much of the chain a power cut may take. */
-const STATE_INTERVAL_SECONDS = 30
+/** Windows: how long the next periodic dump may take. */
+const DUMP_MS = 40_000
 
 export const stateFile = (dir: string) => join(dir, 'state.json')
 const recordFile = (dir: string) => join(dir, 'anvil.json')
@@ -34,13 +35,27 @@ export interface AnvilStart {
   readonly dir: string
   readonly chainId: number
   readonly blockTimeSeconds: number
+  /** How much of the chain a power cut may take. */
+  readonly stateIntervalSeconds: number
   /** Taken where it is free, so that a wallet's network setting stays right. */
   readonly preferredPort?: number | undefined
+  /** No other port will do: somebody uses it by now. */
+  readonly isPortFixed?: boolean | undefined
 }
 
-/** Starts anvil in a session of its own and waits until it answers. @throws chain_unavailable with what anvil said. */
-export async function startAnvil({ dir, chainId, blockTimeSeconds, preferredPort }: AnvilStart): Promise<AnvilRecord> {
+/**
+ * Starts anvil in a session of its own and waits until it answers. The record is written as soon as it has a pid: whoever comes
+ * after a kill finds it, however far it got. @throws chain_unavailable with what anvil said.
+ */
+export async function startAnvil(options: AnvilStart): Promise<AnvilRecord> {
+  const { dir, chainId, blockTimeSeconds, stateIntervalSeconds, preferredPort, isPortFixed = false } = options
   const port = await freePort(preferredPort)
+  if (isPortFixed && port !== preferredPort) {
+    throw new ComputePoolError('chain_unavailable', `Port ${preferredPort} of the embedded chain was taken.`, {
+      remedy: `End the process that listens on port ${preferredPort}; the chain goes on by itself.`,
+      context: { port: preferredPort ?? null },
+    })
+  }
   const log = await open(logFile(dir), 'w', 0o600)
   try {
     const child = spawn(
@@ -48,7 +63,7 @@ export async function startAnvil({ dir, chainId, blockTimeSeconds, preferredPort
       [
         ...['--quiet', '--host', '127.0.0.1', '--port', String(port), '--chain-id', String(chainId), '--accounts', '0'],
         ...['--block-time', String(blockTimeSeconds), '--prune-history=256'],
-        ...['--state', stateFile(dir), '--state-interval', String(STATE_INTERVAL_SECONDS)],
+        ...['--state', stateFile(dir), '--state-interval', String(stateIntervalSeconds)],
       ],
       // Its own session and no pipe to us: it lives on when we are killed.
       { detached: true, stdio: ['ignore', log.fd, log.fd], windowsHide: true },
@@ -61,13 +76,11 @@ export async function startAnvil({ dir, chainId, blockTimeSeconds, preferredPort
       ended ??= `it ended with ${code}`
     })
     child.unref()
+    const record = { pid: child.pid ?? 0, startedTicks: startedTicks(child.pid ?? 0), port }
+    if (child.pid !== undefined) await writeRecord(dir, record)
     for (let waitedMs = 0; waitedMs < START_MS; waitedMs += POLL_MS) {
       if (ended !== undefined) break
-      if ((await askChainId(port)) === chainId) {
-        const record = { pid: child.pid!, port, usedByPid: process.pid }
-        await writeRecord(dir, record)
-        return record
-      }
+      if ((await askChainId(port)) === chainId) return record
       await sleep(POLL_MS)
     }
     if (ended === undefined) child.kill('SIGKILL')
@@ -100,28 +113,19 @@ export async function writeRecord(dir: string, record: AnvilRecord): Promise<voi
  * Stops `record`'s process and waits until it is gone, its state written. The record stays: its port is the next start's wish.
  * @throws chain_unavailable where it does not go.
  */
-export async function stopAnvil(dir: string, { pid }: AnvilRecord): Promise<void> {
+export async function stopAnvil(dir: string, record: AnvilRecord): Promise<void> {
+  const { pid } = record
   // Windows ends a process without a word, so there the next periodic dump must come first.
   if (process.platform === 'win32') await nextDump(stateFile(dir))
   signal(pid, 'SIGTERM')
   for (let waitedMs = 0; waitedMs < STOP_MS; waitedMs += POLL_MS) {
-    if (!isAlive(pid)) return
+    if (!isAlive(record)) return
     await sleep(POLL_MS)
   }
   throw new ComputePoolError('chain_unavailable', `anvil (pid ${pid}) did not stop within ${STOP_MS / 1000} s.`, {
     remedy: `End process ${pid} by hand; the chain goes on from what it last wrote.`,
     context: { pid },
   })
-}
-
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (thrown) {
-    // EPERM: it lives and is somebody else's.
-    return (thrown as NodeJS.ErrnoException).code === 'EPERM'
-  }
 }
 
 /** The chain id that answers at `port`, or undefined where nothing does. */
@@ -131,13 +135,18 @@ export async function askChainId(port: number): Promise<number | undefined> {
 }
 
 /** One JSON-RPC call to this machine; undefined for every failure. */
-export async function askRpc(port: number, method: string, params: readonly unknown[] = []): Promise<unknown> {
+export async function askRpc(
+  port: number,
+  method: string,
+  params: readonly unknown[] = [],
+  withinMs = 5000,
+): Promise<unknown> {
   try {
     const response = await fetch(`http://127.0.0.1:${port}`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }),
-      signal: AbortSignal.timeout(5000),
+      signal: AbortSignal.timeout(withinMs),
     })
     return ((await response.json()) as { result?: unknown }).result
   } catch {
@@ -160,7 +169,7 @@ function signal(pid: number, name: NodeJS.Signals): void {
 async function nextDump(file: string): Promise<void> {
   const writtenAt = async () => (await stat(file).catch(() => undefined))?.mtimeMs ?? 0
   const before = await writtenAt()
-  for (let waitedMs = 0; waitedMs < (STATE_INTERVAL_SECONDS + 10) * 1000; waitedMs += 250) {
+  for (let waitedMs = 0; waitedMs < DUMP_MS; waitedMs += 250) {
     if ((await writtenAt()) > before) return
     await sleep(250)
   }

@@ -2,29 +2,20 @@
  * The embedded chain: anvil on loopback with its state in the data folder, found again after a crash, cut down when it has grown,
  * stopped so that nothing is lost. It gives native coins to three keys; what else lies on the chain it does not know.
  */
-import { mkdir } from 'node:fs/promises'
+import { mkdir, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ComputePoolError } from '@computepool/shared/errors'
 import { type Chain, type Hex, parseEther, toHex } from 'viem'
 import { privateKeyToAccount } from 'viem/accounts'
-import {
-  type AnvilRecord,
-  askRpc,
-  forgetRecord,
-  isAlive,
-  readRecord,
-  startAnvil,
-  stateFile,
-  stopAnvil,
-  writeRecord,
-} from './anvil-process.ts'
+import { adoptAnvil, IDENTITY_ADDRESS } from './adopt-anvil.ts'
+import { askRpc, readRecord, startAnvil, stateFile, stopAnvil } from './anvil-process.ts'
 import { type ChainKeys, readOrMakeKeys } from './chain-keys.ts'
-import { type CompactedState, compactState } from './compact-state.ts'
 import { embeddedChain } from './known-chains.ts'
+import { lockFile } from './lock-file.ts'
+import { startCompacted } from './start-compacted.ts'
+import { watchAnvil } from './watch-anvil.ts'
 
 export const EMBEDDED_CHAIN_ID = 31337
-/** Where the chain's identity lies, as code that does nothing. */
-const IDENTITY_ADDRESS = '0x000000000000000000000000000000000c0ffee0'
 const FULL_WEI = parseEther('1000')
 const LOW_WEI = parseEther('100')
 
@@ -33,8 +24,12 @@ export interface EmbeddedChainOptions {
   readonly blockTimeSeconds?: number | undefined
   /** Blocks since the last compaction after which a quiet moment is used for one. Default 20,000 (34 MB of empty blocks). */
   readonly compactAfterBlocks?: number | undefined
-  /** How often growth is looked at. Default 60,000. */
+  /** How often growth, life and the copy of the state are looked at. Default 60,000. */
   readonly watchEveryMs?: number | undefined
+  /** How often anvil writes its state. Default 30. */
+  readonly stateIntervalSeconds?: number | undefined
+  /** How long a chain that an earlier run left may take to answer. Default 20,000. */
+  readonly answerWithinMs?: number | undefined
   /** Told when something was mended that a user might miss. */
   readonly onNotice?: ((notice: string) => void) | undefined
 }
@@ -56,26 +51,41 @@ export interface EmbeddedChain {
 }
 
 /**
- * Starts the chain of `dataDir`, or takes over the one that still runs.
- * @throws chain_unavailable, chain_state_invalid.
+ * Starts the chain of `dataDir`, or takes over the one that still runs. The folder is this process's from then on: the keys have one
+ * queue of nonces each. @throws chain_unavailable, chain_state_invalid.
  */
 export async function startEmbeddedChain(options: EmbeddedChainOptions): Promise<EmbeddedChain> {
-  const { dataDir, blockTimeSeconds = 1, compactAfterBlocks = 20_000, watchEveryMs = 60_000, onNotice } = options
-  const dir = join(dataDir, 'chain')
-  await mkdir(dir, { recursive: true })
+  await mkdir(join(options.dataDir, 'chain'), { recursive: true })
+  // The state's path, as anvil's arguments have it, tells a later start that a process is this chain's.
+  const dir = await realpath(join(options.dataDir, 'chain'))
+  const lock = await lockFile(join(dir, 'chain.lock'))
+  if (lock.kind === 'held') {
+    const who = lock.pid === null ? 'Another process' : `Process ${lock.pid}`
+    throw new ComputePoolError('chain_unavailable', `${who} already runs the chain of ${dir}.`, {
+      remedy: 'Stop it first, or use another data folder (--data DIR).',
+      context: { pid: lock.pid },
+    })
+  }
+  try {
+    const chain = await startLocked(options, dir)
+    return { ...chain, close: () => chain.close().finally(lock.release) }
+  } catch (thrown) {
+    lock.release()
+    throw thrown
+  }
+}
+
+async function startLocked(options: EmbeddedChainOptions, dir: string): Promise<EmbeddedChain> {
+  const { dataDir, blockTimeSeconds = 1, compactAfterBlocks = 20_000, watchEveryMs = 60_000 } = options
+  const { stateIntervalSeconds = 30, answerWithinMs = 20_000, onNotice = () => {} } = options
   const keys = await readOrMakeKeys(dataDir)
   const last = await readRecord(dir)
-  const adopted = last && (await adopt(dir, last, keys.identity))
+  const adopted = last && (await adoptAnvil({ dir, last, identity: keys.identity, answerWithinMs }))
 
-  async function compact(): Promise<CompactedState | undefined> {
-    const compacted = await compactState(stateFile(dir))
-    if (compacted?.restored) onNotice?.('The chain’s state was cut off by a crash; the last whole one is used.')
-    return compacted
-  }
-  const start = (preferredPort: number | undefined) =>
-    startAnvil({ dir, chainId: EMBEDDED_CHAIN_ID, blockTimeSeconds, preferredPort })
-  if (!adopted) await compact()
-  let record = adopted ?? (await start(last?.port))
+  const start = (preferredPort: number | undefined, isPortFixed: boolean) => () =>
+    startAnvil({ dir, chainId: EMBEDDED_CHAIN_ID, blockTimeSeconds, stateIntervalSeconds, preferredPort, isPortFixed })
+  const file = stateFile(dir)
+  const record = adopted ?? (await startCompacted({ file, start: start(last?.port, false), onNotice })).started
   const { port } = record
   const isNew = await mark(port, keys.identity).catch(async thrown => {
     await stopAnvil(dir, record)
@@ -92,36 +102,14 @@ export async function startEmbeddedChain(options: EmbeddedChainOptions): Promise
     const held = BigInt(String((await askRpc(port, 'eth_getBalance', [address, 'latest'])) ?? 0))
     if (held < LOW_WEI) await fund(address, FULL_WEI)
   }
-
-  let compactedAt = await blockNumber(port)
-  let working: Promise<void> | undefined
-  let closing: Promise<void> | undefined
-  const watch = setInterval(() => {
-    working ??= compactWhenQuiet()
-      .catch(thrown => onNotice?.(thrown instanceof Error ? thrown.message : String(thrown)))
-      .finally(() => {
-        working = undefined
-      })
-  }, watchEveryMs)
-  watch.unref()
-
-  /** Compaction needs the process stopped for some hundred milliseconds; a pool with something in it would lose it. */
-  async function compactWhenQuiet(): Promise<void> {
-    const block = await blockNumber(port)
-    if (block - compactedAt < compactAfterBlocks || closing || !(await isQuiet(port, block))) return
-    await stopAnvil(dir, record)
-    const compacted = await compact()
-    record = await start(port)
-    if (record.port !== port) {
-      throw new ComputePoolError('chain_unavailable', `Port ${port} was taken while the chain was compacted.`, {
-        remedy: 'Start again.',
-      })
-    }
-    compactedAt = block
-    onNotice?.(
-      `The chain’s state was cut down from ${compacted?.blocksBefore} to ${compacted?.blocksAfter} blocks, ${compacted?.sizeBytes} bytes.`,
-    )
-  }
+  const watched = await watchAnvil({
+    dir,
+    record,
+    start: start(port, true),
+    compactAfterBlocks,
+    everyMs: watchEveryMs,
+    onNotice,
+  })
 
   return {
     url: `http://127.0.0.1:${port}`,
@@ -133,31 +121,8 @@ export async function startEmbeddedChain(options: EmbeddedChainOptions): Promise
     async mine() {
       await askRpc(port, 'evm_mine')
     },
-    close() {
-      clearInterval(watch)
-      closing ??= (working ?? Promise.resolve()).then(() => stopAnvil(dir, record))
-      return closing
-    },
+    close: watched.close,
   }
-}
-
-/** The process of `last` where it lives, is this chain, and nobody else uses it. @throws chain_unavailable. */
-async function adopt(dir: string, last: AnvilRecord, identity: Hex): Promise<AnvilRecord | undefined> {
-  const isOurs =
-    isAlive(last.pid) && (await askRpc(last.port, 'eth_getCode', [IDENTITY_ADDRESS, 'latest'])) === identity
-  if (!isOurs) {
-    await forgetRecord(dir)
-    return undefined
-  }
-  if (last.usedByPid !== process.pid && isAlive(last.usedByPid)) {
-    throw new ComputePoolError('chain_unavailable', `Process ${last.usedByPid} already runs the chain of ${dir}.`, {
-      remedy: 'Stop it first, or use another data folder (--data DIR).',
-      context: { pid: last.usedByPid },
-    })
-  }
-  const record = { ...last, usedByPid: process.pid }
-  await writeRecord(dir, record)
-  return record
 }
 
 /** Writes the identity where it is not there yet; true where it was not: then the chain is new. */
@@ -170,19 +135,5 @@ async function mark(port: number, identity: Hex): Promise<boolean> {
     })
   }
   await askRpc(port, 'anvil_setCode', [IDENTITY_ADDRESS, identity])
-  return true
-}
-
-async function blockNumber(port: number): Promise<number> {
-  return Number((await askRpc(port, 'eth_blockNumber')) ?? 0)
-}
-
-/** No transaction waits, and none came in the last blocks. */
-async function isQuiet(port: number, block: number): Promise<boolean> {
-  const pool = (await askRpc(port, 'txpool_status')) as { pending?: string; queued?: string } | undefined
-  if (Number(pool?.pending ?? 1) > 0 || Number(pool?.queued ?? 1) > 0) return false
-  for (let number = block; number > block - 30 && number > 0; number--) {
-    if (Number(await askRpc(port, 'eth_getBlockTransactionCountByNumber', [toHex(number)])) > 0) return false
-  }
   return true
 }
