@@ -1,5 +1,5 @@
 /** The 402 answer, as x402 v2 words it: what to pay, to whom, and how the client proves it. It moves no money. */
-import { ComputePoolError } from '@computepool/shared/errors'
+import { ComputePoolError, errorTable } from '@computepool/shared/errors'
 import { encodePaymentRequiredHeader, encodePaymentResponseHeader } from '@x402/core/http'
 import type { PaymentRequired, PaymentRequirements, SettleResponse } from '@x402/core/types'
 import type { Hex } from 'viem'
@@ -55,7 +55,7 @@ export function challengeResponse(options: ChallengeOptions): Response {
   }
   const error = {
     message: options.message,
-    type: 'payment_error',
+    type: errorTable.payment_required.openaiType,
     param: null,
     code: 'payment_required',
     ...(options.error === undefined ? {} : { reason: options.error }),

@@ -16,6 +16,7 @@ export interface ErrorRow {
 }
 
 const invalid = { httpStatus: 400, openaiType: 'invalid_request_error', retry: 'never' } as const
+const unpaid = { httpStatus: 402, openaiType: 'payment_error', retry: 'never' } as const
 const server = { httpStatus: 500, openaiType: 'server_error' } as const
 const unavailable = { httpStatus: 503, openaiType: 'server_error' } as const
 
@@ -26,17 +27,17 @@ export const errorTable = {
   input_too_large: { ...invalid, httpStatus: 413 },
   input_model_unknown: { ...invalid, httpStatus: 404, openaiCode: 'model_not_found' },
   input_not_found: { ...invalid, httpStatus: 404 },
-  payment_required: { ...invalid, httpStatus: 402 },
-  payment_voucher_refused: { ...invalid, httpStatus: 402 },
+  payment_required: unpaid,
+  payment_voucher_refused: unpaid,
   payment_voucher_conflict: { ...invalid, httpStatus: 409 },
-  payment_cap_reached: { ...invalid, httpStatus: 402 },
+  payment_cap_reached: unpaid,
   payment_session_unknown: { ...invalid, httpStatus: 404 },
   payment_session_opening: { ...invalid, httpStatus: 409, retry: 'later' },
-  payment_session_closed: { ...invalid, httpStatus: 402 },
+  payment_session_closed: unpaid,
   payment_session_full: { httpStatus: 429, openaiType: 'rate_limit_error', retry: 'later' },
-  payment_challenge_invalid: { ...invalid, httpStatus: 402 },
-  payment_signature_declined: { ...invalid, httpStatus: 402 },
-  payment_wallet_failed: { ...invalid, httpStatus: 402 },
+  payment_challenge_invalid: unpaid,
+  payment_signature_declined: unpaid,
+  payment_wallet_failed: unpaid,
   swarm_layers_missing: { ...unavailable, retry: 'later' },
   swarm_busy: { httpStatus: 429, openaiType: 'rate_limit_error', openaiCode: 'rate_limit_exceeded', retry: 'later' },
   swarm_coalition_lost: { ...unavailable, retry: 'same' },

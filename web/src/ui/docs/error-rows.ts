@@ -26,10 +26,19 @@ export function errorRows(place: 'api' | 'inside'): ErrorRowView[] {
       code: row.openaiCode ?? code,
       httpStatus: row.httpStatus,
       type: row.openaiType,
-      retry: code.startsWith('bug_')
-        ? 'No: a fault of ours, please report it.'
-        : code.startsWith('payment_')
-          ? 'After paying.'
-          : retryWords[row.retry],
+      retry: wordsOf(code, row),
     }))
+}
+
+/** Raised in the page before its wallet has paid: no answer of the API carries them. */
+const walletCodes: ReadonlySet<ErrorCode> = new Set([
+  'payment_challenge_invalid',
+  'payment_signature_declined',
+  'payment_wallet_failed',
+])
+
+function wordsOf(code: ErrorCode, { httpStatus, retry }: ErrorRow): string {
+  if (code.startsWith('bug_')) return 'No: a fault of ours, please report it.'
+  if (walletCodes.has(code)) return 'In this page only, before anything was paid: do as the message says.'
+  return httpStatus === 402 && retry === 'never' ? 'After paying.' : retryWords[retry]
 }
