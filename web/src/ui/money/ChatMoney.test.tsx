@@ -316,12 +316,20 @@ test('a wallet on the wrong chain gets one button that switches it', async () =>
     signTypedData: async () => '0x',
   }
   const money = createFakeMoney({ injected })
+  money.client.payerSessions = [{ session: sampleSession(), token: fakeToken }]
   const terms = sampleTerms()
   money.client.terms_ = { ...terms, hasFaucet: false, chain: { ...terms.chain, name: 'Galileo', isEmbedded: false } }
   await open(money)
   expect(plain(screen.getByTestId('opening-status'))).toBe('Switch the wallet to Galileo first.')
+  const takeUp = screen.getByTestId('take-up')
+  expect(takeUp.hasAttribute('disabled')).toBe(true)
+  const reason = document.getElementById(takeUp.getAttribute('aria-describedby') ?? '')
+  expect(reason?.textContent).toBe('Switch the wallet to Galileo first.')
+  expect(await violations()).toEqual([])
   fireEvent.click(screen.getByTestId('switch-chain'))
   await settle()
+  expect(takeUp.hasAttribute('disabled')).toBe(false)
+  expect(reason?.textContent).toContain('nothing is paid')
   expect(screen.getByTestId('sign').hasAttribute('disabled')).toBe(false)
   expect(plain(screen.getByTestId('open-session'))).not.toContain('test USDC')
 })

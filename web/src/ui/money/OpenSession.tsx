@@ -32,8 +32,10 @@ export function OpenSession({ terms, view }: { terms: PaidTerms; view: SessionsV
   const isTest = terms.chain.isEmbedded
   const money = (amount: bigint) => formatAtomic(amount, isTest)
   const obstacle = obstacleOf({ terms, capAtomic, wallet, priceChange: view.priceChange })
+  const walletObstacle = walletObstacleOf(terms, wallet)
   const headId = useId()
   const statusId = useId()
+  const proofId = useId()
   const isBusy = view.step !== 'idle'
 
   if (view.unansweredCapAtomic !== null) {
@@ -68,12 +70,15 @@ export function OpenSession({ terms, view }: { terms: PaidTerms; view: SessionsV
             type="button"
             className="button small"
             data-testid="take-up"
-            disabled={isBusy}
+            disabled={isBusy || walletObstacle !== null}
+            aria-describedby={proofId}
             onClick={() => void sessions.takeUp()}
           >
             Take it up again
           </button>{' '}
-          <span className="hint">One signature proves the wallet; nothing is paid.</span>
+          <span id={proofId} className="hint">
+            {walletObstacle ?? 'One signature proves the wallet; nothing is paid.'}
+          </span>
         </p>
       )}
       {view.priceChange === null ? null : (
@@ -165,6 +170,12 @@ interface Facts {
   readonly priceChange: SessionsView['priceChange']
 }
 
+/** Why the wallet cannot sign; null where it can. */
+function walletObstacleOf({ chain }: PaidTerms, { wallet }: WalletView): string | null {
+  if (wallet === null) return 'Connect a wallet first.'
+  return wallet.isOnChain ? null : `Switch the wallet to ${chain.name} first.`
+}
+
 /** What keeps the button from being pressed, with what to do; null where nothing does. */
 function obstacleOf({ terms, capAtomic, wallet, priceChange }: Facts): string | null {
   const money = (amount: bigint) => formatAtomic(amount, terms.chain.isEmbedded)
@@ -172,8 +183,8 @@ function obstacleOf({ terms, capAtomic, wallet, priceChange }: Facts): string | 
   if (capAtomic === null) return 'Enter the cap as an amount with up to six decimals.'
   if (capAtomic < terms.minCapAtomic) return `Choose at least ${money(terms.minCapAtomic)}.`
   if (capAtomic > terms.maxCapAtomic) return `Choose at most ${money(terms.maxCapAtomic)}.`
-  if (wallet.wallet === null) return 'Connect a wallet first.'
-  if (!wallet.wallet.isOnChain) return `Switch the wallet to ${terms.chain.name} first.`
+  const walletObstacle = walletObstacleOf(terms, wallet)
+  if (walletObstacle !== null) return walletObstacle
   if (wallet.funds !== null && wallet.funds.usdcAtomic < capAtomic)
     return `The wallet has ${money(wallet.funds.usdcAtomic)}: ${terms.hasFaucet ? 'ask the faucet, or choose a lower cap.' : 'add USDC, or choose a lower cap.'}`
   return null
