@@ -74,7 +74,7 @@ export function createApp(options: AppOptions): Hono {
   if (money.mode === 'paid') app.route('/v1', sessionRoutes({ till: money.till, limiter, addressOf, clock }))
   const gate = () => (money.mode === 'paid' ? money.till().gate : null)
   app.route('/v1', openAiRoutes({ service, limiter, addressOf, maxBodyBytes, gate }))
-  app.route('/api', moneyRoutes({ desk: money, addressOf }))
+  app.route('/api', moneyRoutes({ desk: money, addressOf, limitsFor: options.limitsFor, clock }))
   app.route('/api', poolRoutes(service.desk, clock))
   app.route('/packs', packRoutes(pack))
   app.route('/', pageRoutes(pageFolder))

@@ -13,6 +13,7 @@ import { readJson } from '../api/read-json.ts'
 import { sseHeaders } from '../api/sse.ts'
 import { PaymentRefused, settledHeaders } from './challenge.ts'
 import { followSession } from './follow-session.ts'
+import { createFollowerCount } from './follower-count.ts'
 import { idempotencyKeyOf } from './retell-keys.ts'
 import type { Till } from './till.ts'
 import { parsePayment, paymentIdentifierOf } from './voucher.ts'
@@ -27,8 +28,8 @@ export interface SessionRoutesOptions {
 
 const bodySchema = z.looseObject({ capAtomic: atomicSchema })
 const maxBodyBytes = 16 << 10
-/** Pages that follow their sessions at once, over all. */
-const mostFollowers = 1000
+/** Pages that follow their sessions at once: over all, and of one session. */
+const mostFollowers = { ofAll: 1000, ofOne: 16 }
 
 /** Proofs of a wallet cost a look at the chain, and nobody loses tokens often. */
 const recoveryLimits = { perMinute: 12, concurrent: 2 }
@@ -36,7 +37,7 @@ const recoveryLimits = { perMinute: 12, concurrent: 2 }
 export function sessionRoutes({ till, limiter, addressOf, clock }: SessionRoutesOptions): Hono {
   const routes = new Hono()
   const recoveryLimiter = createCallLimiter(() => recoveryLimits, clock)
-  let followers = 0
+  const followers = createFollowerCount(mostFollowers)
 
   routes.post('/sessions', async c => {
     const end = limiter.begin(addressOf(c))
@@ -89,15 +90,14 @@ export function sessionRoutes({ till, limiter, addressOf, clock }: SessionRoutes
   routes.get('/sessions/current/events', async c => {
     const { gate, ledger, meter, clock } = till()
     const sessionId = gate.sessionOf(c.req.raw)
-    if (followers >= mostFollowers) {
-      throw new ComputePoolError('swarm_busy', `${followers} pages follow their sessions already.`, {
-        remedy: 'Ask for /v1/sessions/current from time to time instead.',
-        context: { retryAfterSeconds: 10 },
-      })
+    const leave = followers.enter(sessionId)
+    try {
+      await ledger.view(sessionId)
+    } catch (thrown) {
+      leave()
+      throw thrown
     }
-    await ledger.view(sessionId)
-    followers++
-    const body = followSession({ sessionId, ledger, meter, clock, onEnd: () => followers-- })
+    const body = followSession({ sessionId, ledger, meter, clock, onEnd: leave })
     return new Response(body, { headers: { ...sseHeaders, 'cache-control': 'private, no-cache, no-transform' } })
   })
 

@@ -293,6 +293,24 @@ describe('a session', () => {
     await reply
   })
 
+  it('lets 16 pages follow it, and the next when one is gone', async () => {
+    await pool.joinTabs(2)
+    const headers = bearer((await openSession()).token)
+    const follow = async () => pool.app.request('/v1/sessions/current/events', { headers })
+    const pages = await Promise.all(Array.from({ length: 16 }, follow))
+    expect(pages.map(({ status }) => status)).toEqual(Array(16).fill(200))
+    const refused = await follow()
+    expect([refused.status, await refused.json()]).toMatchObject([429, { error: { code: 'rate_limit_exceeded' } }])
+    const other = await pool.app.request('/v1/sessions/current/events', {
+      headers: bearer((await openSession()).token),
+    })
+    expect(other.status).toBe(200)
+    await readSse(pages.pop()!).cancel()
+    const next = await follow()
+    expect(next.status).toBe(200)
+    for (const page of [...pages, other, next]) await readSse(page).cancel()
+  })
+
   it.each([
     ['none of ours', 'cpool_x'],
     ['made up', `cpool_${'0'.repeat(64)}.${'A'.repeat(43)}`],
