@@ -271,7 +271,7 @@ async function open(
   })
   closers.push(reconciler.close)
   closers.push(async () => forgetClosings())
-  const forgetRing = followRing({ desk, ledger, onFault })
+  const forgetRing = followRing({ desk, ledger, clock, onFault })
   closers.push(async () => {
     forgetRing()
     // What streams is stopped on the chain if it is quick; else the lease ends it, and the next start settles it.

@@ -1,0 +1,81 @@
+import { createManualClock } from '@computepool/shared/testing'
+import { expect, it } from 'vitest'
+import type { Desk } from '../dispatch/index.ts'
+import { followRing } from './follow-ring.ts'
+
+type Snapshot = ReturnType<Desk['snapshot']>
+
+/** A desk whose ring is what a test says, and a ledger that fails where a test says so. */
+function open() {
+  const clock = createManualClock()
+  const peers: string[] = []
+  const ordered: string[][] = []
+  const faults: unknown[] = []
+  const ledger = {
+    fails: false,
+    setUnits: async (members: readonly { member: string }[]) => {
+      if (ledger.fails) throw new Error('the database was busy')
+      ordered.push(members.map(({ member }) => member.slice(0, 4)).sort())
+      return ordered.length
+    },
+  }
+  let tell = (): void => {}
+  const desk: Pick<Desk, 'snapshot' | 'onChange'> = {
+    snapshot: () => {
+      const seats = peers.map((peer, at) => ({ peer, layers: { start: at, end: at + 1 }, msPerLayer: 1 }))
+      return { status: peers.length === 0 ? 'gathering' : 'ready', seats } as unknown as Snapshot
+    },
+    onChange: listener => {
+      tell = () => listener()
+      return () => {
+        tell = () => {}
+      }
+    },
+  }
+  const stop = followRing({ desk, ledger, clock, onFault: fault => faults.push(fault) })
+  const ring = async (...bytes: string[]): Promise<void> => {
+    peers.splice(0, peers.length, ...bytes.map(byte => `0x${byte.repeat(20)}.tab`))
+    tell()
+    await clock.settle()
+  }
+  return { clock, ledger, ordered, faults, ring, stop }
+}
+
+it('orders the members of each ring once', async () => {
+  const { ordered, ring } = open()
+  await ring('a1', 'b2')
+  await ring('a1', 'b2')
+  await ring()
+  await ring('a1', 'c3')
+  expect(ordered).toEqual([
+    ['0xa1', '0xb2'],
+    ['0xa1', '0xc3'],
+  ])
+})
+
+it('tries again where an order failed, though nothing changes, until it is stopped', async () => {
+  const { clock, ledger, ordered, faults, ring, stop } = open()
+  ledger.fails = true
+  await ring('a1')
+  await clock.advance(10_000)
+  expect([ordered, faults.length]).toEqual([[], 3])
+  ledger.fails = false
+  await clock.advance(5000)
+  expect(ordered).toEqual([['0xa1']])
+  await clock.advance(60_000)
+  expect(ordered).toHaveLength(1)
+  ledger.fails = true
+  await ring('b2')
+  stop()
+  expect(clock.pending).toBe(0)
+})
+
+it('leaves a failed order where another ring is ready already', async () => {
+  const { clock, ledger, ordered, ring } = open()
+  ledger.fails = true
+  await ring('a1')
+  ledger.fails = false
+  await ring('b2')
+  await clock.advance(60_000)
+  expect(ordered).toEqual([['0xb2']])
+})
