@@ -62,6 +62,12 @@ describe('the meter', () => {
     ])
   })
 
+  it('keeps nothing of a session that has no room', () => {
+    const { meter } = open()
+    expect(() => meter.admit({ ...session, settledAtomic: 5000n })).toThrow(/is spent/)
+    expect(meter.reading('0xs')).toBe(null)
+  })
+
   it('costs nothing where no work was done', async () => {
     const { clock, meter, written, admit } = open()
     const [never, gone] = [admit('a'), admit('b')]
