@@ -143,7 +143,9 @@ describe('a detached hub', () => {
     const tab = await joinAtLast(port, 1)
     const peer = peerOf(testAccount(1))
     await desk.until(() => desk.hub.peers().includes(peer))
-    tab.send(JSON.stringify({ type: 'desk', request: { type: 'peer-joined', version: 1, agent: 'test' } }))
+    const reach = { webrtc: true, axl: null }
+    const joined = { type: 'peer-joined', version: protocolVersion, agent: 'test', role: 'operator', reach }
+    tab.send(JSON.stringify({ type: 'desk', request: joined }))
     await desk.until(() => desk.events.some(event => event.type === 'request'))
     const commanded = once(tab, 'message')
     expect(desk.hub.command(peer, { type: 'release-slice', epoch: 3 })).toBe(true)
