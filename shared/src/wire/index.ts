@@ -59,4 +59,14 @@ export {
   protocolVersion,
 } from './frame-header.ts'
 export { type LinkMessage, linkMessageSchema, parseLinkMessage, versionRefusal } from './link-messages.ts'
+export {
+  decodeOriginalFrame,
+  encodeOriginalEnd,
+  encodeOriginalHidden,
+  encodeOriginalToken,
+  maxOriginalHeaderBytes,
+  maxOriginalPayloadBytes,
+  type OriginalFrame,
+  type OriginalHidden,
+} from './original-frame.ts'
 export { createReassembler, type Reassembler, type ReassemblerLimits } from './reassembler.ts'
