@@ -169,6 +169,22 @@ describe('the outbox', () => {
     expect(house.vault.books).toEqual({ inAtomic: 1_000_000n, earnedAtomic: 0n, refundedAtomic: 1_000_000n })
   })
 
+  it('tells the owner no longer of an order that failed, once its session was closed by others', async () => {
+    const house = newHouse()
+    const { ledger, outbox } = start(house)
+    const { session } = await ledger.admitVoucher(admission())
+    await ledger.whenSettled(session.id, signal())
+    house.vault.fault = () => {
+      throw new Error('the key has no coins left')
+    }
+    await ledger.wantClose(session.id, 'the payer asked')
+    await settleFor(house.clock, async () => (await openFindings(session.id)).length > 0)
+    house.vault.close(session.id, 1_000_000, 0n)
+    await settleFor(house.clock, async () => (await ledger.session(session.id))!.state === 'closed')
+    await outbox.idle()
+    expect(await openFindings(session.id)).toEqual([])
+  })
+
   it('asks a keeper that cannot be reached again, under the same key', async () => {
     const house = newHouse()
     let isDown = true

@@ -8,6 +8,7 @@ import type { OpenDatabase } from '../store/database.ts'
 import { createLedger } from './ledger.ts'
 import { createOutbox, type Outbox } from './outbox.ts'
 import type { Settler } from './outbox-ports.ts'
+import { createFindingBook } from './outbox-rows.ts'
 import { createReconciler } from './reconcile.ts'
 
 const payer: Hex = `0x${'b1'.repeat(20)}`
@@ -150,6 +151,22 @@ describe('the reconciler', () => {
     await laws()
     expect(await ledger.view(id)).toMatchObject({ status: 'closed', spentAtomic: 0n, refundableAtomic: 0n })
     expect(await laws()).toEqual(fine)
+  })
+
+  it('ends what the outbox told of a session that is over, though no order of it is left', async () => {
+    const { vault, ledger, outbox, open, laws } = newHouse()
+    const [id, other] = [await open(), await open()]
+    await outbox.close()
+    const book = createFindingBook(database.db, vault.vault)
+    for (const subject of [id, other]) {
+      const trouble = { trouble: `outbox ${subject} close`, law: 'outbox', message: 'It failed.', remedy: '' } as const
+      await book.open({ ...trouble, sessionId: subject }, 0)
+    }
+    vault.close(id, 1, 0n)
+    await laws()
+    expect((await ledger.view(id)).status).toBe('closed')
+    await laws()
+    expect([...(await book.openTroubles()).keys()]).toEqual([`outbox ${other} close`])
   })
 
   it('looks again once for all who ask while it looks', async () => {

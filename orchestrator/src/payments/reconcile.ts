@@ -26,7 +26,7 @@ export interface ReconcilerOptions {
 }
 
 export interface Reconciler {
-  /** One look at everything. Errors: `chain_unreachable`. */
+  /** One look at everything, begun now or later: callers that come while one is under way share the next. Errors: `chain_unreachable`. */
   check(): Promise<CheckOutcome>
   /** Checks now and every minute. */
   start(): void
@@ -42,7 +42,8 @@ export interface CheckContext extends ReconcilerOptions {
   readonly rows: OutboxRows
   readonly totals: VaultTotals
   readonly nowMs: number
-  readonly wasOpen: ReadonlySet<string>
+  /** Troubles that earlier checks left open, and when they were found. */
+  readonly wasOpen: ReadonlyMap<string, number>
   repaired(trouble: Trouble): void
   open(trouble: Trouble): void
 }
@@ -54,13 +55,29 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   const findings = createFindingBook(db, vault.vault)
   const rows = createOutboxRows(db, vault.vault)
   let cancel: (() => void) | null = null
-  let running: Promise<unknown> = Promise.resolve()
+  let running: Promise<CheckOutcome> | null = null
+  let wanted: Promise<CheckOutcome> | null = null
   let isClosed = false
 
-  const check = (): Promise<CheckOutcome> => {
-    const run = running.then(() => checkOnce(options, findings, rows))
-    running = run.catch(() => {})
+  const begin = (): Promise<CheckOutcome> => {
+    const run = checkOnce(options, findings, rows)
+    running = run
+    const clear = (): void => {
+      if (running === run) running = null
+    }
+    run.then(clear, clear)
     return run
+  }
+
+  const check = (): Promise<CheckOutcome> => {
+    if (wanted !== null || running === null) return wanted ?? begin()
+    // What is under way may have looked already where the caller knows of news.
+    const after = (): Promise<CheckOutcome> => {
+      wanted = null
+      return begin()
+    }
+    wanted = running.then(after, after)
+    return wanted
   }
 
   const loop = (): void => {
@@ -78,7 +95,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     close: async () => {
       isClosed = true
       cancel?.()
-      await running
+      await Promise.allSettled([running, wanted])
     },
   }
 }
@@ -88,7 +105,7 @@ async function checkOnce(options: ReconcilerOptions, findings: FindingBook, rows
   const outcome = { repaired: [] as Trouble[], open: [] as Trouble[] }
   const totals = await vault.totals()
   const nowMs = clock.wallMs()
-  const wasOpen = new Set(await findings.openTroubles())
+  const wasOpen = await findings.openTroubles()
   const context: CheckContext = {
     ...options,
     rows,
@@ -109,12 +126,19 @@ async function checkOnce(options: ReconcilerOptions, findings: FindingBook, rows
   for (const trouble of outcome.repaired) await findings.repaired(trouble, nowMs)
   for (const trouble of outcome.open) await findings.open(trouble, nowMs)
   const still = new Set(outcome.open.map(({ trouble }) => trouble))
-  // The outbox's own troubles end when its order is carried out.
-  for (const trouble of wasOpen) {
-    if (!still.has(trouble) && !trouble.startsWith('outbox ')) await findings.resolve(trouble, nowMs)
+  for (const trouble of wasOpen.keys()) {
+    if (!still.has(trouble) && (await isPast(options.ledger, trouble))) await findings.resolve(trouble, nowMs)
   }
   await putFact(options.db, vaultFact('last-check', vault.vault), { atMs: nowMs, blockNumber: totals.blockNumber })
   return outcome
+}
+
+/** The outbox's own troubles end when it carries their order out, or when there is nothing left to order. */
+async function isPast(ledger: Ledger, trouble: string): Promise<boolean> {
+  const [who, subject] = trouble.split(' ')
+  if (who !== 'outbox') return true
+  const session = await ledger.session(subject!)
+  return session?.state === 'closed' || session?.state === 'refused'
 }
 
 /** A chain's height only grows; one that fell was rolled back, or is another chain. */
