@@ -1,8 +1,10 @@
+import { readdirSync, readFileSync } from 'node:fs'
 import { mkdir, mkdtemp, rm, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { newestSourceMs } from './build-page.ts'
+import { newestSourceMs, pageSources } from './build-page.ts'
 
 let folder = ''
 beforeEach(async () => {
@@ -35,4 +37,22 @@ it('builds no page anew for a test', async () => {
   await touch('ui/testing/render-page.tsx', 400)
   await touch('testing/deep/fixture.ts', 500)
   expect(await newestSourceMs(folder)).toBe(100_000)
+})
+
+const repository = fileURLToPath(new URL('../../../', import.meta.url))
+const sourcesOf = (workspace: string): string[] =>
+  readdirSync(join(repository, workspace, 'src'), { recursive: true, encoding: 'utf8' })
+    .filter(name => /\.tsx?$/.test(name) && !/\.test\.tsx?$/.test(name))
+    .map(name => join(repository, workspace, 'src', name))
+
+it('looks at every workspace that the page imports', () => {
+  const imports = /from '@computepool\/([a-z]+)\//g
+  const seen = new Set(['web'])
+  for (const workspace of seen) {
+    for (const file of sourcesOf(workspace)) {
+      for (const [, imported] of readFileSync(file, 'utf8').matchAll(imports)) seen.add(imported!)
+    }
+  }
+  expect(seen.size).toBeGreaterThan(2)
+  for (const workspace of seen) expect(pageSources).toContain(`${workspace}/src`)
 })

@@ -6,12 +6,20 @@ import { fileURLToPath } from 'node:url'
 const repository = fileURLToPath(new URL('../../../', import.meta.url))
 const dist = join(repository, 'web/dist')
 /** What the bundle is made of. */
-const sources = ['web/src', 'web/public', 'web/index.html', 'shared/src', 'vite.config.ts', 'package-lock.json']
+export const pageSources = [
+  'web/src',
+  'web/public',
+  'web/index.html',
+  'peer/src',
+  'shared/src',
+  'vite.config.ts',
+  'package-lock.json',
+]
 
 /** Folder of a page that is as new as its sources. Throws what the bundler throws. */
 export async function ensurePage(onNotice: (text: string) => void): Promise<string> {
   const builtAtMs = await modifiedMs(join(dist, 'index.html'))
-  const changed = await Promise.all(sources.map(source => newestSourceMs(join(repository, source))))
+  const changed = await Promise.all(pageSources.map(source => newestSourceMs(join(repository, source))))
   if (builtAtMs > 0 && builtAtMs >= Math.max(...changed)) return dist
   onNotice('Building the page …')
   const { build } = await import('vite')
