@@ -1,5 +1,5 @@
 import { streamVaultAbi } from '@computepool/contracts/abi'
-import { encodeFunctionData, type Hex, type PublicClient } from 'viem'
+import { encodeFunctionData, type Hex, keccak256, type PublicClient } from 'viem'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { openMemoryLedger } from '../../testing/open-memory-ledger.ts'
 import { openTestVault, type TestVault } from '../../testing/test-vault.ts'
@@ -122,6 +122,99 @@ describe('the signer queue', () => {
     expect(await queue.receipt(hashes[1]!)).toMatchObject({ status: 'success' })
     expect(await queue.receipt(hashes[0]!)).toBeNull()
     expect((await balance()) - before).toBe(7n)
+  })
+
+  /** Stored and not sent: killed in between. */
+  async function storeOnly(call: { to: Hex; data: Hex; valueWei: bigint }) {
+    const deaf = newQueue({
+      client: {
+        ...(chain.publicClient as PublicClient),
+        sendRawTransaction: async () => {
+          throw new Error('killed')
+        },
+      } as PublicClient,
+    })
+    await expect(deaf.send(call)).rejects.toMatchObject({ code: 'chain_unreachable' })
+    await deaf.close()
+    return (await stored()).at(-1)!
+  }
+  /** Every block asks for more than what was signed before offers. */
+  const makeDear = async () => {
+    const { baseFeePerGas } = await chain.publicClient.getBlock()
+    await chain.testClient.setNextBlockBaseFeePerGas({ baseFeePerGas: (baseFeePerGas ?? 1n) * 10n })
+  }
+
+  it('prices anew what a crash left, and tells its owner which version is the one', async () => {
+    const before = await balance()
+    const left = await storeOnly(pay(9n))
+    await chain.testClient.setAutomine(false)
+    const next = newQueue({ stuckAfterBlocks: 2 })
+    await next.heal()
+    await makeDear()
+    await chain.testClient.mine({ blocks: 4 })
+    await expect.poll(async () => (await stored()).length, { timeout: 10_000 }).toBe(2)
+    // The one who asked for it comes when the new version is signed already.
+    const told: Hex[] = []
+    await next.resubmit(left, async ({ hash }) => void told.push(hash)).catch(() => {})
+    await expect
+      .poll(() => chain.publicClient.getTransaction({ hash: told[0]! }).catch(() => null), { timeout: 10_000 })
+      .not.toBeNull()
+    await chain.testClient.mine({ blocks: 1 })
+    expect(told).toHaveLength(1)
+    expect(await next.receipt(told[0]!)).toMatchObject({ status: 'success' })
+    expect((await balance()) - before).toBe(9n)
+    await expect.poll(stored, { timeout: 10_000 }).toEqual([])
+  })
+
+  it('prices anew what fills a gap', async () => {
+    const before = await balance()
+    const queue = newQueue()
+    const nonce = await queue.minedNonce()
+    const left = await storeOnly(pay(3n))
+    await store.remove(left.hash)
+    const { accounts } = chain
+    const raw = await accounts.stranger.signTransaction({
+      ...{ to, value: 3n, gas: 21_000n, chainId: chain.chain.id, nonce: nonce + 1, type: 'eip1559' },
+      ...{ maxFeePerGas: ((await chain.publicClient.getBlock()).baseFeePerGas ?? 1n) * 100n, maxPriorityFeePerGas: 1n },
+    })
+    await store.add({ ...left, nonce: nonce + 1, raw, hash: keccak256(raw) })
+    await chain.testClient.setAutomine(false)
+    const next = newQueue({ stuckAfterBlocks: 2 })
+    await next.heal()
+    expect(await stored()).toHaveLength(2)
+    await makeDear()
+    await chain.testClient.mine({ blocks: 4 })
+    await expect.poll(async () => (await stored()).length, { timeout: 10_000 }).toBe(3)
+    await expect
+      .poll(
+        async () => {
+          await chain.testClient.mine({ blocks: 1 })
+          return (await balance()) - before
+        },
+        { timeout: 10_000 },
+      )
+      .toBe(3n)
+  })
+
+  it('goes on after the chain was rolled back under it', async () => {
+    const queue = newQueue({ stuckAfterBlocks: 2 })
+    const id = await chain.testClient.snapshot()
+    await queue.execute(pay(1n))
+    // Its queue has seen that one mined before it is undone.
+    await expect.poll(stored, { timeout: 10_000 }).toEqual([])
+    await chain.testClient.revert({ id })
+    const before = await balance()
+    const again = queue.execute(pay(4n))
+    let isDone = false
+    const done = again.finally(() => {
+      isDone = true
+    })
+    while (!isDone) {
+      await chain.testClient.mine({ blocks: 1 })
+      await new Promise(resolve => setTimeout(resolve, 20))
+    }
+    expect(await done).toMatchObject({ status: 'success' })
+    expect((await balance()) - before).toBe(4n)
   })
 
   it('goes on after somebody else used its nonce', async () => {

@@ -10,6 +10,7 @@ import {
   keccak256,
   type LocalAccount,
   type PublicClient,
+  parseTransaction,
   TransactionNotFoundError,
   TransactionReceiptNotFoundError,
 } from 'viem'
@@ -36,7 +37,7 @@ export interface SignerQueue {
   readonly address: Address
   /** See keeper/transaction-sender.ts. */
   submit(call: TransactionCall, onSigned: (signed: SignedTransaction) => Promise<void>): Promise<SignedTransaction>
-  resubmit(signed: SignedTransaction): Promise<void>
+  resubmit(signed: SignedTransaction, onSigned?: (signed: SignedTransaction) => Promise<void>): Promise<void>
   receipt(hash: Hex): Promise<MinedTransaction | null>
   minedNonce(): Promise<number>
   /** Broadcasts and returns the hash. Errors: `chain_reverted` with the contract's reason, `chain_unreachable`, `chain_underfunded`. */
@@ -51,7 +52,8 @@ export interface SignerQueue {
 interface Pending {
   readonly nonce: number
   readonly request: { to: Address; data: Hex; value: bigint; gas: bigint }
-  readonly onSigned: (signed: SignedTransaction) => Promise<void>
+  /** Replaced where somebody comes after a restart and says that it is theirs. */
+  onSigned: (signed: SignedTransaction) => Promise<void>
   readonly hashes: Hex[]
   maxFeePerGas: bigint
   maxPriorityFeePerGas: bigint
@@ -64,6 +66,8 @@ export function createSignerQueue(options: SignerQueueOptions): SignerQueue {
   const { address } = account
   const pending = new Map<number, Pending>()
   let nextNonce: number | null = null
+  /** Since when the lowest transaction under way stands behind a nonce that nobody uses; null where none does. */
+  let gapSinceBlock: bigint | null = null
   let line: Promise<unknown> = Promise.resolve()
   let cancelWatch: (() => void) | null = null
   let isClosed = false
@@ -147,6 +151,7 @@ export function createSignerQueue(options: SignerQueueOptions): SignerQueue {
   const healNow = async (): Promise<void> => {
     if (nextNonce !== null) return
     const mined = await minedNonce()
+    const head = await client.getBlockNumber({ cacheTime: 0 })
     let next = mined
     for (const row of await store.unmined(chainId, address)) {
       if (row.nonce < mined) {
@@ -156,9 +161,35 @@ export function createSignerQueue(options: SignerQueueOptions): SignerQueue {
       // A gap cannot come of our own order; it is left by a chain that was rolled back. What stands behind it must not wait for ever.
       for (; next < row.nonce; next++) await fillNonce(next)
       await broadcast(row.raw).catch(() => {})
+      take(row, async () => {}, head)
       next = Math.max(next, row.nonce + 1)
     }
     nextNonce = next
+    gapSinceBlock = null
+    watch()
+  }
+
+  /** Watches what was signed before as if it had been signed now; a later version of what is under way adds its hash and its price. */
+  const take = (
+    { nonce, hash, raw }: SignedTransaction,
+    onSigned: Pending['onSigned'],
+    pricedAtBlock: bigint,
+  ): void => {
+    const {
+      to,
+      data = '0x',
+      value = 0n,
+      gas = 0n,
+      maxFeePerGas = 0n,
+      maxPriorityFeePerGas = 0n,
+    } = parseTransaction(raw)
+    const known = pending.get(nonce)
+    if (known?.hashes.includes(hash)) return
+    const price = { maxFeePerGas, maxPriorityFeePerGas, pricedAtBlock }
+    if (known) {
+      known.hashes.push(hash)
+      Object.assign(known, price)
+    } else pending.set(nonce, { nonce, request: { to: to!, data, value, gas }, onSigned, hashes: [hash], ...price })
   }
 
   const fillNonce = async (nonce: number): Promise<void> => {
@@ -167,6 +198,27 @@ export function createSignerQueue(options: SignerQueueOptions): SignerQueue {
     const entry: Pending = { nonce, request, onSigned: async () => {}, hashes: [], pricedAtBlock, ...price }
     const signed = await sign(entry)
     await keep(signed, entry)
+    entry.hashes.push(signed.hash)
+    pending.set(nonce, entry)
+    await broadcast(signed.raw)
+  }
+
+  const resubmitNow = async (signed: SignedTransaction, onSigned: Pending['onSigned']): Promise<void> => {
+    await healNow()
+    // Healing may have priced it anew before its owner came: then another version is the one that gets mined.
+    for (const other of await store.versions(chainId, address, signed.nonce)) {
+      if (other.hash !== signed.hash && isSameCall(other.raw, signed.raw)) await onSigned(other)
+    }
+    const entry = pending.get(signed.nonce)
+    if (entry?.hashes.includes(signed.hash)) entry.onSigned = onSigned
+    else if (signed.nonce === nextNonce) {
+      // Stored by its owner and killed before it came to our books: from here on it is one like all others.
+      const recipient = parseTransaction(signed.raw).to!
+      await store.add({ ...signed, chainId, address, recipient, createdAtMs: clock.wallMs() })
+      take(signed, onSigned, await client.getBlockNumber({ cacheTime: 0 }))
+      nextNonce = signed.nonce + 1
+      watch()
+    }
     await broadcast(signed.raw)
   }
 
@@ -187,8 +239,13 @@ export function createSignerQueue(options: SignerQueueOptions): SignerQueue {
         await broadcast(signed.raw)
       } catch (thrown) {
         if (!isNonceUsed(thrown) || attempt === 3) {
-          // Whether a node has it is not known: it stays stored, its nonce stays taken, and healing hands it in again.
+          // Whether a node has it is not known: it stays stored and watched, its nonce stays taken, and healing hands it in again.
+          if (!isNonceUsed(thrown)) {
+            entry.hashes.push(signed.hash)
+            pending.set(entry.nonce, entry)
+          }
           nextNonce = null
+          watch()
           throw thrown
         }
         // Somebody else sends from this key: believe the chain.
@@ -217,12 +274,27 @@ export function createSignerQueue(options: SignerQueueOptions): SignerQueue {
 
   const look = async (): Promise<void> => {
     const mined = await minedNonce()
+    if (await isBehindGap(mined)) {
+      nextNonce = null
+      return healNow()
+    }
     for (const [nonce, entry] of [...pending].sort(([a], [b]) => a - b)) {
       if (nonce < mined) {
         for (const hash of entry.hashes) await store.settle(hash, (await receipt(hash)) === null ? 'gone' : 'mined')
         pending.delete(nonce)
       } else if (nonce === mined) await reprice(entry)
     }
+  }
+
+  /** A chain that was rolled back while we ran. Believed after some blocks only: a node may be late to tell a nonce. */
+  const isBehindGap = async (mined: number): Promise<boolean> => {
+    if (Math.min(...pending.keys()) <= mined) {
+      gapSinceBlock = null
+      return false
+    }
+    const head = await client.getBlockNumber({ cacheTime: 0 })
+    gapSinceBlock ??= head
+    return head - gapSinceBlock >= BigInt(stuckAfterBlocks)
   }
 
   /** A node replaces a transaction only for a tenth more; an eighth is what most ask. */
@@ -277,7 +349,7 @@ export function createSignerQueue(options: SignerQueueOptions): SignerQueue {
   return {
     address,
     submit: (call, onSigned) => inLine(() => submitNow(call, onSigned)),
-    resubmit: signed => inLine(() => broadcast(signed.raw)),
+    resubmit: (signed, onSigned = async () => {}) => inLine(() => resubmitNow(signed, onSigned)),
     receipt,
     minedNonce,
     send,
@@ -293,6 +365,11 @@ export function createSignerQueue(options: SignerQueueOptions): SignerQueue {
 }
 
 const larger = (a: bigint, b: bigint): bigint => (a > b ? a : b)
+
+function isSameCall(a: Hex, b: Hex): boolean {
+  const [one, other] = [parseTransaction(a), parseTransaction(b)]
+  return one.to === other.to && one.data === other.data && one.value === other.value
+}
 
 const textOf = (thrown: unknown): string =>
   thrown instanceof Error ? `${thrown.message}\n${textOf(thrown.cause)}` : String(thrown ?? '')

@@ -33,8 +33,11 @@ export interface TransactionSender {
    * at its nonce: `onSigned` hears of every such version before it is sent. Rejects with viem's error where the call would revert.
    */
   submit(call: TransactionCall, onSigned: (signed: SignedTransaction) => Promise<void>): Promise<SignedTransaction>
-  /** Hands in what was signed before; harmless where a node knows it, or its nonce is used. */
-  resubmit(signed: SignedTransaction): Promise<void>
+  /**
+   * Hands in what was signed before; harmless where a node knows it, or its nonce is used. `onSigned` hears of the versions of it that
+   * were signed in between, and of every later one before it is sent.
+   */
+  resubmit(signed: SignedTransaction, onSigned: (signed: SignedTransaction) => Promise<void>): Promise<void>
   /** Null while it is not mined, or not as deep as the chain asks for. */
   receipt(hash: Hex): Promise<MinedTransaction | null>
   /** The lowest nonce that may still be mined. */

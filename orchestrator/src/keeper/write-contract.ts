@@ -43,12 +43,12 @@ export async function writeContractAction(config: ActionConfig, step: WriteStep,
   const stored = (await tools.store.transactions(step.runId)).filter(
     ({ nodeId, iteration }) => nodeId === step.nodeId && iteration === step.iteration,
   )
-  const keep = async (signed: SignedTransaction): Promise<void> => {
-    const row = { ...step, chainId: tools.chainId, ...signed, createdAtMs: tools.clock.wallMs() }
+  const keep: KeepVersion = async ({ hash, nonce, raw }) => {
+    const row = { ...step, chainId: tools.chainId, hash, nonce, raw, createdAtMs: tools.clock.wallMs() }
     await tools.store.keepTransaction(row)
     await tools.onSent()
   }
-  let mined = stored.length > 0 ? await resume(stored, step, tools) : null
+  let mined = stored.length > 0 ? await resume(stored, step, keep, tools) : null
   if (!mined) {
     try {
       await tools.sender.submit(call, keep)
@@ -56,7 +56,7 @@ export async function writeContractAction(config: ActionConfig, step: WriteStep,
       // Refused before it was signed: nothing can come of it. Afterwards only the chain knows.
       if ((await versions(step, tools)).length === 0) return softened(config, describeCallError(thrown, abi), {})
     }
-    mined = await follow(step, tools)
+    mined = await follow(step, keep, tools)
     if (!mined) throw new Error('The transaction was replaced by another one with its nonce.')
   }
   await tools.onConfirmed()
@@ -73,6 +73,8 @@ export async function writeContractAction(config: ActionConfig, step: WriteStep,
   return { success: true, ...told }
 }
 
+type KeepVersion = (signed: SignedTransaction) => Promise<void>
+
 interface Mined {
   readonly hash: Hex
   readonly receipt: MinedTransaction
@@ -82,17 +84,18 @@ interface Mined {
 async function resume(
   stored: readonly KeeperTransactionRow[],
   step: WriteStep,
+  keep: KeepVersion,
   tools: WriteTools,
 ): Promise<Mined | null> {
   await tools.onSent()
   const known = await look(step, tools)
   if (known) return known
-  await handInAgain(stored, tools)
-  return follow(step, tools)
+  await handInAgain(stored, keep, tools)
+  return follow(step, keep, tools)
 }
 
 /** Waits for any stored version of the transaction. Null where their nonce was used by something else. */
-async function follow(step: WriteStep, tools: WriteTools): Promise<Mined | null> {
+async function follow(step: WriteStep, keep: KeepVersion, tools: WriteTools): Promise<Mined | null> {
   for (let missed = 0, polls = 1; ; polls++) {
     const found = await look(step, tools)
     if (found) return found
@@ -107,15 +110,23 @@ async function follow(step: WriteStep, tools: WriteTools): Promise<Mined | null>
       for (const { hash } of rows) await tools.store.settleTransaction(step.runId, hash, gone)
       return null
     }
-    if (polls % pollsPerRetry === 0) await handInAgain(rows, tools)
+    if (polls % pollsPerRetry === 0) await handInAgain(rows, keep, tools)
     await pause(tools.pollMs, tools.clock, tools.signal)
   }
 }
 
-/** A node that is out of reach or refuses it for now changes nothing: the receipt or the nonce decides. */
-async function handInAgain(rows: readonly KeeperTransactionRow[], { sender }: WriteTools): Promise<void> {
+/** A node that is out of reach or refuses it for now changes nothing: the receipt or the nonce decides. Faults of our books do. */
+async function handInAgain(rows: readonly KeeperTransactionRow[], keep: KeepVersion, { sender }: WriteTools) {
   const last = rows[rows.length - 1]
-  if (last) await sender.resubmit({ hash: last.hash as Hex, nonce: last.nonce, raw: last.raw as Hex }).catch(() => {})
+  if (!last) return
+  const faults: unknown[] = []
+  const keepOrTell: KeepVersion = signed =>
+    keep(signed).catch(thrown => {
+      faults.push(thrown)
+      throw thrown
+    })
+  await sender.resubmit({ hash: last.hash as Hex, nonce: last.nonce, raw: last.raw as Hex }, keepOrTell).catch(() => {})
+  if (faults.length > 0) throw faults[0]
 }
 
 async function look(step: WriteStep, tools: WriteTools): Promise<Mined | null> {
