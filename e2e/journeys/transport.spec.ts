@@ -50,7 +50,8 @@ for (const [words, path] of [
   for (const { name } of transportContract) {
     test(`channels ${words}: ${name}`, async () => {
       const counts = await openLink(pages, `${path} ${name}`, path)
-      const expected = path === 'never' ? { transferred: 0, proxied: 2 } : { transferred: 2, proxied: 0 }
+      const expected =
+        path === 'never' ? { transferred: 0, proxied: 2, madeHere: 0 } : { transferred: 2, proxied: 0, madeHere: 0 }
       expect(counts).toEqual([expected, expected])
       await pages[0].evaluate(caseName => globalThis.transportHarness.runCase(caseName), name)
     })

@@ -1,7 +1,8 @@
 /**
  * What the worker's transport and the page's connections say to each other over one MessagePort. RTCPeerConnection exists on the
- * page's thread only; everything else lives in the worker. Both ends are one page, so that nothing here is parsed.
+ * page's thread only; everything else lives in the worker. Both ends are one page (or one process), so that nothing here is parsed.
  */
+import type { LinkChannel } from './link-channel.ts'
 
 export type ChannelName = 'frames' | 'control'
 /** Both ends make both channels with these ids before the first offer: none has to be announced. */
@@ -52,6 +53,13 @@ export type HostEvent =
       readonly link: number
       readonly name: ChannelName
       readonly channel: RTCDataChannel
+    }
+  /** Both halves live in one thread: the channel needs no transfer. */
+  | {
+      readonly type: 'channel-made-here'
+      readonly link: number
+      readonly name: ChannelName
+      readonly channel: LinkChannel
     }
   /** The browser cannot transfer channels: the page's thread passes messages on. */
   | { readonly type: 'channel-proxied'; readonly link: number; readonly name: ChannelName }

@@ -5,6 +5,7 @@
 import { ComputePoolError } from '@computepool/shared/errors'
 import type { Clock, LinkEvent, Transport } from '@computepool/shared/ports'
 import type { LinkSignal, PeerId } from '@computepool/shared/wire'
+import type { HostPort } from './host-port.ts'
 import type { HostCommand, HostEvent, HostSignal, IceServer } from './host-protocol.ts'
 import { createRtcLink, type RtcLink } from './rtc-link.ts'
 import { defaultTransportLimits, type TransportLimits } from './transport-limits.ts'
@@ -12,8 +13,8 @@ import { type ProxiedChannel, proxyChannel, wrapDataChannel } from './wrap-chann
 
 export interface RtcTransportOptions {
   readonly self: PeerId
-  /** The other end of the page's `createRtcHost` port. */
-  readonly port: MessagePort
+  /** The other end of the port of the page's `createRtcHost`, or of a host in this thread. */
+  readonly port: HostPort<HostCommand, HostEvent>
   readonly clock: Clock
   readonly iceServers?: readonly IceServer[]
   readonly limits?: Partial<TransportLimits>
@@ -25,10 +26,11 @@ export interface PeerLink {
   readonly isInitiator: boolean
 }
 
-/** Proof of which path channels took: to the worker, or through the page's thread. */
+/** Proof of which path channels took: to the worker, or through the page's thread, or made in the transport's own thread. */
 export interface ChannelCounts {
   readonly transferred: number
   readonly proxied: number
+  readonly madeHere: number
 }
 
 export interface RtcTransport extends Transport {
@@ -64,7 +66,7 @@ export function createRtcTransport(options: RtcTransportOptions): RtcTransport {
   const frameHandlers = new Set<(peer: string, frame: Uint8Array) => void>()
   const linkHandlers = new Set<(event: LinkEvent) => void>()
   const signalHandlers = new Set<(to: PeerId, signal: LinkSignal) => void>()
-  const counts = { transferred: 0, proxied: 0 }
+  const counts = { transferred: 0, proxied: 0, madeHere: 0 }
   let early: { readonly from: PeerId; readonly signal: LinkSignal }[] = []
   let iceServers = options.iceServers ?? []
   let epoch = 0
@@ -130,6 +132,10 @@ export function createRtcTransport(options: RtcTransportOptions): RtcTransport {
       case 'channel-transferred':
         counts.transferred += 1
         entry.link.attach(event.name, wrapDataChannel(event.channel))
+        break
+      case 'channel-made-here':
+        counts.madeHere += 1
+        entry.link.attach(event.name, event.channel)
         break
       case 'channel-proxied': {
         counts.proxied += 1

@@ -1,5 +1,6 @@
 /** The dedicated worker of an operator tab: wires engine, transport, storage and wallet to the peer runtime. Decides nothing. */
 
+import { rtcPeerTransport } from '@computepool/peer/links/rtc-peer-transport.ts'
 import { createRtcTransport } from '@computepool/peer/links/rtc-transport.ts'
 import type { PeerPowers, PeerTransport } from '@computepool/peer/runtime/peer-powers.ts'
 import { proveSlice } from '@computepool/peer/runtime/prove-slice.ts'
@@ -47,23 +48,7 @@ function powersOf({ pageUrl, rtcPort }: Extract<PeerCommand, { type: 'join' }>):
 }
 
 function openTransport(self: PeerId, port: MessagePort): PeerTransport {
-  const rtc = createRtcTransport({ self, port, clock: hostClock })
-  let links: { readonly peer: PeerId; readonly isInitiator: boolean }[] = []
-  let current = 0
-  return {
-    ...rtc,
-    setRoutes({ epoch, routes }) {
-      current = epoch
-      // Both ends must agree on who offers.
-      links = routes.map(({ peer }) => ({ peer, isInitiator: self < peer }))
-      rtc.setPeers(links, epoch)
-    },
-    handleSignal: (from, signal) => rtc.handleSignal(from as PeerId, signal),
-    dropPeer(peer) {
-      links = links.filter(link => link.peer !== peer)
-      rtc.setPeers(links, current)
-    },
-  }
+  return rtcPeerTransport(self, createRtcTransport({ self, port, clock: hostClock }))
 }
 
 globalThis.onmessage = ({ data: command }: MessageEvent<PeerCommand>) => {

@@ -1,0 +1,109 @@
+/**
+ * The connections of a headless peer: what the page's `createRtcHost` does for a tab, over node-datachannel. Its own API and not its
+ * W3C polyfill, whose `setLocalDescription()` does nothing and whose `restartIce()` throws. It knows no peers, frames or epochs.
+ */
+import type { HostPort } from '@computepool/peer/links/host-port.ts'
+import { channelIds, type HostCommand, type HostEvent, type HostSignal } from '@computepool/peer/links/host-protocol.ts'
+import rtc, { type PeerConnection } from 'node-datachannel'
+import { wrapNativeChannel } from './native-channel.ts'
+import { nativeIceServers } from './native-ice.ts'
+
+export interface NativeRtcHost {
+  /** Closes all connections. Idempotent. */
+  close(): void
+}
+
+interface HostLink {
+  readonly connection: PeerConnection
+  readonly isInitiator: boolean
+  /** Candidates that came before the description they belong to. */
+  readonly early: HostSignal[]
+  isDescribed: boolean
+}
+
+export function createNativeRtcHost(port: HostPort<HostEvent, HostCommand>): NativeRtcHost {
+  const links = new Map<number, HostLink>()
+  const post = (event: HostEvent): void => port.postMessage(event, [])
+  const fail = (link: number, fault: unknown): void => {
+    if (links.has(link)) post({ type: 'link-failed', link, message: String(fault) })
+  }
+
+  function open({ link, isInitiator, iceServers }: Extract<HostCommand, { type: 'open-link' }>): void {
+    // The initiator offers and the other answers: libdatachannel knows no rollback, so that glare must not come about.
+    const connection = new rtc.PeerConnection(String(link), {
+      iceServers: nativeIceServers(iceServers),
+      disableAutoNegotiation: true,
+    })
+    links.set(link, { connection, isInitiator, early: [], isDescribed: false })
+    /** A native callback may still be under way when its link is closed. */
+    const tell = (event: HostEvent): void => {
+      if (links.has(link)) post(event)
+    }
+    connection.onLocalDescription((sdp, type) => {
+      if (type === 'offer' || type === 'answer')
+        tell({ type: 'signal-made', link, signal: { type: 'description', sdpType: type, sdp } })
+    })
+    connection.onLocalCandidate((candidate, sdpMid) => {
+      tell({ type: 'signal-made', link, signal: { type: 'candidate', candidate, sdpMid, sdpMLineIndex: 0 } })
+    })
+    connection.onStateChange(state => tell({ type: 'connection-changed', link, state: state as 'connected' }))
+    for (const name of ['control', 'frames'] as const) {
+      const channel = connection.createDataChannel(name, {
+        negotiated: true,
+        id: channelIds[name],
+        // Reliable, but a lost packet of frames holds up only its own message.
+        unordered: name === 'frames',
+      })
+      post({ type: 'channel-made-here', link, name, channel: wrapNativeChannel(channel) })
+    }
+    if (isInitiator) connection.setLocalDescription('offer')
+  }
+
+  function accept(link: HostLink, signal: HostSignal): void {
+    if (signal.type === 'description') {
+      // A restart's offer from a browser: this library keeps its one ICE session, and the link's deadline decides.
+      if (link.isDescribed || (signal.sdpType === 'offer') === link.isInitiator) return
+      link.connection.setRemoteDescription(signal.sdp, signal.sdpType)
+      link.isDescribed = true
+      if (signal.sdpType === 'offer') link.connection.setLocalDescription('answer')
+      for (const early of link.early.splice(0)) accept(link, early)
+    } else if (!link.isDescribed) link.early.push(signal)
+    else if (signal.candidate !== '') addCandidate(link, signal.candidate, signal.sdpMid ?? '0')
+  }
+
+  function addCandidate({ connection }: HostLink, candidate: string, mid: string): void {
+    try {
+      connection.addRemoteCandidate(candidate, mid)
+    } catch {
+      // One that this library cannot use (a name of mDNS, TCP): others may do, and the connect deadline decides.
+    }
+  }
+
+  function shut(link: number): void {
+    const closing = links.get(link)
+    links.delete(link)
+    closing?.connection.close()
+  }
+
+  port.onmessage = ({ data: command }) => {
+    const link = links.get(command.link)
+    try {
+      if (command.type === 'open-link') open(command)
+      else if (command.type === 'signal-arrived' && link) accept(link, command.signal)
+      else if (command.type === 'close-link') shut(command.link)
+    } catch (fault) {
+      fail(command.link, fault)
+    }
+  }
+
+  return {
+    close() {
+      for (const link of [...links.keys()]) {
+        shut(link)
+        // A connection that is closed here tells nobody here.
+        post({ type: 'connection-changed', link, state: 'closed' })
+      }
+      port.close()
+    },
+  }
+}

@@ -1,0 +1,76 @@
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { hostClock } from '@computepool/peer/host.ts'
+import { numberedFrame, type TransportPair, transportContract } from '@computepool/shared/testing'
+import type { PeerId } from '@computepool/shared/wire'
+import { afterAll, afterEach, describe, expect, it } from 'vitest'
+import { createNodeRtc, type NodeRtc, stopNodeRtc } from './node-rtc.ts'
+
+const peerA: PeerId = `0x${'a'.repeat(40)}.00000001`
+const peerB: PeerId = `0x${'b'.repeat(40)}.00000002`
+const limits = { maxFrameBytes: 1 << 20 }
+const opened: NodeRtc[] = []
+
+async function openLinked(): Promise<{ a: NodeRtc; b: NodeRtc }> {
+  const a = createNodeRtc({ self: peerA, clock: hostClock, limits })
+  const b = createNodeRtc({ self: peerB, clock: hostClock, limits })
+  opened.push(a, b)
+  a.onSignal((_, signal) => b.handleSignal(peerA, structuredClone(signal)))
+  b.onSignal((_, signal) => a.handleSignal(peerB, structuredClone(signal)))
+  const bothOpen = Promise.all([a, b].map(end => untilEvent(end, 'link-opened')))
+  // The offer comes before the assignment that explains it, as it may over the hub.
+  a.setPeers([{ peer: peerB, isInitiator: true }], 1)
+  b.setPeers([{ peer: peerA, isInitiator: false }], 1)
+  await bothOpen
+  return { a, b }
+}
+
+function untilEvent(transport: NodeRtc, type: string): Promise<void> {
+  return new Promise(resolve => transport.onLink(event => event.type === type && resolve()))
+}
+
+afterEach(async () => {
+  for (const transport of opened.splice(0)) await transport.close()
+})
+afterAll(() => stopNodeRtc())
+
+describe('the transport contract over node-datachannel', () => {
+  it.each(transportContract.map(entry => [entry.name, entry] as const))('%s', async (_, entry) => {
+    const { a, b } = await openLinked()
+    const pair: TransportPair = {
+      a,
+      b,
+      peerA,
+      peerB,
+      maxFrameBytes: limits.maxFrameBytes,
+      reach: promise => promise,
+      refresh: async () => {},
+      cut: async () => a.cut(),
+      close: async () => {},
+    }
+    await entry.run(pair)
+  })
+})
+
+describe('node to node', () => {
+  it('hands its channels over in this thread, and links anew for a new assignment', async () => {
+    const { a, b } = await openLinked()
+    expect(a.channelCounts).toEqual({ transferred: 0, proxied: 0, madeHere: 2 })
+    const again = Promise.all([a, b].map(end => untilEvent(end, 'link-opened')))
+    b.setPeers([{ peer: peerA, isInitiator: true }], 2)
+    a.setPeers([{ peer: peerB, isInitiator: false }], 2)
+    await again
+    const arrived = new Promise<number>(resolve => b.onFrame((_, frame) => resolve(frame.length)))
+    await a.send(peerB, numberedFrame(1, 5000))
+    expect(await arrived).toBe(5000)
+  })
+})
+
+describe('the process', () => {
+  it('ends by itself once its transports are closed', async () => {
+    const script = fileURLToPath(new URL('../../testing/linked-pair.ts', import.meta.url))
+    const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', script])
+    expect(JSON.parse(stdout)).toMatchObject({ frames: 200 })
+  })
+})
