@@ -4,6 +4,7 @@
  */
 import { ComputePoolError } from '@computepool/shared/errors'
 import type { SessionView } from '@computepool/shared/money'
+import type { Clock } from '@computepool/shared/ports'
 import type { SettleResponse } from '@x402/core/types'
 import { type ChallengeOptions, PaymentRefused, type PaymentTarget, requirementsOf } from './challenge.ts'
 import type { Ledger } from './ledger.ts'
@@ -12,7 +13,8 @@ import type { Payment } from './voucher.ts'
 import { type Facilitator, networkOf, nonceAlreadyUsed } from './x402-facilitator.ts'
 
 export interface SessionOpenerOptions {
-  readonly ledger: Ledger
+  readonly ledger: Pick<Ledger, 'session' | 'whenSettled' | 'admitVoucher' | 'wantClose'>
+  readonly clock: Clock
   readonly facilitator: Pick<Facilitator, 'verify'>
   readonly keys: RetellKeys
   readonly target: PaymentTarget
@@ -20,6 +22,7 @@ export interface SessionOpenerOptions {
   readonly price: () => Promise<bigint>
   /** Longest wait for the chain. */
   readonly settleTimeoutMs?: number
+  readonly onFault: (fault: unknown) => void
 }
 
 export interface OpenOrder {
@@ -48,7 +51,7 @@ interface Opening {
 }
 
 export function createSessionOpener(options: SessionOpenerOptions): SessionOpener {
-  const { ledger, facilitator, keys, target, price, settleTimeoutMs = 120_000 } = options
+  const { ledger, clock, facilitator, keys, target, price, settleTimeoutMs = 120_000, onFault } = options
   const openings = new Map<string, Opening>()
 
   const refusal = ({ amountAtomic, resource }: OpenOrder, reason: string): PaymentRefused =>
@@ -56,14 +59,9 @@ export function createSessionOpener(options: SessionOpenerOptions): SessionOpene
 
   const settledView = async (order: OpenOrder): Promise<Omit<OpenedByVoucher, 'isNew'>> => {
     const { sessionId, voucher } = order.payment
-    const view = await ledger.whenSettled(sessionId, AbortSignal.timeout(settleTimeoutMs)).catch((cause: unknown) => {
-      const isLate = cause instanceof DOMException && cause.name === 'TimeoutError'
-      if (!isLate) throw cause
-      throw new ComputePoolError('payment_session_opening', 'The chain has not confirmed the voucher yet.', {
-        remedy: 'Send the same request again with the same Idempotency-Key.',
-        context: { sessionId, retryAfterSeconds: 5 },
-      })
-    })
+    const late = new AbortController()
+    const cancel = clock.schedule(settleTimeoutMs, () => late.abort(tooLate(order)))
+    const view = await ledger.whenSettled(sessionId, late.signal).finally(cancel)
     if (view.status === 'refused') {
       throw refusal(order, (await ledger.session(sessionId))?.refuseReason ?? 'invalid_exact_evm_transaction_failed')
     }
@@ -111,7 +109,13 @@ export function createSessionOpener(options: SessionOpenerOptions): SessionOpene
     })
     if (!isNew) throw refusal(order, nonceAlreadyUsed)
     if (key !== null) await keys.remember(key, sessionId)
-    return { ...(await settledView(order)), isNew: true }
+    try {
+      return { ...(await settledView(order)), isNew: true }
+    } catch (thrown) {
+      // Nobody can come back for it: it closes as soon as the chain has it, and its payer is refunded.
+      if (origin === 'request') await ledger.wantClose(sessionId, 'request_over').catch(onFault)
+      throw thrown
+    }
   }
 
   return {
@@ -141,6 +145,29 @@ export function createSessionOpener(options: SessionOpenerOptions): SessionOpene
       return opened
     },
   }
+}
+
+/** What the payer can do depends on what it can prove. */
+function tooLate({ payment, origin, key }: OpenOrder): ComputePoolError {
+  const { sessionId } = payment
+  if (origin === 'request') {
+    return new ComputePoolError(
+      'payment_session_opening',
+      'The chain has not confirmed the voucher in time; the request was not run.',
+      {
+        remedy:
+          'All of the voucher is refunded once the chain has it. Send the request with a new voucher, or open a session with POST /v1/sessions.',
+        context: { sessionId },
+      },
+    )
+  }
+  return new ComputePoolError('payment_session_opening', 'The chain has not confirmed the voucher yet.', {
+    remedy:
+      key === null
+        ? 'Sign no other voucher: prove the wallet at POST /v1/sessions/recover, which tells the session’s token.'
+        : 'Send the same request again with the same Idempotency-Key.',
+    context: { sessionId, retryAfterSeconds: 5 },
+  })
 }
 
 /** A client may write “for ever”; the ledger’s column cannot. */
