@@ -1,8 +1,10 @@
 /** `/api/money` and what belongs to it: terms, faucet, earnings, the chain for pages, and the owner's view of everything. */
 import { ComputePoolError } from '@computepool/shared/errors'
+import type { Clock } from '@computepool/shared/ports'
 import { type Context, Hono } from 'hono'
 import type { Hex } from 'viem'
 import { z } from 'zod'
+import { type CallLimits, createCallLimiter } from '../api/call-limiter.ts'
 import { readJson } from '../api/read-json.ts'
 import { requireBearer } from './facilitator-routes.ts'
 import { money } from './session-routes.ts'
@@ -11,21 +13,40 @@ import type { MoneyDesk } from './till.ts'
 export interface MoneyRoutesOptions {
   readonly desk: MoneyDesk
   readonly addressOf: (c: Context) => string
+  /** What an address may ask of the API; pages that look at the chain ask more often. */
+  readonly limitsFor: (address: string) => CallLimits
+  readonly clock: Clock
 }
 
 const faucetSchema = z.strictObject({ address: z.string().regex(/^0x[0-9a-fA-F]{40}$/) })
+/** Of one address. Each costs several looks at the chain, or a query of the ledger. */
+const earningsLimits = { perMinute: 120, concurrent: 8 }
+/** Of one address: an open page asks a few times a second, and several may share a network. */
+const chainLimits = { perMinute: 1200, concurrent: 32 }
 const ownerPaths = ['/activity/*', '/keeper/*', '/x402/*']
 
 /** Routes under `/api`; those of a pool where work is free say so. */
-export function moneyRoutes({ desk, addressOf }: MoneyRoutesOptions): Hono {
+export function moneyRoutes({ desk, addressOf, limitsFor, clock }: MoneyRoutesOptions): Hono {
   const routes = new Hono()
+  const limited = (least: CallLimits) => {
+    const limiter = createCallLimiter(address => wider(limitsFor(address), least), clock)
+    return async <T>(c: Context, work: () => Promise<T>): Promise<T> => {
+      const end = limiter.begin(addressOf(c))
+      try {
+        return await work()
+      } finally {
+        end()
+      }
+    }
+  }
   if (desk.mode === 'free') {
     routes.get('/money', () => money({ mode: 'free' }))
     return routes
   }
   routes.get('/money', async () => money(await desk.till().terms()))
-  routes.get('/operators/:address/earnings', async c =>
-    money(await desk.till().earnings(readAddress(c.req.param('address')))),
+  const earningsLimited = limited(earningsLimits)
+  routes.get('/operators/:address/earnings', c =>
+    earningsLimited(c, async () => money(await desk.till().earnings(readAddress(c.req.param('address'))))),
   )
   routes.post('/faucet', async c => {
     const { faucet } = desk.till()
@@ -49,9 +70,15 @@ export function moneyRoutes({ desk, addressOf }: MoneyRoutesOptions): Hono {
   }
   // The door signs its whole path: it is not shortened.
   routes.all('/webhooks/*', c => desk.till().webhookRoutes?.fetch(c.req.raw) ?? c.notFound())
-  routes.all('/chain', c => forward(c, desk.till().chainRoutes))
+  const chainLimited = limited(chainLimits)
+  routes.all('/chain', c => chainLimited(c, () => forward(c, desk.till().chainRoutes)))
   return routes
 }
+
+const wider = (a: CallLimits, b: CallLimits): CallLimits => ({
+  perMinute: Math.max(a.perMinute, b.perMinute),
+  concurrent: Math.max(a.concurrent, b.concurrent),
+})
 
 /** Hands a call to routes that exist only once the till is open. */
 async function forward(c: Context, target: Hono | null): Promise<Response> {
