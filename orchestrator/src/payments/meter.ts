@@ -118,9 +118,7 @@ export function createMeter({ clock, book, onFault }: MeterOptions): Meter {
     if (known !== undefined) return known
     const { id, capAtomic, pricePerSecondAtomic: priceAtomic, settledAtomic } = session
     const money = { id, capAtomic, priceAtomic, settledAtomic }
-    const account: Account = { ...money, runs: new Set(), writes: Promise.resolve(), cancelTimer: () => {} }
-    accounts.set(session.id, account)
-    return account
+    return { ...money, runs: new Set(), writes: Promise.resolve(), cancelTimer: () => {} }
   }
 
   const msOf = (run: Run, atMs: number): number => (run.startedMs === null ? 0 : Math.floor(atMs - run.startedMs))
@@ -173,6 +171,8 @@ export function createMeter({ clock, book, onFault }: MeterOptions): Meter {
   const admit: Meter['admit'] = session => {
     const account = accountOf(session)
     requireRoom(account)
+    // Only now: one that was refused has no end at which it would be forgotten.
+    accounts.set(account.id, account)
     const run: Run = { live: null, requestId: null, startedMs: null, costAtomic: 0n }
     account.runs.add(run)
     let finish = (): void => {}
