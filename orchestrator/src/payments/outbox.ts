@@ -237,7 +237,8 @@ async function finishBySight(context: OutboxContext, row: OutboxRow): Promise<bo
   await context.kill('outbox:told-ledger', row)
   const nowMs = context.clock.wallMs()
   await context.rows.finish(row.id, sight.verdict, nowMs, sight.verdict === 'failed' ? sight.reason : undefined)
-  if (sight.verdict === 'done') await context.findings.resolve(troubleOf(row), nowMs)
+  // Also where somebody else closed the session, or a later order got there first: what failed is over.
+  if (sight.verdict !== 'failed') await context.findings.resolve(troubleOf(row), nowMs)
   await context.kill('outbox:recorded', row)
   return true
 }
