@@ -1,0 +1,142 @@
+/**
+ * The datagram carrier over AXL: posts to the daemons that the routes name, polls the own one. What arrives is lost, doubled, late or
+ * forged at the network's pleasure: sessions and order are the business of the layer above.
+ */
+import { decodeParcel, maxDatagramBytes } from '@computepool/shared/datagram'
+import { ComputePoolError } from '@computepool/shared/errors'
+import type { Clock, DatagramCarrier } from '@computepool/shared/ports'
+import type { LinkRoute, PeerId } from '@computepool/shared/wire'
+import type { AxlClient } from './axl-client.ts'
+import { type AxlInboxCounts, openAxlInbox } from './axl-inbox.ts'
+import type { AxlLimits } from './axl-limits.ts'
+import { type AxlOutboxCounts, createAxlOutbox } from './axl-outbox.ts'
+
+export interface AxlCarrierOptions {
+  readonly self: PeerId
+  /** Closed with the carrier. */
+  readonly client: AxlClient
+  readonly clock: Clock
+  /** What an operator should know, in a sentence: the daemon is down, or up again, or shared. */
+  readonly onNotice?: (text: string) => void
+  readonly limits?: Partial<AxlLimits>
+}
+
+export interface AxlCarrierCounts {
+  readonly inbox: Readonly<AxlInboxCounts>
+  readonly outbox: Readonly<AxlOutboxCounts>
+  /** Datagrams handed to the layer above. */
+  readonly arrived: number
+  /** Messages that are no parcels. */
+  readonly foreign: number
+  /** Datagrams for another peer: a second program polls this daemon, or somebody errs. */
+  readonly misdirected: number
+}
+
+export interface AxlCarrier extends DatagramCarrier {
+  /** Takes the AXL ways of these routes, straight or through a relay's daemon, in their order, and forgets all others. */
+  setRoutes(routes: readonly LinkRoute[]): void
+  readonly counts: AxlCarrierCounts
+}
+
+export function createAxlCarrier(options: AxlCarrierOptions): AxlCarrier {
+  const { self, client, clock, onNotice = () => {} } = options
+  const outbox = createAxlOutbox(client, options.limits)
+  const handlers = new Set<(from: string, datagram: Uint8Array) => void>()
+  /** The key in use stands first. */
+  let keysOf = new Map<string, string[]>()
+  const own = { arrived: 0, foreign: 0, misdirected: 0 }
+  let isClosed = false
+
+  const inbox = openAxlInbox({
+    client,
+    clock,
+    ...(options.limits && { limits: options.limits }),
+    onMessage: ({ body }) => accept(body),
+    onDown: error => onNotice(`${error.message} ${error.remedy} It is tried again.`),
+    onUp: () => onNotice(`The AXL daemon at ${client.url} answers again.`),
+  })
+
+  function accept(body: Uint8Array): void {
+    const entries = decodeParcel(body)
+    if (entries === null) {
+      own.foreign += 1
+      return
+    }
+    for (const { to, from, datagram } of entries) {
+      if (to !== self) {
+        own.misdirected += 1
+        if (own.misdirected === 1) onNotice(sharedDaemon(client.url))
+        continue
+      }
+      own.arrived += 1
+      for (const handler of [...handlers]) handler(from, datagram)
+    }
+  }
+
+  /** The next datagram tries another way, where there is one. */
+  function passOver(to: string, failed: string): void {
+    const keys = keysOf.get(to)
+    if (keys === undefined || keys.length < 2 || keys[0] !== failed) return
+    keys.push(keys.shift()!)
+  }
+
+  return {
+    maxDatagramBytes,
+    async post(to, datagram) {
+      if (isClosed) throw closedCarrier()
+      if (datagram.length > maxDatagramBytes) throw tooLarge(datagram.length)
+      const key = keysOf.get(to)?.[0]
+      if (key === undefined) throw unrouted(to)
+      inbox.stir()
+      try {
+        await outbox.post(key, { to: to as PeerId, from: self, datagram })
+      } catch (fault) {
+        // Only where the fault is the receiver's: with the own daemon down, every key fails alike.
+        if (fault instanceof ComputePoolError && fault.context.key === key) passOver(to, key)
+        throw fault
+      }
+    },
+    onDatagram(handler) {
+      handlers.add(handler)
+      return () => void handlers.delete(handler)
+    },
+    setBusy: isBusy => inbox.setBusy(isBusy),
+    setRoutes(routes) {
+      keysOf = new Map()
+      for (const { peer, paths } of routes) {
+        const keys = paths.flatMap(path => (path.kind !== 'webrtc' && path.key !== null ? [path.key] : []))
+        if (keys.length > 0) keysOf.set(peer, keys)
+      }
+    },
+    get counts() {
+      return { inbox: { ...inbox.counts }, outbox: { ...outbox.counts }, ...own }
+    },
+    async close() {
+      if (isClosed) return
+      isClosed = true
+      outbox.close()
+      client.close()
+      await inbox.close()
+    },
+  }
+}
+
+const sharedDaemon = (url: string): string =>
+  `The AXL daemon at ${url} handed out a message for another peer. It has one queue: give each node and each bridge a daemon of its own.`
+
+const unrouted = (peer: string): ComputePoolError =>
+  new ComputePoolError('peer_unreachable', `No AXL daemon is known for ${peer}.`, {
+    remedy: 'Wait for an assignment that links to it.',
+    context: { peer },
+  })
+
+const tooLarge = (sizeBytes: number): ComputePoolError =>
+  new ComputePoolError('peer_frame_too_large', `A datagram of ${sizeBytes} bytes exceeds ${maxDatagramBytes}.`, {
+    remedy: 'Send smaller chunks.',
+    context: { sizeBytes, limitBytes: maxDatagramBytes },
+  })
+
+const closedCarrier = (): ComputePoolError =>
+  new ComputePoolError('peer_disconnected', 'This AXL carrier is closed.', {
+    remedy: 'Nothing: it was closed on purpose.',
+  })
