@@ -137,6 +137,7 @@ export const storageContract: readonly StorageContractCase[] = [
       equal(await reader.read(500, 20), bytesOf(1000, 9).slice(500, 520), 'bytes read meanwhile')
       await again.commit()
       equal(await reader.read(900, 20), bytesOf(1000, 9).slice(900, 920), 'bytes read after')
+      await reader.close()
       equal(await storage.has(digest('a')), 1000, 'size')
     },
   },
