@@ -4,10 +4,10 @@
  */
 import os from 'node:os'
 import { openNativeEngine } from '@computepool/node/engine/open-native-engine.ts'
+import { type Measurement, measureEngine } from '@computepool/peer/engine/measure-engine.ts'
 import type { Manifest } from '@computepool/shared/model'
 import type { Engine } from '@computepool/shared/ports'
 import { type RandomPackOptions, randomPack } from '@computepool/shared/testing'
-import { type Measurement, measureEngine } from '@computepool/web/engine/measure-engine.ts'
 import { chromium, type Page } from 'playwright'
 import { chromiumLaunchOptions } from '../harness/launch-chromium.ts'
 import { serveHarness } from '../harness/serve-harness.ts'

@@ -1,10 +1,11 @@
 /** The worker in which a test's engines live. */
+
+import { measureEngine } from '@computepool/peer/engine/measure-engine.ts'
 import { ComputePoolError } from '@computepool/shared/errors'
 import { type SelfTestOutcome, selfTest } from '@computepool/shared/selftest'
 import { engineContract, type RandomPackOptions, randomPack } from '@computepool/shared/testing'
 import { chooseEngine } from '../src/engine/choose-engine.ts'
 import { loadOrt } from '../src/engine/load-ort.ts'
-import { measureEngine } from '../src/engine/measure-engine.ts'
 import { openWebEngine } from '../src/engine/open-web-engine.ts'
 import { probeEngines } from '../src/engine/probe-engines.ts'
 import type { HarnessCall, HarnessReply, HarnessRequest, LossAnswer, SelfTestAnswer } from './engine-harness-calls.ts'

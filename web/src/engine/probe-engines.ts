@@ -1,9 +1,10 @@
 /** Measures the engines that this tab could use for a model, and says why one is missing. It chooses none and loads no weights. */
+
+import { measureEngine } from '@computepool/peer/engine/measure-engine.ts'
 import type { Manifest } from '@computepool/shared/model'
 import type { ActivationDtype } from '@computepool/shared/ports'
 import { describeAdapter, requestAdapter } from './describe-adapter.ts'
 import type { WebEngineKind } from './load-ort.ts'
-import { measureEngine } from './measure-engine.ts'
 import { openWebEngine } from './open-web-engine.ts'
 
 export interface EngineProbe {
