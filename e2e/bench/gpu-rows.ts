@@ -2,10 +2,11 @@
  * What a measured layer and head mean for a whole model on a GPU: tokens a second in one tab, and how much of the memory's
  * bandwidth that is, since a decode step is bound by reading every weight once. Arithmetic only; it measures nothing.
  */
+
+import type { Measurement } from '@computepool/peer/engine/measure-engine.ts'
 import { layOutParts } from '@computepool/shared/engine'
 import type { Manifest } from '@computepool/shared/model'
 import type { RandomPackOptions } from '@computepool/shared/testing'
-import type { Measurement } from '@computepool/web/engine/measure-engine.ts'
 import { type BenchRow, benchRow } from './bench-report.ts'
 
 /** Qwen3-4B, from its published config.json; random weights. */
