@@ -2,11 +2,12 @@
  * The datagram carrier over AXL: posts to the daemons that the routes name, polls the own one. What arrives is lost, doubled, late or
  * forged at the network's pleasure: sessions and order are the business of the layer above.
  */
+import { createWayTable } from '@computepool/peer/sealed/way-table.ts'
 import { decodeParcel, maxDatagramBytes } from '@computepool/shared/datagram'
 import { ComputePoolError } from '@computepool/shared/errors'
 import type { Clock, DatagramCarrier } from '@computepool/shared/ports'
 import type { LinkRoute, PeerId } from '@computepool/shared/wire'
-import type { AxlClient } from './axl-client.ts'
+import type { AxlClient, AxlMessage } from './axl-client.ts'
 import { type AxlInboxCounts, openAxlInbox } from './axl-inbox.ts'
 import type { AxlLimits } from './axl-limits.ts'
 import { type AxlOutboxCounts, createAxlOutbox } from './axl-outbox.ts'
@@ -35,6 +36,10 @@ export interface AxlCarrierCounts {
 export interface AxlCarrier extends DatagramCarrier {
   /** Takes the AXL ways of these routes, straight or through a relay's daemon, in their order, and forgets all others. */
   setRoutes(routes: readonly LinkRoute[]): void
+  /** Messages that are no parcels: for another protocol behind the same daemon, whose one queue only this carrier may read. */
+  onForeign(handler: (message: AxlMessage) => void): () => void
+  /** While true an answer of that other protocol is expected soon. */
+  setForeignBusy(isBusy: boolean): void
   readonly counts: AxlCarrierCounts
 }
 
@@ -42,8 +47,9 @@ export function createAxlCarrier(options: AxlCarrierOptions): AxlCarrier {
   const { self, client, clock, onNotice = () => {} } = options
   const outbox = createAxlOutbox(client, options.limits)
   const handlers = new Set<(from: string, datagram: Uint8Array) => void>()
-  /** The key in use stands first. */
-  let keysOf = new Map<string, string[]>()
+  const foreignHandlers = new Set<(message: AxlMessage) => void>()
+  const busy = { own: false, foreign: false }
+  const ways = createWayTable()
   const own = { arrived: 0, foreign: 0, misdirected: 0 }
   let isClosed = false
 
@@ -51,15 +57,16 @@ export function createAxlCarrier(options: AxlCarrierOptions): AxlCarrier {
     client,
     clock,
     ...(options.limits && { limits: options.limits }),
-    onMessage: ({ body }) => accept(body),
+    onMessage: accept,
     onDown: error => onNotice(`${error.message} ${error.remedy} It is tried again.`),
     onUp: () => onNotice(`The AXL daemon at ${client.url} answers again.`),
   })
 
-  function accept(body: Uint8Array): void {
-    const entries = decodeParcel(body)
+  function accept(message: AxlMessage): void {
+    const entries = decodeParcel(message.body)
     if (entries === null) {
       own.foreign += 1
+      for (const handler of [...foreignHandlers]) handler(message)
       return
     }
     for (const { to, from, datagram } of entries) {
@@ -73,26 +80,19 @@ export function createAxlCarrier(options: AxlCarrierOptions): AxlCarrier {
     }
   }
 
-  /** The next datagram tries another way, where there is one. */
-  function passOver(to: string, failed: string): void {
-    const keys = keysOf.get(to)
-    if (keys === undefined || keys.length < 2 || keys[0] !== failed) return
-    keys.push(keys.shift()!)
-  }
-
   return {
     maxDatagramBytes,
     async post(to, datagram) {
       if (isClosed) throw closedCarrier()
       if (datagram.length > maxDatagramBytes) throw tooLarge(datagram.length)
-      const key = keysOf.get(to)?.[0]
-      if (key === undefined) throw unrouted(to)
+      const key = ways.first(to)
+      if (key === null) throw unrouted(to)
       inbox.stir()
       try {
         await outbox.post(key, { to: to as PeerId, from: self, datagram })
       } catch (fault) {
         // Only where the fault is the receiver's: with the own daemon down, every key fails alike.
-        if (fault instanceof ComputePoolError && fault.context.key === key) passOver(to, key)
+        if (fault instanceof ComputePoolError && fault.context.key === key) ways.passOver(to, key)
         throw fault
       }
     },
@@ -100,13 +100,22 @@ export function createAxlCarrier(options: AxlCarrierOptions): AxlCarrier {
       handlers.add(handler)
       return () => void handlers.delete(handler)
     },
-    setBusy: isBusy => inbox.setBusy(isBusy),
+    setBusy(isBusy) {
+      busy.own = isBusy
+      inbox.setBusy(busy.own || busy.foreign)
+    },
+    onForeign(handler) {
+      foreignHandlers.add(handler)
+      return () => void foreignHandlers.delete(handler)
+    },
+    setForeignBusy(isBusy) {
+      busy.foreign = isBusy
+      inbox.setBusy(busy.own || busy.foreign)
+    },
     setRoutes(routes) {
-      keysOf = new Map()
-      for (const { peer, paths } of routes) {
-        const keys = paths.flatMap(path => (path.kind !== 'webrtc' && path.key !== null ? [path.key] : []))
-        if (keys.length > 0) keysOf.set(peer, keys)
-      }
+      const keysOf = ({ paths }: LinkRoute): string[] =>
+        paths.flatMap(path => (path.kind !== 'webrtc' && path.key !== null ? [path.key] : []))
+      ways.set(new Map(routes.map(route => [route.peer, keysOf(route)])))
     },
     get counts() {
       return { inbox: { ...inbox.counts }, outbox: { ...outbox.counts }, ...own }

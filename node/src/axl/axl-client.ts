@@ -41,6 +41,8 @@ export interface AxlClientOptions {
   readonly timeoutMs?: number
   /** Longer messages are not kept. */
   readonly maxReceiveBytes?: number
+  /** A connection for each message, and none is sent a second time: for receivers that would take a doubled message for two. */
+  readonly sendsOnce?: boolean
 }
 
 /**
@@ -74,7 +76,7 @@ interface Answer {
 
 /** Errors: `input_invalid` where `url` is no HTTP address. */
 export function createAxlClient(options: AxlClientOptions): AxlClient {
-  const { timeoutMs = 10_000, maxReceiveBytes = axlMessageBytes } = options
+  const { timeoutMs = 10_000, maxReceiveBytes = axlMessageBytes, sendsOnce = false } = options
   const base = baseOf(options.url)
   const url = base.origin
   // A keep-alive connection each for polling and for sends that wait for their dial.
@@ -89,7 +91,7 @@ export function createAxlClient(options: AxlClientOptions): AxlClient {
           port: base.port || 80,
           method: call.method,
           path: call.path,
-          agent,
+          agent: sendsOnce && call.path === '/send' ? false : agent,
           headers: { ...call.headers, ...(call.body ? { 'Content-Length': call.body.length } : {}) },
         },
         incoming => {
