@@ -4,7 +4,7 @@
  */
 import { z } from 'zod'
 import { convertActivation } from '../engine/convert-activation.ts'
-import { ComputePoolError } from '../errors/index.ts'
+import { asComputePoolError, ComputePoolError } from '../errors/index.ts'
 import type { Activation } from '../ports/index.ts'
 
 /** Far more than six fields take; the prompt does not travel in a header here. */
@@ -81,7 +81,7 @@ export function encodeOriginalEnd(requestId: string, seq: number): Uint8Array<Ar
 
 /**
  * The frame in `bytes`; a hidden frame's payload is a view of them. Extra fields pass; sizes must agree to the byte.
- * Errors: `peer_frame_invalid`, `peer_frame_too_large`.
+ * Errors: `peer_frame_invalid`, `peer_frame_too_large`; their context names the request where the header told it.
  */
 export function decodeOriginalFrame(bytes: Uint8Array): OriginalFrame {
   if (bytes.length < lengthBytes) throw invalid(`it has ${bytes.length} bytes, a header length takes ${lengthBytes}`)
@@ -91,7 +91,15 @@ export function decodeOriginalFrame(bytes: Uint8Array): OriginalFrame {
   if (payloadOffset > bytes.length)
     throw invalid(`its header is to end at byte ${payloadOffset}, the frame ends at ${bytes.length}`)
   const header = parse(bytes.subarray(lengthBytes, payloadOffset), headerSchema, 'header')
-  const payload = bytes.subarray(payloadOffset)
+  try {
+    return frameFrom(header, bytes.subarray(payloadOffset))
+  } catch (thrown) {
+    const { code, message, remedy, context } = asComputePoolError(thrown)
+    throw new ComputePoolError(code, message, { remedy, context: { ...context, requestId: header.request_id } })
+  }
+}
+
+function frameFrom(header: Header, payload: Uint8Array): OriginalFrame {
   if (payload.length > maxOriginalPayloadBytes) throw tooLarge('payload', payload.length, maxOriginalPayloadBytes)
   const told = { requestId: header.request_id, seq: header.seq ?? null }
   if (header.kind === 'control') {
