@@ -88,7 +88,7 @@ export function createTill(options: TillOptions): Till {
   const recovery = createSessionRecovery({ db, client, ledger, tokens, target, origin: options.origin, wallMs })
   const pool = contracts.pool as Hex
   const gdaForwarder = contracts.gdaForwarder as Hex
-  const earningsOf = { client, db, ledger, clock, vault: target.vault, pool, gdaForwarder }
+  const earningsOf = { client, db, clock, vault: target.vault, pool, gdaForwarder }
   return {
     clock,
     target,

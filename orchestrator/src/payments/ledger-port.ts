@@ -129,7 +129,6 @@ export interface Ledger {
   receipt(sessionId: string): Promise<Receipt>
   listSessions(): Promise<SessionView[]>
   listFindings(): Promise<{ lastCheckAtMs: number | null; findings: Finding[] }>
-  earnings(operator: string): Promise<{ requestId: string; atMs: number; amountWei: bigint }[]>
   /** Sessions in these states, oldest first. */
   sessionsIn(states: readonly SessionStatus[]): Promise<SessionRow[]>
   /** Running sessions whose lease is due for renewal. */

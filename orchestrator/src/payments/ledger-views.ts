@@ -1,13 +1,6 @@
 /** The ledger as the API tells it: a session, its receipt, lists for the owner. It reads, and changes nothing. */
-import {
-  atomicToWei,
-  type Finding,
-  type Receipt,
-  type SessionView,
-  sessionDueAtomic,
-  weiPerAtomic,
-} from '@computepool/shared/money'
-import { and, desc, eq, isNotNull, isNull, or } from 'drizzle-orm'
+import { type Finding, type Receipt, type SessionView, sessionDueAtomic, weiPerAtomic } from '@computepool/shared/money'
+import { and, desc, eq, isNull, or } from 'drizzle-orm'
 import type { Database } from '../store/database.ts'
 import {
   findingsTable,
@@ -15,7 +8,6 @@ import {
   requestsTable,
   type SessionRow,
   sessionsTable,
-  unitSetsTable,
 } from '../store/ledger-tables.ts'
 import { getFact, vaultFact } from './ledger-facts.ts'
 import { runningOf, sessionOfRow, unknownSession } from './ledger-steps.ts'
@@ -145,31 +137,4 @@ export async function listFindings({
     lastCheckAtMs: typeof at === 'number' ? at : null,
     findings: rows.map(({ law, trouble: _trouble, vault: _vault, ...row }) => ({ ...row, check: law })),
   }
-}
-
-/** What `operator` earned by the latest requests: its share of each by the units of that moment; newest first, at most 100. */
-export async function requestEarnings(
-  db: Database,
-  vault: string,
-  operator: string,
-): Promise<{ requestId: string; atMs: number; amountWei: bigint }[]> {
-  const member = operator.toLowerCase()
-  const sets = (await db.select().from(unitSetsTable).where(eq(unitSetsTable.vault, vault.toLowerCase()))).sort(
-    (a, b) => b.epoch - a.epoch,
-  )
-  const rows = await db
-    .select({ id: requestsTable.id, endedAtMs: requestsTable.endedAtMs, costAtomic: requestsTable.costAtomic })
-    .from(requestsTable)
-    .where(isNotNull(requestsTable.endedAtMs))
-    .orderBy(desc(requestsTable.endedAtMs))
-    .limit(100)
-  return rows.flatMap(({ id, endedAtMs, costAtomic }) => {
-    const set = sets.find(({ atMs }) => atMs <= endedAtMs!)
-    const members = (set?.members ?? []) as readonly { member: string; units: number }[]
-    const total = members.reduce((sum, { units }) => sum + units, 0)
-    const own = members.find(entry => entry.member === member)?.units ?? 0
-    if (own === 0) return []
-    // Rounded down, as the pool pays.
-    return [{ requestId: id, atMs: endedAtMs!, amountWei: (atomicToWei(costAtomic) * BigInt(own)) / BigInt(total) }]
-  })
 }

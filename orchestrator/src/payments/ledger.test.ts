@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openMemoryLedger } from '../../testing/open-memory-ledger.ts'
 import type { OpenDatabase } from '../store/database.ts'
 import { outboxTable, sessionEventsTable } from '../store/ledger-tables.ts'
+import { earnedShares } from './earned-shares.ts'
 import { createLedger, type Ledger, type VoucherAdmission } from './ledger.ts'
 
 const vault = '0x00000000000000000000000000000000000000AA'
@@ -212,7 +213,7 @@ describe('a session', () => {
 describe('units', () => {
   it('are ordered when they change, and tell what each operator earned', async () => {
     const { clock, ledger } = newLedger()
-    const [one, two] = [`0x${'01'.repeat(20)}`, `0x${'02'.repeat(20)}`]
+    const [one, two] = [`0x${'01'.repeat(20)}`, `0x${'02'.repeat(20)}`] as const
     const first = await ledger.setUnits([
       { member: two, units: 250 },
       { member: one, units: 750 },
@@ -227,8 +228,8 @@ describe('units', () => {
     const id = await opened(ledger)
     await ledger.startRequest({ sessionId: id, requestId: `${id}-a` })
     await ledger.endRequest({ sessionId: id, requestId: `${id}-a`, meteredMs: 1000, tokens: 1, stoppedBy: 'stop' })
-    const earned = (await ledger.earnings(two)).find(({ requestId }) => requestId === `${id}-a`)
-    expect(earned!.amountWei).toBe(250n * 10n ** 12n)
+    const shares = await earnedShares(database.db, { vault: terms.vault, operator: two, sinceMs: 0 })
+    expect(shares.find(({ requestId }) => requestId === `${id}-a`)).toMatchObject({ amountWei: 250n * 10n ** 12n })
     expect(await ledger.setUnits([{ member: one, units: 1000 }], { aboveEpoch: 40 })).toBe(41)
     expect(first).toBe(1)
     const rows = (await database.db.select().from(outboxTable)).filter(({ kind }) => kind === 'units')

@@ -11,15 +11,7 @@ import type { Database } from '../store/database.ts'
 import { moneyTransactionsTable, requestsTable, type SessionRow, sessionsTable } from '../store/ledger-tables.ts'
 import type { Ledger, LedgerChange, LedgerTerms } from './ledger-port.ts'
 import { appendEvent, insertOrder, lockSession, sessionOfRow, stepInLedger } from './ledger-steps.ts'
-import {
-  listFindings,
-  listSessions,
-  openBlockOf,
-  receiptOf,
-  requestEarnings,
-  type ViewContext,
-  viewSession,
-} from './ledger-views.ts'
+import { listFindings, listSessions, openBlockOf, receiptOf, type ViewContext, viewSession } from './ledger-views.ts'
 import { createLiveMeter, msUntilCap, spentAtomic } from './live-meter.ts'
 import { createUnitsBook } from './units-book.ts'
 import { sessionIdOf } from './voucher.ts'
@@ -339,7 +331,6 @@ export function createLedger({ db, clock, terms }: LedgerOptions): Ledger {
     receipt: sessionId => receiptOf(context, sessionId),
     listSessions: () => listSessions(context),
     listFindings: () => listFindings(context),
-    earnings: operator => requestEarnings(db, vault, operator),
     sessionsIn: states =>
       db
         .select()

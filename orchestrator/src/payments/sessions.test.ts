@@ -1,5 +1,11 @@
 import { streamVaultAbi } from '@computepool/contracts/abi'
-import { type OpenedSession, openedSessionSchema, receiptSchema, sessionViewSchema } from '@computepool/shared/money'
+import {
+  earningsSchema,
+  type OpenedSession,
+  openedSessionSchema,
+  receiptSchema,
+  sessionViewSchema,
+} from '@computepool/shared/money'
 import { decodePaymentRequiredHeader, decodePaymentResponseHeader } from '@x402/core/http'
 import type { Hex, PublicClient } from 'viem'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -350,10 +356,49 @@ describe('/api', () => {
     expect(await reply.json()).toEqual({ count: expect.any(Number) })
   })
 
-  it('tells what an operator has earned', async () => {
-    const { address } = chain.accounts.operators[0]!
-    const reply = await pool.app.request(`/api/operators/${address}/earnings`)
-    expect(await reply.json()).toMatchObject({ units: 0, totalUnits: 0, receivedWei: '0', days: [], requests: [] })
+  it('tells what an operator has earned, by its units when each answer ended', async () => {
+    const [one, two] = chain.accounts.operators.map(({ address }) => address)
+    const earningsOf = async (operator: string) => {
+      const reply = await pool.app.request(`/api/operators/${operator}/earnings`)
+      return earningsSchema.parse(await reply.json())
+    }
+    const [entry] = await pool.joinTabs(2)
+    // A day on which no other test's answers ended.
+    await pool.clock.advance(24 * 3600_000)
+    await pool.ledger.setUnits([
+      { member: one!, units: 300 },
+      { member: two!, units: 700 },
+    ])
+    const args = [1n, [one!, two!].sort(), [one! < two! ? 300n : 700n, one! < two! ? 700n : 300n]] as const
+    const call = { address: chain.vault, abi: streamVaultAbi, functionName: 'setUnits', args, gas: 3_000_000n } as const
+    const hash = await chain.wallet(chain.accounts.keeper).writeContract(call)
+    await chain.publicClient.waitForTransactionReceipt({ hash })
+    const { token } = await openSession()
+    const answer = async (ms: number): Promise<string> => {
+      const reply = chat(bearer(token))
+      const { requestId } = await entry!.nextJob()
+      entry!.flow(requestId)
+      await pool.clock.advance(ms)
+      entry!.token(requestId, 0, 65)
+      entry!.finish(requestId, 'stop', 2)
+      await reply
+      await pool.clock.settle()
+      return requestId
+    }
+    const first = await answer(1500)
+    await pool.till.meter.stopAll()
+    expect(await earningsOf(one!)).toMatchObject({
+      units: 300,
+      totalUnits: 1000,
+      days: [{ day: '2026-01-02', amountWei: 450n * 10n ** 12n }],
+      requests: [{ requestId: first, amountWei: 450n * 10n ** 12n }],
+    })
+    expect(await earningsOf(two!)).toMatchObject({
+      units: 700,
+      days: [{ amountWei: 1050n * 10n ** 12n }],
+    })
+    const stranger = await earningsOf(payer().address)
+    expect(stranger).toMatchObject({ units: 0, receivedWei: 0n, days: [], requests: [] })
     expect((await pool.app.request('/api/operators/nobody/earnings')).status).toBe(400)
   })
 })

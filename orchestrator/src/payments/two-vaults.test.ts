@@ -6,6 +6,7 @@ import { createFakeVault } from '../../testing/fake-vault.ts'
 import { openMemoryLedger } from '../../testing/open-memory-ledger.ts'
 import type { OpenDatabase } from '../store/database.ts'
 import { findingsTable, ledgerFactsTable, outboxTable } from '../store/ledger-tables.ts'
+import { earnedShares } from './earned-shares.ts'
 import { createLedger } from './ledger.ts'
 import { createOutbox, type Outbox } from './outbox.ts'
 import type { Settler } from './outbox-ports.ts'
@@ -108,15 +109,21 @@ it('leaves what is another vault’s alone, on a start with another model', asyn
   expect(still.map(({ status }) => status)).toEqual(['streaming', 'closing'])
 })
 
-it('shows the owner the runs of its own vault, and refuses a nonce that another vault’s session has', async () => {
+it('shows the runs and the earnings of its own vault, and refuses a nonce that another vault’s session has', async () => {
   const [first, second] = [openHouse('a3'), openHouse('a4')]
   first.outbox.start()
+  for (const { ledger } of [first, second]) await ledger.setUnits([{ member: payer, units: 10 }])
   const id = await first.open(nonceOf(11))
+  await first.ledger.startRequest({ sessionId: id, requestId: 'r11' })
+  await first.ledger.endRequest({ sessionId: id, requestId: 'r11', meteredMs: 1000, tokens: 1, stoppedBy: 'stop' })
   await first.ledger.wantClose(id, 'asked')
   await first.outbox.idle()
+  const earnedOf = (vault: Hex) => earnedShares(database.db, { vault, operator: payer, sinceMs: 0 })
+  expect(await earnedOf(first.address)).toMatchObject([{ requestId: 'r11', amountWei: 10n ** 15n }])
+  expect(await earnedOf(second.address)).toEqual([])
   const keeper = { status: first.keeper.status, logs: first.keeper.logs }
   const runsOf = (vault: Hex) => createServiceRuns({ db: database.db, vault, keeper }).list()
-  expect(await runsOf(first.address)).toMatchObject([{ workflow: 'stream-stop', sessionId: id }])
+  expect((await runsOf(first.address))[0]).toMatchObject({ workflow: 'stream-stop', sessionId: id })
   expect(await runsOf(second.address)).toEqual([])
   await expect(second.open(nonceOf(11))).rejects.toMatchObject({ code: 'payment_voucher_conflict' })
 })
