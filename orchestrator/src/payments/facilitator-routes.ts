@@ -1,10 +1,10 @@
 /** x402's facilitator over HTTP: `/verify`, `/settle`, `/supported`. Money moves only for a caller with the key. */
-import { timingSafeEqual } from 'node:crypto'
 import { ComputePoolError } from '@computepool/shared/errors'
 import type { PaymentPayload, PaymentRequirements } from '@x402/core/types'
 import { Hono } from 'hono'
 import { z } from 'zod'
 import { readJson } from '../api/read-json.ts'
+import { isBearer } from '../keeper/bearer.ts'
 import type { Facilitator } from './x402-facilitator.ts'
 
 const requestSchema = z.looseObject({
@@ -54,15 +54,8 @@ export function facilitatorRoutes(facilitator: Facilitator, key: string): Hono {
 
 /** Refuses a caller without exactly this bearer token. Errors: `peer_unauthenticated`. */
 export function requireBearer(request: Request, key: string): void {
-  const [, given = ''] = /^Bearer (\S{1,300})$/.exec(request.headers.get('authorization') ?? '') ?? []
-  if (equalSecrets(given, key)) return
+  if (isBearer(request.headers.get('authorization'), key)) return
   throw new ComputePoolError('peer_unauthenticated', 'This needs the owner’s token.', {
     remedy: 'Send "Authorization: Bearer …" with the token that the orchestrator printed at its start.',
   })
-}
-
-/** Compares in constant time: how long it takes tells nothing of how much was right. */
-export function equalSecrets(given: string, expected: string): boolean {
-  const [a, b] = [Buffer.from(given), Buffer.from(expected)]
-  return a.length === b.length && timingSafeEqual(a, b)
 }

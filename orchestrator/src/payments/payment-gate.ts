@@ -5,6 +5,7 @@
 import { ComputePoolError } from '@computepool/shared/errors'
 import type { Hex } from 'viem'
 import type { Admission } from '../api/answer-response.ts'
+import { bearerOf } from '../keeper/bearer.ts'
 import type { SessionRow } from '../store/ledger-tables.ts'
 import { type ChallengeOptions, PaymentRefused, type PaymentTarget, settledHeaders } from './challenge.ts'
 import type { Ledger } from './ledger.ts'
@@ -61,7 +62,7 @@ export function createPaymentGate(options: PaymentGateOptions): PaymentGate {
   }
 
   const sessionOf = (request: Request): Hex => {
-    const token = bearerOf(request)
+    const token = bearerOf(request.headers.get('authorization'))
     const sessionId = token === null ? null : tokens.sessionOf(token)
     if (sessionId !== null) return sessionId
     throw new ComputePoolError('peer_unauthenticated', 'This is no session token of this server.', {
@@ -143,7 +144,7 @@ export function createPaymentGate(options: PaymentGateOptions): PaymentGate {
         requireRing()
         return () => admitVoucher(request, header)
       }
-      const token = bearerOf(request)
+      const token = bearerOf(request.headers.get('authorization'))
       if (token !== null && looksLikeSessionToken(token)) {
         const sessionId = sessionOf(request)
         return () => admitToken(sessionId)
@@ -162,8 +163,4 @@ function resourceOf(request: Request): ChallengeOptions['resource'] {
     url: request.url,
     description: 'One answer of a language model, paid by the second; what is not used comes back.',
   }
-}
-
-function bearerOf(request: Request): string | null {
-  return /^Bearer (\S{1,300})$/i.exec(request.headers.get('authorization') ?? '')?.[1] ?? null
 }

@@ -4,7 +4,7 @@
  */
 import { createHmac } from 'node:crypto'
 import type { Hex } from 'viem'
-import { equalSecrets } from './facilitator-routes.ts'
+import { isSameSecret } from '../keeper/bearer.ts'
 
 const prefix = 'cpool_'
 
@@ -23,7 +23,7 @@ export function createSessionTokens(secret: Uint8Array): SessionTokens {
       const match = /^cpool_([0-9a-f]{64})\.([\w-]{43})$/.exec(token)
       if (match === null) return null
       const sessionId: Hex = `0x${match[1]!}`
-      return equalSecrets(match[2]!, macOf(sessionId)) ? sessionId : null
+      return isSameSecret(match[2]!, macOf(sessionId)) ? sessionId : null
     },
   }
 }
