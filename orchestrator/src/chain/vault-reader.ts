@@ -9,6 +9,7 @@ import {
   type PublicClient,
   TransactionReceiptNotFoundError,
 } from 'viem'
+import { oldestFirst } from './block-ranges.ts'
 import { chainError } from './chain-error.ts'
 
 export interface VaultSession {
@@ -83,8 +84,6 @@ const kindOfTopic = new Map<Hex, MoneyTransaction['kind']>(
 )
 
 const mostLive = 500n
-/** Nodes refuse to search more blocks at once. */
-const blocksAtOnce = 5000n
 
 /** `madeAtBlock`: before which there is nothing to find. */
 export function createVaultReader(client: PublicClient, vault: Address, madeAtBlock = 0): VaultReader {
@@ -196,12 +195,11 @@ export function createVaultReader(client: PublicClient, vault: Address, madeAtBl
       asked('a session’s events', async () => {
         const head = await client.getBlockNumber({ cacheTime: 0 })
         const found: MoneyTransaction[] = []
-        for (let from = BigInt(fromBlock ?? madeAtBlock); from <= head; from += blocksAtOnce) {
-          const last = from + blocksAtOnce - 1n
-          const toBlock = last < head ? last : head
+        for (const range of oldestFirst({ fromBlock: BigInt(fromBlock ?? madeAtBlock), toBlock: head })) {
           // The id is the first indexed argument of every event of a session.
           const topics = [[...kindOfTopic.keys()], id as Hex]
-          const filter = { address: vault, fromBlock: numberToHex(from), toBlock: numberToHex(toBlock), topics }
+          const [first, last] = [numberToHex(range.fromBlock), numberToHex(range.toBlock)]
+          const filter = { address: vault, fromBlock: first, toBlock: last, topics }
           const logs = await client.request({ method: 'eth_getLogs', params: [filter] })
           for (const { topics: told, transactionHash, blockNumber } of logs) {
             const kind = kindOfTopic.get(told[0] as Hex)

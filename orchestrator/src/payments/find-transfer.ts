@@ -4,6 +4,7 @@
  */
 import { usdcAbi } from '@computepool/contracts/abi'
 import { type Hex, isAddressEqual, type PublicClient, parseEventLogs } from 'viem'
+import { newestFirst } from '../chain/block-ranges.ts'
 import type { Voucher } from './voucher.ts'
 
 export interface FindTransferInput {
@@ -26,20 +27,18 @@ export async function findTransfer({
   fromBlock,
 }: FindTransferInput): Promise<Hex | null> {
   const { payer, nonce, valueAtomic } = voucher
-  const uses = await client.getContractEvents({
-    address: usdc,
-    abi: usdcAbi,
-    eventName: 'AuthorizationUsed',
-    args: { authorizer: payer, nonce },
-    fromBlock,
-  })
-  for (const use of uses) {
-    const { logs } = await client.getTransactionReceipt({ hash: use.transactionHash })
-    const next = logs.filter(log => log.logIndex === use.logIndex + 1 && isAddressEqual(log.address, usdc))
-    const [transfer] = parseEventLogs({ abi: usdcAbi, eventName: 'Transfer', logs: next })
-    if (transfer === undefined) continue
-    const { from, to, value } = transfer.args
-    if (isAddressEqual(from, payer) && isAddressEqual(to, vault) && value === valueAtomic) return use.transactionHash
+  const toBlock = await client.getBlockNumber({ cacheTime: 0 })
+  for (const range of newestFirst({ fromBlock, toBlock })) {
+    const args = { authorizer: payer, nonce }
+    const event = { address: usdc, abi: usdcAbi, eventName: 'AuthorizationUsed', args } as const
+    for (const use of await client.getContractEvents({ ...event, ...range })) {
+      const { logs } = await client.getTransactionReceipt({ hash: use.transactionHash })
+      const next = logs.filter(log => log.logIndex === use.logIndex + 1 && isAddressEqual(log.address, usdc))
+      const [transfer] = parseEventLogs({ abi: usdcAbi, eventName: 'Transfer', logs: next })
+      if (transfer === undefined) continue
+      const { from, to, value } = transfer.args
+      if (isAddressEqual(from, payer) && isAddressEqual(to, vault) && value === valueAtomic) return use.transactionHash
+    }
   }
   return null
 }

@@ -16,6 +16,7 @@ import {
   numberToHex,
   type PublicClient,
 } from 'viem'
+import { newestFirst } from '../chain/block-ranges.ts'
 import { findTransfer } from './find-transfer.ts'
 import { sessionIdOf, type Voucher } from './voucher.ts'
 
@@ -64,19 +65,22 @@ export function createVaultSigner(options: VaultSignerOptions): VaultSigner {
       args: [id],
     })
     if (session.state === 0) return null
-    const [opened] = await client.getContractEvents({
-      address: vault,
-      abi: streamVaultAbi,
-      eventName: 'SessionOpened',
-      args: { id },
-      fromBlock,
-    })
+    const opened = await openedOf(vault, id)
     // An adopted session's money moved in an earlier transaction; that one carries the Transfer.
     if (opened?.args.adopted === true) {
       const voucher = { payer, nonce, valueAtomic: session.capAtomic }
       return (await transferOf(vault, voucher)) ?? opened.transactionHash
     }
     return opened?.transactionHash ?? null
+  }
+
+  const openedOf = async (vault: Hex, id: Hex) => {
+    const event = { address: vault, abi: streamVaultAbi, eventName: 'SessionOpened', args: { id } } as const
+    for (const range of newestFirst({ fromBlock, toBlock: await client.getBlockNumber({ cacheTime: 0 }) })) {
+      const [opened] = await client.getContractEvents({ ...event, ...range })
+      if (opened) return opened
+    }
+    return undefined
   }
 
   const transferOf = async (
