@@ -137,8 +137,6 @@ export interface Ledger {
   sessionNow(sessionId: string): MoneySession | null
   /** In memory, for the token path: what is spent by now; null where this process has not touched the session. */
   spentNow(sessionId: string): bigint | null
-  /** Milliseconds until the cap at the present number of running requests; null where nothing runs. */
-  msUntilCap(sessionId: string): number | null
   /** After each committed change. Returns the way to stop listening. */
   onChange(listener: (change: LedgerChange) => void): () => void
 }

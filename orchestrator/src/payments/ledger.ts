@@ -12,7 +12,7 @@ import { moneyTransactionsTable, requestsTable, type SessionRow, sessionsTable }
 import type { Ledger, LedgerChange, LedgerTerms } from './ledger-port.ts'
 import { appendEvent, insertOrder, lockSession, sessionOfRow, stepInLedger } from './ledger-steps.ts'
 import { listFindings, listSessions, openBlockOf, receiptOf, type ViewContext, viewSession } from './ledger-views.ts'
-import { createLiveMeter, msUntilCap, spentAtomic } from './live-meter.ts'
+import { createLiveMeter, spentAtomic } from './live-meter.ts'
 import { createUnitsBook } from './units-book.ts'
 import { sessionIdOf } from './voucher.ts'
 
@@ -354,10 +354,6 @@ export function createLedger({ db, clock, terms }: LedgerOptions): Ledger {
     spentNow: sessionId => {
       const now = meter.now(sessionId)
       return now === null ? null : spentAtomic(now)
-    },
-    msUntilCap: sessionId => {
-      const now = meter.now(sessionId)
-      return now === null ? null : msUntilCap(now)
     },
     onChange,
   }

@@ -2,7 +2,7 @@
  * Running requests' clocks, in memory: monotonic, so that a step of the wall clock costs nobody money. What must survive a crash
  * stands in the ledger; this room forgets everything with the process.
  */
-import { type MoneySession, msUntilLimit, sessionDueAtomic } from '@computepool/shared/money'
+import { type MoneySession, sessionDueAtomic } from '@computepool/shared/money'
 import type { Clock } from '@computepool/shared/ports'
 
 export interface LiveMeter {
@@ -52,16 +52,6 @@ export function readRunning(session: MoneySession, readMs: (requestId: string) =
     meteredMs: Math.max(request.meteredMs, readMs(request.requestId) ?? 0),
   }))
   return { ...session, running }
-}
-
-/** Milliseconds until the cap at the present number of running requests; null where nothing runs. */
-export function msUntilCap(session: MoneySession): number | null {
-  return msUntilLimit({
-    pricePerSecondAtomic: session.pricePerSecondAtomic,
-    limitAtomic: session.dueAtomic ?? session.capAtomic,
-    settledAtomic: session.settledAtomic,
-    runningMs: session.running.map(request => request.meteredMs),
-  })
 }
 
 /** What the session has spent by now, running requests included. */

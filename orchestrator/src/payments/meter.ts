@@ -69,8 +69,6 @@ export interface Meter {
   admit(session: MeteredSession): MeteredRequest
   /** Spent by now, running requests included; null where none is under way. */
   reading(sessionId: string): { readonly spentAtomic: bigint; readonly runningRequests: number } | null
-  /** What each flowing request of the session has run for, by now. */
-  running(sessionId: string): Array<{ readonly requestId: string; readonly meteredMs: number }>
   /** Called when requests of the session flow or end. Returns what stops it. */
   onChange(listener: (sessionId: string) => void): () => void
   /** Takes no more requests of the session, stops what runs, and resolves when the ledger knows all of it. */
@@ -259,13 +257,6 @@ export function createMeter({ clock, book, onFault }: MeterOptions): Meter {
       const account = accounts.get(sessionId)
       if (account === undefined) return null
       return { spentAtomic: dueAtomic(readingOf(account)), runningRequests: flowing(account).length }
-    },
-    running: sessionId => {
-      const account = accounts.get(sessionId)
-      const atMs = clock.monotonicMs()
-      return account === undefined
-        ? []
-        : flowing(account).map(run => ({ requestId: run.requestId!, meteredMs: msOf(run, atMs) }))
     },
     onChange: listener => {
       listeners.add(listener)

@@ -60,7 +60,6 @@ export {
 export {
   type ChainOrder,
   type MoneySession,
-  newMoneySession,
   type RunningRequest,
   type SessionEvent,
   type SessionEventType,

@@ -4,14 +4,22 @@ import { requestCostAtomic } from './amounts.ts'
 import {
   type ChainOrder,
   type MoneySession,
-  newMoneySession,
   type SessionEvent,
   sessionDueAtomic,
   stepSession,
 } from './session-machine.ts'
 
 const fresh = (changes: Partial<MoneySession> = {}): MoneySession => ({
-  ...newMoneySession({ origin: 'session', capAtomic: 10_000n, pricePerSecondAtomic: 1000n }),
+  status: 'opening',
+  origin: 'session',
+  capAtomic: 10_000n,
+  pricePerSecondAtomic: 1000n,
+  settledAtomic: 0n,
+  dueAtomic: null,
+  refundedAtomic: null,
+  epoch: 0,
+  running: [],
+  closeReason: null,
   ...changes,
 })
 
@@ -188,7 +196,7 @@ describe('any life of a session', () => {
         fc.bigInt({ min: 0n, max: 30_000n }),
         fc.constantFrom('session' as const, 'request' as const),
         (commands, capAtomic, pricePerSecondAtomic, origin) => {
-          let session = newMoneySession({ origin, capAtomic, pricePerSecondAtomic })
+          let session = fresh({ origin, capAtomic, pricePerSecondAtomic })
           let told = 0n
           let lastOrder = null as ChainOrder | null
           const costs: bigint[] = []

@@ -61,22 +61,6 @@ export interface SessionStep {
   readonly costAtomic: bigint
 }
 
-/** A session as its voucher admits it. */
-export function newMoneySession(
-  terms: Pick<MoneySession, 'origin' | 'capAtomic' | 'pricePerSecondAtomic'>,
-): MoneySession {
-  return {
-    ...terms,
-    status: 'opening',
-    settledAtomic: 0n,
-    dueAtomic: null,
-    refundedAtomic: null,
-    epoch: 0,
-    running: [],
-    closeReason: null,
-  }
-}
-
 /** What the session owes by the moment of `session.running`'s readings. */
 export function sessionDueAtomic(session: MoneySession): bigint {
   if (session.dueAtomic !== null) return session.dueAtomic
