@@ -1,0 +1,25 @@
+/** What a relay lets each of its members do, in one place; docs/decisions/axl.md tells where the figures come from. */
+
+export interface RelayLimits {
+  /** What one source has waiting for one member. */
+  readonly laneBytes: number
+  /** What one source has waiting in all. */
+  readonly sourceBytes: number
+  readonly bytesPerSecond: number
+  readonly burstBytes: number
+  readonly datagramsPerSecond: number
+  readonly burstDatagrams: number
+  /** Refused bytes of one member's link after which the link is closed. */
+  readonly linkRefusedBytes: number
+}
+
+export const defaultRelayLimits: RelayLimits = {
+  // A sealed session has 32 datagrams of 128 KiB under way at most.
+  laneBytes: 4 << 20,
+  sourceBytes: 8 << 20,
+  bytesPerSecond: 64 << 20,
+  burstBytes: 16 << 20,
+  datagramsPerSecond: 20_000,
+  burstDatagrams: 5000,
+  linkRefusedBytes: 64 << 20,
+}
