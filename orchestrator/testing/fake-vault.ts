@@ -35,7 +35,6 @@ export function createFakeVault(
   const history: { id: string; transaction: MoneyTransaction; opening?: VaultOpening }[] = []
   const books = { inAtomic: 0n, earnedAtomic: 0n, refundedAtomic: 0n }
   let block = 1
-  let chain = 1
   let unitsEpoch = 0
   let members: { member: string; units: number }[] = []
   const nowSeconds = (): number => Math.floor(clock.wallMs() / 1000)
@@ -64,7 +63,6 @@ export function createFakeVault(
       sessions.clear()
       history.length = 0
       block = 1
-      chain += 1
       unitsEpoch = 0
       members = []
     },
@@ -145,7 +143,6 @@ export function createFakeVault(
       const liveRateWei = [...sessions.values()].reduce((sum, { rateWei }) => sum + rateWei, 0n)
       return {
         blockNumber: block,
-        blockHash: hashOf(block),
         atSeconds: nowSeconds(),
         liveRateWei,
         poolRateWei: liveRateWei,
@@ -160,13 +157,11 @@ export function createFakeVault(
       }
     },
     nowSeconds: async () => nowSeconds(),
-    blockHash: async number => (number > block ? null : hashOf(number)),
     expired: async max =>
       [...sessions]
         .filter(([, { state, leaseUntil }]) => state === 'streaming' && leaseUntil <= nowSeconds())
         .map(([id]) => id as Hex)
         .slice(0, max),
-    liveSessions: async () => [...sessions].filter(([, { state }]) => state === 'streaming').map(([id]) => id as Hex),
     transactionsOf: async id => history.filter(entry => entry.id === id).map(({ transaction }) => transaction),
     blockNumberOf: async hash =>
       history.find(({ transaction }) => transaction.hash === hash)?.transaction.blockNumber ?? null,
@@ -177,7 +172,6 @@ export function createFakeVault(
       }),
     isAuthorizationUsed: async (payer, nonce) => sessions.has(sessionIdOf(payer as Hex, nonce as Hex)),
   }
-  const hashOf = (number: number): Hex => `0x${(chain * 1_000_000 + number).toString(16).padStart(64, '0')}`
   return fake
 }
 

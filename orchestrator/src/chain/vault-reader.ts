@@ -29,7 +29,6 @@ export interface VaultSession {
 /** All of one block. */
 export interface VaultTotals {
   readonly blockNumber: number
-  readonly blockHash: Hex
   readonly atSeconds: number
   /** Sum of the rates asked for. */
   readonly liveRateWei: bigint
@@ -61,10 +60,8 @@ export interface VaultReader {
   totals(): Promise<VaultTotals>
   /** Time of the latest block, Unix seconds. */
   nowSeconds(): Promise<number>
-  blockHash(blockNumber: number): Promise<Hex | null>
   /** At most `max`; sessions whose lease or life is over. */
   expired(max: number): Promise<Hex[]>
-  liveSessions(): Promise<Hex[]>
   /** Every change of one session since that block (default: since the vault was made), oldest first. */
   transactionsOf(id: string, fromBlock?: number | null): Promise<MoneyTransaction[]>
   /** Null where it is not mined. */
@@ -82,8 +79,6 @@ const kindOfTopic = new Map<Hex, MoneyTransaction['kind']>(
     eventKinds[eventName],
   ]),
 )
-
-const mostLive = 500n
 
 /** `madeAtBlock`: before which there is nothing to find. */
 export function createVaultReader(client: PublicClient, vault: Address, madeAtBlock = 0): VaultReader {
@@ -162,7 +157,6 @@ export function createVaultReader(client: PublicClient, vault: Address, madeAtBl
         const [accounts, units] = listed
         return {
           blockNumber: Number(block.number),
-          blockHash: block.hash,
           atSeconds: Number(block.timestamp),
           liveRateWei,
           poolRateWei,
@@ -177,19 +171,9 @@ export function createVaultReader(client: PublicClient, vault: Address, madeAtBl
         }
       }),
     nowSeconds: () => asked('the time', async () => Number((await client.getBlock({ blockTag: 'latest' })).timestamp)),
-    blockHash: blockNumber =>
-      asked('a block', async () => {
-        const head = await client.getBlockNumber({ cacheTime: 0 })
-        if (head < BigInt(blockNumber)) return null
-        return (await client.getBlock({ blockNumber: BigInt(blockNumber) })).hash
-      }),
     expired: max =>
       asked('expired sessions', async () => [
         ...(await client.readContract({ ...contract, functionName: 'expired', args: [BigInt(max)] })),
-      ]),
-    liveSessions: () =>
-      asked('live sessions', async () => [
-        ...(await client.readContract({ ...contract, functionName: 'liveSessions', args: [0n, mostLive] })),
       ]),
     transactionsOf: (id, fromBlock) =>
       asked('a session’s events', async () => {
