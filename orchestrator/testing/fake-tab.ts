@@ -4,7 +4,7 @@
  */
 
 import type { RequestJob } from '@computepool/shared/pipeline'
-import type { DeskCommand, DeskRequest } from '@computepool/shared/wire'
+import type { Capability, DeskCommand, DeskRequest, PeerRole, Reach } from '@computepool/shared/wire'
 import { deskCommandSchema, deskRequestSchema, protocolVersion } from '@computepool/shared/wire'
 import type { DeskPort, HubPort } from '../src/dispatch/index.ts'
 
@@ -15,6 +15,11 @@ export interface FakeTabOptions {
   /** Says ready, and all links open, as soon as a slice is assigned; else the test says so itself. */
   readonly isEager?: boolean
   readonly kvBudgetBytes?: number
+  /** Default: an operator. */
+  readonly role?: PeerRole
+  /** Default: by data channels only. */
+  readonly reach?: Reach
+  readonly engine?: Capability['engine']
 }
 
 export interface FakeTab {
@@ -113,6 +118,7 @@ export interface TabSocket {
 
 export function createFakeTab(peer: string, options: FakeTabOptions, socket: TabSocket): FakeTab {
   const { model, memoryBudgetBytes = 1e9, msPerLayer = 1, isEager = true, kvBudgetBytes = 1e9 } = options
+  const { role = 'operator', reach = { webrtc: true, axl: null }, engine = 'wasm' } = options
   const commands: DeskCommand[] = []
   const jobs: RequestJob[] = []
   const cancelled: string[] = []
@@ -135,11 +141,10 @@ export function createFakeTab(peer: string, options: FakeTabOptions, socket: Tab
     socket.say({ type: 'slice-ready', epoch, kvBudgetBytes, maxContext })
   }
   const openLinks = (isOpen = true): void => {
-    const { epoch, seats } = assignment()
-    const others = seats.filter(seat => seat.peer !== peer)
-    const links = others.map(seat => ({
-      peer: seat.peer,
-      kind: 'webrtc' as const,
+    const { epoch, routes } = assignment()
+    const links = routes.map(route => ({
+      peer: route.peer,
+      kind: route.paths[0]!.kind,
       isOpen,
       rttMs: 2,
       bytesPerSecond: null,
@@ -161,9 +166,9 @@ export function createFakeTab(peer: string, options: FakeTabOptions, socket: Tab
     })
   const hear = (command: DeskCommand): void => {
     commands.push(command)
-    if (command.type === 'model-offered') {
+    if (command.type === 'model-offered' && role === 'operator') {
       const capability = {
-        engine: 'wasm' as const,
+        engine,
         device: 'fake cpu',
         isSoftware: true,
         activationDtype: 'f32' as const,
@@ -206,8 +211,8 @@ export function createFakeTab(peer: string, options: FakeTabOptions, socket: Tab
         type: 'peer-joined',
         version: protocolVersion,
         agent: 'fake',
-        role: 'operator',
-        reach: { webrtc: true, axl: null },
+        role,
+        reach,
       })
     },
     leave: (reason = 'left') => socket.leave(reason),

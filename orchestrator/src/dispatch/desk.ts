@@ -8,8 +8,10 @@ import {
   apply,
   contextOf,
   emptySwarm,
+  isRingDraining,
   missingLayersInWords,
   type PoolSnapshot,
+  placeSwarm,
   plan,
   type SwarmAct,
   type SwarmConfig,
@@ -18,6 +20,7 @@ import {
   viewPool,
 } from '@computepool/shared/swarm'
 import type { DeskCommand } from '@computepool/shared/wire'
+import { endRelay, formCoalition } from './form-coalition.ts'
 import type { DeskPort, HubPort } from './hub-port.ts'
 import { createIceRenewal } from './ice-renewal.ts'
 import { createPoolTraffic } from './pool-traffic.ts'
@@ -76,7 +79,7 @@ export function createDesk(options: DeskOptions): Desk {
   const traffic = createPoolTraffic()
   const pending: SwarmEvent[] = []
   let state: SwarmState = emptySwarm(options.swarm)
-  let isDraining = false
+  let isSettling = false
   let isClosed = false
   let cancelTick: (() => void) | null = null
   let status = 'waiting'
@@ -94,7 +97,10 @@ export function createDesk(options: DeskOptions): Desk {
       traffic.record(lap, clock.monotonicMs())
       changed()
     },
-    onChange: changed,
+    onChange: () => {
+      drainIfIdle()
+      changed()
+    },
   })
 
   const ice = createIceRenewal({
@@ -116,27 +122,20 @@ export function createDesk(options: DeskOptions): Desk {
       case 'refuse-peer':
         hub.command(act.peer, { type: 'peer-refused', error: act.error })
         return { type: 'peer-refused', peer: act.peer }
-      case 'form-coalition': {
-        const { id, epoch, seats, kvBudgetBytes, maxContext } = act
-        const shared = { epoch, coalition: id, model: options.swarm.model, seats: [...seats], maxContext }
-        hub.setCoalition(
-          id,
-          seats.map(seat => seat.peer),
-        )
-        seats.forEach(({ seat, peer }, index) => {
-          const routes = seats
-            .filter(other => other.peer !== peer)
-            .map(other => ({ peer: other.peer, paths: [{ kind: 'webrtc' as const }] }))
-          hub.command(peer, { type: 'assign-slice', ...shared, seat, routes, kvBudgetBytes: kvBudgetBytes[index]! })
-        })
-        return { type: 'coalition-formed', id, epoch, seats, atMs: clock.monotonicMs() }
-      }
+      case 'form-coalition':
+        formCoalition(hub, options.swarm.model, act)
+        return { ...act, type: 'coalition-formed', atMs: clock.monotonicMs() }
       case 'dissolve-coalition':
         onNotice(act.error.message)
         hub.setCoalition(act.id, [])
+        for (const relay of act.relays) endRelay(hub, relay, act)
         table.setRing(null)
         table.failEpoch(act.epoch, errorFromData(act.error))
         return { type: 'coalition-dissolved', epoch: act.epoch }
+      case 'drop-relay':
+        hub.setCoalition(act.id, act.remaining)
+        endRelay(hub, act.relay, act)
+        return { type: 'relay-dropped', epoch: act.epoch, relay: act.relay }
       case 'release-slice':
         hub.command(act.peer, { type: 'release-slice', epoch: act.epoch })
         return { type: 'slice-released', peer: act.peer }
@@ -153,15 +152,21 @@ export function createDesk(options: DeskOptions): Desk {
     }
   }
 
+  /** The last answer of a ring that drains has ended: its seats may go. */
+  const drainIfIdle = (): void => {
+    if (isClosed || state.coalition === null || table.running() > 0 || !isRingDraining(state)) return
+    dispatch({ type: 'ring-drained', epoch: state.coalition.epoch })
+  }
+
   // A command may come back as an event before it returns (a socket found dead): events queue, and one loop settles them.
   const dispatch = (event: SwarmEvent): void => {
     pending.push(event)
-    if (isDraining || isClosed) return
-    isDraining = true
+    if (isSettling || isClosed) return
+    isSettling = true
     try {
       for (let next = pending.shift(); next !== undefined; next = pending.shift()) settle(next)
     } finally {
-      isDraining = false
+      isSettling = false
     }
     table.setRing(ringOf(state, model.kvBytesPerPosition))
     const isForming = state.coalition?.status === 'forming'
@@ -173,6 +178,7 @@ export function createDesk(options: DeskOptions): Desk {
     }
     notice()
     changed()
+    drainIfIdle()
   }
 
   const notice = (): void => {
@@ -192,8 +198,8 @@ export function createDesk(options: DeskOptions): Desk {
       ice.forget(peer)
       dispatch({ type: 'peer-gone', peer, reason })
     },
-    submit: (order, observer) => table.submit(order, whyNoRing(state), observer),
-    requireRing: () => table.requireRing(whyNoRing(state)),
+    submit: (order, observer) => table.submit(order, refusalOf(state), observer),
+    requireRing: () => table.requireRing(refusalOf(state)),
     context: () => contextOf(state),
     snapshot: () => {
       const figures = traffic.view(clock.monotonicMs())
@@ -227,10 +233,15 @@ function whyNoRing(state: SwarmState): string {
   return `${missingLayersInWords(view)} ${view.explanation}`.trim()
 }
 
-/** The ready coalition as requests see it. */
+/** Why a request cannot be taken while no ring serves; null where it may wait: the ring drains, and others can take it over. */
+function refusalOf(state: SwarmState): string | null {
+  return isRingDraining(state) && placeSwarm(state).kind === 'placed' ? null : whyNoRing(state)
+}
+
+/** The ready coalition as requests see it; null also while it takes no new ones. */
 function ringOf(state: SwarmState, kvBytesPerPosition: number): Ring | null {
   const { coalition } = state
-  if (coalition?.status !== 'ready') return null
+  if (coalition?.status !== 'ready' || isRingDraining(state)) return null
   const seats = coalition.seats.map(seat => {
     const peer = state.peers[seat.peer]!
     return { ...seat, engine: peer.capability!.engine, kvBudgetBytes: peer.kvBudgetBytes! }

@@ -87,10 +87,13 @@ export interface RequestTableOptions {
 }
 
 export interface RequestTable {
-  /** Errors: `swarm_layers_missing` with `whyNoRing`, `swarm_busy`. */
-  submit(order: RequestOrder, whyNoRing: string, observer?: RequestObserver): LiveRequest
-  /** Errors: `swarm_layers_missing` with `whyNoRing`. */
-  requireRing(whyNoRing: string): void
+  /**
+   * Where no ring is there the request waits for one if `whyNoRing` is null. Errors: `swarm_layers_missing` with `whyNoRing`,
+   * `swarm_busy`.
+   */
+  submit(order: RequestOrder, whyNoRing: string | null, observer?: RequestObserver): LiveRequest
+  /** Errors: `swarm_layers_missing` with `whyNoRing`, unless that is null. */
+  requireRing(whyNoRing: string | null): void
   /** The ring that new requests run on; null while there is none. Waiting requests start. */
   setRing(ring: Ring | null): void
   /** Fails every running request of that assignment. */
@@ -187,8 +190,8 @@ export function createRequestTable(options: RequestTableOptions): RequestTable {
     }
   }
 
-  const requireRing = (current: Ring | null, whyNoRing: string): Ring => {
-    if (current !== null) return current
+  const requireRing: RequestTable['requireRing'] = whyNoRing => {
+    if (ring !== null || whyNoRing === null) return
     throw new ComputePoolError('swarm_layers_missing', whyNoRing, {
       remedy: 'Open the operator page in another tab, or try again shortly.',
       context: { retryAfterSeconds: 5 },
@@ -196,8 +199,9 @@ export function createRequestTable(options: RequestTableOptions): RequestTable {
   }
 
   const submit: RequestTable['submit'] = (order, whyNoRing, observer) => {
-    const current = requireRing(ring, whyNoRing)
-    const canRun = waiting.size === 0 && fits(current, order)
+    requireRing(whyNoRing)
+    const current = ring
+    const canRun = current !== null && waiting.size === 0 && fits(current, order)
     if (!canRun && waiting.size >= limits.maxQueued) {
       const message = `${running.size} requests run and ${waiting.size} wait; the queue is full.`
       throw new ComputePoolError('swarm_busy', message, {
@@ -271,7 +275,7 @@ export function createRequestTable(options: RequestTableOptions): RequestTable {
 
   return {
     submit,
-    requireRing: whyNoRing => void requireRing(ring, whyNoRing),
+    requireRing,
     heard,
     setRing: next => {
       if (ring === next) return

@@ -35,7 +35,10 @@ export function swarmConfigOf(manifest: Manifest, settings: SwarmSettings): Swar
     maxSeats: settings.maxSeats,
     // Work of one more tab in a ring, besides the network: a cautious figure (`npm run bench -- ring` measures it).
     hopMs: 4,
-    unknownRttMs: 20,
+    // Between neighbours on the internet, direct; over a user-space overlay; by way of a third peer.
+    usualRttMs: { loopback: 0, webrtc: 20, axl: 60, relay: 80 },
+    // One row in f16, and the frame's header.
+    activationBytes: manifest.dimensions.hidden * 2 + 400,
     lapTolerance: 0.1,
     maxContext,
     maxCaches: 4,

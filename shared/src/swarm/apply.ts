@@ -3,41 +3,27 @@
  * nothing (that is `plan`) and performs nothing.
  */
 import { ComputePoolError, type ErrorData, isErrorCode } from '../errors/index.ts'
-import { tilesModel } from '../model/index.ts'
 import type { DeskRequest } from '../wire/control-messages.ts'
+import { isRingDraining } from './coalition-links.ts'
+import { judge, linksHeard, meetLinkDeadline } from './hear-links.ts'
+import { lose, losePeer } from './lose-coalition.ts'
+import { peerInWords } from './peer-words.ts'
 import type { SwarmEvent } from './swarm-events.ts'
-import {
-  type Coalition,
-  isLinkOpen,
-  type LinkReport,
-  neededLinks,
-  pairKey,
-  type SwarmPeer,
-  type SwarmState,
-} from './swarm-state.ts'
+import type { Coalition, SwarmPeer, SwarmState } from './swarm-state.ts'
 
 /** Bans are kept after a tab left, so they need a cap of their own. */
 const mostBans = 1000
-/** A pair that could not link is planned around, as if it were this far apart. */
-const unreachableRttMs = 60_000
-
-const shortPeer = (peer: string): string => `${peer.slice(0, 6)}…${peer.slice(-8)}`
-export const peerInWords = (peer: string): string => `tab ${shortPeer(peer)}`
-
 /** The state after `event`; the same state and event always give the same answer. */
 export function apply(state: SwarmState, event: SwarmEvent): SwarmState {
   switch (event.type) {
     case 'peer-connected':
-      return withPeer(loseSeat(state, event.peer, 'connected anew'), newPeer(event.peer, event.atMs))
+      return withPeer(withoutPeer(state, event.peer, 'connected anew'), newPeer(event.peer, event.atMs))
     case 'peer-said': {
       const peer = state.peers[event.peer]
       return peer === undefined ? state : hear(state, { ...peer, heardAtMs: event.atMs }, event.request, event.atMs)
     }
-    case 'peer-gone': {
-      if (state.peers[event.peer] === undefined) return state
-      const { [event.peer]: _gone, ...peers } = state.peers
-      return { ...loseSeat(state, event.peer, event.reason), peers }
-    }
+    case 'peer-gone':
+      return withoutPeer(state, event.peer, event.reason)
     case 'time-passed':
       return meetDeadlines(state, event.atMs)
     case 'model-offered':
@@ -49,14 +35,23 @@ export function apply(state: SwarmState, event: SwarmEvent): SwarmState {
     case 'coalition-dissolved':
       if (state.coalition?.epoch !== event.epoch) return state
       return { ...state, coalition: null, previousSeats: state.coalition.seats }
+    case 'ring-drained': {
+      if (state.coalition?.epoch !== event.epoch || !isRingDraining(state)) return state
+      return lose(state, `${leavingInWords(state)} left the ring as it had asked to`)
+    }
+    case 'relay-dropped':
+      return state.coalition?.epoch === event.epoch ? dropRelay(state, event.relay) : state
     case 'slice-released':
-      return changePeer(state, event.peer, { isHolding: false, phase: 'measured', kvBudgetBytes: null })
+      return released(state, event.peer)
   }
 }
 
 const newPeer = (peer: string, atMs: number): SwarmPeer => ({
   peer,
   version: null,
+  role: 'operator',
+  reach: { webrtc: false, axl: null },
+  draining: 'no',
   phase: 'joined',
   capability: null,
   doneBytes: 0,
@@ -74,13 +69,42 @@ const withPeer = (state: SwarmState, peer: SwarmPeer): SwarmState => ({
   peers: { ...state.peers, [peer.peer]: peer },
 })
 
+/** The state after `peer` went: its seat, or its relay's links, with it. */
+function withoutPeer(state: SwarmState, peer: string, reason: string): SwarmState {
+  if (state.peers[peer] === undefined) return state
+  const lost = losePeer(state, peer, reason)
+  const { [peer]: _gone, ...peers } = lost.peers
+  return { ...lost, peers }
+}
+
+function dropRelay(state: SwarmState, relay: string): SwarmState {
+  const coalition = state.coalition!
+  const relays = coalition.relays.filter(other => other.relay !== relay)
+  return { ...state, coalition: { ...coalition, relays } }
+}
+
+function released(state: SwarmState, peer: string): SwarmState {
+  const known = state.peers[peer]
+  if (known === undefined) return state
+  const phase = known.capability === null ? known.phase : 'measured'
+  const draining = known.draining === 'no' ? 'no' : 'released'
+  return withPeer(state, { ...known, isHolding: false, phase, draining, kvBudgetBytes: null })
+}
+
+/** Who wants to leave the ring, the first of them. */
+function leavingInWords(state: SwarmState): string {
+  const { seats, relays } = state.coalition!
+  const all = [...seats.map(seat => seat.peer), ...relays.map(({ relay }) => relay)]
+  return peerInWords(state, all.find(peer => (state.peers[peer]?.draining ?? 'no') !== 'no') ?? all[0]!)
+}
+
 function changePeer(state: SwarmState, peer: string, change: Partial<SwarmPeer>): SwarmState {
   const known = state.peers[peer]
   return known === undefined ? state : withPeer(state, { ...known, ...change })
 }
 
 function formed(state: SwarmState, event: Extract<SwarmEvent, { type: 'coalition-formed' }>): SwarmState {
-  const { id, epoch, seats, atMs } = event
+  const { id, epoch, seats, routes, relays, atMs } = event
   const peers = { ...state.peers }
   for (const { peer } of seats) {
     const known = peers[peer]
@@ -88,10 +112,11 @@ function formed(state: SwarmState, event: Extract<SwarmEvent, { type: 'coalition
     const fresh = { doneBytes: 0, totalBytes: 0, kvBudgetBytes: null, maxContext: null, heardAtMs: atMs }
     peers[peer] = { ...known, ...fresh, phase: 'assigned', isHolding: true }
   }
-  const coalition: Coalition = { id, epoch, seats, status: 'forming', reports: {}, sinceMs: atMs, lostBy: null }
+  const ring = { id, epoch, seats, routes, relays }
+  const coalition: Coalition = { ...ring, status: 'forming', reports: {}, sinceMs: atMs, lostBy: null }
   const next = { ...state, peers, coalition, nextEpoch: epoch + 1 }
   const missing = seats.find(seat => peers[seat.peer] === undefined)
-  return missing === undefined ? next : loseSeat(next, missing.peer, 'left')
+  return missing === undefined ? next : losePeer(next, missing.peer, 'left')
 }
 
 function hear(state: SwarmState, peer: SwarmPeer, request: DeskRequest, atMs: number): SwarmState {
@@ -100,10 +125,13 @@ function hear(state: SwarmState, peer: SwarmPeer, request: DeskRequest, atMs: nu
   const isCurrent = (epoch: number): boolean =>
     coalition?.epoch === epoch && coalition.status !== 'lost' && coalition.seats.some(seat => seat.peer === peer.peer)
   switch (request.type) {
-    case 'peer-joined':
-      return withPeer(heard, { ...peer, version: request.version })
+    case 'peer-joined': {
+      const { version, role, reach } = request
+      // Once a connection: routes were made from it.
+      return peer.version === null ? withPeer(heard, { ...peer, version, role, reach }) : heard
+    }
     case 'capability-reported': {
-      if (request.model !== state.config.model) return heard
+      if (request.model !== state.config.model || peer.role === 'relay') return heard
       const phase = peer.phase === 'joined' || peer.phase === 'offered' ? 'measured' : peer.phase
       return withPeer(heard, { ...peer, phase, capability: request.capability })
     }
@@ -122,7 +150,7 @@ function hear(state: SwarmState, peer: SwarmPeer, request: DeskRequest, atMs: nu
     case 'slice-refused': {
       if (!isCurrent(request.epoch)) return heard
       const banned = ban(heard, peer.peer, refusalOf(request.error))
-      return lose(banned, `${peerInWords(peer.peer)} refused its slice: ${request.error.message}`)
+      return lose(banned, `${peerInWords(state, peer.peer)} refused its slice: ${request.error.message}`)
     }
     case 'links-reported':
       return isCurrent(request.epoch) ? judge(linksHeard(heard, peer.peer, request.links), atMs) : heard
@@ -130,12 +158,12 @@ function hear(state: SwarmState, peer: SwarmPeer, request: DeskRequest, atMs: nu
       const { stepMs, weightsBytes, kvBytes, tokensServed, isHidden } = request
       return withPeer(heard, { ...peer, stats: { stepMs, weightsBytes, kvBytes, tokensServed, isHidden } })
     }
-    case 'peer-leaving': {
-      const { [peer.peer]: _left, ...peers } = state.peers
-      return { ...loseSeat(state, peer.peer, 'left'), peers }
-    }
-    case 'peer-draining':
     case 'relay-reported':
+      return relayHeard(heard, peer.peer, request)
+    case 'peer-draining':
+      return peer.draining === 'no' ? withPeer(heard, { ...peer, draining: 'asked' }) : heard
+    case 'peer-leaving':
+      return withoutPeer(state, peer.peer, 'left')
     case 'request-flowing':
     case 'token-generated':
     case 'request-finished':
@@ -144,47 +172,22 @@ function hear(state: SwarmState, peer: SwarmPeer, request: DeskRequest, atMs: nu
   }
 }
 
-function linksHeard(state: SwarmState, from: string, links: ReadonlyArray<LinkReport & { peer: string }>): SwarmState {
-  const coalition = state.coalition!
-  const rttMs = { ...state.rttMs }
-  const reports: Record<string, LinkReport> = { ...coalition.reports[from] }
-  for (const { peer, kind, isOpen, rttMs: measured } of links) {
-    if (peer === from || !coalition.seats.some(seat => seat.peer === peer)) continue
-    reports[peer] = { kind, isOpen, rttMs: measured }
-    if (measured !== null && isOpen) rttMs[pairKey(from, peer)] = measured
-  }
-  return { ...state, rttMs, coalition: { ...coalition, reports: { ...coalition.reports, [from]: reports } } }
-}
-
-/** Ready where the slices tile the model, every seat said so, and every needed link was reported open by both ends. */
-function judge(state: SwarmState, atMs: number): SwarmState {
-  const coalition = state.coalition!
-  const tiles = tilesModel(
-    coalition.seats.map(seat => seat.layers),
-    state.config.placement.layers,
+function relayHeard(
+  state: SwarmState,
+  relay: string,
+  { epoch, members }: Extract<DeskRequest, { type: 'relay-reported' }>,
+): SwarmState {
+  const { coalition } = state
+  const known = coalition?.epoch === epoch ? coalition.relays.find(other => other.relay === relay) : undefined
+  if (coalition === null || known === undefined) return state
+  const isMember = (peer: string): boolean => known.members.some(member => member.peer === peer)
+  const traffic = Object.fromEntries(
+    members
+      .filter(({ peer }) => isMember(peer))
+      .map(({ peer, forwardedBytes, refusedBytes }) => [peer, { forwardedBytes, refusedBytes }]),
   )
-  const isLoaded = coalition.seats.every(seat => state.peers[seat.peer]?.phase === 'ready')
-  const isLinked = neededLinks(coalition.seats).every(([a, b]) => isLinkOpen(coalition, a, b))
-  const status = tiles && isLoaded && isLinked ? 'ready' : 'forming'
-  // It starts anew when an open link closes.
-  const sinceMs = status === coalition.status ? coalition.sinceMs : atMs
-  return { ...state, coalition: { ...coalition, status, sinceMs } }
-}
-
-function loseSeat(state: SwarmState, peer: string, reason: string): SwarmState {
-  const seat = state.coalition?.seats.find(seat => seat.peer === peer)
-  if (seat === undefined) return state
-  const { start, end } = seat.layers
-  return lose(state, `${peerInWords(peer)}, which held layers ${start} to ${end - 1}, was lost: ${reason}`)
-}
-
-function lose(state: SwarmState, message: string): SwarmState {
-  if (state.coalition === null || state.coalition.status === 'lost') return state
-  const lostBy = new ComputePoolError('swarm_coalition_lost', `The answer was cut short: ${message}.`, {
-    remedy: 'Send the request again; the remaining tabs are being re-planned.',
-    context: { epoch: state.coalition.epoch, retryAfterSeconds: 5 },
-  }).toJSON()
-  return { ...state, coalition: { ...state.coalition, status: 'lost', lostBy } }
+  const relays = coalition.relays.map(other => (other === known ? { ...known, traffic } : other))
+  return { ...state, coalition: { ...coalition, relays } }
 }
 
 /** A code that this table does not have (a newer tab's) still bans, as the engine's failure. */
@@ -211,12 +214,9 @@ function meetDeadlines(state: SwarmState, atMs: number): SwarmState {
         remedy: 'Reload the tab and join again.',
       },
     )
-    return lose(ban(state, peer, error.toJSON()), `${peerInWords(peer)} stopped answering while it was ${known.phase}`)
+    const words = `${peerInWords(state, peer)} stopped answering while it was ${known.phase}`
+    return lose(ban(state, peer, error.toJSON()), words)
   }
   const isLoaded = coalition.seats.every(seat => state.peers[seat.peer]?.phase === 'ready')
-  if (!isLoaded || atMs - coalition.sinceMs <= config.linkStallMs) return state
-  const closed = neededLinks(coalition.seats).find(([a, b]) => !isLinkOpen(coalition, a, b))
-  if (closed === undefined) return state
-  const rttMs = { ...state.rttMs, [pairKey(closed[0], closed[1])]: unreachableRttMs }
-  return lose({ ...state, rttMs }, `${peerInWords(closed[0])} and ${peerInWords(closed[1])} could not reach each other`)
+  return isLoaded ? meetLinkDeadline(state, atMs) : state
 }

@@ -1,5 +1,7 @@
-export { apply, peerInWords } from './apply.ts'
+export { apply } from './apply.ts'
+export { isLinkOpen, isRingDraining, neededLinks } from './coalition-links.ts'
 export { missingLayersInWords } from './missing-layers.ts'
+export { peerInWords } from './peer-words.ts'
 export { bytesInWords } from './placement-words.ts'
 export { placeSwarm, plan } from './plan.ts'
 export {
@@ -12,14 +14,14 @@ export {
   type PlacementPeer,
   planPlacement,
 } from './plan-placement.ts'
-export { type PoolSnapshot, poolSeatSchema, poolSnapshotSchema } from './pool-snapshot.ts'
+export { planPaths, type ReachablePeer } from './plan-routes.ts'
+export { type PoolSnapshot, poolRelaySchema, poolSeatSchema, poolSnapshotSchema } from './pool-snapshot.ts'
 export { contextOf, type PoolView, viewPool } from './pool-view.ts'
 export type { SwarmAct, SwarmEvent } from './swarm-events.ts'
 export {
   type Coalition,
+  type CoalitionRelay,
   emptySwarm,
-  isLinkOpen,
-  neededLinks,
   type SwarmConfig,
   type SwarmPeer,
   type SwarmState,

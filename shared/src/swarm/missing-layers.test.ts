@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { missingLayersInWords } from './missing-layers.ts'
 
-const seat = (start: number, end: number, status: 'ready' | 'loading' = 'ready') => ({
+const seat = (start: number, end: number, status: 'ready' | 'loading' | 'draining' = 'ready') => ({
   seat: 0,
   peer: '',
   layers: { start, end },
@@ -13,10 +13,12 @@ const seat = (start: number, end: number, status: 'ready' | 'loading' = 'ready')
   computeMs: null,
   linkRttMs: null,
   linkKind: null,
+  linkBytesPerSecond: null,
 })
 
 test.each([
   ['', [seat(0, 3), seat(3, 6)]],
+  ['', [seat(0, 3), seat(3, 6, 'draining')]],
   ['Layers 0–5 are missing.', []],
   ['Layer 5 is missing.', [seat(0, 5), seat(5, 6, 'loading')]],
   // Two seats that load side by side are one gap.

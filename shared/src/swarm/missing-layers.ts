@@ -1,11 +1,14 @@
 /** Names the layers that nobody can compute now, for the page and for a 503. It decides nothing. */
 import type { PoolView } from './pool-view.ts'
 
-/** `Layers 0–1 and 4 are missing.`, with inclusive ranges; empty where each layer has a ready seat. */
+/** `Layers 0–1 and 4 are missing.`, with inclusive ranges; empty where each layer has a ready seat, or one that wants to go. */
 export function missingLayersInWords({ seats, layers }: Pick<PoolView, 'seats' | 'layers'>): string {
   const gaps: { start: number; end: number }[] = []
   for (let layer = 0; layer < layers; layer++) {
-    const isHeld = seats.some(seat => seat.status === 'ready' && seat.layers.start <= layer && layer < seat.layers.end)
+    const isHeld = seats.some(
+      ({ status, layers: { start, end } }) =>
+        (status === 'ready' || status === 'draining') && start <= layer && layer < end,
+    )
     if (isHeld) continue
     const last = gaps.at(-1)
     if (last?.end === layer) last.end = layer + 1

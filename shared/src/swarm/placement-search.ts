@@ -77,8 +77,12 @@ export function rangesOf(counts: readonly number[]): LayerRange[] {
   })
 }
 
-/** Every ordered choice of `size` of `items`, in lexicographic order of their places. */
-export function* orderedChoices<T>(items: readonly T[], size: number): Generator<readonly T[]> {
+/** Every ordered choice of `size` of `items` in which each may follow the one before, in lexicographic order of their places. */
+export function* orderedChoices<T>(
+  items: readonly T[],
+  size: number,
+  mayFollow: (item: T, next: T) => boolean = () => true,
+): Generator<readonly T[]> {
   const chosen: T[] = []
   const used = items.map(() => false)
   function* extend(): Generator<readonly T[]> {
@@ -87,7 +91,7 @@ export function* orderedChoices<T>(items: readonly T[], size: number): Generator
       return
     }
     for (let index = 0; index < items.length; index++) {
-      if (used[index]) continue
+      if (used[index] || (chosen.length > 0 && !mayFollow(chosen[chosen.length - 1]!, items[index]!))) continue
       used[index] = true
       chosen.push(items[index]!)
       yield* extend()

@@ -13,7 +13,7 @@ const peer = (id: string, memoryBudgetBytes: number, msPerLayer = 1, headMs = 1)
 const input = (change: Partial<PlacementInput>): PlacementInput => ({
   model: flat,
   peers: [],
-  rttMs: () => 10,
+  linkMs: () => 5,
   minSeats: 1,
   maxSeats: 8,
   hopMs: 4,
@@ -45,7 +45,7 @@ const swarms = fc
       ...seats,
       model: { layers, layerBytes: 100, embeddingBytes, headBytes, kvBytesPerLayer: 10 },
       peers: named,
-      rttMs: (a, b) => rtts[Math.min(place(a), place(b)) * 4 + Math.max(place(a), place(b))]!,
+      linkMs: (a, b) => rtts[Math.min(place(a), place(b)) * 4 + Math.max(place(a), place(b))]! / 2,
       hopMs: 4,
     }
   })
@@ -153,7 +153,7 @@ describe('planPlacement', () => {
   it('seats the ring so that long links are not used', () => {
     const peers = ['a', 'b', 'c', 'd'].map(id => peer(id, 400))
     const far = new Set(['ab', 'ba', 'cd', 'dc'])
-    const placement = planPlacement(input({ peers, rttMs: (a, b) => (far.has(a + b) ? 200 : 10), minSeats: 4 }))
+    const placement = planPlacement(input({ peers, linkMs: (a, b) => (far.has(a + b) ? 100 : 5), minSeats: 4 }))
     const order = placement.kind === 'placed' ? placement.seats.map(seat => seat.peer) : []
     expect(order).toHaveLength(4)
     for (const [index, id] of order.entries()) expect(far.has(id + order[(index + 1) % 4]!)).toBe(false)

@@ -33,12 +33,12 @@ export interface PlacementPeer {
 export interface PlacementInput {
   readonly model: PlacementModel
   readonly peers: readonly PlacementPeer[]
-  /** Round trip between two peers in ms, the caller's guess where it was not measured. Symmetric. */
-  readonly rttMs: (a: string, b: string) => number
+  /** One frame's time from one peer to another in ms, the caller's guess where it was not measured. Symmetric; infinite: no way. */
+  readonly linkMs: (a: string, b: string) => number
   /** A model with fewer layers than this gets one seat a layer. */
   readonly minSeats: number
   readonly maxSeats: number
-  /** What a hop costs besides half a round trip: frames, wake-ups. */
+  /** What a hop costs besides its link: frames, wake-ups. */
   readonly hopMs: number
   /**
    * Share of the shortest lap that may be given up for an even split (0.1: ten per cent). Measured times carry noise, and of two
@@ -53,9 +53,12 @@ export interface PlacedSeat {
 }
 export type Placement =
   | { readonly kind: 'placed'; readonly seats: readonly PlacedSeat[]; readonly lapMs: number }
-  | { readonly kind: 'impossible'; readonly explanation: string }
+  /** `links`: the peers would suffice, if they could reach each other. */
+  | { readonly kind: 'impossible'; readonly reason: 'capacity' | 'links'; readonly explanation: string }
 
 const exactCandidates = 8
+/** Of more peers only the roomiest are looked at: what is asked of each pair grows with the square. */
+const mostCandidates = 128
 const micros = (ms: number): number => Math.max(1, Math.round(ms * 1000))
 
 /** Most layers that `peer` can hold beside what its place in the ring brings along. */
@@ -76,7 +79,7 @@ function fixedMicros(input: PlacementInput, ring: readonly PlacementPeer[]): num
   if (ring.length === 1) return sum
   for (let index = 0; index < ring.length; index++) {
     const next = ring[(index + 1) % ring.length]!
-    sum += micros(input.hopMs) + Math.round((input.rttMs(ring[index]!.peer, next.peer) * 1000) / 2)
+    sum += micros(input.hopMs) + Math.round(input.linkMs(ring[index]!.peer, next.peer) * 1000)
   }
   return sum
 }
@@ -102,11 +105,13 @@ function bestRing(input: PlacementInput, candidates: readonly PlacementPeer[], s
   const { model } = input
   let shortest = Number.POSITIVE_INFINITY
   const feasible: Choice[] = []
-  for (const choice of orderedChoices(candidates, size)) {
+  const isLinked = (a: PlacementPeer, b: PlacementPeer): boolean => Number.isFinite(input.linkMs(a.peer, b.peer))
+  for (const choice of orderedChoices(candidates, size, isLinked)) {
     const counts = fillFastest(ringSeats(model, choice), model.layers)
     if (counts === null) continue
     const ring = [...choice]
     const lap = computeMicros(ringSeats(model, ring), counts) + fixedMicros(input, ring)
+    if (!Number.isFinite(lap)) continue
     shortest = Math.min(shortest, lap)
     feasible.push({ ring, counts, lap })
   }
@@ -127,44 +132,97 @@ function bestRing(input: PlacementInput, candidates: readonly PlacementPeer[], s
 }
 
 /** Beyond eight: those that make the fewest seats possible, then the fastest. */
-function preselect(input: PlacementInput, size: number): PlacementPeer[] {
-  const capacity = (peer: PlacementPeer): number => capacityOf(input.model, peer, false, false)
-  const byCapacity = [...input.peers].sort((a, b) => capacity(b) - capacity(a) || compare(a.peer, b.peer))
-  const chosen = byCapacity.slice(0, size)
-  const rest = byCapacity.slice(size).sort((a, b) => a.msPerLayer - b.msPerLayer || compare(a.peer, b.peer))
+function preselect(model: PlacementModel, peers: readonly PlacementPeer[], size: number): PlacementPeer[] {
+  const sorted = byCapacity(model, peers)
+  const chosen = sorted.slice(0, size)
+  const rest = sorted.slice(size).sort((a, b) => a.msPerLayer - b.msPerLayer || compare(a.peer, b.peer))
   return [...chosen, ...rest].slice(0, Math.max(size, exactCandidates))
+}
+
+function byCapacity(model: PlacementModel, peers: readonly PlacementPeer[]): PlacementPeer[] {
+  const capacity = (peer: PlacementPeer): number => capacityOf(model, peer, false, false)
+  return [...peers].sort((a, b) => capacity(b) - capacity(a) || compare(a.peer, b.peer))
 }
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 
-/** More seats than can be searched: the roomiest peers, each followed by its nearest neighbour. */
-function greedyRing(input: PlacementInput, candidates: readonly PlacementPeer[], size: number): Choice | null {
-  const left = candidates.slice(0, size)
-  const ring = left.splice(0, 1)
-  while (left.length > 0) {
-    const from = ring[ring.length - 1]!.peer
-    left.sort((a, b) => input.rttMs(from, a.peer) - input.rttMs(from, b.peer) || compare(a.peer, b.peer))
-    ring.push(left.shift()!)
+/**
+ * Peers to choose a ring from: everybody, and where some cannot reach others, also each neighbourhood by itself, so that a
+ * pre-selection does not take only such as have no way to each other.
+ */
+function neighbourhoods({ peers, linkMs }: PlacementInput): PlacementPeer[][] {
+  const groups = new Map<string, PlacementPeer[]>([[peers.map(({ peer }) => peer).join(' '), [...peers]]])
+  for (const { peer: centre } of peers) {
+    const near = peers.filter(({ peer }) => peer === centre || Number.isFinite(linkMs(centre, peer)))
+    groups.set(near.map(({ peer }) => peer).join(' '), near)
   }
-  const seats = ringSeats(input.model, ring)
-  const counts = fillFastest(seats, input.model.layers)
-  if (counts === null) return null
-  return { ring, counts, lap: computeMicros(seats, counts) + fixedMicros(input, ring) }
+  return [...groups.values()]
+}
+
+/** More seats than can be searched: from each of the roomiest peers on, each followed by its nearest neighbour; the shortest lap. */
+function greedyRing(input: PlacementInput, candidates: readonly PlacementPeer[], size: number): Choice | null {
+  let best: Choice | null = null
+  for (let start = 0; start < Math.min(size, candidates.length); start++) {
+    const left = candidates.slice(0, size)
+    const ring = left.splice(start, 1)
+    while (left.length > 0) {
+      const from = ring[ring.length - 1]!.peer
+      left.sort(
+        (a, b) => compareNumbers(input.linkMs(from, a.peer), input.linkMs(from, b.peer)) || compare(a.peer, b.peer),
+      )
+      ring.push(left.shift()!)
+    }
+    const seats = ringSeats(input.model, ring)
+    const counts = fillFastest(seats, input.model.layers)
+    if (counts === null) continue
+    const lap = computeMicros(seats, counts) + fixedMicros(input, ring)
+    if (lap < (best?.lap ?? Number.POSITIVE_INFINITY)) best = { ring, counts, lap }
+  }
+  return best
+}
+
+/** Also for two infinite ones, whose difference is no number. */
+const compareNumbers = (a: number, b: number): number => (a < b ? -1 : a > b ? 1 : 0)
+
+function chooseRing(input: PlacementInput, size: number): Choice | null {
+  if (input.peers.length <= exactCandidates) return bestRing(input, input.peers, size)
+  let best: Choice | null = null
+  for (const peers of neighbourhoods(input)) {
+    if (peers.length < size) continue
+    const candidates = preselect(input.model, peers, size)
+    const choice = size > exactCandidates ? greedyRing(input, candidates, size) : bestRing(input, candidates, size)
+    if (choice !== null && (best === null || choice.lap < best.lap)) best = choice
+  }
+  return best
 }
 
 /** Places the model on the peers, or says in words why it cannot be done. The same input always gives the same answer. */
 export function planPlacement(input: PlacementInput): Placement {
-  const { model } = input
-  const fewest = Math.max(1, Math.min(input.minSeats, model.layers))
-  const most = Math.min(input.maxSeats, model.layers, input.peers.length)
-  const sorted = { ...input, peers: [...input.peers].sort((a, b) => compare(a.peer, b.peer)) }
-  for (let size = fewest; size <= most; size++) {
-    const candidates = sorted.peers.length > exactCandidates ? preselect(sorted, size) : sorted.peers
-    const choice = size > exactCandidates ? greedyRing(sorted, candidates, size) : bestRing(sorted, candidates, size)
+  const roomiest = byCapacity(input.model, input.peers).slice(0, mostCandidates)
+  const sorted = { ...input, peers: roomiest.sort((a, b) => compare(a.peer, b.peer)) }
+  const placed = place(sorted)
+  if (placed !== null) return placed
+  const isAll = sorted.peers.every(({ peer: a }) =>
+    sorted.peers.every(({ peer: b }) => a === b || Number.isFinite(input.linkMs(a, b))),
+  )
+  const fewest = fewestSeats(input)
+  if (isAll || place({ ...sorted, linkMs: () => 0 }) === null) {
+    return { kind: 'impossible', reason: 'capacity', explanation: explainShortage(input, fewest) }
+  }
+  const explanation = `The ${input.peers.length} peers here cannot reach each other.`
+  return { kind: 'impossible', reason: 'links', explanation }
+}
+
+const fewestSeats = ({ minSeats, model }: PlacementInput): number => Math.max(1, Math.min(minSeats, model.layers))
+
+function place(input: PlacementInput): Placement | null {
+  const most = Math.min(input.maxSeats, input.model.layers, input.peers.length)
+  for (let size = fewestSeats(input); size <= most; size++) {
+    const choice = chooseRing(input, size)
     if (choice === null) continue
     const ranges = rangesOf(choice.counts)
     const seats = choice.ring.map((peer, index) => ({ peer: peer.peer, layers: ranges[index]! }))
     return { kind: 'placed', seats, lapMs: choice.lap / 1000 }
   }
-  return { kind: 'impossible', explanation: explainShortage(input, fewest) }
+  return null
 }

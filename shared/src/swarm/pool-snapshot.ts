@@ -9,7 +9,7 @@ export const poolSeatSchema = z.strictObject({
   layers: z.strictObject({ start: z.int(), end: z.int() }),
   engine: z.enum(['webgpu', 'wasm', 'native']),
   device: z.string(),
-  status: z.enum(['assigned', 'downloading', 'loading', 'testing', 'ready', 'lost']),
+  status: z.enum(['assigned', 'downloading', 'loading', 'testing', 'ready', 'draining', 'lost']),
   /** 0..1 while downloading. */
   progress: z.number().min(0).max(1).nullable(),
   msPerLayer: ms,
@@ -18,6 +18,20 @@ export const poolSeatSchema = z.strictObject({
   /** Round trip of the link to the next seat (the exit's: to the entry). */
   linkRttMs: ms.nullable(),
   linkKind: z.enum(['loopback', 'webrtc', 'axl', 'relay']).nullable(),
+  /** Of large frames on that link. */
+  linkBytesPerSecond: z.number().nonnegative().nullable(),
+})
+/** A peer that passes sealed datagrams on, and whom it serves now; nobody where no link needs it. */
+export const poolRelaySchema = z.strictObject({
+  peer: z.string(),
+  members: z.array(
+    z.strictObject({
+      peer: z.string(),
+      /** From this member, since its assignment; null before the relay said so. */
+      forwardedBytes: z.number().nonnegative().nullable(),
+      refusedBytes: z.number().nonnegative().nullable(),
+    }),
+  ),
 })
 export const poolSnapshotSchema = z.strictObject({
   model: z.string(),
@@ -27,6 +41,7 @@ export const poolSnapshotSchema = z.strictObject({
   /** In words: what is missing, or what happens next. */
   explanation: z.string(),
   seats: z.array(poolSeatSchema),
+  relays: z.array(poolRelaySchema),
   /** Joined, but with no seat. */
   waitingPeers: z.int().nonnegative(),
   activeRequests: z.int().nonnegative(),

@@ -1,13 +1,15 @@
 /** The swarm as anybody may see it: seats, their state, and one sentence that says what happens next. It knows no requests. */
 
-import { peerInWords } from './apply.ts'
+import { isRingDraining } from './coalition-links.ts'
+import { peerInWords, peersInWords } from './peer-words.ts'
 import { placeSwarm } from './plan.ts'
 import type { PoolSnapshot } from './pool-snapshot.ts'
+import { isWelcome, openRelays } from './swarm-links.ts'
 import type { Coalition, SwarmPeer, SwarmState } from './swarm-state.ts'
 
 export type PoolView = Pick<
   PoolSnapshot,
-  'model' | 'layers' | 'context' | 'status' | 'explanation' | 'seats' | 'waitingPeers'
+  'model' | 'layers' | 'context' | 'status' | 'explanation' | 'seats' | 'relays' | 'waitingPeers'
 >
 
 /** What is public of `state`. */
@@ -20,9 +22,12 @@ export function viewPool(state: SwarmState): PoolView {
     model: state.config.model,
     layers: state.config.placement.layers,
     context: contextOf(state),
-    status: coalition === null ? 'waiting' : coalition.status === 'ready' ? 'ready' : 'forming',
+    // A ring that drains takes no new request: it is whole, but does not serve.
+    status:
+      coalition === null ? 'waiting' : coalition.status === 'ready' && !isRingDraining(state) ? 'ready' : 'forming',
     explanation: `${explain(state, coalition)}${explainBans(state)}`,
     seats,
+    relays: viewRelays(state, coalition),
     waitingPeers: waiting,
   }
 }
@@ -56,26 +61,52 @@ function viewSeat(state: SwarmState, coalition: Coalition, index: number): PoolS
     layers,
     engine: known?.capability?.engine ?? 'wasm',
     device: known?.capability?.device ?? '',
-    status: known === undefined ? 'lost' : phaseWords[known.phase],
+    status: known === undefined ? 'lost' : known.draining === 'no' ? phaseWords[known.phase] : 'draining',
     progress: isDownloading ? Math.min(1, known.doneBytes / known.totalBytes) : null,
     msPerLayer: known?.capability?.msPerLayer ?? 0,
     computeMs: known?.stats?.stepMs ?? null,
     linkRttMs: link?.rttMs ?? null,
     linkKind: link?.kind ?? null,
+    linkBytesPerSecond: link?.bytesPerSecond ?? null,
   }
+}
+
+/** Relays that work, then those that are open. */
+function viewRelays(state: SwarmState, coalition: Coalition | null): PoolSnapshot['relays'] {
+  const working = (coalition?.relays ?? []).map(({ relay, members, traffic }) => ({
+    peer: relay,
+    members: members.map(({ peer }) => ({
+      peer,
+      forwardedBytes: traffic[peer]?.forwardedBytes ?? null,
+      refusedBytes: traffic[peer]?.refusedBytes ?? null,
+    })),
+  }))
+  const idle = openRelays(state).filter(({ peer }) => !working.some(relay => relay.peer === peer))
+  return [...working, ...idle.map(({ peer }) => ({ peer, members: [] }))]
 }
 
 function explain(state: SwarmState, coalition: Coalition | null): string {
   if (coalition === null) return explainWaiting(state)
   const count = coalition.seats.length
+  const seated = coalition.seats.flatMap(seat => state.peers[seat.peer] ?? [])
+  const noun = peersInWords(seated, count)
+  if (isRingDraining(state)) return explainDraining(state, seated)
   if (coalition.status === 'ready') {
     return count === 1
-      ? 'Ready: one tab holds the whole model.'
-      : `Ready: ${count} tabs hold the model's ${state.config.placement.layers} layers.`
+      ? `Ready: one ${noun} holds the whole model.`
+      : `Ready: ${count} ${noun} hold the model's ${state.config.placement.layers} layers.`
   }
   const loaded = coalition.seats.filter(seat => state.peers[seat.peer]?.phase === 'ready').length
-  if (loaded < count) return `Forming: ${loaded} of ${count} tabs have loaded their layers.`
-  return 'Forming: all layers are loaded; the tabs are opening their links.'
+  if (loaded < count) return `Forming: ${loaded} of ${count} ${noun} have loaded their layers.`
+  return `Forming: all layers are loaded; the ${noun} are opening their links.`
+}
+
+function explainDraining(state: SwarmState, seated: readonly SwarmPeer[]): string {
+  const leaving = seated.find(({ draining }) => draining !== 'no')
+  const who = leaving === undefined ? 'a relay of the ring' : peerInWords(state, leaving.peer)
+  const next =
+    placeSwarm(state).kind === 'placed' ? 'then the ring goes on without it' : 'then the pool waits for another'
+  return `Draining: ${who} wants to leave. What runs is finished, ${next}.`
 }
 
 function explainWaiting(state: SwarmState): string {
@@ -86,12 +117,14 @@ function explainWaiting(state: SwarmState): string {
   if (measuring === 0) return placement.explanation
   const missing = Math.min(state.config.minSeats, state.config.placement.layers) - here.length
   const next = missing > 0 ? `; open ${missing === 1 ? 'one more' : `${missing} more`}` : ''
-  return `${measuring === 1 ? '1 tab is measuring what it' : `${measuring} tabs are measuring what they`} can do${next}.`
+  return `${measuring === 1 ? `1 ${peersInWords(here, 1)} is measuring what it` : `${measuring} ${peersInWords(here, measuring)} are measuring what they`} can do${next}.`
 }
 
-/** Who is here and may hold a slice. */
+/** Who is here and may hold a slice, or will when it has introduced itself. */
 function welcome(state: SwarmState): SwarmPeer[] {
-  return Object.values(state.peers).filter(({ peer, isRefused }) => !isRefused && state.bans[peer] === undefined)
+  return Object.values(state.peers).filter(
+    peer => peer.role === 'operator' && peer.draining === 'no' && isWelcome(state, peer),
+  )
 }
 
 /** The last three of those that are still here: the page shows them, the tab itself has the whole text. */
@@ -99,6 +132,8 @@ function explainBans(state: SwarmState): string {
   const here = Object.entries(state.bans).filter(([peer]) => state.peers[peer] !== undefined)
   return here
     .slice(-3)
-    .map(([peer, error]) => ` ${peerInWords(peer).replace(/^t/, 'T')} is left out: ${error.message}`)
+    .map(([peer, error]) => ` ${capitalised(peerInWords(state, peer))} is left out: ${error.message}`)
     .join('')
 }
+
+const capitalised = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)

@@ -3,8 +3,10 @@
  * `apply`; read by `plan` and by the page's view. It holds no sockets, no timers and no requests.
  */
 import type { ErrorData } from '../errors/index.ts'
-import type { Capability, Seat } from '../wire/control-messages.ts'
+import type { LinkKind } from '../ports/index.ts'
+import type { Capability, LinkRoute, PeerRole, Reach, Seat } from '../wire/control-messages.ts'
 import type { PlacementModel } from './plan-placement.ts'
+import type { LinkMeasure } from './plan-routes.ts'
 
 export interface SwarmConfig {
   readonly model: string
@@ -13,8 +15,10 @@ export interface SwarmConfig {
   readonly minSeats: number
   readonly maxSeats: number
   readonly hopMs: number
-  /** Taken for a link that nobody measured yet. */
-  readonly unknownRttMs: number
+  /** Round trip of each kind of link, taken where nobody measured it yet. */
+  readonly usualRttMs: Readonly<Record<LinkKind, number>>
+  /** One frame of decoding: what a hop carries. */
+  readonly activationBytes: number
   readonly lapTolerance: number
   readonly maxContext: number
   /** Full-context caches that a seat may hold side by side, where its memory allows. */
@@ -41,6 +45,10 @@ export interface SwarmPeer {
   readonly peer: string
   /** Null until `peer-joined`. */
   readonly version: number | null
+  readonly role: PeerRole
+  readonly reach: Reach
+  /** `asked`: it wants to go, and takes nothing new. `released`: it holds nothing any more, and was told so. */
+  readonly draining: 'no' | 'asked' | 'released'
   readonly phase: PeerPhase
   readonly capability: Capability | null
   /** Of the slice it was last assigned. */
@@ -56,15 +64,29 @@ export interface SwarmPeer {
 }
 
 export interface LinkReport {
-  readonly kind: 'loopback' | 'webrtc' | 'axl' | 'relay'
+  readonly kind: LinkKind
   readonly isOpen: boolean
   readonly rttMs: number | null
+  readonly bytesPerSecond: number | null
+}
+
+/** A relay's work for a coalition. */
+export interface CoalitionRelay {
+  readonly relay: string
+  /** Whom it serves, and the key of the daemon by which it reaches each; null: by a data channel. */
+  readonly members: ReadonlyArray<{ readonly peer: string; readonly axl: string | null }>
+  /** What it said last that it passed on and refused, by member. */
+  readonly traffic: Readonly<Record<string, { readonly forwardedBytes: number; readonly refusedBytes: number }>>
 }
 
 export interface Coalition {
   readonly id: string
   readonly epoch: number
   readonly seats: readonly Seat[]
+  /** Of each seat, in the order of `seats`, as it was told. */
+  readonly routes: ReadonlyArray<readonly LinkRoute[]>
+  /** Those that its routes name and that are still here. */
+  readonly relays: readonly CoalitionRelay[]
   readonly status: 'forming' | 'ready' | 'lost'
   /** What each seat said of its links: reports[from][to]. */
   readonly reports: Readonly<Record<string, Readonly<Record<string, LinkReport>>>>
@@ -83,8 +105,10 @@ export interface SwarmState {
   readonly previousSeats: readonly Seat[]
   /** Peers that may hold no slice of this model, and why. Kept after they left. */
   readonly bans: Readonly<Record<string, ErrorData>>
-  /** Round trips as last measured, under "a|b" with a < b. */
-  readonly rttMs: Readonly<Record<string, number>>
+  /** Links as last measured, by kind, under "a|b" with a < b. */
+  readonly measures: Readonly<Record<string, Readonly<Partial<Record<LinkKind, LinkMeasure>>>>>
+  /** Pairs whose link did not open, and by which ways it was tried. */
+  readonly failedPaths: Readonly<Record<string, string>>
 }
 
 /** A swarm in which nobody is. */
@@ -96,19 +120,9 @@ export function emptySwarm(config: SwarmConfig): SwarmState {
     coalition: null,
     previousSeats: [],
     bans: {},
-    rttMs: {},
+    measures: {},
+    failedPaths: {},
   }
 }
 
 export const pairKey = (a: string, b: string): string => (a < b ? `${a}|${b}` : `${b}|${a}`)
-
-/** The links that a ring needs: each seat to the next, the exit to the entry; none for one seat. */
-export function neededLinks(seats: readonly Seat[]): Array<readonly [string, string]> {
-  if (seats.length < 2) return []
-  return seats.map((seat, index) => [seat.peer, seats[(index + 1) % seats.length]!.peer] as const)
-}
-
-/** True where both ends said that the link is open. */
-export function isLinkOpen(coalition: Coalition, a: string, b: string): boolean {
-  return coalition.reports[a]?.[b]?.isOpen === true && coalition.reports[b]?.[a]?.isOpen === true
-}

@@ -89,7 +89,8 @@ function seatArc(pool: PoolSnapshot, seat: PoolSeat, computeMs: number | null, i
   return {
     key: `seat-${seat.seat}`,
     seat: seat.seat,
-    state: seat.status === 'ready' ? 'ready' : seat.status === 'lost' ? 'lost' : 'joining',
+    state:
+      seat.status === 'ready' || seat.status === 'draining' ? 'ready' : seat.status === 'lost' ? 'lost' : 'joining',
     layers: seat.layers,
     peer: seat.peer,
     engine: seat.engine,
@@ -147,5 +148,6 @@ const statusNames: Readonly<Record<PoolSeat['status'], string>> = {
   loading: 'loading',
   testing: 'self-test',
   ready: 'ready',
+  draining: 'leaving',
   lost: 'lost',
 }

@@ -21,6 +21,7 @@ export function sampleSeat(seat: number, layers: [number, number], change: Parti
     computeMs: null,
     linkRttMs: 0.5,
     linkKind: 'webrtc',
+    linkBytesPerSecond: null,
     ...change,
   }
 }
@@ -33,6 +34,7 @@ export function samplePool(change: Partial<PoolSnapshot> = {}): PoolSnapshot {
     status: 'waiting',
     explanation: 'Layers 0–5 are missing.',
     seats: [],
+    relays: [],
     waitingPeers: 0,
     activeRequests: 0,
     queuedRequests: 0,

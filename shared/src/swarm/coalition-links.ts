@@ -1,0 +1,42 @@
+/** A coalition's links: which its ring needs, which are open, which hang on one relay. Read only. */
+import type { LinkPath, Seat } from '../wire/control-messages.ts'
+import type { Coalition, SwarmState } from './swarm-state.ts'
+
+/** The links that a ring needs: each seat to the next, the exit to the entry; none for one seat. */
+export function neededLinks(seats: readonly Seat[]): Array<readonly [string, string]> {
+  if (seats.length < 2) return []
+  return seats.map((seat, index) => [seat.peer, seats[(index + 1) % seats.length]!.peer] as const)
+}
+
+/** True where both ends said that the link is open. */
+export function isLinkOpen(coalition: Coalition, a: string, b: string): boolean {
+  return coalition.reports[a]?.[b]?.isOpen === true && coalition.reports[b]?.[a]?.isOpen === true
+}
+
+/** Two neighbours of the ring with no way to each other but through `relay`; null where it can be done without. */
+export function pairOnRelay(coalition: Coalition, relay: string): readonly [string, string] | null {
+  const isLastWay = ([from, to]: readonly [string, string]): boolean => {
+    const paths = livePaths(coalition, from, to)
+    return paths.length > 0 && paths.every(path => path.kind === 'relay' && path.via === relay)
+  }
+  return neededLinks(coalition.seats).find(isLastWay) ?? null
+}
+
+/** The paths that a seat was told of, without those whose relay is gone. */
+function livePaths(coalition: Coalition, from: string, to: string): readonly LinkPath[] {
+  const index = coalition.seats.findIndex(seat => seat.peer === from)
+  const paths = coalition.routes[index]?.find(route => route.peer === to)?.paths ?? []
+  const isHere = (via: string): boolean => coalition.relays.some(({ relay }) => relay === via)
+  return paths.filter(path => path.kind !== 'relay' || isHere(path.via))
+}
+
+/** True where the ring takes no new work because a seat, or a relay that it cannot do without, wants to go. */
+export function isRingDraining(state: SwarmState): boolean {
+  const { coalition } = state
+  if (coalition === null || coalition.status === 'lost') return false
+  const isLeaving = (peer: string): boolean => (state.peers[peer]?.draining ?? 'no') !== 'no'
+  return (
+    coalition.seats.some(seat => isLeaving(seat.peer)) ||
+    coalition.relays.some(({ relay }) => isLeaving(relay) && pairOnRelay(coalition, relay) !== null)
+  )
+}

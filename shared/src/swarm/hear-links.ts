@@ -1,0 +1,74 @@
+/** What seats say of their links, and what follows: measures kept, a coalition ready, a deadline missed. It writes state only. */
+
+import { tilesModel } from '../model/index.ts'
+import type { LinkKind } from '../ports/index.ts'
+import { isLinkOpen, neededLinks } from './coalition-links.ts'
+import { lose } from './lose-coalition.ts'
+import { peerInWords } from './peer-words.ts'
+import type { LinkMeasure } from './plan-routes.ts'
+import { pathsInShort, planLinks } from './swarm-links.ts'
+import { type LinkReport, pairKey, type SwarmState } from './swarm-state.ts'
+
+/** Pairs of peers that were measured; the oldest are forgotten. */
+const mostPairs = 4096
+
+/** Keeps what `from` reported of its links to other seats. */
+export function linksHeard(
+  state: SwarmState,
+  from: string,
+  links: ReadonlyArray<LinkReport & { peer: string }>,
+): SwarmState {
+  const coalition = state.coalition!
+  const reports: Record<string, LinkReport> = { ...coalition.reports[from] }
+  let next = state
+  for (const { peer, kind, isOpen, rttMs, bytesPerSecond } of links) {
+    if (peer === from || !coalition.seats.some(seat => seat.peer === peer)) continue
+    reports[peer] = { kind, isOpen, rttMs, bytesPerSecond }
+    if (rttMs !== null && isOpen) next = measured(next, pairKey(from, peer), kind, { rttMs, bytesPerSecond })
+  }
+  return { ...next, coalition: { ...coalition, reports: { ...coalition.reports, [from]: reports } } }
+}
+
+function measured(state: SwarmState, pair: string, kind: LinkKind, { rttMs, bytesPerSecond }: LinkMeasure): SwarmState {
+  const known = state.measures[pair]
+  // A link that was made anew has no rate yet: the last one measured is the better guess.
+  const measure = { rttMs, bytesPerSecond: bytesPerSecond ?? known?.[kind]?.bytesPerSecond ?? null }
+  const { [pair]: _failed, ...failedPaths } = state.failedPaths
+  return { ...state, failedPaths, measures: capped({ ...state.measures, [pair]: { ...known, [kind]: measure } }) }
+}
+
+function capped<T>(record: Record<string, T>): Record<string, T> {
+  const entries = Object.entries(record)
+  return entries.length <= mostPairs ? record : Object.fromEntries(entries.slice(-mostPairs))
+}
+
+/** Ready where the slices tile the model, every seat said so, and every needed link was reported open by both ends. */
+export function judge(state: SwarmState, atMs: number): SwarmState {
+  const coalition = state.coalition!
+  const tiles = tilesModel(
+    coalition.seats.map(seat => seat.layers),
+    state.config.placement.layers,
+  )
+  const isLoaded = coalition.seats.every(seat => state.peers[seat.peer]?.phase === 'ready')
+  const isLinked = neededLinks(coalition.seats).every(([a, b]) => isLinkOpen(coalition, a, b))
+  const status = tiles && isLoaded && isLinked ? 'ready' : 'forming'
+  // It starts anew when an open link closes.
+  const sinceMs = status === coalition.status ? coalition.sinceMs : atMs
+  return { ...state, coalition: { ...coalition, status, sinceMs } }
+}
+
+/** All slices are loaded: loses the coalition where a needed link did not open in time. */
+export function meetLinkDeadline(state: SwarmState, atMs: number): SwarmState {
+  const coalition = state.coalition!
+  if (atMs - coalition.sinceMs <= state.config.linkStallMs) return state
+  const closed = neededLinks(coalition.seats).find(([a, b]) => !isLinkOpen(coalition, a, b))
+  if (closed === undefined) return state
+  const [a, b] = closed
+  const [first, second] = a < b ? [a, b] : [b, a]
+  const tried = pathsInShort(planLinks(state).pathsBetween(first, second))
+  const failedPaths = capped({ ...state.failedPaths, [pairKey(a, b)]: tried })
+  return lose(
+    { ...state, failedPaths },
+    `${peerInWords(state, a)} and ${peerInWords(state, b)} could not reach each other`,
+  )
+}

@@ -1,0 +1,109 @@
+/**
+ * A swarm's links as placement sees them: which paths two peers have now, what a frame between them costs, which relays a set of seats
+ * needs. Read from the state; it writes nothing.
+ */
+import type { LinkKind } from '../ports/index.ts'
+import type { LinkPath, LinkRoute, Seat } from '../wire/control-messages.ts'
+import { expectHop, planPaths, type ReachablePeer, relayKey } from './plan-routes.ts'
+import { type CoalitionRelay, pairKey, type SwarmPeer, type SwarmState } from './swarm-state.ts'
+
+/** A pair that could not link is planned around, as if it were this far apart. */
+const unreachableMs = 30_000
+/** Relays of one coalition: each keeps links to all it serves. */
+const mostRelays = 8
+
+/** Relays that take work now, in the order of their ids. */
+export function openRelays(state: SwarmState): SwarmPeer[] {
+  return Object.values(state.peers)
+    .filter(peer => peer.role === 'relay' && isWelcome(state, peer) && peer.draining === 'no')
+    .sort((a, b) => (a.peer < b.peer ? -1 : 1))
+    .slice(0, mostRelays)
+}
+
+/** Nothing speaks against it so far. */
+export function isWelcome(state: SwarmState, { peer, isRefused }: SwarmPeer): boolean {
+  return !isRefused && state.bans[peer] === undefined
+}
+
+/** True of an operator that may be given a slice now. */
+export function isPlaceable(state: SwarmState, peer: SwarmPeer): boolean {
+  return peer.role === 'operator' && peer.capability !== null && peer.draining === 'no' && isWelcome(state, peer)
+}
+
+export interface LinkPlanner {
+  /** From one to the other, the preferred path first; empty where there is none. */
+  pathsBetween(from: string, to: string): LinkPath[]
+  /** Expected time of one decode activation, one way, by the preferred path; infinite where there is none. Symmetric. */
+  hopMs(a: string, b: string): number
+}
+
+/** Answers for one state; remembers what it worked out. */
+export function planLinks(state: SwarmState): LinkPlanner {
+  const relays: readonly ReachablePeer[] = openRelays(state)
+  const { usualRttMs, activationBytes } = state.config
+  const costs = new Map<string, number>()
+  const expectFor = (pair: string) => (kind: LinkKind) =>
+    expectHop(state.measures[pair]?.[kind], usualRttMs[kind], activationBytes)
+  const pathsBetween = (from: string, to: string): LinkPath[] => {
+    const [a, b] = [state.peers[from], state.peers[to]]
+    if (a === undefined || b === undefined) return []
+    return planPaths(a, b, { relays, expect: expectFor(pairKey(from, to)) })
+  }
+  const costOf = (pair: string, paths: readonly LinkPath[]): number => {
+    const [preferred] = paths
+    if (preferred === undefined) return Number.POSITIVE_INFINITY
+    // Another set of ways than the one that failed deserves a fresh try.
+    if (state.failedPaths[pair] === pathsInShort(paths)) return unreachableMs
+    return expectFor(pair)(preferred.kind).ms
+  }
+  return {
+    pathsBetween,
+    hopMs(a, b) {
+      const pair = pairKey(a, b)
+      let cost = costs.get(pair)
+      if (cost === undefined) {
+        const [first, second] = a < b ? [a, b] : [b, a]
+        cost = costOf(pair, pathsBetween(first, second))
+        costs.set(pair, cost)
+      }
+      return cost
+    },
+  }
+}
+
+/** The same for both directions of a pair: what was tried when a link did not open. */
+export function pathsInShort(paths: readonly LinkPath[]): string {
+  return paths
+    .map(path => (path.kind === 'relay' ? path.via : path.kind))
+    .sort()
+    .join(' ')
+}
+
+/** For each seat its routes to all others that it can reach, and the relays that these routes name. */
+export function routeSeats(
+  state: SwarmState,
+  seats: readonly Seat[],
+): { readonly routes: LinkRoute[][]; readonly relays: CoalitionRelay[] } {
+  const { pathsBetween } = planLinks(state)
+  const served = new Map<string, Set<string>>()
+  const routes = seats.map(from =>
+    seats.flatMap(({ peer }): LinkRoute[] => {
+      const paths = peer === from.peer ? [] : pathsBetween(from.peer, peer)
+      for (const path of paths) {
+        if (path.kind !== 'relay') continue
+        const members = served.get(path.via) ?? new Set()
+        served.set(path.via, members.add(from.peer))
+      }
+      return paths.length === 0 ? [] : [{ peer, paths }]
+    }),
+  )
+  const relays = [...served].map(([relay, members]) => ({
+    relay,
+    members: [...members].map(peer => {
+      const isByChannel = relayKey(state.peers[peer]!, state.peers[relay]!)?.key === null
+      return { peer, axl: isByChannel ? null : state.peers[peer]!.reach.axl }
+    }),
+    traffic: {},
+  }))
+  return { routes, relays }
+}
