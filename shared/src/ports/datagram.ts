@@ -15,5 +15,7 @@ export interface DatagramCarrier {
   onDatagram(handler: (from: string, datagram: Uint8Array) => void): () => void
   /** While true an answer is expected soon: a carrier that polls, polls tightly. */
   setBusy(isBusy: boolean): void
+  /** Nothing comes back from `to`: a carrier that knows another way to it takes that from now on. */
+  passOver?(to: string): void
   close(): Promise<void>
 }
