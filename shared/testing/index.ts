@@ -5,6 +5,7 @@ export { createFakeKeeper, type FakeKeeper, type FakeRunTools, type FakeWorkflow
 export { type FakeManifestOptions, fakeManifest } from './fake-manifest.ts'
 export { createGate, type KeeperContractCase, type KeeperContractHarness, keeperContract } from './keeper-contract.ts'
 export { createLoopbackNetwork, type LoopbackNetwork, type LoopbackOptions } from './loopback-transport.ts'
+export { createLossyNet, type LossyNet, type LossyNetOptions } from './lossy-carrier.ts'
 export { createManualClock, eventLoopTurn, type ManualClock } from './manual-clock.ts'
 export { type RandomPack, type RandomPackOptions, randomPack } from './random-pack.ts'
 export { createSeededRandom, type SeededRandom } from './seeded-random.ts'

@@ -1,0 +1,120 @@
+/**
+ * The words of a sealed link's handshake: two messages, each with a fresh X25519 key, signed (EIP-191) by the wallet that the peer id
+ * names. The opener signs its key before it knows the other one, so that nobody else can make the other side sign anything; both keys
+ * are in the answer's signature and in the session keys. It keeps no state.
+ */
+import { packetHeaderBytes, sessionIdBytes, writePacketHeader } from '@computepool/shared/datagram'
+import { type PeerId, protocolVersion } from '@computepool/shared/wire'
+import { sha256 } from '@noble/hashes/sha2.js'
+import { bytesToHex } from '@noble/hashes/utils.js'
+import { type Hex, hexToBytes, recoverMessageAddress } from 'viem'
+import { publicKeyBytes } from './packet-cipher.ts'
+
+/** Who opens what with whom: the smaller peer id opens. */
+export interface Introduction {
+  readonly opener: PeerId
+  readonly answerer: PeerId
+  readonly epoch: number
+}
+
+export interface OpenerKeys {
+  readonly openerKey: Uint8Array
+}
+export interface BothKeys extends OpenerKeys {
+  readonly answererKey: Uint8Array
+}
+
+const signatureBytes = 65
+// The body of an init: version u8, key, signature; of a reply: version u8, the opener's key, key, signature.
+const versionBytes = 1
+export const initBytes = packetHeaderBytes + versionBytes + publicKeyBytes + signatureBytes
+export const replyBytes = initBytes + publicKeyBytes
+
+/** The same at both ends, and another one for another epoch or pair: what belongs elsewhere is dropped before any key is used. */
+export function sessionIdOf({ opener, answerer, epoch }: Introduction): string {
+  const text = `computepool sealed link\n${opener}\n${answerer}\n${epoch}`
+  return bytesToHex(sha256(new TextEncoder().encode(text)).slice(0, sessionIdBytes))
+}
+
+const lines = ({ opener, answerer, epoch }: Introduction, keys: OpenerKeys & Partial<BothKeys>): string =>
+  [
+    'ComputePool sealed link',
+    `Version: ${protocolVersion}`,
+    `Step: ${keys.answererKey ? 'answer' : 'open'}`,
+    `Opener: ${opener}`,
+    `Answerer: ${answerer}`,
+    `Epoch: ${epoch}`,
+    `Opener key: ${bytesToHex(keys.openerKey)}`,
+    ...(keys.answererKey ? [`Answerer key: ${bytesToHex(keys.answererKey)}`] : []),
+  ].join('\n')
+
+/** What the opener signs. */
+export const openingText = (introduction: Introduction, keys: OpenerKeys): string => lines(introduction, keys)
+/** What the answerer signs; the session keys hang on it too. */
+export const answerText = (introduction: Introduction, keys: BothKeys): string => lines(introduction, keys)
+
+export interface InitMessage extends OpenerKeys {
+  readonly version: number
+  readonly signature: Uint8Array
+}
+export interface ReplyMessage extends BothKeys {
+  readonly version: number
+  readonly signature: Uint8Array
+}
+
+export function encodeInit(sessionId: string, { openerKey }: OpenerKeys, signature: Hex): Uint8Array {
+  return join(sessionId, 'init', [openerKey, hexToBytes(signature)])
+}
+export function encodeReply(sessionId: string, { openerKey, answererKey }: BothKeys, signature: Hex): Uint8Array {
+  return join(sessionId, 'reply', [openerKey, answererKey, hexToBytes(signature)])
+}
+
+function join(sessionId: string, type: 'init' | 'reply', parts: readonly Uint8Array[]): Uint8Array {
+  const body = packetHeaderBytes + versionBytes
+  const packet = new Uint8Array(parts.reduce((sum, part) => sum + part.length, body))
+  writePacketHeader(packet, { type, sessionId, number: 0 })
+  packet[packetHeaderBytes] = protocolVersion
+  let offset = body
+  for (const part of parts) {
+    packet.set(part, offset)
+    offset += part.length
+  }
+  return packet
+}
+
+/** Null where it is no init by its length. */
+export function decodeInit(packet: Uint8Array): InitMessage | null {
+  if (packet.length !== initBytes) return null
+  const body = packet.slice(packetHeaderBytes)
+  return {
+    version: body[0] ?? 0,
+    openerKey: body.subarray(versionBytes, versionBytes + publicKeyBytes),
+    signature: body.subarray(versionBytes + publicKeyBytes),
+  }
+}
+
+/** Null where it is no reply by its length. */
+export function decodeReply(packet: Uint8Array): ReplyMessage | null {
+  if (packet.length !== replyBytes) return null
+  const body = packet.slice(packetHeaderBytes)
+  const second = versionBytes + publicKeyBytes
+  return {
+    version: body[0] ?? 0,
+    openerKey: body.subarray(versionBytes, second),
+    answererKey: body.subarray(second, second + publicKeyBytes),
+    signature: body.subarray(second + publicKeyBytes),
+  }
+}
+
+/** True where the wallet in `peer` signed `text`. */
+export async function isSignedBy(peer: PeerId, text: string, signature: Uint8Array): Promise<boolean> {
+  try {
+    const address = await recoverMessageAddress({ message: text, signature })
+    return address.toLowerCase() === peer.split('.')[0]
+  } catch {
+    return false
+  }
+}
+
+export const isSameBytes = (one: Uint8Array, other: Uint8Array): boolean =>
+  one.length === other.length && one.every((byte, index) => byte === other[index])
