@@ -12,6 +12,10 @@ const suites: Record<string, { readonly about: string; readonly load: () => Prom
     about: 'first token paid against free, fifty sessions at once to the last unit, gas, delays on chain, start-up',
     load: async () => (await import('./money.ts')).runMoneyBench,
   },
+  hop: {
+    about: 'a 5 KB activation and its token back: loopback, WebRTC between nodes and to a tab, AXL’s stand-in',
+    load: async () => (await import('./hop.ts')).runHopBench,
+  },
   engine: {
     about: 'milliseconds per layer on each engine of this machine; static against growing KV cache',
     load: async () => (await import('./engine.ts')).runEngineBench,
