@@ -21,7 +21,8 @@ export const deskToHubSchema = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.literal('set-coalition'),
     id: z.string().min(1).max(64),
-    peers: z.array(peerIdSchema).max(64),
+    /** 64 seats and the relays between them. */
+    peers: z.array(peerIdSchema).max(72),
   }),
   z.strictObject({ type: z.literal('dismiss'), peer: peerIdSchema, error: errorData }),
   z.strictObject({ type: z.literal('ping'), nonce: z.int().nonnegative() }),

@@ -16,7 +16,7 @@ export interface HubLimits {
   readonly helloRate: Rate
   /** Everything an authenticated peer sends; an entry reports every token it generates. */
   readonly messageRate: Rate
-  /** SDP and candidates of one peer. */
+  /** SDP and candidates of one peer; the burst is for a relay or a seat that opens links to a full coalition at once. */
   readonly signalRate: Rate
 }
 
@@ -29,5 +29,5 @@ export const defaultHubLimits: HubLimits = {
   maxLinksPerAddress: 128,
   helloRate: { burst: 200, perSecond: 10 },
   messageRate: { burst: 4000, perSecond: 2000 },
-  signalRate: { burst: 500, perSecond: 50 },
+  signalRate: { burst: 2000, perSecond: 50 },
 }

@@ -189,6 +189,32 @@ describe('signals', () => {
     expect(stranger.closed).toBeNull()
   })
 
+  it('do not pass between strangers whom one relay serves', async () => {
+    const { a, b, stranger, hub, openTab } = await together()
+    const relay = openTab(testAccount(4))
+    await relay.join()
+    hub.setCoalition('c1', [a.peer, b.peer, relay.peer])
+    hub.setCoalition('c2', [stranger.peer, relay.peer])
+    for (const peer of [a, b, stranger]) relay.send({ type: 'signal', to: peer.peer, signal })
+    expect([a, b, stranger].map(peer => peer.last('signal')?.from)).toEqual([relay.peer, relay.peer, relay.peer])
+    a.send({ type: 'signal', to: stranger.peer, signal })
+    expect(stranger.received.filter(reply => reply.type === 'signal')).toHaveLength(1)
+    expect(refusalOf(a)?.code).toBe('peer_unreachable')
+    // Dropped from one coalition, it keeps the other.
+    hub.setCoalition('c1', [a.peer, b.peer])
+    relay.send({ type: 'signal', to: a.peer, signal })
+    relay.send({ type: 'signal', to: stranger.peer, signal })
+    expect(a.received.filter(reply => reply.type === 'signal')).toHaveLength(1)
+    expect(stranger.received.filter(reply => reply.type === 'signal')).toHaveLength(2)
+  })
+
+  it('leave room for a relay that opens links to a full coalition at once', async () => {
+    const { a, b } = await together()
+    // 63 others, each with a description, an end of candidates and twenty candidates.
+    for (let count = 0; count < 63 * 22; count += 1) a.send({ type: 'signal', to: b.peer, signal })
+    expect(a.closed).toBeNull()
+  })
+
   it('stop when the coalition is dissolved', async () => {
     const { a, b, hub } = await together()
     hub.setCoalition('c1', [])
