@@ -5,6 +5,7 @@
 import type { Clock } from '@computepool/shared/ports'
 import type { PublicClient } from 'viem'
 import { describeCallError, plain, readContractCall, readEventQuery, structureResult } from './contract-call.ts'
+import { atNode, StepFault } from './step-fault.ts'
 
 export type ActionConfig = Readonly<Record<string, unknown>>
 
@@ -14,16 +15,17 @@ const mostEvents = 1000
 export async function readContractAction(config: ActionConfig, publicClient: PublicClient): Promise<unknown> {
   const { address, abi, fragment, args } = readContractCall(config)
   try {
-    const value = await publicClient.readContract({ address, abi, functionName: fragment.name, args })
+    const value = await atNode(() => publicClient.readContract({ address, abi, functionName: fragment.name, args }))
     return { success: true, result: structureResult(value, fragment) }
   } catch (thrown) {
+    if (thrown instanceof StepFault) throw thrown
     return softened(config, describeCallError(thrown, abi), { result: null })
   }
 }
 
 export async function queryEventsAction(config: ActionConfig, publicClient: PublicClient): Promise<unknown> {
   const { address, event, filters } = readEventQuery(config)
-  const latest = await publicClient.getBlockNumber()
+  const latest = await atNode(() => publicClient.getBlockNumber())
   const toBlock =
     config.toBlock === undefined || config.toBlock === '' || config.toBlock === 'latest'
       ? latest
@@ -42,7 +44,9 @@ export async function queryEventsAction(config: ActionConfig, publicClient: Publ
   const names = event.inputs.filter(input => input.indexed).map((input, at) => input.name ?? String(at))
   const args = Object.fromEntries(filters.flatMap((value, at) => (value === null ? [] : [[names[at] ?? at, value]])))
   const logs =
-    fromBlock > toBlock ? [] : await publicClient.getLogs({ address, event, args, fromBlock, toBlock, strict: true })
+    fromBlock > toBlock
+      ? []
+      : await atNode(() => publicClient.getLogs({ address, event, args, fromBlock, toBlock, strict: true }))
   if (logs.length > mostEvents) throw new Error(`The query found ${logs.length} events; ${mostEvents} are allowed.`)
   return {
     success: true,

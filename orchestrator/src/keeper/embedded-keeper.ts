@@ -16,10 +16,11 @@ import type { Database } from '../store/database.ts'
 import type { KeeperRunRow, KeeperStepRow, KeeperTransactionRow } from '../store/keeper-tables.ts'
 import { httpRequestAction, queryEventsAction, readContractAction } from './actions.ts'
 import type { PreparedWorkflow } from './prepare-workflows.ts'
-import { createRunPool, type StepOrder } from './run-pool.ts'
+import { createRunPool, type RunPool, type StepOrder } from './run-pool.ts'
 import { createRunScheduler } from './run-scheduler.ts'
 import { type Begun, createRunStore, type RunStore } from './run-store.ts'
 import { logView, runView } from './run-view.ts'
+import { atNode, faulting } from './step-fault.ts'
 import type { TransactionSender } from './transaction-sender.ts'
 import { actionTypeOf } from './workflow-graph.ts'
 import { createWorkflowStore, type StoredWorkflow, unknownWorkflow, type WorkflowStore } from './workflow-store.ts'
@@ -33,7 +34,7 @@ export type KeeperNotice =
       readonly workflow: string
       readonly status: KeeperStatus
     }
-  /** A run could not go on for reasons that are not its own; it is taken up again in a moment, and at the next start. */
+  /** A run could not go on for reasons that are not its own; it is taken up again, later and later, and at the next start. */
   | { readonly type: 'fault'; readonly executionId: string; readonly error: unknown }
 
 export interface EmbeddedKeeperOptions {
@@ -120,24 +121,24 @@ export function createEmbeddedKeeper(options: EmbeddedKeeperOptions): EmbeddedKe
       const { fetch = globalThis.fetch, isAllowed = url => url.protocol === 'https:', sign = () => ({}) } = options
       return httpRequestAction(config, { fetch, clock, signal, isAllowed, sign })
     }
-    const here = await readChainId()
+    const here = await atNode(readChainId)
     if (String(config.network) !== String(here)) {
       throw new Error(`The step is for chain ${config.network}; this runner is on ${here}.`)
     }
     if (actionType === 'web3/read-contract') return readContractAction(config, publicClient)
     if (actionType === 'web3/query-events') return queryEventsAction(config, publicClient)
     return writeContractAction(config, step, {
-      store,
+      store: books,
       sender,
       chainId: here,
       clock,
       signal: closing,
       pollMs,
-      onSent: () => pool.change(run.id, 'unconfirmed'),
-      onConfirmed: () => pool.change(run.id, 'running'),
+      onSent: () => runs.change(run.id, 'unconfirmed'),
+      onConfirmed: () => runs.change(run.id, 'running'),
     })
   }
-  const pool = createRunPool({
+  const pool: RunPool = createRunPool({
     store,
     workflows,
     clock,
@@ -147,6 +148,9 @@ export function createEmbeddedKeeper(options: EmbeddedKeeperOptions): EmbeddedKe
       onNotice({ type: 'run-ended', executionId: id, workflow: shortName(name), status }),
     onFault: ({ id }, error) => onNotice({ type: 'fault', executionId: id, error }),
   })
+
+  const books = faulting(store)
+  const runs = faulting({ change: pool.change })
 
   const begin = async (
     workflow: StoredWorkflow,

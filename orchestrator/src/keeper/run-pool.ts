@@ -44,7 +44,8 @@ export interface RunPool {
   close(): Promise<void>
 }
 
-const faultPauseMs = 5_000
+const firstPauseMs = 5_000
+const longestPauseMs = 300_000
 
 class Cancelled extends Error {}
 class Closing extends Error {}
@@ -57,6 +58,8 @@ export function createRunPool(options: RunPoolOptions): RunPool {
   const active = new Map<string, { readonly cancelling: AbortController; readonly ended: Promise<void> }>()
   const pending: KeeperRunRow[] = []
   const retries = new Set<() => void>()
+  /** How often a run could not go on, one time after the other. */
+  const faults = new Map<string, number>()
   const watchers = new Map<string, Set<() => void>>()
 
   const change: RunPool['change'] = async (id, status, more = {}) => {
@@ -74,6 +77,7 @@ export function createRunPool(options: RunPoolOptions): RunPool {
         input: JSON.stringify(redact(JSON.parse(run.input), secrets)),
         completedAtMs: clock.wallMs(),
       })
+      faults.delete(run.id)
       onEnd(run, definition.workflow.name, status)
     }
     const signal = AbortSignal.any([cancelling.signal, closing.signal])
@@ -96,10 +100,12 @@ export function createRunPool(options: RunPoolOptions): RunPool {
     }
   }
 
-  /** The books failed, not the run: it goes on from what they hold, as after a restart. */
+  /** The books or the node failed, not the run: it goes on from what the books hold, as after a restart. */
   const tryLater = (id: string): void => {
     if (closing.signal.aborted) return
-    const cancel = clock.schedule(faultPauseMs, () => {
+    const count = faults.get(id) ?? 0
+    faults.set(id, count + 1)
+    const cancel = clock.schedule(Math.min(firstPauseMs * 2 ** count, longestPauseMs), () => {
       retries.delete(cancel)
       store.run(id).then(
         run => {

@@ -7,6 +7,7 @@ import type { KeeperRunRow, KeeperStepRow } from '../store/keeper-tables.ts'
 import { evaluateCondition } from './condition.ts'
 import { redact, secretsIn } from './redact.ts'
 import type { RunStore } from './run-store.ts'
+import { StepFault, storableText } from './step-fault.ts'
 import { type NodeOutputs, renderJson, renderText, resolveReference } from './template.ts'
 import { actionTypeOf, type WorkflowGraph } from './workflow-graph.ts'
 import type { WorkflowEdge, WorkflowNode } from './workflow-schema.ts'
@@ -195,7 +196,7 @@ async function performStep({
       actionType === 'Condition' || actionType === 'For Each' ? { ...node.data.config } : renderConfig(node, scope)
   } catch (thrown) {
     await begin(node.data.config ?? {})
-    return fail(textOf(thrown))
+    return fail(storableText(thrown))
   }
   await begin(config)
   let output: unknown
@@ -203,7 +204,8 @@ async function performStep({
     output = await produce()
   } catch (thrown) {
     tools.checkGoingOn()
-    return fail(textOf(thrown))
+    if (thrown instanceof StepFault) throw thrown
+    return fail(storableText(thrown))
   }
   const text = told(output)
   if (Buffer.byteLength(text) > mostStepBytes) return fail(`The step gave more than ${mostStepBytes} bytes.`)
@@ -244,5 +246,3 @@ const systemValues = (nowMs: number) => ({
   unixTimestampMs: nowMs,
   isoTimestamp: new Date(nowMs).toISOString(),
 })
-
-const textOf = (thrown: unknown): string => (thrown instanceof Error ? thrown.message : String(thrown))

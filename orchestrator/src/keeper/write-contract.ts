@@ -8,6 +8,7 @@ import type { KeeperTransactionRow } from '../store/keeper-tables.ts'
 import { type ActionConfig, pause, softened } from './actions.ts'
 import { describeCallError, readContractCall } from './contract-call.ts'
 import type { RunStore, StepKey } from './run-store.ts'
+import { atNode, StepFault } from './step-fault.ts'
 import type { MinedTransaction, SignedTransaction, TransactionSender } from './transaction-sender.ts'
 
 export interface WriteTools {
@@ -51,10 +52,12 @@ export async function writeContractAction(config: ActionConfig, step: WriteStep,
   let mined = stored.length > 0 ? await resume(stored, step, keep, tools) : null
   if (!mined) {
     try {
-      await tools.sender.submit(call, keep)
+      await atNode(() => tools.sender.submit(call, keep))
     } catch (thrown) {
       // Refused before it was signed: nothing can come of it. Afterwards only the chain knows.
-      if ((await versions(step, tools)).length === 0) return softened(config, describeCallError(thrown, abi), {})
+      const isSigned = (await versions(step, tools)).length > 0
+      if (!isSigned && thrown instanceof StepFault) throw thrown
+      if (!isSigned) return softened(config, describeCallError(thrown, abi), {})
     }
     mined = await follow(step, keep, tools)
     if (!mined) throw new Error('The transaction was replaced by another one with its nonce.')
