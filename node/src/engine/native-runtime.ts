@@ -1,4 +1,4 @@
-/** onnxruntime-node's CPU provider as the engine core sees it. It knows no graphs. */
+/** onnxruntime-node as the engine core sees it: one execution provider of it. It knows no graphs. */
 import {
   bytesOf,
   type Expansion,
@@ -12,7 +12,11 @@ import { ComputePoolError } from '@computepool/shared/errors'
 import type { FloatType } from '@computepool/shared/graph'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 
+/** The execution providers that a headless peer tries: the processor, Vulkan (or Direct3D, Metal) through WebGPU, NVIDIA's. */
+export type NativeProvider = 'cpu' | 'webgpu' | 'cuda'
+
 export interface NativeRuntimeOptions {
+  readonly provider: NativeProvider
   /** Threads of one operator; 0 lets the runtime choose. */
   readonly threads: number
   readonly expansion: Expansion
@@ -20,11 +24,11 @@ export interface NativeRuntimeOptions {
 }
 
 /** Sessions fail with `engine_failed` and the runtime's words. */
-export function createNativeRuntime({ threads, expansion, float }: NativeRuntimeOptions): Runtime {
+export function createNativeRuntime({ provider, threads, expansion, float }: NativeRuntimeOptions): Runtime {
   return {
     float,
     expansion,
-    openSession: input => openSession(input, threads),
+    openSession: input => openSession(input, provider, threads),
     floatTensor: (data, dims) =>
       float === 'f32' ? new Tensor('float32', floatsOf(data), dims) : new Tensor('float16', wordsOf(data), dims),
     float32Tensor: (data, dims) => new Tensor('float32', data, dims),
@@ -33,10 +37,14 @@ export function createNativeRuntime({ threads, expansion, float }: NativeRuntime
   }
 }
 
-async function openSession(input: OpenSessionInput, threads: number): Promise<RuntimeSession> {
+async function openSession(
+  input: OpenSessionInput,
+  provider: NativeProvider,
+  threads: number,
+): Promise<RuntimeSession> {
   try {
     const session = await InferenceSession.create(input.model, {
-      executionProviders: ['cpu'],
+      executionProviders: [provider],
       // The graph is written in fused operators already; further fusions would differ between a whole model and its slices.
       graphOptimizationLevel: 'basic',
       intraOpNumThreads: threads,
@@ -53,6 +61,10 @@ async function openSession(input: OpenSessionInput, threads: number): Promise<Ru
       release: () => session.release(),
     }
   } catch (cause) {
-    throw new ComputePoolError('engine_failed', `The native runtime refused the graph: ${String(cause)}`, { cause })
+    throw new ComputePoolError(
+      'engine_failed',
+      `The native runtime (${provider}) refused the graph: ${String(cause)}`,
+      { cause },
+    )
   }
 }

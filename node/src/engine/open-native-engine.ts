@@ -1,18 +1,21 @@
 /**
- * The slice engine on onnxruntime-node's CPU provider: for headless peers, for packing and for fast tests. It knows no peers.
+ * The slice engine on onnxruntime-node: for headless peers, for packing and for fast tests. It knows no peers.
  */
 import {
   type CacheKeeper,
   createGrowingMemoryCaches,
   createStaticMemoryCaches,
   type Expansion,
+  noExpansion,
   openRuntimeEngine,
 } from '@computepool/shared/engine'
 import type { FloatType } from '@computepool/shared/graph'
 import type { Engine, SliceRequest } from '@computepool/shared/ports'
-import { createNativeRuntime } from './native-runtime.ts'
+import { createNativeRuntime, type NativeProvider } from './native-runtime.ts'
 
 export interface NativeEngineOptions {
+  /** The processor unless told otherwise. */
+  readonly provider?: NativeProvider
   /** Threads of one operator; 0 lets the runtime choose. */
   readonly threads?: number
   /** Most positions in one row. */
@@ -33,18 +36,26 @@ export interface NativeEngineOptions {
  */
 const nativeExpansion: Expansion = { dtypes: ['q8'], upToBytes: 2 * 2 ** 30 }
 
+const deviceNames = {
+  cpu: 'onnxruntime-node CPU',
+  webgpu: 'onnxruntime-node WebGPU',
+  cuda: 'onnxruntime-node CUDA',
+} as const satisfies Record<NativeProvider, string>
+
 /** Loads a slice. Errors: what its part source throws, `artifact_invalid`, `engine_failed`. */
 export async function openNativeEngine(slice: SliceRequest, options: NativeEngineOptions = {}): Promise<Engine> {
+  const provider = options.provider ?? 'cpu'
   const runtime = createNativeRuntime({
+    provider,
     threads: options.threads ?? 0,
-    expansion: options.expansion ?? nativeExpansion,
+    expansion: options.expansion ?? (provider === 'cpu' ? nativeExpansion : noExpansion),
     float: options.float ?? 'f32',
   })
   return openRuntimeEngine(slice, {
     runtime,
     facts: {
-      kind: 'native',
-      device: 'onnxruntime-node CPU',
+      kind: provider === 'webgpu' ? 'webgpu' : 'native',
+      device: deviceNames[provider],
       isSoftware: false,
       activationDtype: options.float ?? 'f32',
       maxChunk: options.maxChunk ?? 512,

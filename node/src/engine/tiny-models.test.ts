@@ -81,7 +81,7 @@ describe.each(cases)('$name', ({ name, source, golden: goldenPath, quantisation 
     const values = activationValues(boundary).subarray(-hidden)
     const seen = golden.boundaries['3']!
     expect(largestDifference(values.subarray(0, seen.length), seen)).toBeLessThan(logitTolerance)
-    const runtime = createNativeRuntime({ threads: 1, expansion: noExpansion, float: 'f32' })
+    const runtime = createNativeRuntime({ provider: 'cpu', threads: 1, expansion: noExpansion, float: 'f32' })
     const head = await openExitHead(slice({ start: 2, end: 3 }), runtime)
     const logits = await head.logits(runtime.floatTensor(boundary.data, [1, boundary.tokens, hidden]))
     expect(largestDifference((await logits.getData()) as Float32Array, golden.logits)).toBeLessThan(logitTolerance)

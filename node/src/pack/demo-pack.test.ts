@@ -44,7 +44,7 @@ it('the demo pack’s logits are the reference’s', async () => {
   const { boundaries, argmax } = await computeGoldens({ manifest, parts, tokens: reference.tokens })
   expect(argmax).toEqual(reference.argmax)
   const { layers, hidden, vocab } = manifest.dimensions
-  const runtime = createNativeRuntime({ threads: 1, expansion: noExpansion, float: 'f32' })
+  const runtime = createNativeRuntime({ provider: 'cpu', threads: 1, expansion: noExpansion, float: 'f32' })
   const exit = { manifest, parts, layers: { start: layers - 1, end: layers }, kvBudgetBytes: 2 ** 26, maxContext: 128 }
   const head = await openExitHead(exit, runtime)
   const last = boundaries[layers]!.slice(-hidden)

@@ -1,0 +1,19 @@
+/** What a headless operator is told, as values: sizes, places, networks. The command line makes it; nothing here reads anything. Types only. */
+import type { NativeProvider } from '../engine/native-runtime.ts'
+
+export interface NodeSettings {
+  /** Origin of the orchestrator, e.g. `https://pool.example`. */
+  readonly url: string
+  readonly dataDir: string
+  readonly memoryBudgetBytes: number
+  /** Threads of one operator; 0 lets the runtime choose. */
+  readonly threads: number
+  /** Null lets the measurement choose. */
+  readonly engine: NativeProvider | null
+  /** The HTTP API of the local AXL daemon; null: AXL is not used. */
+  readonly axlUrl: string | null
+  readonly usesWebRtc: boolean
+  readonly keystorePath: string | undefined
+  readonly passwordFile: string | undefined
+  readonly drainMs: number
+}

@@ -1,0 +1,72 @@
+/**
+ * One headless operator: the tab's peer runtime with this machine's powers in it. It knows no terminal and no signals; who runs it is
+ * told snapshots.
+ */
+import { join } from 'node:path'
+import { hostClock, hostEntropy } from '@computepool/peer/host.ts'
+import type { PeerPowers } from '@computepool/peer/runtime/peer-powers.ts'
+import type { PeerSnapshot } from '@computepool/peer/runtime/peer-snapshot.ts'
+import { proveSlice } from '@computepool/peer/runtime/prove-slice.ts'
+import { type RunningPeer, runPeer } from '@computepool/peer/runtime/run-peer.ts'
+import type { ErrorData } from '@computepool/shared/errors'
+import type { SliceRequest } from '@computepool/shared/ports'
+import { listProviders } from '../engine/list-providers.ts'
+import type { NativeProvider } from '../engine/native-runtime.ts'
+import { openNativeEngine } from '../engine/open-native-engine.ts'
+import { tryProvider } from '../engine/try-provider.ts'
+import { openDiskStorage } from '../storage/disk-storage.ts'
+import { openNodeKey } from '../wallet/open-node-key.ts'
+import type { NodeSettings } from './node-settings.ts'
+import { openReach } from './open-reach.ts'
+import { openSocket } from './open-socket.ts'
+import { chooseProvider, probeProviders } from './probe-providers.ts'
+
+export interface NodeHost {
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly tell: (snapshot: PeerSnapshot) => void
+  /** The device is gone: nothing is served any more, and only a new process may mend it. */
+  readonly onEngineLost: (error: ErrorData) => void
+}
+
+/** Joins the pool at once. Errors: of the key and the AXL daemon, before anything is joined; later ones show in the snapshots. */
+export async function runNode(settings: NodeSettings, host: NodeHost): Promise<RunningPeer> {
+  const { url, dataDir, memoryBudgetBytes, threads, engine } = settings
+  const key = await openNodeKey({ ...settings, env: host.env })
+  const reach = await openReach(settings)
+  let provider: NativeProvider = engine ?? 'cpu'
+  const open = (by: NativeProvider, slice: SliceRequest) => openNativeEngine(slice, { provider: by, threads })
+
+  const powers: PeerPowers = {
+    clock: hostClock,
+    entropy: hostEntropy,
+    pageUrl: url,
+    agent: `computepool node (${process.platform} ${process.arch}, Node ${process.versions.node})`,
+    openKey: async () => key,
+    reach: reach.reach,
+    openSocket: () => openSocket(url),
+    openTransport: self => reach.openTransport(self),
+    openStorages: async () => [await openDiskStorage(join(dataDir, 'artifacts'))],
+    fetchBytes: (address, init) => fetch(address, init),
+    async probeEngines(manifest, _, signal) {
+      const probes = await probeProviders(manifest, {
+        providers: engine === null ? listProviders() : [engine],
+        tryOne: tryProvider,
+        open,
+        signal,
+        nowMs: () => performance.now(),
+      })
+      const chosen = chooseProvider(probes, engine)
+      provider = chosen.provider
+      return chosen.choice
+    },
+    openEngine: (_, slice) => open(provider, slice),
+    selfTest: proveSlice,
+    holdAwake: () => () => {},
+    isHidden: () => false,
+    // Not `createBreath`: in Node its port would keep the process.
+    breathe: () => new Promise(resolve => setImmediate(resolve)),
+    tell: host.tell,
+    onEngineLost: host.onEngineLost,
+  }
+  return runPeer(powers, { memoryBudgetBytes, engine: null })
+}
