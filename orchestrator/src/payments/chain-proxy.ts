@@ -1,6 +1,6 @@
 /**
- * JSON-RPC for pages, in front of an embedded chain: reading, and sending what is signed already. A node's own controls (balances, time,
- * unlocked keys) stay out of reach, and the page needs no second origin.
+ * JSON-RPC for pages, in front of our own node: reading, and sending what is signed already. A node's own controls (balances, time,
+ * unlocked keys) stay out of reach, and so does its address, which may carry a key. Who may ask how often is for the caller to say.
  */
 import { ComputePoolError } from '@computepool/shared/errors'
 import { Hono } from 'hono'
@@ -40,9 +40,10 @@ const bodySchema = z.union([callSchema, z.array(callSchema).min(1).max(50)])
 const maxBodyBytes = 512 << 10
 const timeoutMs = 20_000
 
-/** Passes JSON-RPC calls on to `rpcUrl`. */
+/** Passes JSON-RPC calls on to `rpcUrl`; answers tell nothing of it. */
 export function chainProxy(rpcUrl: string): Hono {
   const routes = new Hono()
+  const { address, headers } = endpointOf(rpcUrl)
   routes.onError(errorResponse)
   routes.post('/chain', async c => {
     const parsed = bodySchema.safeParse(await readJson(c.req.raw, maxBodyBytes))
@@ -51,18 +52,36 @@ export function chainProxy(rpcUrl: string): Hono {
         remedy: 'Read with eth_call and its like, and send signed transactions with eth_sendRawTransaction.',
       })
     }
-    const reply = await fetch(rpcUrl, {
+    const reply = await fetch(address, {
       method: 'POST',
-      headers: { 'content-type': 'application/json' },
+      headers,
       body: JSON.stringify(parsed.data),
       signal: AbortSignal.timeout(timeoutMs),
     }).catch((cause: unknown) => {
-      throw new ComputePoolError('chain_unreachable', 'The embedded chain does not answer.', {
-        remedy: 'Restart the orchestrator if it stays so.',
+      throw new ComputePoolError('chain_unreachable', 'The chain’s node does not answer.', {
+        remedy: 'Try again in a moment; the operator of the orchestrator must see to it if it stays so.',
         cause,
       })
     })
-    return new Response(reply.body, { status: reply.status, headers: { 'content-type': 'application/json' } })
+    if (reply.ok) return new Response(reply.body, { headers: { 'content-type': 'application/json' } })
+    // What a service says of a key that is wrong or used up, it may say with the key.
+    await reply.body?.cancel()
+    throw new ComputePoolError('chain_unreachable', `The chain’s node refuses to answer (HTTP ${reply.status}).`, {
+      remedy: 'Try again in a moment; the operator of the orchestrator must see to it if it stays so.',
+    })
   })
   return routes
+}
+
+/** fetch takes no address with a user in it. */
+function endpointOf(rpcUrl: string): { readonly address: string; readonly headers: Record<string, string> } {
+  const url = new URL(rpcUrl)
+  const headers: Record<string, string> = { 'content-type': 'application/json' }
+  if (url.username !== '' || url.password !== '') {
+    const user = [url.username, url.password].map(decodeURIComponent).join(':')
+    headers.authorization = `Basic ${Buffer.from(user).toString('base64')}`
+    url.username = ''
+    url.password = ''
+  }
+  return { address: url.href, headers }
 }

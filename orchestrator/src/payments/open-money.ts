@@ -36,6 +36,7 @@ import { type ChainChoice, type MoneyChain, openMoneyChain } from './money-chain
 import { createOutbox } from './outbox.ts'
 import type { KillHook } from './outbox-ports.ts'
 import { type OwnerSecrets, readOrMakeSecrets } from './owner-secrets.ts'
+import { pageChainOf } from './page-chain.ts'
 import { openPendingSettlements } from './pending-settlements.ts'
 import { postPrice } from './post-price.ts'
 import { createReconciler } from './reconcile.ts'
@@ -221,6 +222,7 @@ async function open(
     .route('/x402', facilitatorRoutes(facilitator, secrets.ownerToken))
   ownerRoutes.onError(errorResponse)
   if (embedded !== null) ownerRoutes.route('/keeper', keeperRoutes(embedded, { apiKey: secrets.ownerToken }))
+  const pageChain = pageChainOf({ chain, isEmbedded, rpcUrl: money.rpcUrl, origin: url })
   const till = createTill({
     clock,
     db,
@@ -230,13 +232,7 @@ async function open(
     target,
     caps: { ...capsFor(price), ...settings.caps },
     origin: new URL(url).origin,
-    chain: {
-      id: chain.id,
-      name: chain.name,
-      rpcUrl: isEmbedded ? `${url}/api/chain` : money.rpcUrl,
-      explorerUrl: chain.blockExplorers?.default.url ?? null,
-      isEmbedded,
-    },
+    chain: pageChain.facts,
     contracts: {
       usdcx: manifest.contracts.usdcx,
       gdaForwarder: manifest.contracts.gdaForwarder,
@@ -250,7 +246,7 @@ async function open(
       remote === null
         ? null
         : callbackRoutes({ tokens, clock, signingSecret: secrets.signingSecret, onHint: outbox.hint }),
-    chainRoutes: isEmbedded ? chainProxy(money.rpcUrl) : null,
+    chainRoutes: pageChain.isProxied ? chainProxy(money.rpcUrl) : null,
     onFault,
   })
 
