@@ -20,6 +20,7 @@ import { hostClock } from './host.ts'
 import { facilitatorRoutes } from './payments/facilitator-routes.ts'
 import { openPendingSettlements } from './payments/pending-settlements.ts'
 import { createFacilitator } from './payments/x402-facilitator.ts'
+import { redactedFault } from './redact-urls.ts'
 import { openDatabase } from './store/database.ts'
 
 const help = `Usage: npm run facilitator -- --chain NAME [options]
@@ -95,6 +96,7 @@ async function main(): Promise<void> {
 }
 
 main().catch((thrown: unknown) => {
-  console.error(thrown instanceof ComputePoolError ? `${thrown.message} ${thrown.remedy}` : thrown)
+  const isTold = thrown instanceof ComputePoolError
+  console.error(redactedFault(isTold ? `${thrown.message} ${thrown.remedy}` : thrown))
   process.exitCode = 1
 })

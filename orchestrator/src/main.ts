@@ -5,6 +5,7 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { ComputePoolError } from '@computepool/shared/errors'
+import { redactedFault, redactUrls } from './redact-urls.ts'
 import { type RunningOrchestrator, type StartOptions, startOrchestrator } from './serve.ts'
 import { help, parseSettings, type Settings } from './settings.ts'
 import { cachedPack } from './store/model-cache.ts'
@@ -37,7 +38,7 @@ async function main(): Promise<void> {
     signaling: settings.signaling,
     money: moneyOf(settings),
     onNotice: text => console.log(text),
-    onFault: fault => console.error('Fault:', fault),
+    onFault: fault => console.error('Fault:', redactedFault(fault)),
   })
   if (interrupt.signal.aborted) return running.close()
   console.log(nextSteps(running, settings))
@@ -139,7 +140,7 @@ function stop(exitCode: number): void {
 main().catch((error: unknown) => {
   if (interrupt.signal.aborted) process.exit(130)
   if (error instanceof ComputePoolError && error.code !== 'bug_unreachable_state') {
-    console.error(`${error.message} ${error.remedy}`)
-  } else console.error(error)
+    console.error(redactUrls(`${error.message} ${error.remedy}`))
+  } else console.error(redactedFault(error))
   process.exit(1)
 })

@@ -36,6 +36,11 @@ export function moneyChoiceOf(values: MoneyValues, environment: Environment): Mo
 
 function chainOf(name: string, environment: Environment): ChainChoice {
   if (name === 'embedded') return { kind: 'embedded' }
+  // Not repeated: an endpoint's address may carry a key.
+  if (name.includes('://') && !isWebAddress(name)) throw invalid('--chain', '--chain must be http:// or https://.')
+  if (environment.COMPUTEPOOL_RPC_URL && !isWebAddress(environment.COMPUTEPOOL_RPC_URL)) {
+    throw invalid('COMPUTEPOOL_RPC_URL', 'COMPUTEPOOL_RPC_URL must be an address with http:// or https://.')
+  }
   const rpcUrl = environment.COMPUTEPOOL_RPC_URL
   const owner = environment.COMPUTEPOOL_OWNER_KEY
   const keys: ForeignKeys = {
@@ -65,12 +70,14 @@ function priceOf(text: string): bigint {
 function keeperOf(option: string | undefined, environment: Environment): MoneyChoice['keeperHub'] {
   if (option === undefined) return null
   const apiKey = environment.KEEPERHUB_API_KEY
-  if (!URL.canParse(option) || !/^https?:$/.test(new URL(option).protocol)) {
+  if (!isWebAddress(option)) {
     throw invalid('--keeper-url', `--keeper-url is "${option}"; it must be like https://app.keeperhub.com/api.`)
   }
   if (!apiKey) throw invalid('KEEPERHUB_API_KEY', '--keeper-url was given, but KEEPERHUB_API_KEY is not set.')
   return { url: option.replace(/\/$/, ''), apiKey }
 }
+
+const isWebAddress = (text: string): boolean => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)
 
 const invalid = (param: string, message: string): ComputePoolError =>
   new ComputePoolError('input_invalid', message, { remedy: 'See `npm start -- --help`.', context: { param } })

@@ -71,6 +71,17 @@ describe('parseSettings', () => {
     expect(() => parseSettings(['--signaling', 'hub'], environment)).toThrow(/^--signaling is "hub"/)
   })
 
+  it('refuses an endpoint that is none, and never repeats it', () => {
+    const endpoint = 'wss://rpc.example/s3cret'
+    for (const [args, environment] of [
+      [['--chain', endpoint], {}],
+      [['--chain', '0g-galileo'], { COMPUTEPOOL_RPC_URL: endpoint }],
+    ] as const) {
+      expect(() => parseSettings(args, environment)).toThrow(/must be .*https:\/\//)
+      expect(() => parseSettings(args, environment)).not.toThrow(/s3cret/)
+    }
+  })
+
   it('refuses TURN servers without their secret', () => {
     expect(() => parseSettings([], { COMPUTEPOOL_TURN_URLS: 'turn:c:3' })).toThrow(/COMPUTEPOOL_TURN_SECRET is not/)
   })
