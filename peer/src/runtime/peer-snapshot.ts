@@ -45,6 +45,8 @@ export type PeerStatus =
 
 export interface PeerSnapshot {
   readonly status: PeerStatus
+  /** It takes no new work and goes when what runs is finished. */
+  readonly isDraining: boolean
   readonly peer: string | null
   readonly model: string | null
   readonly modelLayers: number | null

@@ -1,6 +1,6 @@
 /**
- * The peer runtime of one tab: joins, measures itself, takes what slice it is given, serves, leaves. It runs in the worker, shows
- * itself as snapshots and obeys the page's commands; all that touches the browser is handed in.
+ * The peer runtime of one tab or headless node: joins, measures itself, takes what slice it is given, serves, drains, leaves. It shows
+ * itself as snapshots and obeys its host's commands; all that touches the host is handed in.
  */
 import { asComputePoolError, ComputePoolError, type ErrorData } from '@computepool/shared/errors'
 import type { Manifest } from '@computepool/shared/model'
@@ -17,6 +17,11 @@ import { createSnapshotBox, idleSnapshot, noSlice } from './snapshot-box.ts'
 export interface RunningPeer {
   pauseDownload(): void
   resumeDownload(): void
+  /**
+   * Takes no new work, finishes what runs, and leaves: when the desk has no more use for it, or after `deadlineMs`. Resolves when it has
+   * left; `leave` meanwhile ends it at once.
+   */
+  drain(deadlineMs: number): Promise<void>
   /** Tells the desk, ends what runs, closes everything. Idempotent. */
   leave(): Promise<void>
 }
@@ -58,7 +63,7 @@ export function runPeer(powers: PeerPowers, options: JoinOptions): RunningPeer {
       clock,
       onFallback: error => box.set({ error: error.toJSON() }),
     })
-    transport = powers.openTransport(self)
+    transport = powers.openTransport(self, key)
     transport.onSignal((to, signal) => hub?.signal(to, signal))
     box.set({ peer: self })
     hub = openHubClient({
@@ -80,6 +85,8 @@ export function runPeer(powers: PeerPowers, options: JoinOptions): RunningPeer {
       onCommand: command => obey(command),
       onSignal: (from, signal) => transport?.handleSignal(from, signal),
       onBroken: error => {
+        // Whoever waits to go has nobody left to wait for.
+        if (isDraining) return void leave()
         // The desk takes the tab for gone; what it held is planned anew after the next welcome.
         queue(dropSlice)
         box.set({ status: 'connecting', error: error.toJSON() })
@@ -121,11 +128,14 @@ export function runPeer(powers: PeerPowers, options: JoinOptions): RunningPeer {
         transport?.setIceServers(command.iceServers)
         break
       case 'assign-slice':
+        // The ring it was finishing for is gone: this one would be begun only to be left.
+        if (isDraining) return void leave()
         // Stops at once what the older assignment still loads.
         void held?.close()
         queue(() => takeSlice(command))
         break
       case 'release-slice':
+        if (isDraining && (held === null || held.epoch <= command.epoch)) return void leave()
         queue(async () => {
           if (held === null || held.epoch > command.epoch) return
           await dropSlice()
@@ -208,8 +218,29 @@ export function runPeer(powers: PeerPowers, options: JoinOptions): RunningPeer {
     box.set(noSlice)
   }
 
-  start().catch(fail)
   let leaving: Promise<void> | null = null
+  let isDraining = false
+  let whenLeft = (): void => {}
+  const left = new Promise<void>(resolve => {
+    whenLeft = resolve
+  })
+
+  function leave(): Promise<void> {
+    leaving ??= shutDown()
+    return leaving
+  }
+
+  async function drain(deadlineMs: number): Promise<void> {
+    if (isDraining) return left
+    if (leaving !== null || held === null || abort.signal.aborted) return leave()
+    isDraining = true
+    box.set({ isDraining })
+    // Without a connection there is no desk to wait for.
+    if (hub?.send({ type: 'peer-draining' }) !== true) return leave()
+    const cancel = clock.schedule(deadlineMs, () => void leave())
+    await left
+    cancel()
+  }
 
   async function shutDown(): Promise<void> {
     box.set({ status: 'leaving' })
@@ -219,14 +250,14 @@ export function runPeer(powers: PeerPowers, options: JoinOptions): RunningPeer {
     await turn
     await closeAll()
     box.set(idleSnapshot)
+    whenLeft()
   }
 
+  start().catch(fail)
   return {
     pauseDownload: () => held?.pause(),
     resumeDownload: () => held?.resume(),
-    leave: () => {
-      leaving ??= shutDown()
-      return leaving
-    },
+    drain,
+    leave,
   }
 }

@@ -6,6 +6,7 @@ const tellEveryMs = 100
 
 export const idleSnapshot: PeerSnapshot = {
   status: 'idle',
+  isDraining: false,
   peer: null,
   model: null,
   modelLayers: null,
