@@ -95,6 +95,7 @@ export function openPeerPool(answer?: (path: string, earlier: number, start: num
       const engines: FakeEngine[] = []
       const lostEngines: string[] = []
       let iceServers: readonly IceServer[] = []
+      let lastPeer = ''
       let socket: MemorySocket | null = null
       const running = runPeer(
         {
@@ -133,6 +134,8 @@ export function openPeerPool(answer?: (path: string, earlier: number, start: num
           breathe: eventLoopTurn,
           tell: next => {
             snapshot = next
+            // A tab that has left has no name any more; what it said is remembered under its last.
+            lastPeer = next.peer ?? lastPeer
           },
           onEngineLost: error => lostEngines.push(error.code),
           ...powers,
@@ -146,7 +149,7 @@ export function openPeerPool(answer?: (path: string, earlier: number, start: num
         iceServers: () => iceServers,
         snapshot: () => snapshot,
         get heard() {
-          return heard.get(snapshot.peer ?? '') ?? []
+          return heard.get(lastPeer) ?? []
         },
         peer: () => snapshot.peer as PeerId,
         breakSocket: () => socket?.fail(),
