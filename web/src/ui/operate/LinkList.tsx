@@ -1,13 +1,7 @@
-/** The tabs this one is linked to, and how far away each is, measured. */
+/** The peers this one is linked to, over what, and how far away and how fast each is, measured. */
 import type { HopFacts, PeerSnapshot } from '@computepool/peer/runtime/peer-snapshot.ts'
-import { formatMs, shortPeer } from '../format/format-number.ts'
-
-const kindNames: Readonly<Record<HopFacts['kind'], string>> = {
-  loopback: 'in this tab',
-  webrtc: 'WebRTC, direct',
-  axl: 'AXL',
-  relay: 'WebRTC, relayed',
-}
+import { formatMs, formatSpeed, shortPeer } from '../format/format-number.ts'
+import { linkMeanings, linkNames } from '../format/link-words.ts'
 
 export function LinkList({ links, seats }: { links: readonly HopFacts[]; seats: PeerSnapshot['seats'] }) {
   return (
@@ -22,8 +16,11 @@ export function LinkList({ links, seats }: { links: readonly HopFacts[]; seats: 
                 {seat === undefined ? '' : `Seat ${seat.seat}, `}
                 {shortPeer(link.peer)}
               </span>
-              <span className="hint">{kindNames[link.kind]}</span>
+              <span className="hint" title={linkMeanings[link.kind]}>
+                {linkNames[link.kind]}
+              </span>
               <span className="link-figure">{link.isOpen ? formatMs(link.rttMs) : 'opening'}</span>
+              <span className="link-figure">{link.isOpen ? formatSpeed(link.bytesPerSecond) : ''}</span>
             </li>
           )
         })}

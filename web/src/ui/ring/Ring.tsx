@@ -5,6 +5,7 @@
 import { useMemo } from 'react'
 import { RingArcShape } from './RingArcShape.tsx'
 import { RingLabels } from './RingLabels.tsx'
+import { RingLinkMarks } from './RingLinkMarks.tsx'
 import { ringGap, ringInner, ringOuter } from './ring-dimensions.ts'
 import { layerTicksPath, sectorPath, sectorsOf } from './ring-geometry.ts'
 import type { RingModel } from './ring-model.ts'
@@ -38,7 +39,8 @@ export function Ring({ ring, ownPeer = null, activeKey, onActivate, centre }: Ri
           onActivate={onActivate}
         />
       ))}
-      <RingLabels arcs={ring.arcs} sectors={sectors} ownPeer={ownPeer} />
+      <RingLinkMarks ring={ring} sectors={sectors} />
+      <RingLabels arcs={ring.arcs} kinds={ring.kinds} sectors={sectors} ownPeer={ownPeer} />
       <g ref={pulse} className="ring-pulse">
         <path className="ring-trail" d={sectorPath({ start: -trailRadians, end: 0 }, ringOuter + 3.5, ringOuter + 6)} />
         <circle cx={0} cy={-(ringOuter + 4.75)} r={3.2} />

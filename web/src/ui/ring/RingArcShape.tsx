@@ -1,5 +1,6 @@
 /** One arc: its outline, its measured fill, the marker of the slowest, the cross of a lost seat; a button for whoever looks closer. */
-import { formatMs, nameLayers } from '../format/format-number.ts'
+import { formatMs, formatSpeed, nameLayers } from '../format/format-number.ts'
+import { linkNames } from '../format/link-words.ts'
 import { ringInner, ringOuter } from './ring-dimensions.ts'
 import { crossPath, fillRadius, markerPath, pointAt, type Sector, sectorPath } from './ring-geometry.ts'
 import type { RingArc } from './ring-model.ts'
@@ -57,7 +58,8 @@ export function describeArc(arc: RingArc, isOwn: boolean): string {
     `engine ${arc.engine}`,
     arc.statusName,
     arc.computeMs === null ? '' : `${formatMs(arc.computeMs)} a step`,
-    arc.linkKind === null ? '' : `link ${arc.linkKind}, round trip ${formatMs(arc.linkRttMs)}`,
+    arc.linkKind === null ? '' : `link on ${linkNames[arc.linkKind]}, round trip ${formatMs(arc.linkRttMs)}`,
+    arc.linkBytesPerSecond === null ? '' : formatSpeed(arc.linkBytesPerSecond),
     arc.isBottleneck ? 'slowest seat' : '',
   ]
   return `${parts.filter(part => part !== '').join(', ')}.`

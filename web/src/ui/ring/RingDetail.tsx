@@ -1,5 +1,14 @@
 /** The arc that is looked at, in figures; with none looked at, the lap as a whole. The same height either way, so nothing jumps. */
-import { formatLayers, formatMs, formatShare, shortPeer, threeDigits, unmeasured } from '../format/format-number.ts'
+import {
+  formatLayers,
+  formatMs,
+  formatShare,
+  formatSpeed,
+  shortPeer,
+  threeDigits,
+  unmeasured,
+} from '../format/format-number.ts'
+import { linkNames } from '../format/link-words.ts'
 import type { RingArc, RingModel } from './ring-model.ts'
 
 export function RingDetail({ ring, arc, ownPeer }: { ring: RingModel; arc: RingArc | null; ownPeer: string | null }) {
@@ -46,6 +55,11 @@ function arcRows(arc: RingArc, ownPeer: string | null): [string, string][] {
     [arc.peer === ownPeer ? 'This tab' : 'Peer', peer],
     ['Engine', `${arc.engine}${arc.isBottleneck ? ', slowest' : ''}`],
     ['Step', arc.computeMs === null ? state : formatMs(arc.computeMs)],
-    [`Link ${arc.linkKind ?? ''}`.trim(), formatMs(arc.linkRttMs)],
+    [arc.linkKind === null ? 'Link' : `Link: ${linkNames[arc.linkKind]}`, linkFigures(arc)],
   ]
+}
+
+function linkFigures({ linkRttMs, linkBytesPerSecond }: RingArc): string {
+  const rtt = formatMs(linkRttMs)
+  return linkBytesPerSecond === null ? rtt : `${rtt}, ${formatSpeed(linkBytesPerSecond)}`
 }

@@ -4,6 +4,8 @@ import { formatLayers, formatMs, unmeasured } from '../format/format-number.ts'
 import { ScrollRegion } from '../shell/ScrollRegion.tsx'
 import { useServices } from '../shell/services.ts'
 import { useStore } from '../stores/use-store.ts'
+import { LinkLegend } from './LinkLegend.tsx'
+import { RelayList } from './RelayList.tsx'
 import { Ring } from './Ring.tsx'
 import { RingDetail } from './RingDetail.tsx'
 import { RingTable } from './RingTable.tsx'
@@ -46,12 +48,14 @@ export function RingPanel({ ownPeer = null }: { ownPeer?: string | null }) {
       ) : (
         <>
           <Ring ring={ring} ownPeer={ownPeer} activeKey={activeKey} onActivate={setActiveKey} centre={centreOf(ring)} />
+          <LinkLegend kinds={ring.kinds} />
           <RingDetail ring={ring} arc={active} ownPeer={ownPeer} />
           <div className="visually-hidden">
             <RingTable ring={ring} ownPeer={ownPeer} />
           </div>
         </>
       )}
+      <RelayList relays={ring.relays} ownPeer={ownPeer} />
       <p className="ring-words" role="status">
         {problem ?? pool?.explanation ?? 'Asking the orchestrator who is here.'}
       </p>

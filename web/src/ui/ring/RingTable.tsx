@@ -1,5 +1,6 @@
 /** The ring as a table, for those who prefer reading. */
-import { formatLayers, formatMs, formatShare, shortPeer, unmeasured } from '../format/format-number.ts'
+import { formatLayers, formatMs, formatShare, formatSpeed, shortPeer, unmeasured } from '../format/format-number.ts'
+import { linkNames } from '../format/link-words.ts'
 import type { RingArc, RingModel } from './ring-model.ts'
 
 export function RingTable({ ring, ownPeer = null }: { ring: RingModel; ownPeer?: string | null }) {
@@ -17,6 +18,8 @@ export function RingTable({ ring, ownPeer = null }: { ring: RingModel; ownPeer?:
           <th scope="col">Step</th>
           <th scope="col">Of the lap</th>
           <th scope="col">Link on</th>
+          <th scope="col">Round trip</th>
+          <th scope="col">Rate</th>
           <th scope="col">State</th>
         </tr>
       </thead>
@@ -28,7 +31,9 @@ export function RingTable({ ring, ownPeer = null }: { ring: RingModel; ownPeer?:
             <td>{arc.engine ?? unmeasured}</td>
             <td>{formatMs(arc.computeMs)}</td>
             <td>{arc.busyShare === null ? unmeasured : formatShare(arc.busyShare)}</td>
-            <td>{arc.linkKind === null ? unmeasured : `${arc.linkKind}, ${formatMs(arc.linkRttMs)}`}</td>
+            <td>{arc.linkKind === null ? unmeasured : linkNames[arc.linkKind]}</td>
+            <td>{formatMs(arc.linkRttMs)}</td>
+            <td>{formatSpeed(arc.linkBytesPerSecond)}</td>
             <td>{stateWords(arc)}</td>
           </tr>
         ))}

@@ -2,7 +2,9 @@
  * What the ring draws, from what the pool tells: seats in layer order, the gaps nobody holds, each with its measured share of the
  * lap. Pure; angles are `ring-geometry`'s.
  */
+import type { LinkKind } from '@computepool/shared/ports'
 import type { PoolSnapshot } from '@computepool/shared/swarm'
+import { linkOrder } from '../format/link-words.ts'
 
 export type ArcState = 'empty' | 'joining' | 'ready' | 'lost'
 
@@ -22,8 +24,10 @@ export interface RingArc {
   readonly computeMs: number | null
   /** Of the last lap, 0..1: the measured fill. Null before the first lap. */
   readonly busyShare: number | null
-  readonly linkKind: string | null
+  readonly linkKind: LinkKind | null
   readonly linkRttMs: number | null
+  /** Of large frames. */
+  readonly linkBytesPerSecond: number | null
   readonly isBottleneck: boolean
 }
 
@@ -32,6 +36,9 @@ export interface RingModel {
   readonly layers: number
   readonly status: PoolSnapshot['status'] | 'unknown'
   readonly arcs: readonly RingArc[]
+  /** Of the links between its seats, each once. */
+  readonly kinds: readonly LinkKind[]
+  readonly relays: PoolSnapshot['relays']
   readonly lapMs: number | null
   /** Time of the lap on the wire: all hops together. */
   readonly wireMs: number | null
@@ -48,6 +55,8 @@ export const emptyRing: RingModel = {
   layers: 1,
   status: 'unknown',
   arcs: [emptyArc(0, 1)],
+  kinds: [],
+  relays: [],
   lapMs: null,
   wireMs: null,
   laps: 0,
@@ -75,6 +84,8 @@ export function ringModelOf(told: PoolSnapshot | null): RingModel {
     layers: pool.layers,
     status: pool.status,
     arcs,
+    kinds: linkOrder.filter(kind => arcs.some(arc => arc.linkKind === kind)),
+    relays: pool.relays,
     lapMs: pool.lastLap?.lapMs ?? null,
     wireMs: pool.lastLap?.wireMs ?? null,
     laps: pool.laps,
@@ -101,6 +112,7 @@ function seatArc(pool: PoolSnapshot, seat: PoolSeat, computeMs: number | null, i
     busyShare: hop === undefined || lapMs <= 0 ? null : Math.min(1, hop.computeMs / lapMs),
     linkKind: seat.linkKind,
     linkRttMs: seat.linkRttMs,
+    linkBytesPerSecond: seat.linkBytesPerSecond,
     isBottleneck,
   }
 }
@@ -120,6 +132,7 @@ function emptyArc(start: number, end: number): RingArc {
     busyShare: null,
     linkKind: null,
     linkRttMs: null,
+    linkBytesPerSecond: null,
     isBottleneck: false,
   }
 }
