@@ -4,6 +4,7 @@ import {
   encodeFrame,
   type FrameHeader,
   hubRequestSchema,
+  protocolVersion,
 } from '@computepool/shared/wire'
 import { createSignalingHub, type HubLink } from '@computepool/signaling'
 import { describe, expect, it } from 'vitest'
@@ -85,16 +86,33 @@ describe('the orchestrator never sees an activation', () => {
       lapMs: 1,
       trace: [],
     }
+    const joined: DeskRequest = {
+      type: 'peer-joined',
+      version: protocolVersion,
+      agent: 'test',
+      role: 'relay',
+      reach: { webrtc: true, axl: 'ab'.repeat(32) },
+    }
+    const members = [{ peer: fakePeerId(1), forwardedBytes: 1, refusedBytes: 0 }]
+    const report: DeskRequest & { members: typeof members } = { type: 'relay-reported', epoch: 1, members }
     const attempts: unknown[] = [
       { type: 'desk', request: { ...token, hidden: base64 } },
       { type: 'desk', request: { ...token, requestId: base64 } },
       { type: 'desk', request: { ...token, sampled: { ...token.sampled, activation: [...frame] } } },
       { type: 'desk', request: { type: 'hidden', frame: base64 } },
-      { type: 'desk', request: { type: 'peer-joined', version: 2, agent: base64 } },
+      { type: 'desk', request: { ...joined, agent: base64 } },
+      { type: 'desk', request: { ...joined, reach: { webrtc: true, axl: base64 } } },
+      { type: 'desk', request: { ...joined, reach: { ...joined.reach, hidden: base64 } } },
+      { type: 'desk', request: { ...report, members: [{ ...report.members[0], peer: base64 }] } },
+      { type: 'desk', request: { ...report, members: [{ ...report.members[0], parcel: base64 }] } },
+      { type: 'desk', request: { type: 'peer-draining', hidden: base64 } },
       { type: 'frame', frame: base64 },
       base64,
     ]
-    expect(hubRequestSchema.safeParse({ type: 'desk', request: token }).success).toBe(true)
+    // Each attempt differs from a message that passes by what it smuggles.
+    for (const request of [token, joined, report, { type: 'peer-draining' }]) {
+      expect(hubRequestSchema.safeParse({ type: 'desk', request }).success).toBe(true)
+    }
     expect(attempts.map(attempt => hubRequestSchema.safeParse(attempt).success)).toEqual(attempts.map(() => false))
   })
 
