@@ -66,7 +66,7 @@ export interface PeerPowers {
   /** By which networks others can reach it. */
   readonly reach: Reach
   readonly openSocket: () => SocketLike
-  readonly openTransport: (self: string) => PeerTransport
+  readonly openTransport: (self: string, key: PeerKey) => PeerTransport
   readonly openStorages: () => Promise<readonly [ArtifactStorage, ...ArtifactStorage[]]>
   readonly fetchBytes: FetchBytes
   readonly probeEngines: (manifest: Manifest, forced: EngineKind | null, signal: AbortSignal) => Promise<EngineChoice>

@@ -1,8 +1,8 @@
 /** The dedicated worker of an operator tab: wires engine, transport, storage and wallet to the peer runtime. Decides nothing. */
 
-import { rtcPeerTransport } from '@computepool/peer/links/rtc-peer-transport.ts'
+import { openPeerTransport } from '@computepool/peer/links/open-peer-transport.ts'
 import { createRtcTransport } from '@computepool/peer/links/rtc-transport.ts'
-import type { PeerPowers, PeerTransport } from '@computepool/peer/runtime/peer-powers.ts'
+import type { PeerPowers } from '@computepool/peer/runtime/peer-powers.ts'
 import { proveSlice } from '@computepool/peer/runtime/prove-slice.ts'
 import { type RunningPeer, runPeer } from '@computepool/peer/runtime/run-peer.ts'
 import type { PeerId } from '@computepool/shared/wire'
@@ -30,7 +30,11 @@ function powersOf({ pageUrl, rtcPort }: Extract<PeerCommand, { type: 'join' }>):
     reach: { webrtc: true, axl: null },
     openKey: () => openBurnerKey(hostEntropy, globalThis.indexedDB),
     openSocket: () => new WebSocket(new URL('/signal', pageUrl).href.replace(/^http/, 'ws')) as never,
-    openTransport: self => openTransport(self as PeerId, rtcPort),
+    openTransport: (peer, key) => {
+      const self = peer as PeerId
+      const rtc = createRtcTransport({ self, port: rtcPort, clock: hostClock })
+      return openPeerTransport({ self, key, clock: hostClock, entropy: hostEntropy, rtc, axl: null })
+    },
     openStorages,
     fetchBytes: (url, init) => fetch(url, init),
     async probeEngines(manifest, asked, signal) {
@@ -45,10 +49,6 @@ function powersOf({ pageUrl, rtcPort }: Extract<PeerCommand, { type: 'join' }>):
     tell: snapshot => tell({ type: 'snapshot-changed', snapshot }),
     onEngineLost: error => tell({ type: 'engine-lost', error }),
   }
-}
-
-function openTransport(self: PeerId, port: MessagePort): PeerTransport {
-  return rtcPeerTransport(self, createRtcTransport({ self, port, clock: hostClock }))
 }
 
 globalThis.onmessage = ({ data: command }: MessageEvent<PeerCommand>) => {

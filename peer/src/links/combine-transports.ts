@@ -1,0 +1,254 @@
+/**
+ * One transport out of several networks: all ways to a peer are opened, frames go over the best, and the layer above sees one link. A way
+ * that ends with frames on it ends the link for the layer above, even where another way stands by: frames are never lost in silence.
+ */
+import { ComputePoolError, type ErrorData, errorFromData } from '@computepool/shared/errors'
+import type { Clock, LinkEvent, LinkFacts } from '@computepool/shared/ports'
+import type { LinkSignal, PeerId } from '@computepool/shared/wire'
+import type { PeerTransport } from '../runtime/peer-powers.ts'
+import { choosePath } from './choose-path.ts'
+import type { PathMember, WantedRoutes } from './path-member.ts'
+import type { RtcTransport } from './rtc-transport.ts'
+
+export interface CombineOptions {
+  readonly clock: Clock
+  readonly members: readonly PathMember[]
+  /** The member whose links are opened by signals; null where there is none. */
+  readonly signals: Pick<RtcTransport, 'handleSignal' | 'onSignal' | 'setIceServers'> | null
+}
+
+export interface CombinedTransport extends PeerTransport {
+  /** Of every way to every peer, in use or not. */
+  paths(): readonly LinkFacts[]
+}
+
+interface Path {
+  readonly member: PathMember
+  state: 'opening' | 'open' | 'closed'
+  /** When a frame last went over it. */
+  sentAtMs: number
+}
+
+interface Link {
+  /** The route's paths, to see a change. */
+  readonly ways: string
+  /** In the order of preference. */
+  readonly paths: readonly Path[]
+  /** Null: no way is open. */
+  current: Path | null
+  /** What the layer above was told when the link ended; null before, and while it is open again. */
+  ending: ErrorData | null
+  readonly waiting: Set<() => void>
+}
+
+/** A frame that was sent longer ago than the longest silence limit of a network has arrived. */
+const lossHorizonMs = 70_000
+const idle: Omit<LinkFacts, 'peer' | 'kind'> = {
+  isOpen: false,
+  rttMs: null,
+  bytesPerSecond: null,
+  sentBytes: 0,
+  receivedBytes: 0,
+  sentFrames: 0,
+  receivedFrames: 0,
+}
+
+export function combineTransports({ clock, members, signals }: CombineOptions): CombinedTransport {
+  const links = new Map<PeerId, Link>()
+  const frameHandlers = new Set<(peer: string, frame: Uint8Array) => void>()
+  const linkHandlers = new Set<(event: LinkEvent) => void>()
+  let epoch = 0
+  let isClosed = false
+  /** While members change their links, what they tell of those that go is told already. */
+  let isRerouting = false
+
+  const tell = (event: LinkEvent): void => {
+    for (const handler of [...linkHandlers]) handler(event)
+  }
+  const factsOf = ({ member }: Path, peer: string): LinkFacts | undefined =>
+    member.transport.links().find(facts => facts.peer === peer)
+
+  for (const member of members) {
+    member.transport.onFrame((peer, frame) => {
+      // A relay is linked and no peer of the ring: its frames are its carrier's business.
+      if (!links.get(peer)?.paths.some(path => path.member === member)) return
+      for (const handler of [...frameHandlers]) handler(peer, frame)
+    })
+    member.transport.onLink(event => {
+      if (!isRerouting) acceptEvent(member, event)
+    })
+  }
+
+  function acceptEvent(member: PathMember, event: LinkEvent): void {
+    const { peer } = event
+    const link = links.get(peer)
+    const path = link?.paths.find(each => each.member === member)
+    if (!link || !path) return
+    if (event.type === 'link-closed') {
+      acceptClosing(peer, link, path, event.error)
+      return
+    }
+    if (event.type === 'link-opened') path.state = 'open'
+    if (link.current === null) openOver(peer, link, choose(peer, link))
+    else {
+      link.current = choose(peer, link) ?? link.current
+      if (event.type === 'link-measured' && link.current === path) tell(event)
+    }
+  }
+
+  function choose(peer: string, link: Link): Path | null {
+    const open = link.paths.filter(({ state }) => state === 'open')
+    const choices = open.map(path => ({ path, rttMs: factsOf(path, peer)?.rttMs ?? null }))
+    return choosePath(choices, link.current)
+  }
+
+  function openOver(peer: string, link: Link, path: Path | null): void {
+    if (path === null) return
+    link.current = path
+    link.ending = null
+    tell({ type: 'link-opened', peer })
+    const rttMs = factsOf(path, peer)?.rttMs ?? null
+    if (rttMs !== null) tell({ type: 'link-measured', peer, rttMs })
+    for (const resume of [...link.waiting]) resume()
+  }
+
+  function acceptClosing(peer: string, link: Link, path: Path, error: ErrorData): void {
+    const wasOpen = path.state === 'open'
+    path.state = 'closed'
+    const isLast = link.paths.every(({ state }) => state === 'closed')
+    // A way that was left a moment ago may have taken frames with it.
+    const mayLose = wasOpen && (path === link.current || clock.monotonicMs() - path.sentAtMs < lossHorizonMs)
+    if (!mayLose && !(isLast && link.current === null)) return
+    link.current = null
+    link.ending = error
+    tell({ type: 'link-closed', peer, error })
+    for (const resume of [...link.waiting]) resume()
+    // The handlers may have dropped the peer.
+    if (links.get(peer) === link) openOver(peer, link, choose(peer, link))
+  }
+
+  function forget(peer: PeerId, reason: string): void {
+    const link = links.get(peer)
+    links.delete(peer)
+    if (!link) return
+    if (link.current !== null) tell({ type: 'link-closed', peer, error: closedOnPurpose(peer, reason).toJSON() })
+    for (const resume of [...link.waiting]) resume()
+  }
+
+  function setRoutes({ epoch: nextEpoch, routes }: WantedRoutes): void {
+    if (isClosed) return
+    const wanted = new Map(routes.map(({ peer, paths }) => [peer, JSON.stringify(paths)]))
+    for (const [peer, { ways }] of [...links]) {
+      if (nextEpoch !== epoch || wanted.get(peer) !== ways)
+        forget(peer, `Assignment ${nextEpoch} has no such link to ${peer}`)
+    }
+    epoch = nextEpoch
+    for (const { peer, paths } of routes) {
+      if (links.has(peer)) continue
+      const inOrder = new Set(paths.flatMap(path => members.filter(member => member.takes(path))))
+      const fresh = (member: PathMember): Path => ({ member, state: 'opening', sentAtMs: -lossHorizonMs })
+      const ways = JSON.stringify(paths)
+      links.set(peer, { ways, paths: [...inOrder].map(fresh), current: null, ending: null, waiting: new Set() })
+    }
+    isRerouting = true
+    for (const member of members) member.setRoutes({ epoch, routes })
+    isRerouting = false
+    // Of the same epoch, links may be open already.
+    for (const [peer, link] of links) {
+      for (const path of link.paths) if (factsOf(path, peer)?.isOpen) path.state = 'open'
+      if (link.current === null) openOver(peer, link, choose(peer, link))
+    }
+  }
+
+  async function send(peer: string, frame: Uint8Array, signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted()
+    const link = links.get(peer)
+    if (!link || link.paths.length === 0) throw unlinked(peer, isClosed)
+    if (link.current === null && link.ending === null) await untilChanged(link, signal)
+    const path = link.current
+    if (path === null || links.get(peer) !== link) throw endOf(link, peer)
+    path.sentAtMs = clock.monotonicMs()
+    try {
+      await path.member.transport.send(peer, frame, signal)
+    } finally {
+      path.sentAtMs = clock.monotonicMs()
+    }
+  }
+
+  return {
+    send,
+    setRoutes,
+    onFrame: handler => subscribe(frameHandlers, handler),
+    onLink: handler => subscribe(linkHandlers, handler),
+    links: () =>
+      [...links].map(([peer, { paths, current }]) => {
+        const all = paths.map(path => factsOf(path, peer))
+        const used = all[current === null ? 0 : paths.indexOf(current)]
+        const sum = (name: 'sentBytes' | 'receivedBytes' | 'sentFrames' | 'receivedFrames'): number =>
+          all.reduce((total, facts) => total + (facts?.[name] ?? 0), 0)
+        return {
+          ...idle,
+          kind: 'webrtc' as const,
+          ...used,
+          peer,
+          isOpen: current !== null,
+          sentBytes: sum('sentBytes'),
+          receivedBytes: sum('receivedBytes'),
+          sentFrames: sum('sentFrames'),
+          receivedFrames: sum('receivedFrames'),
+        }
+      }),
+    paths: () => [...links].flatMap(([peer, { paths }]) => paths.flatMap(path => factsOf(path, peer) ?? [])),
+    setIceServers: servers => signals?.setIceServers(servers),
+    handleSignal: (from, signal: LinkSignal) => signals?.handleSignal(from, signal),
+    onSignal: handler => signals?.onSignal(handler) ?? (() => {}),
+    dropPeer(peer) {
+      isRerouting = true
+      for (const member of members) member.dropPeer(peer)
+      isRerouting = false
+      forget(peer, `${peer} was shut out`)
+    },
+    async close() {
+      if (isClosed) return
+      isClosed = true
+      for (const peer of [...links.keys()]) forget(peer, 'This transport was closed')
+      // The carriers of one may lead over links of the next: their last words first.
+      for (const member of members) await member.close()
+    },
+  }
+}
+
+const closedOnPurpose = (peer: string, reason: string): ComputePoolError =>
+  new ComputePoolError('peer_disconnected', reason, {
+    remedy: 'Nothing: it was closed on purpose.',
+    context: { peer },
+  })
+
+const unlinked = (peer: string, isClosed: boolean): ComputePoolError =>
+  new ComputePoolError(isClosed ? 'peer_disconnected' : 'peer_unreachable', `There is no link to ${peer}`, {
+    remedy: 'Wait for an assignment that links to it.',
+    context: { peer },
+  })
+
+const endOf = ({ ending }: Link, peer: string): ComputePoolError =>
+  ending === null ? closedOnPurpose(peer, `The link to ${peer} is closed`) : errorFromData(ending)
+
+function subscribe<T>(handlers: Set<T>, handler: T): () => void {
+  handlers.add(handler)
+  return () => void handlers.delete(handler)
+}
+
+/** Settles when a way opens or none can any more. */
+function untilChanged({ waiting }: Link, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const finish = (settle: () => void): void => {
+      waiting.delete(resume)
+      signal?.removeEventListener('abort', abort)
+      settle()
+    }
+    const abort = (): void => finish(() => reject(signal?.reason))
+    const resume = (): void => finish(resolve)
+    waiting.add(resume)
+    signal?.addEventListener('abort', abort, { once: true })
+  })
+}
