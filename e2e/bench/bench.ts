@@ -16,6 +16,11 @@ const suites: Record<string, { readonly about: string; readonly load: () => Prom
     about: 'a 5 KB activation and its token back: loopback, WebRTC between nodes and to a tab, AXL’s stand-in',
     load: async () => (await import('./hop.ts')).runHopBench,
   },
+  nodes: {
+    about:
+      'one, two and three headless nodes of one thread each sharing a model of SmolLM2-135M’s shape: tokens/s, ratios',
+    load: async () => (await import('./nodes.ts')).runNodesBench,
+  },
   engine: {
     about: 'milliseconds per layer on each engine of this machine; static against growing KV cache',
     load: async () => (await import('./engine.ts')).runEngineBench,

@@ -2,7 +2,7 @@
  * The hop bench: a 5 KB activation there and its token back, over every kind of link, in one run. The paths stand at once and are asked in
  * turn, block by block, so that this machine's noise hits all alike. It measures no engine.
  */
-import os from 'node:os'
+import { machineName } from './ask-pool.ts'
 import { type BenchReport, benchRow, median } from './bench-report.ts'
 import { openAxl } from './hop-axl.ts'
 import { type HopPath, openLoopback } from './hop-paths.ts'
@@ -34,7 +34,7 @@ export async function runHopBench(): Promise<BenchReport> {
     const sendMs = median(of(send))
     return {
       suite: 'hop',
-      device: machine(),
+      device: `${machineName()}, node ${process.version}`,
       rows: [
         benchRow(loopback.name, 'ms', of(loopback)),
         benchRow(node.name, 'ms', of(node), { atMost: 1 }),
@@ -52,8 +52,4 @@ export async function runHopBench(): Promise<BenchReport> {
   } finally {
     for (const path of opened.reverse()) await path.close().catch(error => console.error(error))
   }
-}
-
-function machine(): string {
-  return `${os.cpus()[0]?.model.trim() ?? 'unknown processor'}, ${os.cpus().length} cores, node ${process.version}`
 }

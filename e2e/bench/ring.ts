@@ -6,24 +6,16 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
-import { smolLm2Dimensions, writeRandomPack } from '@computepool/node/pack/random-pack.ts'
 import { startOrchestrator } from '@computepool/orchestrator/serve.ts'
 import { chromium } from 'playwright'
 import { chromiumLaunchOptions } from '../harness/launch-chromium.ts'
 import { openRing, type Ring } from '../harness/open-ring.ts'
+import { askPool, type Measured, machineName, writeSmolPack } from './ask-pool.ts'
 import { type BenchReport, benchRow } from './bench-report.ts'
 
 const rounds = 5
 const tokensPerRound = 64
 const ringSizes = [1, 2, 3] as const
-
-interface Measured {
-  readonly tokensPerSecond: number
-  /** Per token: the lap less all seats' compute and queueing. */
-  readonly wireMs: number
-  /** Per token: all seats' engines together. */
-  readonly computeMs: number
-}
 
 /** About two minutes on two cores. Errors: whatever the ring or the request raised; nothing is retried. */
 export async function runRingBench(): Promise<BenchReport> {
@@ -31,16 +23,7 @@ export async function runRingBench(): Promise<BenchReport> {
   const closers: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true })]
   try {
     const packDir = path.join(folder, 'pack')
-    console.error('Writing a random pack of SmolLM2-135M’s shape …')
-    await writeRandomPack({
-      outDir: packDir,
-      model: 'random/smollm2-135m-shape',
-      architecture: 'llama',
-      quantisation: 'q4',
-      seed: 1,
-      dimensions: smolLm2Dimensions,
-      rope: { theta: 100_000, scaling: null },
-    })
+    await writeSmolPack(packDir)
     const browser = await chromium.launch(chromiumLaunchOptions())
     closers.push(() => browser.close())
     const rings = new Map<number, { url: string; ring: Ring }>()
@@ -55,7 +38,7 @@ export async function runRingBench(): Promise<BenchReport> {
     for (let round = 0; round <= rounds; round++) {
       for (const peers of ringSizes) {
         const { url, ring } = rings.get(peers)!
-        const measured = await ask(url, ring.model, tokensPerRound)
+        const measured = await askPool(url, ring.model, tokensPerRound)
         // The first round warms caches and clocks up; it is not counted.
         if (round > 0) samples.get(peers)!.push(measured)
         console.error(
@@ -69,33 +52,14 @@ export async function runRingBench(): Promise<BenchReport> {
   }
 }
 
-async function ask(url: string, model: string, maxTokens: number): Promise<Measured> {
-  const response = await fetch(new URL('/v1/completions', url), {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ model, prompt: 'the quick brown fox', max_tokens: maxTokens, temperature: 0 }),
-  })
-  const body = (await response.json()) as {
-    error?: { message: string }
-    computepool: { tokensPerSecond: number; lap: { wireMs: number; computeMs: number } }
-  }
-  if (!response.ok) throw new Error(`The ring refused: ${body.error?.message ?? response.status}`)
-  return {
-    tokensPerSecond: body.computepool.tokensPerSecond,
-    wireMs: body.computepool.lap.wireMs,
-    computeMs: body.computepool.lap.computeMs,
-  }
-}
-
 function report(samples: ReadonlyMap<number, readonly Measured[]>): BenchReport {
   const speed = (peers: number): number[] => samples.get(peers)!.map(sample => sample.tokensPerSecond)
   const ratio = (peers: number): number[] => speed(peers).map((value, round) => value / speed(1)[round]!)
   // A ring of n tabs has n hops a token: n - 1 forward, and the token's way back.
   const hop = (peers: number): number[] => samples.get(peers)!.map(sample => sample.wireMs / peers)
-  const device = `${os.cpus()[0]?.model ?? 'unknown processor'}, ${os.cpus().length} cores, WASM engine`
   return {
     suite: 'ring',
-    device,
+    device: `${machineName()}, WASM engine`,
     rows: [
       ...ringSizes.map(peers => benchRow(`${peers} tab${peers === 1 ? '' : 's'}`, 'tokens/s', speed(peers))),
       ...ringSizes.map(peers =>
