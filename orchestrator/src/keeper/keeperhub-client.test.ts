@@ -235,6 +235,22 @@ describe('installing workflows', () => {
     expect(calls()).toEqual(['GET /workflows'])
   })
 
+  it('enables a schedule that an earlier start imported and could not enable', async () => {
+    const there = { id: 'wf_2', ...scheduled.definition.workflow }
+    script = [json([]), json(there), json({ error: 'no' }, 403)]
+    await refusalOf(client.install([scheduled]))
+    seen = []
+    script = [json([{ ...there, enabled: false }]), json(there)]
+    await drive(client.install([scheduled]))
+    expect(calls()).toEqual(['GET /workflows', 'PATCH /workflows/wf_2'])
+    expect(JSON.parse(seen[1]?.body ?? '')).toEqual({ enabled: true })
+
+    seen = []
+    script = [json([{ ...there, enabled: true }])]
+    await drive(client.install([scheduled]))
+    expect(calls()).toEqual(['GET /workflows'])
+  })
+
   it('does not import twice when the answer was lost', async () => {
     script = [json([]), 'no network', json([{ id: 'wf_9', ...works.definition.workflow }]), started()]
     await drive(client.install([works]))

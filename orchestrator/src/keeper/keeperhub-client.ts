@@ -47,7 +47,12 @@ const transactionSchema = z.object({
   gasUsed: z.coerce.string().nullish(),
 })
 const transactionsSchema = z.array(transactionSchema).nullish()
-const workflowSchema = z.object({ id: z.string(), name: z.string(), description: z.string().nullish() })
+const workflowSchema = z.object({
+  id: z.string(),
+  name: z.string(),
+  description: z.string().nullish(),
+  enabled: z.boolean().nullish(),
+})
 const executedSchema = z.object({ executionId: z.string(), status: statusSchema })
 const runSchema = z.object({
   status: statusSchema,
@@ -119,10 +124,11 @@ export function createKeeperHubClient(options: KeeperHubClientOptions): KeeperHu
         const id = known?.id ?? (await importOne(workflow, signal))
         const { nodes, edges } = workflow.definition
         const isScheduled = readGraph(workflow.definition).schedule !== null
-        // An imported workflow is not enabled; only a schedule needs to be.
-        const change =
-          known && known.description !== description ? { description, nodes, edges, enabled: true } : { enabled: true }
-        if ((known && known.description !== description) || (!known && isScheduled)) {
+        const isOld = known !== undefined && known.description !== description
+        // An imported workflow is not enabled; only a schedule needs to be. An earlier start may have been cut before it was.
+        const isAsleep = isScheduled && known?.enabled !== true
+        const change = isOld ? { description, nodes, edges, enabled: true } : { enabled: true }
+        if (isOld || isAsleep) {
           const path = `/workflows/${encodeURIComponent(id)}`
           await request({ method: 'PATCH', path, body: change, isRepeatable: true, schema: z.unknown(), signal })
         }
