@@ -71,6 +71,22 @@ describe('the client of an AXL daemon', () => {
     for (let index = 0; index < 6; index += 1) expect(await client.recv()).toBeNull()
   })
 
+  it('sends no message twice where that was asked: each has a connection of its own', async () => {
+    const ports = new Set<number>()
+    let taken = 0
+    const url = await serve((request, response) => {
+      ports.add(request.socket.remotePort!)
+      taken += 1
+      // Taken, and then no answer: a connection that is used again would be tried again.
+      if (taken === 3) return void request.socket.destroy()
+      response.writeHead(200).end()
+    })
+    const client = open({ url, sendsOnce: true })
+    for (let index = 0; index < 2; index += 1) await client.send('a'.repeat(64), new Uint8Array(1))
+    await expect(client.send('a'.repeat(64), new Uint8Array(1))).rejects.toEqual(refusal('peer_unreachable', { url }))
+    expect([taken, ports.size]).toEqual([3, 3])
+  })
+
   it('tells a receiver out of reach from a daemon that is down', async () => {
     const overlay = network()
     const [here, there] = [await overlay.startDaemon(), await overlay.startDaemon()]
