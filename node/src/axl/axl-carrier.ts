@@ -112,6 +112,10 @@ export function createAxlCarrier(options: AxlCarrierOptions): AxlCarrier {
       busy.foreign = isBusy
       inbox.setBusy(busy.own || busy.foreign)
     },
+    passOver(to) {
+      const way = ways.first(to)
+      if (way !== null) ways.passOver(to, way)
+    },
     setRoutes(routes) {
       const keysOf = ({ paths }: LinkRoute): string[] =>
         paths.flatMap(path => (path.kind !== 'webrtc' && path.key !== null ? [path.key] : []))

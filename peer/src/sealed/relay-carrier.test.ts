@@ -64,6 +64,17 @@ describe('the carrier through a relay', () => {
     expect(atRelay).toEqual([`4: ${self} ${self} ${other} kept`])
   })
 
+  it('goes through the next relay when told that nothing comes back through the first', async () => {
+    const { clock, carrier, atRelay } = open()
+    carrier.passOver?.(other)
+    await carrier.post(other, bytes('kept'))
+    carrier.passOver?.(other)
+    await carrier.post(other, bytes('again'))
+    carrier.passOver?.(stranger)
+    await clock.advance(5)
+    expect(atRelay.map(line => line[0])).toEqual(['4', '3'])
+  })
+
   it('loses what finds no room, and counts it', async () => {
     const { clock, network, carrier, atRelay } = open(20_000)
     const release = network.stall(self, relay)

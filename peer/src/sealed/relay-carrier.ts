@@ -91,6 +91,10 @@ export function createRelayCarrier(options: RelayCarrierOptions): RelayCarrier {
     setBusy() {
       // A link tells by itself what arrives.
     },
+    passOver(to) {
+      const way = ways.first(to)
+      if (way !== null) ways.passOver(to, way)
+    },
     setRoutes(routes) {
       const viaOf = new Map<string, readonly PeerId[]>()
       for (const { peer, paths } of routes) {
