@@ -68,8 +68,6 @@ export interface HttpTools {
   readonly signal: AbortSignal
   /** False refuses the address; the runner may not be used to reach into the machine that it runs on. */
   readonly isAllowed: (url: URL) => boolean
-  /** Headers that prove to our own callback door who calls; {} for other doors. */
-  readonly sign: (url: URL, method: string, body: string) => Record<string, string>
 }
 
 const retried = new Set([408, 425, 429, 500, 502, 503, 504])
@@ -80,10 +78,7 @@ export async function httpRequestAction(config: ActionConfig, tools: HttpTools):
   if (!tools.isAllowed(url)) throw new Error(`Requests to ${url.origin} are not allowed.`)
   const method = String(config.httpMethod ?? 'POST').toUpperCase()
   const body = method === 'GET' ? '' : String(config.httpBody ?? '')
-  const headers = {
-    ...(JSON.parse(String(config.httpHeaders ?? '{}')) as Record<string, string>),
-    ...tools.sign(url, method, body),
-  }
+  const headers = JSON.parse(String(config.httpHeaders ?? '{}')) as Record<string, string>
   const attempts = Number(config.retryAttempts ?? 0) + 1
   for (let attempt = 1; ; attempt++) {
     const outcome = await once(url, { method, headers, body }, Number(config.timeout ?? 5) * 1000, tools)

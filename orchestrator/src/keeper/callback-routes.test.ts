@@ -3,13 +3,12 @@ import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { openMemoryLedger } from '../../testing/open-memory-ledger.ts'
 import type { OpenDatabase } from '../store/database.ts'
+import { keeperCallbackTokensTable } from '../store/keeper-tables.ts'
 import { callbackPath, callbackRoutes } from './callback-routes.ts'
-import { createCallbackSigner, signatureHeader, timestampHeader } from './callback-signature.ts'
 import { type CallbackTokens, createCallbackTokens } from './callback-tokens.ts'
 
 const address = `https://pool.example${callbackPath}`
 const secret = 'a secret of the test'
-const signingSecret = 'another secret of the test'
 
 let database: OpenDatabase
 let clock: ReturnType<typeof createManualClock>
@@ -26,7 +25,7 @@ beforeEach(async () => {
   clock = createManualClock()
   hints = []
   tokens = createCallbackTokens({ db: database.db, clock, secret, lifetimeMs: 3_600_000 })
-  const routes = callbackRoutes({ tokens, clock, signingSecret, onHint: outboxId => hints.push(outboxId) })
+  const routes = callbackRoutes({ tokens, onHint: outboxId => hints.push(outboxId) })
   send = async (token, body, headers = {}) => {
     const text = typeof body === 'string' ? body : JSON.stringify(body)
     const authorization: Record<string, string> = token === null ? {} : { authorization: `Bearer ${token}` }
@@ -103,56 +102,15 @@ describe('a callback', () => {
     const rows = await database.db.execute(sql`SELECT * FROM keeper_callback_tokens`)
     expect(JSON.stringify(rows)).not.toContain(token)
   })
-})
 
-describe('a signed callback', () => {
-  const text = JSON.stringify(body)
-  const sign = (url = address, method = 'POST', signed = text) =>
-    createCallbackSigner(signingSecret, address, clock)(new URL(url), method, signed)
-
-  it('is a hint while its time is near', async () => {
-    const token = await tokens.issue(subject)
-    const headers = sign()
-    await clock.advance(299_000)
-    expect(await send(token, text, headers)).toBe(200)
-    expect(hints).toEqual(['row-1'])
-  })
-
-  it.each([
-    ['whose time is past', () => sign(), 301_000],
-    ['whose signature is wrong', () => ({ ...sign(), [signatureHeader]: '0'.repeat(64) }), 0],
-    [
-      'whose time was changed',
-      () => ({ ...sign(), [timestampHeader]: String(Math.floor(clock.wallMs() / 1000) + 1) }),
-      0,
-    ],
-    ['whose time is no number', () => ({ ...sign(), [timestampHeader]: 'now' }), 0],
-    ['with a signature and no time', () => ({ [signatureHeader]: sign()[signatureHeader] ?? '' }), 0],
-    ['with a time and no signature', () => ({ [timestampHeader]: sign()[timestampHeader] ?? '' }), 0],
-    ['whose body was changed', () => sign(address, 'POST', JSON.stringify({ ...body, outbox_id: 'row-2' })), 0],
-    ['for another method', () => sign(address, 'PUT'), 0],
-  ])('%s changes nothing', async (_, headersOf, laterMs) => {
-    const token = await tokens.issue(subject)
-    const headers = headersOf()
-    await clock.advance(laterMs)
-    expect(await send(token, text, headers)).toBe(401)
-    expect(hints).toEqual([])
-    expect(await send(token, text)).toBe(200)
-  })
-
-  it('may be the only one that counts', async () => {
-    const token = await tokens.issue(subject)
-    const onHint = (outboxId: string) => hints.push(outboxId)
-    const routes = callbackRoutes({ tokens, clock, signingSecret, isSignatureRequired: true, onHint })
-    const request = (headers: Record<string, string>) =>
-      routes.request(address, { method: 'POST', body: text, headers: { authorization: `Bearer ${token}`, ...headers } })
-    expect((await request({})).status).toBe(401)
-    expect((await request(sign())).status).toBe(200)
-    expect(hints).toEqual(['row-1'])
-  })
-
-  it('is signed for our own door only', () => {
-    expect(sign('https://elsewhere.example/api/webhooks/keeperhub')).toEqual({})
-    expect(sign('https://pool.example/other')).toEqual({})
+  it('has tokens that are forgotten a day after their end, when others are made', async () => {
+    const count = () => database.db.$count(keeperCallbackTokensTable)
+    for (let row = 0; row < 3; row++) await tokens.issue({ ...subject, outboxId: `row-${row}` })
+    await clock.advance(25 * 3_600_000 - 1)
+    await tokens.issue({ ...subject, outboxId: 'late' })
+    expect(await count()).toBe(4)
+    await clock.advance(3_600_001)
+    await tokens.issue({ ...subject, outboxId: 'later' })
+    expect(await count()).toBe(2)
   })
 })

@@ -3,24 +3,17 @@
  * row, and nothing more: what happened is read from the run and from the chain. All refusals look alike from outside.
  */
 import { asComputePoolError } from '@computepool/shared/errors'
-import type { Clock } from '@computepool/shared/ports'
 import { type Context, Hono } from 'hono'
 import { z } from 'zod'
 import type { CallLimiter } from '../api/call-limiter.ts'
 import { readText } from '../api/read-json.ts'
 import { bearerOf } from './bearer.ts'
-import { isSignedNow, signatureHeader, timestampHeader } from './callback-signature.ts'
 import type { CallbackTokens } from './callback-tokens.ts'
 
 export const callbackPath = '/api/webhooks/keeperhub'
 
 export interface CallbackRoutesOptions {
   readonly tokens: CallbackTokens
-  readonly clock: Clock
-  /** Of the HMAC; the same that the embedded runner signs with. */
-  readonly signingSecret: string
-  /** True where only our own runner calls back: then nothing unsigned counts. KeeperHub's service cannot sign. */
-  readonly isSignatureRequired?: boolean
   readonly onHint: (outboxId: string) => void
   /** Where given, an address that asks too often is refused before anything is read. */
   readonly limiter?: CallLimiter
@@ -28,17 +21,13 @@ export interface CallbackRoutesOptions {
 }
 
 export interface Callback {
-  readonly method: string
-  readonly path: string
   readonly body: string
   readonly authorization: string | undefined
-  readonly signature: string | undefined
-  readonly timestamp: string | undefined
 }
 
 export type CallbackVerdict =
   | { readonly isTrusted: true; readonly outboxId: string }
-  | { readonly isTrusted: false; readonly reason: 'unauthorised' | 'malformed' | 'signature' | 'token' }
+  | { readonly isTrusted: false; readonly reason: 'unauthorised' | 'malformed' | 'token' }
 
 const mostBodyBytes = 4096
 const bodySchema = z.strictObject({ event: z.string().min(1).max(64), outbox_id: z.string().min(1).max(200) })
@@ -46,21 +35,16 @@ const bodySchema = z.strictObject({ event: z.string().min(1).max(64), outbox_id:
 /** Uses the token up where everything is right; otherwise nothing changes. */
 export async function verifyCallback(
   callback: Callback,
-  options: Pick<CallbackRoutesOptions, 'tokens' | 'clock' | 'signingSecret' | 'isSignatureRequired'>,
+  options: Pick<CallbackRoutesOptions, 'tokens'>,
 ): Promise<CallbackVerdict> {
-  const { tokens, clock, signingSecret, isSignatureRequired = false } = options
   const token = bearerOf(callback.authorization)
   if (token === null) return { isTrusted: false, reason: 'unauthorised' }
-  const { method, path, body, signature, timestamp } = callback
-  if (isSignatureRequired || signature !== undefined || timestamp !== undefined) {
-    const signed = { method, path, body, timestamp: timestamp ?? '' }
-    if (!isSignedNow(signingSecret, signature ?? '', signed, clock.wallMs()))
-      return { isTrusted: false, reason: 'signature' }
-  }
+  const { body } = callback
   const parsed = bodySchema.safeParse(parse(body))
   if (!parsed.success) return { isTrusted: false, reason: 'malformed' }
   const { event, outbox_id: outboxId } = parsed.data
-  if (!(await tokens.redeem(token, { outboxId, transition: event }))) return { isTrusted: false, reason: 'token' }
+  if (!(await options.tokens.redeem(token, { outboxId, transition: event })))
+    return { isTrusted: false, reason: 'token' }
   return { isTrusted: true, outboxId }
 }
 
@@ -75,12 +59,8 @@ export function callbackRoutes(options: CallbackRoutesOptions): Hono {
     try {
       const verdict = await verifyCallback(
         {
-          method: c.req.method,
-          path: c.req.path,
           body: await readText(c.req.raw, mostBodyBytes),
           authorization: c.req.header('authorization'),
-          signature: c.req.header(signatureHeader),
-          timestamp: c.req.header(timestampHeader),
         },
         options,
       )

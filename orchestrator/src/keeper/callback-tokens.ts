@@ -16,12 +16,10 @@ export interface CallbackSubject {
 }
 
 export interface CallbackTokens {
-  /** The same token for the same subject; its life begins anew unless it was used. */
+  /** The same token for the same subject; its life begins anew unless it was used. Now and then it forgets what is long over. */
   issue(subject: CallbackSubject): Promise<string>
   /** True once for a token that was issued for exactly this, is in time and was not used. Anything else changes nothing. */
   redeem(token: string, subject: CallbackSubject): Promise<boolean>
-  /** Forgets what is over. */
-  prune(): Promise<void>
 }
 
 export interface CallbackTokensOptions {
@@ -34,6 +32,7 @@ export interface CallbackTokensOptions {
 }
 
 const forgetAfterMs = 24 * 3_600_000
+const forgetEveryMs = 3_600_000
 
 export function createCallbackTokens({
   db,
@@ -45,8 +44,16 @@ export function createCallbackTokens({
     createHmac('sha256', secret)
       .update(JSON.stringify(['callback', outboxId, transition]))
       .digest('base64url')
+  let forgottenAtMs = Number.NEGATIVE_INFINITY
+  const forgetOld = async (): Promise<void> => {
+    const nowMs = clock.wallMs()
+    if (nowMs - forgottenAtMs < forgetEveryMs) return
+    forgottenAtMs = nowMs
+    await db.delete(tokens).where(lt(tokens.expiresAtMs, nowMs - forgetAfterMs))
+  }
   return {
     async issue(subject) {
+      await forgetOld()
       const token = derive(subject)
       const expiresAtMs = clock.wallMs() + lifetimeMs
       await db
@@ -72,9 +79,6 @@ export function createCallbackTokens({
         )
         .returning({ outboxId: tokens.outboxId })
       return redeemed.length === 1
-    },
-    async prune() {
-      await db.delete(tokens).where(lt(tokens.expiresAtMs, clock.wallMs() - forgetAfterMs))
     },
   }
 }

@@ -49,8 +49,6 @@ export interface EmbeddedKeeperOptions {
   readonly fetch?: typeof globalThis.fetch
   /** Default: https anywhere. */
   readonly isAllowed?: (url: URL) => boolean
-  /** Headers for requests to our own callback door; see `createCallbackSigner`. */
-  readonly sign?: (url: URL, method: string, body: string) => Record<string, string>
   /** Default 32; the others wait their turn as `pending`. */
   readonly mostRunsAtOnce?: number
   /** How often a receipt is asked for. Default 250. */
@@ -118,8 +116,8 @@ export function createEmbeddedKeeper(options: EmbeddedKeeperOptions): EmbeddedKe
   const perform = async ({ run, node, config, step, signal, closing }: StepOrder): Promise<unknown> => {
     const actionType = actionTypeOf(node)
     if (actionType === 'HTTP Request') {
-      const { fetch = globalThis.fetch, isAllowed = url => url.protocol === 'https:', sign = () => ({}) } = options
-      return httpRequestAction(config, { fetch, clock, signal, isAllowed, sign })
+      const { fetch = globalThis.fetch, isAllowed = url => url.protocol === 'https:' } = options
+      return httpRequestAction(config, { fetch, clock, signal, isAllowed })
     }
     const here = await atNode(readChainId)
     if (String(config.network) !== String(here)) {

@@ -7,7 +7,6 @@ export {
   callbackRoutes,
   verifyCallback,
 } from './callback-routes.ts'
-export { createCallbackSigner } from './callback-signature.ts'
 export { type CallbackSubject, type CallbackTokens, createCallbackTokens } from './callback-tokens.ts'
 export {
   createEmbeddedKeeper,

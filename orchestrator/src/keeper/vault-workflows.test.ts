@@ -17,7 +17,6 @@ import type { OpenDatabase } from '../store/database.ts'
 import {
   callbackPath,
   callbackRoutes,
-  createCallbackSigner,
   createCallbackTokens,
   createEmbeddedKeeper,
   type EmbeddedKeeper,
@@ -43,13 +42,7 @@ beforeAll(async () => {
   const client = chain.publicClient as PublicClient
   const { db } = database
   tokens = createCallbackTokens({ db, clock: hostClock, secret: 'test' })
-  const door = callbackRoutes({
-    tokens,
-    clock: hostClock,
-    signingSecret: 'hmac',
-    isSignatureRequired: true,
-    onHint: id => hints.push(id),
-  })
+  const door = callbackRoutes({ tokens, onHint: id => hints.push(id) })
   const account = chain.accounts.keeper
   queue = createSignerQueue({
     client,
@@ -68,7 +61,6 @@ beforeAll(async () => {
     workflows: prepareWorkflows({ chainId: 31337, vault: chain.vault }),
     fetch: async (address, init) =>
       isDoorOpen ? door.request(String(address), init) : new Response('no', { status: 400 }),
-    sign: createCallbackSigner('hmac', callbackUrl, hostClock),
     pollMs: 10,
   })
   for (const definition of prepareWorkflows({ chainId: 31337, vault: chain.vault }))
@@ -211,7 +203,7 @@ describe('our workflows on a vault', () => {
     })
   })
 
-  it('call back once, signed, with a token for one use; a door that is shut fails no run', async () => {
+  it('call back once, with a token for one use; a door that is shut fails no run', async () => {
     const id = await openSession()
     const token = await tokens.issue({ outboxId: 'row-9', transition: 'stream-start' })
     const told = { outbox_id: 'row-9', callback_url: callbackUrl, callback_token: token }

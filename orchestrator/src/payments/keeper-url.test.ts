@@ -1,5 +1,5 @@
 /**
- * `--keeper-url`: workflows run in another house, which is reached by KeeperHub's REST alone and answers by callbacks. The house is our own
+ * `--keeper-url`: workflows run in another house, which is reached by KeeperHub's REST alone. The house is our own
  * runner on a port of its own, with a database of its own.
  */
 import { once } from 'node:events'
@@ -176,9 +176,8 @@ it('streams, stops and closes through a keeper in another house, and adds up', a
   expect(seen).toMatchObject({ state: 'closed', dueAtomic: receipt.paidAtomic, refundedAtomic: receipt.refundedAtomic })
   // A callback is a run's last step but one: the money may be there before the run is over.
   for (const { run } of await keeper.runs(null, 100)) await keeper.wait(run.id, 20_000)
-  // The house told us of what it did, and every word proved itself.
-  expect(callbacks.length).toBeGreaterThan(0)
-  expect(new Set(callbacks)).toEqual(new Set([200]))
+  // Nobody is asked to call a machine of one's own, which KeeperHub would refuse: the status told all of this.
+  expect(callbacks).toEqual([])
 
   const owner = { headers: { authorization: `Bearer ${running.money!.desk.ownerToken}` } }
   const listed = await (await fetch(`${running.url}/api/activity/runs`, owner)).json()

@@ -199,8 +199,9 @@ async function open(
     keeper: (embedded ?? remote)!,
     settler: createVoucherSettler({ facilitator, target }),
     vault: reader,
-    // Our own runner tells us in this process; a service needs an address.
-    callback: remote === null ? null : { url: `${url}${callbackPath}`, issue: tokens.issue },
+    // Our own runner tells us in this process; a service needs an address, and KeeperHub takes https alone.
+    callback:
+      remote === null || !url.startsWith('https://') ? null : { url: `${url}${callbackPath}`, issue: tokens.issue },
     onFault,
     ...(settings.killPoint === undefined ? {} : { killPoint: settings.killPoint }),
   })
@@ -242,10 +243,7 @@ async function open(
     requireRing: desk.requireRing,
     faucet: faucetOf(options, money, owner),
     ownerRoutes,
-    webhookRoutes:
-      remote === null
-        ? null
-        : callbackRoutes({ tokens, clock, signingSecret: secrets.signingSecret, onHint: outbox.hint }),
+    webhookRoutes: remote === null ? null : callbackRoutes({ tokens, onHint: outbox.hint }),
     chainRoutes: pageChain.isProxied ? chainProxy(money.rpcUrl) : null,
     onFault,
   })
