@@ -12,7 +12,7 @@ const choice = (relays: readonly ReachablePeer[], measures: Partial<Record<LinkK
 })
 const tab = peer('a', byChannels)
 const node = peer('b', byDaemon('b'))
-const both: Reach = { webrtc: true, axl: 'cc'.repeat(32) }
+const both = (digit: string): Reach => ({ webrtc: true, axl: digit.repeat(64) })
 const relay = (name: string): ReachablePeer => peer(name, { webrtc: true, axl: name.repeat(64) })
 const measure = (rttMs: number, bytesPerSecond: number | null = null): LinkMeasure => ({ rttMs, bytesPerSecond })
 
@@ -33,9 +33,29 @@ describe('planPaths', () => {
     expect(planPaths(node, tab, open)).toEqual([{ kind: 'relay', via: shellPeer('e'), key: 'e'.repeat(64) }])
   })
 
+  it('does not take one daemon for two ends', () => {
+    expect(planPaths(node, peer('c', byDaemon('b')), choice([]))).toEqual([])
+    // A relay behind the node's own daemon would take the node's messages, and the node the relay's.
+    expect(planPaths(tab, node, choice([peer('e', { webrtc: true, axl: 'b'.repeat(64) })]))).toEqual([])
+  })
+
+  it('tries relays last that were tried in vain', () => {
+    const relays = ['c', 'd', 'e'].map(relay)
+    const viaOf = (failed?: ReadonlySet<string>): unknown[] =>
+      planPaths(tab, node, { ...choice(relays), ...(failed === undefined ? {} : { failed }) }).map(
+        path => path.kind === 'relay' && path.via,
+      )
+    const [first, second] = viaOf()
+    const third = relays.map(open => open.peer).find(id => id !== first && id !== second)
+    expect(viaOf(new Set([first as string]))).toEqual([second, third])
+    expect(viaOf(new Set([first, second] as string[]))).toEqual([third, first])
+  })
+
   it('puts the ways in order: WebRTC, AXL, one relay as a spare', () => {
     const kinds = (measures: Partial<Record<LinkKind, LinkMeasure>>): string[] =>
-      planPaths(peer('a', both), peer('b', both), choice([relay('e'), relay('f')], measures)).map(({ kind }) => kind)
+      planPaths(peer('a', both('a')), peer('b', both('b')), choice([relay('e'), relay('f')], measures)).map(
+        ({ kind }) => kind,
+      )
     expect(kinds({})).toEqual(['webrtc', 'axl', 'relay'])
     // A guess does not beat the direct way, however slow that was.
     expect(kinds({ webrtc: measure(500) })).toEqual(['webrtc', 'axl', 'relay'])

@@ -25,6 +25,8 @@ export interface ExpectedHop {
 export interface RouteChoice {
   /** Open relays that take work. */
   readonly relays: readonly ReachablePeer[]
+  /** Relays through which these two tried in vain to link: they come last. */
+  readonly failed?: ReadonlySet<string>
   /** Between these two peers. */
   readonly expect: (kind: LinkKind) => ExpectedHop
 }
@@ -51,13 +53,18 @@ export function expectHop(measure: LinkMeasure | undefined, usualRttMs: number, 
  * All paths from `from` to `to`, the preferred one first; empty where there is none. Both directions take the same ways in the same
  * order. Direct WebRTC comes first unless another was measured notably faster; the others go by their expected time.
  */
-export function planPaths(from: ReachablePeer, to: ReachablePeer, { relays, expect }: RouteChoice): LinkPath[] {
+export function planPaths(
+  from: ReachablePeer,
+  to: ReachablePeer,
+  { relays, failed = new Set(), expect }: RouteChoice,
+): LinkPath[] {
   const direct: LinkPath[] = []
   if (from.reach.webrtc && to.reach.webrtc) direct.push({ kind: 'webrtc' })
-  if (from.reach.axl !== null && to.reach.axl !== null) direct.push({ kind: 'axl', key: to.reach.axl })
+  const daemon = daemonOf(from, to)
+  if (daemon !== null) direct.push({ kind: 'axl', key: daemon })
   // Beside a direct path one relay is enough of a spare.
   const most = direct.length > 0 ? 1 : mostRelayPaths
-  const relayed = relaysBetween(from, to, relays)
+  const relayed = relaysBetween(from, to, relays, failed)
     .slice(0, most)
     .map(relay => ({ kind: 'relay' as const, via: relay.peer, key: relayKey(from, relay)!.key }))
   const webrtc = expect('webrtc')
@@ -74,18 +81,31 @@ export function planPaths(from: ReachablePeer, to: ReachablePeer, { relays, expe
 /** How `member` reaches `relay`: over AXL with the relay's key, or by a data channel (null key). Null where it cannot. */
 export function relayKey(member: ReachablePeer, relay: ReachablePeer): { readonly key: string | null } | null {
   if (member.reach.webrtc && relay.reach.webrtc) return { key: null }
-  if (member.reach.axl !== null && relay.reach.axl !== null) return { key: relay.reach.axl }
-  return null
+  const key = daemonOf(member, relay)
+  return key === null ? null : { key }
+}
+
+/**
+ * The daemon of `to`, where `from` has one too. Not where it is the same: a daemon has one queue, and two that read it take each other's
+ * messages.
+ */
+function daemonOf(from: ReachablePeer, to: ReachablePeer): string | null {
+  return from.reach.axl === null || from.reach.axl === to.reach.axl ? null : to.reach.axl
 }
 
 /** Relays that reach both, in an order of the pair's own: pairs spread evenly, and a lost relay moves only its own pairs. */
-function relaysBetween(a: ReachablePeer, b: ReachablePeer, relays: readonly ReachablePeer[]): ReachablePeer[] {
+function relaysBetween(
+  a: ReachablePeer,
+  b: ReachablePeer,
+  relays: readonly ReachablePeer[],
+  failed: ReadonlySet<string>,
+): ReachablePeer[] {
   const pair = a.peer < b.peer ? `${a.peer}|${b.peer}` : `${b.peer}|${a.peer}`
   return relays
     .filter(relay => relay.peer !== a.peer && relay.peer !== b.peer)
     .filter(relay => relayKey(a, relay) !== null && relayKey(b, relay) !== null)
-    .map(relay => ({ relay, weight: hashText(`${pair}|${relay.peer}`) }))
-    .sort((x, y) => y.weight - x.weight || (x.relay.peer < y.relay.peer ? -1 : 1))
+    .map(relay => ({ relay, hasFailed: failed.has(relay.peer) ? 1 : 0, weight: hashText(`${pair}|${relay.peer}`) }))
+    .sort((x, y) => x.hasFailed - y.hasFailed || y.weight - x.weight || (x.relay.peer < y.relay.peer ? -1 : 1))
     .map(({ relay }) => relay)
 }
 

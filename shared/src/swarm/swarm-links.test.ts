@@ -200,6 +200,28 @@ describe('placement and links', () => {
 })
 
 describe('relays', () => {
+  it('that let a pair down are left for others', () => {
+    const shell = createSwarmShell()
+    shell.joinRelay(r)
+    shell.join(a, 5000, 1, byChannels)
+    shell.join(b, 5000, 1, byDaemon('b'))
+    shell.joinRelay(s)
+    for (const peer of [a, b]) shell.sliceReady(peer)
+    shell.advance(46_000)
+    expect(shell.routesOf(a)[0]!.paths).toEqual([
+      { kind: 'relay', via: s, key: null },
+      { kind: 'relay', via: r, key: null },
+    ])
+  })
+
+  it('that come in numbers do not displace those that were here', () => {
+    const shell = createSwarmShell()
+    shell.joinRelay(s)
+    const crowd = Array.from({ length: 20 }, (_, index) => shellPeer(`0${index + 10}`))
+    for (const relay of crowd) shell.joinRelay(relay)
+    expect(shell.view().relays.map(({ peer }) => peer)).toEqual([s, ...crowd.slice(0, 7)])
+  })
+
   it('hold no slice, whatever they say they can do', () => {
     const shell = createSwarmShell({ minSeats: 1 })
     shell.joinRelay(r)

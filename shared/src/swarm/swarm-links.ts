@@ -12,11 +12,10 @@ const unreachableMs = 30_000
 /** Relays of one coalition: each keeps links to all it serves. */
 const mostRelays = 8
 
-/** Relays that take work now, in the order of their ids. */
+/** Relays that take work now: those that have been here longest, so that newcomers with ids of their choice do not displace them. */
 export function openRelays(state: SwarmState): SwarmPeer[] {
   return Object.values(state.peers)
     .filter(peer => peer.role === 'relay' && isWelcome(state, peer) && peer.draining === 'no')
-    .sort((a, b) => (a.peer < b.peer ? -1 : 1))
     .slice(0, mostRelays)
 }
 
@@ -47,7 +46,9 @@ export function planLinks(state: SwarmState): LinkPlanner {
   const pathsBetween = (from: string, to: string): LinkPath[] => {
     const [a, b] = [state.peers[from], state.peers[to]]
     if (a === undefined || b === undefined) return []
-    return planPaths(a, b, { relays, expect: expectFor(pairKey(from, to)) })
+    const pair = pairKey(from, to)
+    const failed = new Set(state.failedPaths[pair]?.split(' '))
+    return planPaths(a, b, { relays, failed, expect: expectFor(pair) })
   }
   const costOf = (pair: string, paths: readonly LinkPath[]): number => {
     const [preferred] = paths

@@ -5,7 +5,7 @@ import { formatMs, formatTokensPerSecond } from '../format/format-number.ts'
 export function ringWords(pool: PoolSnapshot | null): string {
   if (pool === null) return 'The ring: not known yet'
   const held = pool.seats
-    .filter(seat => seat.status === 'ready')
+    .filter(({ status }) => status === 'ready' || status === 'draining')
     .reduce((sum, { layers }) => sum + layers.end - layers.start, 0)
   if (pool.status !== 'ready') return `The ring: ${held} of ${pool.layers} layers held`
   const peers = `${pool.seats.length} ${pool.seats.length === 1 ? 'peer' : 'peers'}`
