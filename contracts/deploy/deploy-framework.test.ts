@@ -224,5 +224,28 @@ describe('what was deployed', () => {
     expect(transactions).toBe(1)
     await verifyDeployment(chain.publicClient as PublicClient, manifest)
     expect((await exerciseDeployment(chain.deployer, manifest)).bufferWei / 10n ** 15n).toBe(90n)
+    // Asked for nothing, it keeps what lies there, with its manifest and without.
+    const { deployer } = chain
+    for (const known of [manifest, { ...manifest, liquidationPeriodSeconds: 60 }, undefined]) {
+      const again = await deployFramework({ deployer, known })
+      expect({ transactions: again.transactions, period: again.manifest.liquidationPeriodSeconds }).toEqual({
+        transactions: 0,
+        period: 90,
+      })
+    }
+  })
+
+  it('refuses another USDC than the one that lies wrapped there, and sends nothing', async () => {
+    const { deployer, manifest } = chain
+    const nonce = () => chain.publicClient.getTransactionCount({ address: owner.address })
+    const before = await nonce()
+    for (const known of [manifest, undefined]) {
+      await expect(deployFramework({ deployer, known, usdc: stranger.address })).rejects.toMatchObject({
+        code: 'chain_wrong',
+        message: expect.stringContaining(`wraps the USDC ${manifest.contracts.usdc}, not ${stranger.address}`),
+      })
+      expect((await deployFramework({ deployer, known, usdc: manifest.contracts.usdc })).transactions).toBe(0)
+    }
+    expect(await nonce()).toBe(before)
   })
 })

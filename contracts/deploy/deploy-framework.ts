@@ -3,7 +3,7 @@
  * nothing, a run after a crash goes on where the first one stopped. It knows the order of steps from the plan, and no vault.
  */
 import { ComputePoolError } from '@computepool/shared/errors'
-import { type Address, encodeDeployData, encodeFunctionData, parseAbi } from 'viem'
+import { type Address, encodeDeployData, encodeFunctionData, isAddressEqual, parseAbi } from 'viem'
 import { artifactOf } from '../build/compile.ts'
 import type { ChainManifest } from './chain-manifest.ts'
 import type { Deployer } from './deployer.ts'
@@ -24,9 +24,9 @@ export interface DeployProgress {
 
 export interface DeployFrameworkOptions {
   readonly deployer: Deployer
-  /** How many seconds of a stream Superfluid keeps as buffer. Default 60. */
+  /** How many seconds of a stream Superfluid keeps as buffer. Default: what the chain's framework has; 60 for a new one. */
   readonly liquidationPeriodSeconds?: number | undefined
-  /** An existing USDC with EIP-3009; without it a TestUsdc is made. */
+  /** An existing USDC with EIP-3009; without it a TestUsdc is made. A framework that is there keeps the one that it wraps. */
   readonly usdc?: Address | undefined
   /** What an earlier run wrote down: its factory is used again, so that a new compiler does not move every address. */
   readonly known?: ChainManifest | undefined
@@ -49,6 +49,7 @@ const governanceAbi = parseAbi([
   'function getPPPConfig(address host, address superToken) view returns (uint256 liquidation, uint256 patrician)',
   'function setPPPConfig(address host, address superToken, uint256 liquidation, uint256 patrician)',
 ])
+const wrapperAbi = parseAbi(['function getUnderlyingToken() view returns (address)'])
 const ANY_TOKEN = '0x0000000000000000000000000000000000000000'
 
 /**
@@ -58,7 +59,6 @@ const ANY_TOKEN = '0x0000000000000000000000000000000000000000'
 export async function deployFramework(options: DeployFrameworkOptions): Promise<DeployedFramework> {
   const { deployer, known, onProgress } = options
   const { client } = deployer
-  const liquidationPeriodSeconds = options.liquidationPeriodSeconds ?? 60
   const chainId = await client.getChainId()
   if (known && known.chainId !== chainId) {
     throw new ComputePoolError('chain_wrong', `The manifest is chain ${known.chainId}'s, the endpoint is ${chainId}.`, {
@@ -70,25 +70,28 @@ export async function deployFramework(options: DeployFrameworkOptions): Promise<
   await deployer.settle()
 
   if (known && (await deployer.hasCode(known.contracts.gdaForwarder))) {
-    await setLiquidationPeriod(deployer, known, liquidationPeriodSeconds, cost => {
+    await refuseOtherUsdc(deployer, known.contracts, options.usdc ?? known.contracts.usdc)
+    const liquidationPeriodSeconds = await setLiquidationPeriod(deployer, known.contracts, options, cost => {
       transactions++
       gasUsed += cost
     })
     return { manifest: { ...known, liquidationPeriodSeconds }, transactions, gasUsed }
   }
+  const newPeriodSeconds = options.liquidationPeriodSeconds ?? known?.liquidationPeriodSeconds ?? 60
 
   const { superfluid, erc1820Code, factoryCreation, testUsdc } = await readCodes(deployer.account.address)
   const plan = planFramework(
     {
       factory: factoryCreation.address,
       owner: deployer.account.address,
-      liquidationPeriodSeconds,
-      patricianPeriodSeconds: patricianOf(liquidationPeriodSeconds),
+      liquidationPeriodSeconds: newPeriodSeconds,
+      patricianPeriodSeconds: patricianOf(newPeriodSeconds),
       usdc: options.usdc,
     },
     superfluid,
     testUsdc,
   )
+  await refuseOtherUsdc(deployer, plan.addresses, plan.addresses.usdc)
   const total = plan.steps.length + 3
   let done = 0
   // Where an earlier run began is not known any more; then logs are read from the beginning.
@@ -119,8 +122,10 @@ export async function deployFramework(options: DeployFrameworkOptions): Promise<
     }
     tell(step.name, cost !== undefined)
   }
+  // The wrapper is made by another contract: no step waited for it.
+  await deployer.waitForCode(plan.addresses.usdcx)
   const manifest = await describe(deployer, { chainId, block, plan, factory: factoryCreation.address, options })
-  await setLiquidationPeriod(deployer, manifest, liquidationPeriodSeconds, cost => {
+  const liquidationPeriodSeconds = await setLiquidationPeriod(deployer, manifest.contracts, options, cost => {
     transactions++
     gasUsed += cost
   })
@@ -198,23 +203,36 @@ function patricianOf(liquidationPeriodSeconds: number): number {
   return Math.floor(liquidationPeriodSeconds / 8)
 }
 
+/** The wrapper's address does not tell what it wraps: a run that names another USDC would write down a pair that is none. */
+async function refuseOtherUsdc({ client, hasCode }: Deployer, { usdcx }: { usdcx: Address }, usdc: Address) {
+  if (!(await hasCode(usdcx))) return
+  const wrapped = await client.readContract({ address: usdcx, abi: wrapperAbi, functionName: 'getUnderlyingToken' })
+  if (isAddressEqual(wrapped, usdc)) return
+  throw new ComputePoolError('chain_wrong', `This key’s framework wraps the USDC ${wrapped}, not ${usdc}.`, {
+    remedy: `Deploy with --usdc ${wrapped}, or with another owner’s key: each has a framework of its own.`,
+    context: { wrapped, usdc },
+  })
+}
+
+/** Changes the period where another one is asked for; the one that holds then. */
 async function setLiquidationPeriod(
   deployer: Deployer,
-  { contracts }: ChainManifest,
-  seconds: number,
+  contracts: ChainManifest['contracts'],
+  { liquidationPeriodSeconds: seconds }: DeployFrameworkOptions,
   onSent: (gasUsed: bigint) => void,
-): Promise<void> {
+): Promise<number> {
   const [current] = await deployer.client.readContract({
     address: contracts.governance,
     abi: governanceAbi,
     functionName: 'getPPPConfig',
     args: [contracts.host, ANY_TOKEN],
   })
-  if (current === BigInt(seconds)) return
+  if (seconds === undefined || current === BigInt(seconds)) return Number(current)
   const data = encodeFunctionData({
     abi: governanceAbi,
     functionName: 'setPPPConfig',
     args: [contracts.host, ANY_TOKEN, BigInt(seconds), BigInt(patricianOf(seconds))],
   })
   onSent((await deployer.send({ label: 'liquidation period', to: contracts.governance, data })).gasUsed)
+  return seconds
 }
