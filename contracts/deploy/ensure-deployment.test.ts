@@ -12,6 +12,7 @@ import { deployVault, ensureReserve, vaultOf } from './deploy-vault.ts'
 import { createDeployer } from './deployer.ts'
 import { embeddedDeployer } from './embedded-deployer.ts'
 import { ensureDeployment } from './ensure-deployment.ts'
+import { verifyDeployment } from './verify-deployment.ts'
 
 let chain: TestChain
 let dataDir: string
@@ -70,6 +71,26 @@ it('puts a new vault beside one of older code', async () => {
   })
   expect(after.vaults).toEqual([older, { ...made.vault, block: '0' }])
   expect(vaultOf(after, 'me/tiny')).toEqual(vault)
+})
+
+it('tells where a vault obeys another settler or keeper than its manifest says', async () => {
+  const { deployer, accounts, publicClient } = chain
+  const { manifest, vault } = await ensureDeployment({ deployer, dataDir, vault: vaultFor('me/tiny') })
+  const set = { address: vault!.address, abi: streamVaultAbi } as const
+  const wallet = chain.wallet(accounts.owner)
+  for (const [functionName, role] of [
+    ['setSettler', 'settler'],
+    ['setKeeper', 'keeper'],
+  ] as const) {
+    const account = accounts[role].address
+    await wallet.writeContract({ ...set, functionName, args: [account, false] })
+    await expect(verifyDeployment(publicClient as PublicClient, manifest)).rejects.toMatchObject({
+      code: 'chain_wrong',
+      message: expect.stringContaining(`the vault of me/tiny obeys its ${role} ${account}`),
+    })
+    await wallet.writeContract({ ...set, functionName, args: [account, true] })
+  }
+  await verifyDeployment(publicClient as PublicClient, manifest)
 })
 
 it('refuses a key that did not deploy the framework', async () => {

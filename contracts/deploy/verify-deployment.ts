@@ -128,7 +128,14 @@ function vaultQuestions(client: PublicClient, { contracts, vaults }: ChainManife
         found => [`${name} ${question}`, isAddressEqual(found, expected)],
         () => [`${name} ${question}`, false],
       )
+    const allows = (role: 'settler' | 'keeper', functionName: 'isSettler' | 'isKeeper'): Answer =>
+      client.readContract({ ...of, functionName, args: [vault[role]] }).then(
+        isAllowed => [`${name} obeys its ${role} ${vault[role]}`, isAllowed],
+        () => [`${name} obeys its ${role} ${vault[role]}`, false],
+      )
     return [
+      allows('settler', 'isSettler'),
+      allows('keeper', 'isKeeper'),
       ask('holds USDCx', client.readContract({ ...of, functionName: 'usdcx' }), contracts.usdcx),
       ask('obeys its owner', client.readContract({ ...of, functionName: 'owner' }), vault.owner),
       ask('has its pool', client.readContract({ ...of, functionName: 'pool' }), vault.pool),
