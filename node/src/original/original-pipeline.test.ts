@@ -6,10 +6,9 @@ import { createLoopbackNetwork, fakeJob, fakePeer, randomPack } from '@computepo
 import type { DeskRequest, Seat } from '@computepool/shared/wire'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type AxlStandIn, startAxlStandIn } from '../../testing/axl-stand-in.ts'
+import { openOriginalLink } from '../../testing/original-link.ts'
 import { startOriginalPeer, type TestOriginalPeer } from '../../testing/original-peer.ts'
 import { openNativeEngine } from '../engine/open-native-engine.ts'
-import { pollOriginalMail } from './original-mail.ts'
-import { createOriginalPeer, type OriginalPeer } from './original-peer.ts'
 import { createOriginalTailEngine } from './original-tail-engine.ts'
 
 const { manifest, parts } = randomPack({ architecture: 'llama', quantisation: 'f32' })
@@ -27,7 +26,6 @@ const open = (start: number, end: number): Promise<Engine> =>
 
 let axl: AxlStandIn
 let exit: TestOriginalPeer
-let peer: OriginalPeer
 let pipelines: Pipeline[]
 let reports: DeskRequest[]
 let closers: (() => unknown)[]
@@ -36,9 +34,8 @@ beforeEach(async () => {
   axl = startAxlStandIn()
   const [ours, theirs] = [await axl.startDaemon(), await axl.startDaemon()]
   exit = startOriginalPeer({ url: theirs.url, replyTo: ours.key, engine: await open(2, layers) })
-  const mail = pollOriginalMail({ url: ours.url, clock: hostClock })
-  peer = createOriginalPeer({ key: theirs.key, mail, clock: hostClock })
-  const tail = createOriginalTailEngine({ local: await open(1, 2), peer, dimensions: manifest.dimensions })
+  const link = openOriginalLink({ url: ours.url, key: theirs.key })
+  const tail = createOriginalTailEngine({ local: await open(1, 2), peer: link.peer, dimensions: manifest.dimensions })
   const engines = [await open(0, 1), tail]
   const network = createLoopbackNetwork({ clock: hostClock })
   reports = []
@@ -57,7 +54,7 @@ beforeEach(async () => {
   closers = [
     ...pipelines.map(pipeline => () => pipeline.close()),
     ...engines.map(engine => () => engine.close()),
-    () => mail.close(),
+    () => link.close(),
     () => exit.close(),
     () => axl.close(),
   ]

@@ -1,19 +1,15 @@
-import { hostClock } from '@computepool/peer/host.ts'
 import { convertActivation } from '@computepool/shared/engine'
 import type { ComputePoolError } from '@computepool/shared/errors'
 import type { LayerRange } from '@computepool/shared/model'
 import { greedy, type SamplingParams } from '@computepool/shared/pipeline'
 import type { Activation, Engine, EngineOutput, EngineRow } from '@computepool/shared/ports'
 import { createManualClock, randomPack } from '@computepool/shared/testing'
-import type { PeerId } from '@computepool/shared/wire'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type AxlStandIn, type AxlStandInDaemon, startAxlStandIn } from '../../testing/axl-stand-in.ts'
+import { type OriginalLink, openOriginalLink } from '../../testing/original-link.ts'
 import { originalBytes, originalToken, startOriginalPeer, type TestOriginalPeer } from '../../testing/original-peer.ts'
-import { createAxlCarrier } from '../axl/axl-carrier.ts'
-import { createAxlClient } from '../axl/axl-client.ts'
 import { openNativeEngine } from '../engine/open-native-engine.ts'
-import { mailBesideCarrier, pollOriginalMail } from './original-mail.ts'
-import { createOriginalPeer, type OriginalPeer } from './original-peer.ts'
+import type { OriginalPeer } from './original-peer.ts'
 import { createOriginalTailEngine } from './original-tail-engine.ts'
 
 const { manifest, parts } = randomPack({ architecture: 'llama', quantisation: 'f32' })
@@ -32,6 +28,7 @@ let axl: AxlStandIn
 let ours: AxlStandInDaemon
 let theirs: AxlStandInDaemon
 let exit: TestOriginalPeer
+let link: OriginalLink
 let peer: OriginalPeer
 let engine: Engine
 let closers: (() => void | Promise<void>)[]
@@ -41,14 +38,14 @@ beforeEach(async () => {
   ours = await axl.startDaemon()
   theirs = await axl.startDaemon()
   exit = startOriginalPeer({ url: theirs.url, replyTo: ours.key, engine: await open({ start: cut, end: layers }) })
-  const mail = pollOriginalMail({ url: ours.url, clock: hostClock })
-  peer = createOriginalPeer({ key: theirs.key, mail, clock: hostClock })
+  link = openOriginalLink({ url: ours.url, key: theirs.key })
+  peer = link.peer
   engine = createOriginalTailEngine({
     local: await open({ start: 0, end: cut }),
     peer,
     dimensions: manifest.dimensions,
   })
-  closers = [() => engine.close(), () => mail.close(), () => exit.close(), () => axl.close()]
+  closers = [() => engine.close(), () => link.close(), () => exit.close(), () => axl.close()]
 })
 afterEach(async () => {
   for (const close of closers) await close()
@@ -131,8 +128,9 @@ describe('an answer whose last layers an original peer computes', () => {
     expect(exit.computed).toEqual([0, 1, 2, 3, 4, 5].map(seq => [wireId, seq, [8, 8, 4, 1, 1, 1][seq]]))
     await expect.poll(() => exit.held()).toBe(0)
     expect(peer.counts).toEqual({ sent: 6, answered: 6, stale: 0, refused: 0 })
-    // Six frames and an end.
+    // Six frames and an end; the node's own carrier read the tokens from the daemon's one queue.
     expect(ours.counts.sent).toBe(7)
+    expect(link.foreign()).toBe(6)
     expect(engine.memory()).toMatchObject({ requests: 0, kvBytes: 0 })
   })
 
@@ -153,32 +151,6 @@ describe('an answer whose last layers an original peer computes', () => {
     await expect.poll(() => exit.held()).toBe(0)
   })
 
-  test('is the same where a node’s own links read the daemon’s queue', async () => {
-    const daemon = await axl.startDaemon()
-    const exitDaemon = await axl.startDaemon()
-    const self: PeerId = `0x${'a'.repeat(40)}.00000001`
-    const carrier = createAxlCarrier({ self, client: createAxlClient({ url: daemon.url }), clock: hostClock })
-    const mail = mailBesideCarrier(carrier, daemon.url)
-    const second = startOriginalPeer({
-      url: exitDaemon.url,
-      replyTo: daemon.key,
-      engine: await open({ start: cut, end: layers }),
-    })
-    const tail = createOriginalTailEngine({
-      local: await open({ start: 0, end: cut }),
-      peer: createOriginalPeer({ key: exitDaemon.key, mail, clock: hostClock }),
-      dimensions: manifest.dimensions,
-    })
-    closers.unshift(
-      () => tail.close(),
-      () => second.close(),
-      () => mail.close(),
-      () => carrier.close(),
-    )
-    expect(await generate(tail, 4)).toEqual(await generate(engine, 4))
-    expect(carrier.counts.foreign).toBe(6)
-  })
-
   test('two requests in one step get what each gets alone', async () => {
     const [a, b] = await engine.run([row('a', 0, prompt.slice(0, 5)), row('b', 0, prompt.slice(5, 9))])
     const [aAlone] = await engine.run([row('c', 0, prompt.slice(0, 5))])
@@ -196,13 +168,13 @@ describe('what goes wrong', () => {
 
   test('a lost frame fails its request and says why; the other requests go on', async () => {
     const clock = createManualClock()
-    const mail = pollOriginalMail({ url: ours.url, clock: hostClock })
-    const patient = createOriginalPeer({ key: theirs.key, mail, clock, deadlineMs: 5000 })
+    await link.close()
+    const patient = openOriginalLink({ url: ours.url, key: theirs.key, clock, deadlineMs: 5000 })
     const local = await open({ start: 0, end: cut })
-    const tail = createOriginalTailEngine({ local, peer: patient, dimensions: manifest.dimensions })
+    const tail = createOriginalTailEngine({ local, peer: patient.peer, dimensions: manifest.dimensions })
     closers.unshift(
-      () => mail.close(),
       () => tail.close(),
+      () => patient.close(),
     )
     axl.change({ lossRate: 1 })
     const lost = refusalOf(tail.run([row('lost', 0, [5])]))
@@ -214,7 +186,7 @@ describe('what goes wrong', () => {
     // Nothing more is sent of it: what the peer holds is unknown.
     expect(await refusalOf(tail.run([row('lost', 1, [5])]))).toMatchObject({ code: 'peer_timed_out' })
     expect(exit.computed).toHaveLength(0)
-    expect(patient.counts.sent).toBe(1)
+    expect(patient.peer.counts.sent).toBe(1)
   })
 
   test('a peer that AXL cannot reach is told as such', async () => {

@@ -65,7 +65,7 @@ async function peerOver(range: LayerRange): Promise<OriginalPeer & { asked: () =
 async function prove(peer: OriginalPeer, range: LayerRange, notices: string[] = []): Promise<string> {
   const powers = withOriginalTail({
     tail,
-    peer,
+    openPeer: () => peer,
     powers: { openEngine: (_, slice) => openEngine(slice), selfTest: proveSlice },
     onNotice: text => notices.push(text),
   })
@@ -111,7 +111,9 @@ test.each([
 test('an original peer whose layers end elsewhere is refused before anything is loaded', async () => {
   const powers = withOriginalTail({
     tail: { key, layers: { start: 2, end: layers + 1 } },
-    peer: await peerOver(tail.layers),
+    openPeer: () => {
+      throw new Error('not needed')
+    },
     powers: { openEngine: (_, slice) => openEngine(slice), selfTest: proveSlice },
   })
   await expect(powers.openEngine('native', sliceOf({ start: 0, end: layers }))).rejects.toMatchObject({

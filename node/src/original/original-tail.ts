@@ -33,7 +33,8 @@ export function parseOriginalTail(text: string): OriginalTail {
 
 export interface OriginalTailPowers {
   readonly tail: OriginalTail
-  readonly peer: OriginalPeer
+  /** Called when the first slice needs it. */
+  readonly openPeer: () => OriginalPeer
   readonly powers: Pick<PeerPowers, 'openEngine' | 'selfTest'>
   /** What the operator should know, in a sentence. */
   readonly onNotice?: (text: string) => void
@@ -44,7 +45,8 @@ const leastShareMet = 0.5
 
 /** `powers`, but slices that reach the end of the model are shared with the peer; all others are held here as ever. */
 export function withOriginalTail(options: OriginalTailPowers): Pick<PeerPowers, 'openEngine' | 'selfTest'> {
-  const { tail, peer, powers, onNotice = () => {} } = options
+  const { tail, powers, onNotice = () => {} } = options
+  let peer: OriginalPeer | null = null
   const localOf = new WeakMap<Engine, Engine>()
 
   async function openEngine(kind: EngineKind, slice: SliceRequest): Promise<Engine> {
@@ -63,6 +65,7 @@ export function withOriginalTail(options: OriginalTailPowers): Pick<PeerPowers, 
       return powers.openEngine(kind, slice)
     }
     const local = await powers.openEngine(kind, { ...slice, layers: { start, end: tail.layers.start } })
+    peer ??= options.openPeer()
     const engine = createOriginalTailEngine({ local, peer, dimensions })
     localOf.set(engine, local)
     return engine
