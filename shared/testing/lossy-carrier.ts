@@ -30,6 +30,8 @@ export interface LossyNetCounts {
   readonly overflowed: number
 }
 
+export type PostHandler = (from: string, to: string, datagram: Uint8Array) => boolean
+
 export interface LossyNet {
   /** One a peer. */
   carrier(peer: string): DatagramCarrier
@@ -38,8 +40,8 @@ export interface LossyNet {
   heal(a: string, b: string): void
   /** Hands a datagram over as if `from` had posted it, with neither loss nor delay. */
   inject(from: string, to: string, datagram: Uint8Array): void
-  /** Sees every datagram that is posted. */
-  onPosted(handler: (from: string, to: string, datagram: Uint8Array) => void): () => void
+  /** Sees every datagram that is posted, and answers false to lose it. */
+  onPosted(handler: PostHandler): () => void
   isBusy(peer: string): boolean
   readonly counts: LossyNetCounts
 }
@@ -58,7 +60,7 @@ export function createLossyNet(options: LossyNetOptions): LossyNet {
   const random = createSeededRandom(options.seed ?? 1)
   const stations = new Map<string, Station>()
   const parted = new Set<string>()
-  const watchers = new Set<(from: string, to: string, datagram: Uint8Array) => void>()
+  const watchers = new Set<PostHandler>()
   const counts = { posted: 0, delivered: 0, lost: 0, overflowed: 0 }
 
   const pairOf = (a: string, b: string): string => (a < b ? `${a} ${b}` : `${b} ${a}`)
@@ -114,7 +116,10 @@ export function createLossyNet(options: LossyNetOptions): LossyNet {
           }
           counts.posted += 1
           const copy = datagram.slice()
-          for (const watcher of [...watchers]) watcher(peer, to, copy)
+          if (![...watchers].every(watcher => watcher(peer, to, copy))) {
+            counts.lost += 1
+            return
+          }
           carry(peer, to, copy)
           if (random.next() < duplicateRate) carry(peer, to, copy)
         },

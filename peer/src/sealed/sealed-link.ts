@@ -158,6 +158,7 @@ export function openSealedLink(options: SealedLinkOptions): SealedLink {
         counters.receivedBytes += frame.length
         options.onFrame(frame)
       },
+      isConfirmed: isOpener,
       onHeard: becomeOpen,
       onClosed: finish,
     })

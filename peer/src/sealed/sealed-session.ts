@@ -30,6 +30,8 @@ export interface SealedSessionOptions {
   readonly limits: SealedLimits
   /** Largest payload of a frame in one packet that the carrier takes. */
   readonly segmentBytes: number
+  /** False: the other side may not have the keys yet, so that its silence means nothing before its first packet. */
+  readonly isConfirmed: boolean
   readonly post: (packet: Uint8Array) => Promise<void>
   /** Packets that the other side may have under way to this one. */
   readonly credit: () => number
@@ -84,6 +86,8 @@ const window = { initial: 10, least: 2 }
 const longestProbeMs = 2000
 const stalledAfterProbes = 3
 const rememberedPacketRanges = 64
+/** Before the other side has said how much its queue holds. */
+const untoldCredit = 4
 const maxUnfinishedFrames = 128
 
 export function createSealedSession(options: SealedSessionOptions): SealedSession {
@@ -98,7 +102,7 @@ export function createSealedSession(options: SealedSessionOptions): SealedSessio
   const counts = { sentPackets: 0, receivedPackets: 0, lostPackets: 0, probes: 0, duplicates: 0, forged: 0 }
   let ending: ComputePoolError | null = null
   let nextNumber = 0
-  let credit = limits.maxWindow
+  let credit = untoldCredit
   let unanswered = 0
   let ackAtMs: number | null = null
   let largestAtMs = 0
@@ -106,9 +110,11 @@ export function createSealedSession(options: SealedSessionOptions): SealedSessio
   let probesInVain = 0
   let silentMs = 0
   let tickedAtMs = clock.monotonicMs()
-  let frameAtMs = Number.NEGATIVE_INFINITY
+  let isConfirmed = options.isConfirmed
+  // Who links expects frames.
+  let frameAtMs = clock.monotonicMs()
   let measuredAtMs = Number.NEGATIVE_INFINITY
-  let isBusy = false
+  let isBusy = true
   let armedAtMs = Number.POSITIVE_INFINITY
   let disarm = (): void => {}
 
@@ -139,6 +145,7 @@ export function createSealedSession(options: SealedSessionOptions): SealedSessio
     const number = nextNumber++
     if (segments.length > 0 || isPing) {
       elicitedAtMs = nowMs
+      setBusy(true)
       book.add({ number, sentAtMs: nowMs, content: { segments, wasLimited: book.inFlight + 1 >= room() } })
     }
     postItems(number, items, segments)
@@ -177,6 +184,8 @@ export function createSealedSession(options: SealedSessionOptions): SealedSessio
     }
     counts.receivedPackets += 1
     silentMs = 0
+    if (!isConfirmed) tickedAtMs = clock.monotonicMs()
+    isConfirmed = true
     options.onHeard()
     try {
       acceptItems(header.number, decodeItems(payload))
@@ -225,6 +234,7 @@ export function createSealedSession(options: SealedSessionOptions): SealedSessio
       }
     }
     noteLost(lost, nowMs)
+    refreshBusy(nowMs)
   }
 
   function noteRoundTrip(sampleMs: number, delayMs: number, nowMs: number): void {
@@ -270,6 +280,7 @@ export function createSealedSession(options: SealedSessionOptions): SealedSessio
   }
 
   function arm(): void {
+    if (!isConfirmed) return
     const dueMs = [ackAtMs, book.lossAtMs, probeAtMs(), tickedAtMs + tickMs]
     const atMs = dueMs.reduce<number>((least, due) => Math.min(least, due ?? least), Number.POSITIVE_INFINITY)
     if (atMs >= armedAtMs) return
@@ -296,9 +307,12 @@ export function createSealedSession(options: SealedSessionOptions): SealedSessio
     if (late) return void close(late)
     if (silentMs >= limits.silenceLimitMs) return void close(problem(`${peer} was not heard for ${silentMs} ms`))
     if (book.inFlight === 0 && nowMs - elicitedAtMs >= limits.pingIntervalMs) sendPacket([], true)
-    setBusy(nowMs - frameAtMs < limits.busyForMs || book.inFlight > 0)
+    refreshBusy(nowMs)
   }
 
+  function refreshBusy(nowMs: number): void {
+    setBusy(nowMs - frameAtMs < limits.busyForMs || book.inFlight > 0)
+  }
   function noteFrame(nowMs: number): void {
     frameAtMs = nowMs
     setBusy(true)

@@ -84,7 +84,7 @@ export function createSealedTransport(options: SealedTransportOptions): SealedTr
   }
 
   function acceptDatagram(carrier: DatagramCarrier, from: string, datagram: Uint8Array): void {
-    const header = readPacketHeader(datagram)
+    const header = datagram.length <= carrier.maxDatagramBytes ? readPacketHeader(datagram) : null
     const entry = entries.get(from)
     if (!header || entry?.link.sessionId !== header.sessionId || entry.carrier !== carrier) strayDatagrams += 1
     else entry.link.accept(header, datagram)

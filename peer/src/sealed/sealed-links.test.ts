@@ -1,0 +1,275 @@
+import { readPacketHeader } from '@computepool/shared/datagram'
+import { createLossyNet, createManualClock, createSeededRandom, numberedFrame } from '@computepool/shared/testing'
+import { describe, expect, it } from 'vitest'
+import { makeSealedPair, openSealedPair, type SealedPair, testPeer, testWallet } from '../../testing/sealed-pair.ts'
+import { createSealedTransport } from './index.ts'
+
+const nothing = { unackedBytes: 0, pendingBytes: 0, packets: 0 }
+
+/** Numbers of the frames that arrive at each end. */
+function gather(pair: SealedPair) {
+  const arrived = { a: [] as number[], b: [] as number[] }
+  const numberOf = (frame: Uint8Array): number => new DataView(frame.buffer, frame.byteOffset).getUint32(0, true)
+  pair.a.onFrame((_, frame) => arrived.a.push(numberOf(frame)))
+  pair.b.onFrame((_, frame) => arrived.b.push(numberOf(frame)))
+  return arrived
+}
+const inOrder = (numbers: readonly number[]): number[] => [...numbers].sort((one, other) => one - other)
+
+describe('opening', () => {
+  it.each(['init', 'reply', 'data'] as const)('survives that the first %s is lost', async type => {
+    const pair = makeSealedPair({ delayMs: 20 })
+    let isLost = false
+    pair.net.onPosted((_, __, datagram) => {
+      if (isLost || readPacketHeader(datagram)?.type !== type) return true
+      isLost = true
+      return false
+    })
+    pair.setBoth(1)
+    await pair.clock.advance(3000)
+    expect(isLost).toBe(true)
+    expect([...pair.a.links(), ...pair.b.links()].map(link => link.isOpen)).toEqual([true, true])
+  })
+
+  it('works where one side has the assignment seconds before the other', async () => {
+    for (const first of ['a', 'b'] as const) {
+      const pair = makeSealedPair()
+      const carriers = { a: pair.net.carrier(pair.peerA), b: pair.net.carrier(pair.peerB) }
+      const set = (side: 'a' | 'b'): void => {
+        const peer = side === 'a' ? pair.peerB : pair.peerA
+        pair[side].setRoutes({ epoch: 4, routes: [{ peer, kind: 'axl', carrier: carriers[side] }] })
+      }
+      set(first)
+      await pair.clock.advance(5000)
+      set(first === 'a' ? 'b' : 'a')
+      await pair.clock.advance(2000)
+      expect([...pair.a.links(), ...pair.b.links()].map(link => link.isOpen)).toEqual([true, true])
+    }
+  })
+
+  it('is told once at each end, with the round trip', async () => {
+    const pair = await openSealedPair({ delayMs: 40 })
+    await pair.clock.advance(500)
+    const words = pair.events.map(({ at, event }) => `${at} ${event.type}`)
+    expect(words.filter(word => word.endsWith('opened')).sort()).toEqual(['a link-opened', 'b link-opened'])
+    await pair.clock.advance(2000)
+    for (const side of [pair.a, pair.b]) {
+      expect(side.links()[0]?.rttMs).toBeGreaterThanOrEqual(80)
+      expect(side.links()[0]?.rttMs).toBeLessThan(100)
+    }
+  })
+
+  it('gives up at its deadline, and with it what waited to be sent', async () => {
+    const pair = makeSealedPair()
+    pair.net.part(pair.peerA, pair.peerB)
+    pair.setBoth(1)
+    const waiting = expect(pair.a.send(pair.peerB, numberedFrame(1, 8))).rejects.toMatchObject({
+      code: 'peer_unreachable',
+    })
+    await pair.clock.advance(20_000)
+    await waiting
+    expect(pair.clock.pending).toBe(0)
+  })
+})
+
+describe('frames', () => {
+  it.each([1, 2, 3])('arrive once each, by the thousand, on a bad network (seed %i)', async seed => {
+    const pair = await openSealedPair({ seed, delayMs: 20, jitterMs: 60, lossRate: 0.05, duplicateRate: 0.05 })
+    const arrived = gather(pair)
+    const random = createSeededRandom(seed)
+    const sizes = Array.from({ length: 2000 }, () => (random.int(40) === 0 ? 150_000 : 4 + random.int(6000)))
+    const sending = sizes.flatMap((size, number) => [
+      pair.a.send(pair.peerB, numberedFrame(number, size)),
+      pair.b.send(pair.peerA, numberedFrame(number, 4 + (size % 300))),
+    ])
+    await pair.reach(Promise.all(sending))
+    await pair.clock.advance(5000)
+    const all = [...sizes.keys()]
+    expect(inOrder(arrived.b)).toEqual(all)
+    expect(inOrder(arrived.a)).toEqual(all)
+    expect(pair.net.counts.lost).toBeGreaterThan(50)
+    expect([pair.a.held, pair.b.held]).toEqual([nothing, nothing])
+    await pair.close()
+    expect(pair.clock.pending).toBe(0)
+  })
+
+  it('arrive once each where the receiver’s queue overflows', async () => {
+    const pair = await openSealedPair({ seed: 9, delayMs: 2, queueLength: 5, pollMs: 30 })
+    const arrived = gather(pair)
+    const sending = Array.from({ length: 500 }, (_, number) => pair.a.send(pair.peerB, numberedFrame(number, 20_000)))
+    await pair.reach(Promise.all(sending))
+    await pair.clock.advance(10_000)
+    expect(pair.net.counts.overflowed).toBeGreaterThan(10)
+    expect(inOrder(arrived.b)).toEqual([...sending.keys()])
+    expect(pair.closings()).toEqual([])
+  })
+
+  it('of many peers do not overflow one queue', async () => {
+    const clock = createManualClock()
+    const net = createLossyNet({ clock, delayMs: 2, queueLength: 100, pollMs: 20 })
+    const open = (number: number) =>
+      createSealedTransport({
+        self: testPeer(number),
+        key: testWallet(number),
+        clock,
+        entropy: createSeededRandom(number),
+      })
+    const hub = open(1)
+    const others = Array.from({ length: 8 }, (_, index) => index + 2)
+    const transports = others.map(open)
+    const carrier = net.carrier(testPeer(1))
+    hub.setRoutes({ epoch: 1, routes: others.map(number => ({ peer: testPeer(number), kind: 'axl', carrier })) })
+    transports.forEach((transport, index) => {
+      const own = net.carrier(testPeer(others[index]!))
+      transport.setRoutes({ epoch: 1, routes: [{ peer: testPeer(1), kind: 'axl', carrier: own }] })
+    })
+    await clock.advance(2000)
+    let arrived = 0
+    hub.onFrame(() => {
+      arrived += 1
+    })
+    const sending = transports.flatMap(transport =>
+      Array.from({ length: 60 }, (_, number) => transport.send(testPeer(1), numberedFrame(number, 20_000))),
+    )
+    await clock.advance(30_000)
+    await Promise.all(sending)
+    expect(arrived).toBe(480)
+    expect(net.counts.overflowed).toBe(0)
+  })
+
+  it('that are small pass one that is large', async () => {
+    const pair = await openSealedPair({ delayMs: 10 })
+    const sizes: number[] = []
+    pair.b.onFrame((_, frame) => sizes.push(frame.length))
+    const prompt = pair.a.send(pair.peerB, numberedFrame(1, 1 << 20))
+    const token = pair.a.send(pair.peerB, numberedFrame(2, 120))
+    await pair.reach(Promise.all([prompt, token]))
+    await pair.clock.advance(500)
+    expect(sizes).toEqual([120, 1 << 20])
+  })
+
+  it('of an activation’s size travel in one datagram, and small ones together', async () => {
+    const pair = await openSealedPair()
+    await pair.clock.advance(100)
+    const before = pair.a.counts.sentPackets
+    await pair.a.send(pair.peerB, numberedFrame(1, 5000))
+    expect(pair.a.counts.sentPackets).toBe(before + 1)
+    pair.net.part(pair.peerA, pair.peerB)
+    const posted = pair.net.counts.posted
+    const burst = Array.from({ length: 400 }, (_, number) => pair.a.send(pair.peerB, numberedFrame(number, 100)))
+    pair.net.heal(pair.peerA, pair.peerB)
+    await pair.reach(Promise.all(burst))
+    await pair.clock.advance(3000)
+    expect(pair.net.counts.posted - posted).toBeLessThan(100)
+  })
+
+  it('wait while the window is full, within a bound of memory', async () => {
+    const pair = await openSealedPair()
+    pair.net.part(pair.peerA, pair.peerB)
+    let sent = 0
+    for (let number = 0; number < 20; number += 1) {
+      void pair.a.send(pair.peerB, numberedFrame(number, 1 << 20)).then(
+        () => {
+          sent += 1
+        },
+        () => {},
+      )
+    }
+    await pair.clock.advance(5000)
+    expect(sent).toBeLessThan(3)
+    expect(pair.a.held.unackedBytes).toBeLessThanOrEqual(32 * 62_000)
+    await pair.clock.advance(10_000)
+    expect(pair.a.held).toEqual(nothing)
+  })
+
+  it('are given up before their first byte where the caller wants that', async () => {
+    const pair = await openSealedPair()
+    pair.net.part(pair.peerA, pair.peerB)
+    const burst = Array.from({ length: 8 }, (_, number) => pair.a.send(pair.peerB, numberedFrame(number, 1 << 20)))
+    for (const each of burst) each.catch(() => {})
+    const abort = new AbortController()
+    const given = pair.a.send(pair.peerB, numberedFrame(9, 1 << 20), abort.signal)
+    abort.abort(new Error('enough'))
+    await expect(given).rejects.toThrow('enough')
+    await expect(pair.a.send(pair.peerB, numberedFrame(9, 8), abort.signal)).rejects.toThrow('enough')
+    await pair.close()
+  })
+})
+
+describe('a link', () => {
+  it('outlives a silence of five seconds and loses nothing', async () => {
+    const pair = await openSealedPair({ delayMs: 20 })
+    const arrived = gather(pair)
+    pair.net.part(pair.peerA, pair.peerB)
+    const sending = Array.from({ length: 50 }, (_, number) => pair.a.send(pair.peerB, numberedFrame(number, 5000)))
+    await pair.clock.advance(5000)
+    pair.net.heal(pair.peerA, pair.peerB)
+    await pair.reach(Promise.all(sending))
+    await pair.clock.advance(3000)
+    expect(inOrder(arrived.b)).toEqual([...sending.keys()])
+    expect(pair.closings()).toEqual([])
+  })
+
+  it('ends at both ends after eight seconds of it', async () => {
+    const pair = await openSealedPair()
+    pair.net.part(pair.peerA, pair.peerB)
+    await pair.clock.advance(7500)
+    expect(pair.closings()).toEqual([])
+    await pair.clock.advance(2000)
+    expect(pair.closings().sort()).toEqual(['a: peer_disconnected', 'b: peer_disconnected'])
+    expect(pair.clock.pending).toBe(0)
+  })
+
+  it('stays open for hours with nothing to say', async () => {
+    const pair = await openSealedPair({ seed: 2, lossRate: 0.1 })
+    const before = pair.net.counts.posted
+    await pair.clock.advance(600_000)
+    expect(pair.closings()).toEqual([])
+    // A ping and its ack a second, each way.
+    expect(pair.net.counts.posted - before).toBeLessThan(600 * 6)
+  })
+
+  it('has its carrier poll tightly only while frames pass', async () => {
+    const pair = await openSealedPair()
+    await pair.clock.advance(5250)
+    expect([pair.net.isBusy(pair.peerA), pair.net.isBusy(pair.peerB)]).toEqual([false, false])
+    await pair.a.send(pair.peerB, numberedFrame(1, 100))
+    await pair.clock.advance(100)
+    expect([pair.net.isBusy(pair.peerA), pair.net.isBusy(pair.peerB)]).toEqual([true, true])
+    await pair.clock.advance(5250)
+    expect([pair.net.isBusy(pair.peerA), pair.net.isBusy(pair.peerB)]).toEqual([false, false])
+  })
+
+  it('measures what it carries, from frames that are large enough', async () => {
+    const pair = await openSealedPair({ delayMs: 10 })
+    const rate = (): number | null | undefined => pair.a.links()[0]?.bytesPerSecond
+    await pair.reach(pair.a.send(pair.peerB, numberedFrame(1, 5000)))
+    await pair.clock.advance(200)
+    expect(rate()).toBeNull()
+    await pair.reach(pair.a.send(pair.peerB, numberedFrame(1, 1 << 20)))
+    await pair.clock.advance(500)
+    expect(rate()).toBeGreaterThan(1e6)
+  })
+
+  it('is not closed because its own host slept', async () => {
+    const pair = await openSealedPair()
+    const { clock } = pair
+    // A clock that jumps a minute at once: what is due runs late, and packets of the minute never came.
+    const slept = createSealedTransport({
+      self: testPeer(5),
+      key: testWallet(5),
+      clock: { ...clock, monotonicMs: () => clock.monotonicMs() + jumpMs, schedule: clock.schedule },
+      entropy: createSeededRandom(5),
+    })
+    let jumpMs = 0
+    const routes = [{ peer: testPeer(5), kind: 'axl' as const, carrier: pair.net.carrier(pair.peerA) }]
+    pair.a.setRoutes({ epoch: 2, routes })
+    const own = pair.net.carrier(testPeer(5))
+    slept.setRoutes({ epoch: 2, routes: [{ peer: pair.peerA, kind: 'axl', carrier: own }] })
+    await clock.advance(1000)
+    expect(slept.links()[0]?.isOpen).toBe(true)
+    jumpMs = 60_000
+    await clock.advance(3000)
+    expect(slept.links()[0]?.isOpen).toBe(true)
+  })
+})
