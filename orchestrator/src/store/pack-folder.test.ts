@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { writeRandomPack } from '@computepool/node/pack/random-pack.ts'
@@ -97,5 +97,31 @@ describe('cachedPack', () => {
     expect(await pack('q8')).toBe(first)
     expect(said.splice(0)).toEqual([`Using the pack in ${first} (delete the folder to pack again).\n`])
     expect(await pack('f16')).not.toBe(first)
+  })
+
+  it('takes no model’s pack for another’s whose name looks alike, and knows older packs by what they say', async () => {
+    const older = join(folder, 'hf-me-tiny-model-q8')
+    await mkdir(older)
+    await writeFile(join(older, 'manifest.json'), JSON.stringify({ source: `hf:me/tiny-model@${'0a'.repeat(20)}` }))
+    const said: string[] = []
+    const pack = (source: string) =>
+      cachedPack({
+        source,
+        quantisation: 'q8',
+        cacheDir: folder,
+        hubUrl: 'http://127.0.0.1:1',
+        hubToken: undefined,
+        // Nothing is fetched here: what is said tells where it would go.
+        signal: AbortSignal.abort(),
+        write: text => said.push(text),
+        isTerminal: false,
+      })
+    expect(await pack('hf:me/tiny-model')).toBe(older)
+    said.length = 0
+    for (const other of ['hf:me-tiny/model', 'hf:me/tiny/model', 'hf:me/tiny-model@v2']) {
+      await expect(pack(other)).rejects.toThrow()
+    }
+    const folders = said.map(text => / into (\S+)/.exec(text)?.[1])
+    expect(new Set([...folders, older]).size).toBe(4)
   })
 })
