@@ -18,6 +18,8 @@ interface HostLink {
   readonly isInitiator: boolean
   /** Candidates that came before the description they belong to. */
   readonly early: HostSignal[]
+  /** An initiator's own candidates, until the answer is there. */
+  readonly held: HostSignal[]
   isDescribed: boolean
 }
 
@@ -34,7 +36,8 @@ export function createNativeRtcHost(port: HostPort<HostEvent, HostCommand>): Nat
       iceServers: nativeIceServers(iceServers),
       disableAutoNegotiation: true,
     })
-    links.set(link, { connection, isInitiator, early: [], isDescribed: false })
+    const made: HostLink = { connection, isInitiator, early: [], held: [], isDescribed: false }
+    links.set(link, made)
     /** A native callback may still be under way when its link is closed. */
     const tell = (event: HostEvent): void => {
       if (links.has(link)) post(event)
@@ -44,7 +47,11 @@ export function createNativeRtcHost(port: HostPort<HostEvent, HostCommand>): Nat
         tell({ type: 'signal-made', link, signal: { type: 'description', sdpType: type, sdp } })
     })
     connection.onLocalCandidate((candidate, sdpMid) => {
-      tell({ type: 'signal-made', link, signal: { type: 'candidate', candidate, sdpMid, sdpMLineIndex: 0 } })
+      const signal: HostSignal = { type: 'candidate', candidate, sdpMid, sdpMLineIndex: 0 }
+      // An answerer that knows them starts DTLS before its answer is here, and this side then refuses a certificate whose
+      // fingerprint it has not read yet ("certificate verify failed"), or drops the first flight, which costs a second.
+      if (isInitiator && !made.isDescribed) made.held.push(signal)
+      else tell({ type: 'signal-made', link, signal })
     })
     connection.onStateChange(state => tell({ type: 'connection-changed', link, state: state as 'connected' }))
     for (const name of ['control', 'frames'] as const) {
@@ -59,14 +66,15 @@ export function createNativeRtcHost(port: HostPort<HostEvent, HostCommand>): Nat
     if (isInitiator) connection.setLocalDescription('offer')
   }
 
-  function accept(link: HostLink, signal: HostSignal): void {
+  function accept(number: number, link: HostLink, signal: HostSignal): void {
     if (signal.type === 'description') {
       // A restart's offer from a browser: this library keeps its one ICE session, and the link's deadline decides.
       if (link.isDescribed || (signal.sdpType === 'offer') === link.isInitiator) return
       link.connection.setRemoteDescription(signal.sdp, signal.sdpType)
       link.isDescribed = true
       if (signal.sdpType === 'offer') link.connection.setLocalDescription('answer')
-      for (const early of link.early.splice(0)) accept(link, early)
+      for (const held of link.held.splice(0)) post({ type: 'signal-made', link: number, signal: held })
+      for (const early of link.early.splice(0)) accept(number, link, early)
     } else if (!link.isDescribed) link.early.push(signal)
     else if (signal.candidate !== '') addCandidate(link, signal.candidate, signal.sdpMid ?? '0')
   }
@@ -89,7 +97,7 @@ export function createNativeRtcHost(port: HostPort<HostEvent, HostCommand>): Nat
     const link = links.get(command.link)
     try {
       if (command.type === 'open-link') open(command)
-      else if (command.type === 'signal-arrived' && link) accept(link, command.signal)
+      else if (command.type === 'signal-arrived' && link) accept(command.link, link, command.signal)
       else if (command.type === 'close-link') shut(command.link)
     } catch (fault) {
       fail(command.link, fault)
