@@ -11,6 +11,8 @@ export interface RelayLimits {
   readonly burstDatagrams: number
   /** Refused bytes of one member's link after which the link is closed. */
   readonly linkRefusedBytes: number
+  /** Between two reports to the desk, where there is news. */
+  readonly reportEveryMs: number
 }
 
 export const defaultRelayLimits: RelayLimits = {
@@ -22,4 +24,5 @@ export const defaultRelayLimits: RelayLimits = {
   datagramsPerSecond: 20_000,
   burstDatagrams: 5000,
   linkRefusedBytes: 64 << 20,
+  reportEveryMs: 3000,
 }

@@ -1,0 +1,269 @@
+/**
+ * A relay at work: joins the hub, takes an assignment, links to the members that have no AXL, polls the daemon for those that have, and
+ * passes parcels between them. What may pass is the relay's business; sockets, links and the daemon are handed in.
+ */
+
+import type { RtcTransport } from '@computepool/peer/links/index.ts'
+import { type HubClient, openHubClient, type SocketLike } from '@computepool/peer/runtime/hub-client.ts'
+import type { PeerKey } from '@computepool/peer/runtime/peer-powers.ts'
+import { type ComputePoolError, errorFromData } from '@computepool/shared/errors'
+import type { Clock, Entropy } from '@computepool/shared/ports'
+import { type DeskCommand, type PeerId, protocolVersion } from '@computepool/shared/wire'
+import type { AxlClient } from '../axl/axl-client.ts'
+import { type AxlInbox, openAxlInbox } from '../axl/axl-inbox.ts'
+import type { AxlLimits } from '../axl/axl-limits.ts'
+import type { BridgeSnapshot, BridgeStatus } from './bridge-snapshot.ts'
+import { createRelay, type RelayAssignment, type RelaySource } from './create-relay.ts'
+import { defaultRelayLimits, type RelayLimits } from './relay-limits.ts'
+import { createRelayPumps } from './relay-pumps.ts'
+import type { RelayRefusal } from './relay-refusal.ts'
+
+export interface BridgePowers {
+  readonly clock: Clock
+  readonly entropy: Entropy
+  readonly key: PeerKey
+  readonly agent: string
+  readonly openSocket: () => SocketLike
+  /** Frames of these links are parcels: its `maxFrameBytes` is theirs. */
+  readonly openLinks: (self: PeerId) => RtcTransport
+  /** Null: a relay between tabs that cannot reach each other. Closed with the bridge. */
+  readonly axl: { readonly client: AxlClient; readonly key: string } | null
+  readonly tell: (snapshot: BridgeSnapshot) => void
+  /** What an operator should know, in a sentence. */
+  readonly onNotice: (text: string) => void
+  /** Each refusal, as it happens: for tests and logs. */
+  readonly onRefused?: (refusal: RelayRefusal) => void
+  readonly limits?: Partial<RelayLimits>
+  readonly axlLimits?: Partial<AxlLimits>
+}
+
+export interface RunningBridge {
+  snapshot(): BridgeSnapshot
+  /** Tells the desk, then closes everything. Idempotent. */
+  leave(): Promise<void>
+}
+
+/** The daemon of a relay at work is looked at at least so often: a peer's first message after a silence waits for it. */
+const idlePollMs = 20
+/** A kind of refusal of one member is told in words at most so often. */
+const noticeEveryMs = 10_000
+
+/** Joins at once. */
+export function runBridge(powers: BridgePowers): RunningBridge {
+  const { clock, entropy, key, axl } = powers
+  const limits = { ...defaultRelayLimits, ...powers.limits }
+  const suffix = Array.from(entropy.bytes(4), byte => byte.toString(16).padStart(2, '0')).join('')
+  const self: PeerId = `${key.address}.${suffix}`
+  const relay = createRelay(limits)
+  const links = powers.openLinks(self)
+  const noticedMs = new Map<string, number>()
+  const shutOut = new Set<PeerId>()
+  let status: BridgeStatus = 'connecting'
+  let error: ComputePoolError | null = null
+  let assignment: RelayAssignment | null = null
+  let axlSendMs: number | null = null
+  let toldReport = ''
+  let inbox: AxlInbox | null = null
+  let leaving: Promise<void> | null = null
+
+  const pumps = createRelayPumps({
+    relay,
+    sendByLink: (peer, parcel) => links.send(peer, parcel),
+    async sendByAxl(daemon, parcel) {
+      const startMs = clock.monotonicMs()
+      await axl?.client.send(daemon, parcel)
+      axlSendMs = clock.monotonicMs() - startMs
+    },
+    onLost: (member, fault) => notice(`lost ${member.peer}`, `A parcel for ${member.peer} was lost: ${fault.message}`),
+  })
+
+  function notice(about: string, text: string): void {
+    const lastMs = noticedMs.get(about)
+    if (lastMs !== undefined && clock.monotonicMs() - lastMs < noticeEveryMs) return
+    noticedMs.set(about, clock.monotonicMs())
+    powers.onNotice(text)
+  }
+
+  function accept(source: RelaySource, bytes: Uint8Array): void {
+    const { wake, refusals } = relay.accept(source, bytes, clock.monotonicMs())
+    pumps.wake(wake)
+    if (source.kind === 'link' && wake.length > 0) inbox?.stir()
+    for (const refusal of refusals) {
+      powers.onRefused?.(refusal)
+      notice(`${refusal.code} ${refusal.member}`, refusal.message)
+    }
+    if (source.kind === 'link' && refusals.length > 0) judgeLink(source.peer)
+  }
+
+  /** A link cannot be told to send less: one that goes on and on is closed, until the next assignment. */
+  function judgeLink(peer: PeerId): void {
+    const refusedBytes = relay.report().find(row => row.peer === peer)?.refusedBytes ?? 0
+    if (refusedBytes <= limits.linkRefusedBytes || shutOut.has(peer)) return
+    shutOut.add(peer)
+    powers.onNotice(`${peer} is shut out: ${refusedBytes} bytes of it were refused.`)
+    linkMembers()
+  }
+
+  function linkMembers(): void {
+    const linked = relay.members.filter(({ peer, axl: daemon }) => daemon === null && !shutOut.has(peer))
+    // Both ends must agree on who offers.
+    links.setPeers(
+      linked.map(({ peer }) => ({ peer, isInitiator: self < peer })),
+      assignment?.epoch ?? 0,
+    )
+  }
+
+  function take(next: RelayAssignment | null): void {
+    if (next === null || next.epoch !== assignment?.epoch) shutOut.clear()
+    assignment = next
+    relay.assign(next ?? { epoch: 0, members: [] })
+    linkMembers()
+    const unreachable = relay.members.filter(member => member.axl !== null && axl === null)
+    for (const { peer } of unreachable)
+      notice(`no axl ${peer}`, `${peer} is behind AXL, and this bridge has no daemon.`)
+    inbox?.stir()
+    setStatus(relay.members.length > 0 ? 'relaying' : 'waiting')
+  }
+
+  function obey(command: DeskCommand): void {
+    switch (command.type) {
+      case 'model-offered':
+        links.setIceServers(command.iceServers)
+        if (assignment === null) setStatus('waiting')
+        break
+      case 'ice-servers-renewed':
+        links.setIceServers(command.iceServers)
+        break
+      case 'assign-relay':
+        take(command)
+        break
+      case 'peer-refused':
+        fail(errorFromData(command.error))
+        break
+      default:
+        // Everything else is for those who hold a slice.
+        break
+    }
+  }
+
+  function setStatus(next: BridgeStatus): void {
+    status = next
+    powers.tell(snapshot())
+  }
+
+  function fail(fault: ComputePoolError): void {
+    if (leaving !== null) return
+    error = fault
+    leaving = closeAll('failed')
+  }
+
+  async function closeAll(end: 'failed' | 'left'): Promise<void> {
+    cancelReport()
+    hub.send({ type: 'peer-leaving' })
+    relay.assign({ epoch: 0, members: [] })
+    await links.close()
+    axl?.client.close()
+    await inbox?.close()
+    hub.close()
+    setStatus(end)
+  }
+
+  function report(): void {
+    cancelReport = clock.schedule(limits.reportEveryMs, report)
+    if (assignment === null || assignment.members.length === 0) return
+    powers.tell(snapshot())
+    const members = [...relay.report()]
+    const text = JSON.stringify([assignment.epoch, members])
+    if (text === toldReport) return
+    if (hub.send({ type: 'relay-reported', epoch: assignment.epoch, members })) toldReport = text
+  }
+
+  function snapshot(): BridgeSnapshot {
+    const facts = new Map(links.links().map(link => [link.peer, link]))
+    const tallies = new Map(relay.report().map(row => [row.peer, row]))
+    return {
+      status,
+      peer: self,
+      coalition: assignment !== null && assignment.members.length > 0 ? assignment.coalition : null,
+      members: relay.members.map(({ peer, axl: daemon }) => ({
+        peer,
+        by: daemon === null ? 'webrtc' : 'axl',
+        rttMs: facts.get(peer)?.rttMs ?? null,
+        isOpen: daemon === null ? (facts.get(peer)?.isOpen ?? false) : axl !== null,
+        forwardedBytes: tallies.get(peer)?.forwardedBytes ?? 0,
+        refusedBytes: tallies.get(peer)?.refusedBytes ?? 0,
+      })),
+      sentParcels: pumps.counts.sent,
+      lostParcels: pumps.counts.lost,
+      axlSendMs,
+      error: error?.toJSON() ?? null,
+    }
+  }
+
+  links.onFrame((peer, frame) => accept({ kind: 'link', peer: peer as PeerId }, frame))
+  links.onSignal((to, signal) => hub.signal(to, signal))
+  links.onLink(event => {
+    if (event.type !== 'link-closed' || leaving !== null) return
+    const wasRefused = event.error.code === 'peer_frame_too_large' || event.error.code === 'peer_frame_invalid'
+    if (wasRefused) {
+      const sizeBytes = Number(event.error.context.sizeBytes ?? 0)
+      relay.noteRefused(event.peer as PeerId, sizeBytes)
+      powers.onRefused?.({
+        code: event.error.code as 'peer_frame_invalid',
+        member: event.peer as PeerId,
+        sizeBytes,
+        message: event.error.message,
+      })
+    }
+    if (relay.members.some(({ peer }) => peer === event.peer))
+      powers.onNotice(`The link to ${event.peer} is closed: ${event.error.message}`)
+  })
+  if (axl !== null) {
+    inbox = openAxlInbox({
+      client: axl.client,
+      clock,
+      limits: { idlePollMs, ...powers.axlLimits },
+      onMessage: ({ body, senderHint }) => accept({ kind: 'axl', senderHint }, body),
+      onDown: fault => powers.onNotice(`${fault.message} ${fault.remedy} It is tried again.`),
+      onUp: () => powers.onNotice(`The AXL daemon at ${axl.client.url} answers again.`),
+    })
+  }
+  let cancelReport = clock.schedule(limits.reportEveryMs, report)
+  const hub: HubClient = openHubClient({
+    peer: self,
+    openSocket: powers.openSocket,
+    sign: message => key.sign(message),
+    clock,
+    entropy,
+    onWelcome() {
+      error = null
+      toldReport = ''
+      // What it passed on before a break was planned anew meanwhile.
+      take(null)
+      hub.send({
+        type: 'peer-joined',
+        version: protocolVersion,
+        agent: powers.agent.slice(0, 300),
+        role: 'relay',
+        reach: { webrtc: true, axl: axl?.key ?? null },
+      })
+    },
+    onCommand: obey,
+    onSignal: (from, signal) => links.handleSignal(from as PeerId, signal),
+    onBroken(fault) {
+      // The members' own connections may stand: it goes on passing what its last assignment allows.
+      error = fault
+      setStatus(relay.members.length > 0 ? 'relaying' : 'connecting')
+    },
+    onRefused: fail,
+  })
+  setStatus('connecting')
+
+  return {
+    snapshot,
+    leave() {
+      leaving ??= closeAll('left')
+      return leaving
+    },
+  }
+}
