@@ -42,7 +42,10 @@ it('packs into a folder that is named from where the user stands', async () => {
 })
 
 it('explains itself', () => {
-  const { status, stdout } = computepool('--help')
+  const overview = computepool('--help')
+  expect(overview.status).toBe(0)
+  for (const word of ['pack', 'deploy', 'node']) expect(overview.stdout).toContain(`\n${word} `)
+  const { status, stdout } = computepool('pack', '--help')
   expect(status).toBe(0)
   for (const word of ['pack <source>', '--quantisation', 'hf:', '--hub', '--json', 'HF_TOKEN'])
     expect(stdout).toContain(word)
@@ -57,7 +60,7 @@ it.each([
   const { status, stderr } = computepool(...args)
   expect(status).toBe(1)
   expect(stderr).toContain(message)
-  expect(stderr).toContain('computepool --help')
+  expect(stderr).toMatch(/computepool (pack )?--help/)
   expect(stderr).not.toMatch(/^\s+at /m)
 })
 

@@ -1,157 +1,38 @@
-/** The `computepool` command: reads arguments and environment, runs one command, prints what came of it. It knows no model. */
-import { resolve } from 'node:path'
-import { parseArgs } from 'node:util'
-import { asComputePoolError, ComputePoolError } from '@computepool/shared/errors'
-import { type Manifest, manifestSchema, packBytes } from '@computepool/shared/model'
-import { drawProgress } from './pack/draw-progress.ts'
-import { packModel } from './pack/pack-model.ts'
+/** The `computepool` command: finds the command that is named, loads it and no other, and prints its failure. It knows no options. */
+import { ComputePoolError } from '@computepool/shared/errors'
+import { tellFailure } from './tell-failure.ts'
 
-const HELP = `computepool pack <source> --out DIR --quantisation q4|q8|f16|f32
+const HELP = `computepool <command> [options]
 
-Turns a model into a pack: one file per layer, which browser tabs download, check and run.
+pack     turns a model into a pack that tabs and nodes download, check and run
+deploy   puts what payments need on a chain
+node     serves layers of the pool's model from this machine, without a browser
 
-<source>        a folder with config.json and .safetensors files, a .gguf file,
-                a URL of either, or a model of the hub: hf:Qwen/Qwen3-0.6B
-                (hf:owner/name@revision for a version, hf:owner/name:file.gguf for a file)
+computepool <command> --help tells how each is used.`
 
---out DIR       where the pack goes (made where it does not exist)
---quantisation  q4: smallest. q8: nearly exact, twice the size of q4. f16, f32: unrounded. Default: q8
---model NAME    the name that the API shows. Default: the source's own
---hub URL       another hub. Default: COMPUTEPOOL_HUB_URL, or the public one
---tokenizer S   take tokenizer.json from another source (for GGUF files whose own cannot be read)
---self-test DIR take golden activations that a reference computed (selftest.json, activations/).
-                Default: computed here, from the finished parts
---no-self-test  leave them out; tabs then cannot be checked when they join
---licence TEXT  what the manifest says of the model's licence
---origin TEXT   what the manifest says of the weights' origin
---json          one JSON object a line instead of a progress bar
---help          this text
+/** Each resolves when it is done, and sets the process's exit code itself where 0 and 1 do not say enough. */
+const commands: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
+  pack: async args => (await import('./pack-command.ts')).packCommand(args),
+  deploy: async args => (await import('./deploy-command.ts')).deployCommand(args),
+  node: async args => (await import('./node-command.ts')).nodeCommand(args),
+}
 
-A private or gated model needs HF_TOKEN in the environment; it is sent to the hub only.
-If a run stops half-way, run the same command again: finished parts are kept.
-
-computepool deploy puts what payments need on a chain; computepool deploy --help tells how.`
-
-const quantisations = manifestSchema.shape.quantisation
-
-async function main(): Promise<void> {
-  if (process.argv[2] === 'deploy') {
-    // Loaded here only: packing needs no chain.
-    const { deployCommand } = await import('./deploy-command.ts')
-    return deployCommand(process.argv.slice(3))
-  }
-  const { values, positionals } = readArguments()
-  const [command, source, ...rest] = positionals
-  if (values.help || command === undefined) {
+async function main([name, ...args]: readonly string[]): Promise<void> {
+  if (name === undefined || name === '--help' || name === '-h') {
     console.log(HELP)
     return
   }
-  if (command !== 'pack') throw usage(`There is no command "${command}".`)
-  if (source === undefined || rest.length > 0) throw usage('pack takes one source.')
-  if (values.out === undefined) throw usage('--out is missing.')
-  const quantisation = quantisations.safeParse(values.quantisation)
-  if (!quantisation.success) throw usage(`--quantisation is "${values.quantisation}".`)
-
-  const progress = drawProgress({
-    json: values.json,
-    isTerminal: process.stderr.isTTY === true,
-    write: text => (values.json ? process.stdout : process.stderr).write(text),
-  })
-  const stop = new AbortController()
-  process.once('SIGINT', () =>
-    stop.abort(new ComputePoolError('input_invalid', 'Stopped.', { remedy: 'Run the same command again to go on.' })),
-  )
-  try {
-    const { manifest, reusedParts } = await packModel({
-      source: fromHere(source),
-      outDir: fromHere(values.out),
-      quantisation: quantisation.data,
-      model: values.model,
-      licence: values.licence,
-      origin: values.origin,
-      hubUrl: values.hub ?? process.env.COMPUTEPOOL_HUB_URL,
-      token: process.env.HF_TOKEN,
-      tokenizer: values.tokenizer === undefined ? undefined : fromHere(values.tokenizer),
-      selfTestDir: values['self-test'] === undefined ? undefined : fromHere(values['self-test']),
-      computeGoldens: values['no-self-test']
-        ? undefined
-        : async (manifest, partsDir) => {
-            progress.end()
-            if (!values.json) process.stderr.write('Computing the self-test on this machine ...\n')
-            // Loaded here only: the native runtime is large, and most calls of the command need none of it.
-            const { computeGoldens } = await import('./engine/compute-goldens.ts')
-            const { packFolderParts } = await import('./engine/pack-folder-parts.ts')
-            return computeGoldens({ manifest, parts: packFolderParts(partsDir) })
-          },
-      onProgress: progress.show,
-      signal: stop.signal,
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined
+  if (command === undefined)
+    throw new ComputePoolError('input_invalid', `There is no command "${name}".`, {
+      remedy: 'computepool --help tells which there are.',
     })
-    progress.end()
-    console.log(
-      values.json
-        ? JSON.stringify({ type: 'packed', ...summary(manifest), out: values.out, reusedParts })
-        : sentence(manifest, values.out),
-    )
-  } finally {
-    progress.end()
-  }
-}
-
-function readArguments() {
-  try {
-    return parseArgs({
-      allowPositionals: true,
-      options: {
-        out: { type: 'string' },
-        quantisation: { type: 'string', default: 'q8' },
-        model: { type: 'string' },
-        hub: { type: 'string' },
-        tokenizer: { type: 'string' },
-        'self-test': { type: 'string' },
-        'no-self-test': { type: 'boolean', default: false },
-        licence: { type: 'string' },
-        origin: { type: 'string' },
-        json: { type: 'boolean', default: false },
-        help: { type: 'boolean', default: false, short: 'h' },
-      },
-    })
-  } catch (cause) {
-    throw usage(cause instanceof Error ? cause.message : String(cause))
-  }
-}
-
-function usage(message: string): ComputePoolError {
-  return new ComputePoolError('input_invalid', message, { remedy: 'computepool --help tells how it is used.' })
-}
-
-/** A path as the caller means it: npm runs scripts in the package's root, and says where the caller was. */
-function fromHere(source: string): string {
-  return /^(hf:|https?:\/\/)/i.test(source) ? source : resolve(process.env.INIT_CWD ?? process.cwd(), source)
-}
-
-function summary(manifest: Manifest) {
-  return {
-    model: manifest.model,
-    quantisation: manifest.quantisation,
-    layers: manifest.dimensions.layers,
-    sizeBytes: packBytes(manifest),
-  }
-}
-
-function sentence(manifest: Manifest, out: string): string {
-  const { model, quantisation, layers, sizeBytes } = summary(manifest)
-  return `Packed ${model}: ${layers} layers, ${quantisation}, ${(sizeBytes / 1e6).toFixed(1)} MB, in ${out}`
+  return command(args)
 }
 
 try {
-  await main()
+  await main(process.argv.slice(2))
 } catch (thrown) {
-  const error = asComputePoolError(thrown)
-  const wantsJson = process.argv.includes('--json')
-  console.error(
-    wantsJson
-      ? JSON.stringify({ type: 'error', ...error.toJSON() })
-      : `${error.message}${error.remedy ? `\n${error.remedy}` : ''}`,
-  )
+  tellFailure(thrown, process.argv.includes('--json'))
   process.exitCode = 1
 }

@@ -1,20 +1,40 @@
 /** By which networks a headless peer is reached, and the transport over them. It knows no frames and no desk. */
-import { hostClock } from '@computepool/peer/host.ts'
-import { rtcPeerTransport } from '@computepool/peer/links/rtc-peer-transport.ts'
-import type { PeerTransport } from '@computepool/peer/runtime/peer-powers.ts'
+import { hostClock, hostEntropy } from '@computepool/peer/host.ts'
+import { openPeerTransport } from '@computepool/peer/links/open-peer-transport.ts'
+import type { PeerKey, PeerTransport } from '@computepool/peer/runtime/peer-powers.ts'
 import type { PeerId, Reach } from '@computepool/shared/wire'
+import { createAxlCarrier } from '../axl/axl-carrier.ts'
+import { createAxlClient } from '../axl/axl-client.ts'
 import { createNodeRtc } from '../links/node-rtc.ts'
 import type { NodeSettings } from './node-settings.ts'
 
 export interface NodeReach {
   /** What the orchestrator is told. */
   readonly reach: Reach
-  openTransport(self: string): PeerTransport
+  /** Once. */
+  openTransport(self: string, key: Pick<PeerKey, 'sign'>): PeerTransport
 }
 
-export async function openReach(_settings: Pick<NodeSettings, 'axlUrl' | 'usesWebRtc'>): Promise<NodeReach> {
+/** Errors: those of `AxlClient.topology`, where AXL is asked for and its daemon does not answer. */
+export async function openReach(
+  { axlUrl, usesWebRtc }: Pick<NodeSettings, 'axlUrl' | 'usesWebRtc'>,
+  onNotice: (text: string) => void,
+): Promise<NodeReach> {
+  const client = axlUrl === null ? null : createAxlClient({ url: axlUrl })
+  const axlKey = client === null ? null : (await client.topology()).key
+  const clock = hostClock
   return {
-    reach: { webrtc: true, axl: null },
-    openTransport: self => rtcPeerTransport(self as PeerId, createNodeRtc({ self: self as PeerId, clock: hostClock })),
+    reach: { webrtc: usesWebRtc, axl: axlKey },
+    openTransport(peer, key) {
+      const self = peer as PeerId
+      return openPeerTransport({
+        self,
+        key,
+        clock,
+        entropy: hostEntropy,
+        rtc: usesWebRtc ? createNodeRtc({ self, clock }) : null,
+        axl: client && createAxlCarrier({ self, client, clock, onNotice }),
+      })
+    },
   }
 }

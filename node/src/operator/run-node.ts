@@ -10,6 +10,7 @@ import { proveSlice } from '@computepool/peer/runtime/prove-slice.ts'
 import { type RunningPeer, runPeer } from '@computepool/peer/runtime/run-peer.ts'
 import type { ErrorData } from '@computepool/shared/errors'
 import type { SliceRequest } from '@computepool/shared/ports'
+import type { Reach } from '@computepool/shared/wire'
 import { listProviders } from '../engine/list-providers.ts'
 import type { NativeProvider } from '../engine/native-runtime.ts'
 import { openNativeEngine } from '../engine/open-native-engine.ts'
@@ -26,13 +27,23 @@ export interface NodeHost {
   readonly tell: (snapshot: PeerSnapshot) => void
   /** The device is gone: nothing is served any more, and only a new process may mend it. */
   readonly onEngineLost: (error: ErrorData) => void
+  /** What an operator should know, in a sentence. */
+  readonly onNotice: (text: string) => void
+}
+
+export interface RunningNode {
+  readonly peer: RunningPeer
+  readonly address: string
+  /** Where the key came from, in words. */
+  readonly keySource: string
+  readonly reach: Reach
 }
 
 /** Joins the pool at once. Errors: of the key and the AXL daemon, before anything is joined; later ones show in the snapshots. */
-export async function runNode(settings: NodeSettings, host: NodeHost): Promise<RunningPeer> {
+export async function runNode(settings: NodeSettings, host: NodeHost): Promise<RunningNode> {
   const { url, dataDir, memoryBudgetBytes, threads, engine } = settings
   const key = await openNodeKey({ ...settings, env: host.env })
-  const reach = await openReach(settings)
+  const reach = await openReach(settings, host.onNotice)
   let provider: NativeProvider = engine ?? 'cpu'
   const open = (by: NativeProvider, slice: SliceRequest) => openNativeEngine(slice, { provider: by, threads })
 
@@ -44,7 +55,7 @@ export async function runNode(settings: NodeSettings, host: NodeHost): Promise<R
     openKey: async () => key,
     reach: reach.reach,
     openSocket: () => openSocket(url),
-    openTransport: self => reach.openTransport(self),
+    openTransport: self => reach.openTransport(self, key),
     openStorages: async () => [await openDiskStorage(join(dataDir, 'artifacts'))],
     fetchBytes: (address, init) => fetch(address, init),
     async probeEngines(manifest, _, signal) {
@@ -68,5 +79,10 @@ export async function runNode(settings: NodeSettings, host: NodeHost): Promise<R
     tell: host.tell,
     onEngineLost: host.onEngineLost,
   }
-  return runPeer(powers, { memoryBudgetBytes, engine: null })
+  return {
+    peer: runPeer(powers, { memoryBudgetBytes, engine: null }),
+    address: key.address,
+    keySource: key.source,
+    reach: reach.reach,
+  }
 }

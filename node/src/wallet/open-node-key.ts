@@ -27,7 +27,8 @@ export interface NodeKey extends PeerKey {
   readonly source: string
 }
 
-const burnerName = 'node.key'
+/** Where the burner key of a data folder is, or will be. */
+export const burnerPath = (dataDir: string): string => join(dataDir, 'node.key')
 
 /** Errors: `input_invalid` (no such key, wrong password), `input_not_found` (no such file). */
 export async function openNodeKey(options: NodeKeyOptions): Promise<NodeKey> {
@@ -37,7 +38,7 @@ export async function openNodeKey(options: NodeKeyOptions): Promise<NodeKey> {
     return keyFrom(await readKeystore(text, await passwordOf(options)), `the keystore ${keystorePath}`)
   }
   if (env.COMPUTEPOOL_NODE_KEY) return keyFrom(env.COMPUTEPOOL_NODE_KEY, 'COMPUTEPOOL_NODE_KEY')
-  const path = join(dataDir, burnerName)
+  const path = burnerPath(dataDir)
   return keyFrom(await burnerKey(dataDir, path), `a burner key in ${path}`)
 }
 

@@ -1,0 +1,55 @@
+/** Asks an orchestrator what it serves and whether its hub speaks this version, as a peer would, without joining. */
+import { ComputePoolError, errorFromData } from '@computepool/shared/errors'
+import { type PoolSnapshot, poolSnapshotSchema } from '@computepool/shared/swarm'
+import { hubReplySchema, protocolVersion } from '@computepool/shared/wire'
+import { openSocket } from './open-socket.ts'
+
+const deadlineMs = 10_000
+const asker = `0x${'0'.repeat(39)}1.00000000`
+
+/** Errors: `peer_unreachable` where it does not answer, `peer_version_refused`, `peer_message_invalid` where it is none. */
+export async function askOrchestrator(url: string): Promise<PoolSnapshot> {
+  const remedy = 'Check the address, and that the orchestrator runs (npm start).'
+  const response = await fetch(new URL('/api/pool', url), { signal: AbortSignal.timeout(deadlineMs) }).catch(cause => {
+    throw new ComputePoolError('peer_unreachable', `No orchestrator answers at ${url}.`, { remedy, cause })
+  })
+  const pool = poolSnapshotSchema.safeParse(await response.json().catch(() => null))
+  if (!pool.success)
+    throw new ComputePoolError('peer_message_invalid', `What answers at ${url} is no orchestrator of this version.`, {
+      remedy,
+    })
+  await knockAtHub(url)
+  return pool.data
+}
+
+/** Says hello and leaves at the challenge: nothing is signed. */
+function knockAtHub(url: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = openSocket(url)
+    const end = (settle: () => void): void => {
+      clearTimeout(timer)
+      socket.onclose = null
+      socket.close()
+      settle()
+    }
+    const unreachable = (): void =>
+      end(() =>
+        reject(
+          new ComputePoolError('peer_unreachable', `${url} answers, but its hub at /signal does not.`, {
+            remedy: 'Let the proxy before it pass WebSockets.',
+          }),
+        ),
+      )
+    const timer = setTimeout(unreachable, deadlineMs)
+    socket.onclose = unreachable
+    socket.onopen = () => socket.send(JSON.stringify({ type: 'hello', version: protocolVersion, peer: asker }))
+    socket.onmessage = ({ data }) => {
+      const reply = hubReplySchema.safeParse(JSON.parse(String(data)))
+      if (reply.data?.type === 'challenge') end(resolve)
+      else if (reply.data?.type === 'refused') {
+        const { error } = reply.data
+        end(() => reject(errorFromData(error)))
+      }
+    }
+  })
+}

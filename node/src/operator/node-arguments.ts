@@ -1,0 +1,121 @@
+/** `computepool node`'s arguments and environment, as settings. It reads nothing but what it is given, and the machine's free memory. */
+import { homedir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { ComputePoolError } from '@computepool/shared/errors'
+import type { NativeProvider } from '../engine/native-runtime.ts'
+import type { NodeSettings } from './node-settings.ts'
+import { parseSize } from './parse-size.ts'
+import { availableMemoryBytes, memoryShare } from './this-machine.ts'
+
+export const nodeHelp = `computepool node [URL]          serve layers of the pool's model from this machine
+computepool node doctor [URL]   say what this machine can do, and what is missing
+
+URL                 the orchestrator. Default: COMPUTEPOOL_URL, or http://localhost:8080
+
+--memory SIZE       most memory for weights and caches, e.g. 6GB. Default: half of what is free
+--threads N         threads of one operator. Default: what the runtime chooses
+--engine NAME       cpu, webgpu or cuda. Default: the fastest of those that run here
+--data DIR          slices and the burner key. Default: COMPUTEPOOL_DATA, or ~/.computepool
+--axl URL           be reached through the AXL daemon at URL, and by nothing else
+--webrtc            with --axl: by WebRTC too
+--keystore FILE     the wallet key: a keystore file (version 3), with its password from
+                    COMPUTEPOOL_KEYSTORE_PASSWORD or --password-file. Default: COMPUTEPOOL_NODE_KEY,
+                    or a burner key that is made once in the data folder
+--password-file F   a file that holds the keystore's password
+--drain-seconds N   on SIGTERM or Ctrl-C, longest time to finish what runs. Default: 60
+--json              one JSON object a line, for programs
+--help              this text
+
+A second Ctrl-C leaves at once. Exit codes: 0 left, 1 failed, 2 wrong arguments, 3 refused by the orchestrator.`
+
+export interface NodeArguments {
+  readonly command: 'serve' | 'doctor' | 'help'
+  readonly json: boolean
+  readonly settings: NodeSettings
+}
+
+const providers: readonly string[] = ['cpu', 'webgpu', 'cuda'] satisfies NativeProvider[]
+const defaultUrl = 'http://localhost:8080'
+const leastMemoryBytes = 64e6
+const longestDrainSeconds = 86_400
+
+/** Errors: `input_invalid`, naming the argument. */
+export function readNodeArguments(
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): NodeArguments {
+  const { values, positionals } = parse(args)
+  const [first, ...rest] = positionals
+  const isDoctor = first === 'doctor'
+  const [url = env.COMPUTEPOOL_URL || defaultUrl, ...more] = isDoctor ? rest : positionals
+  if (more.length > 0) throw usage(`node takes one URL, and got "${more[0]}" too.`)
+  const fromHere = (path: string): string => resolve(env.INIT_CWD ?? process.cwd(), path)
+  const { engine = null, axl, keystore, 'password-file': passwordFile } = values
+  if (engine !== null && !providers.includes(engine)) throw usage(`--engine is "${engine}".`)
+  return {
+    command: values.help ? 'help' : isDoctor ? 'doctor' : 'serve',
+    json: values.json,
+    settings: {
+      url: originOf(url),
+      dataDir: fromHere(values.data ?? env.COMPUTEPOOL_DATA ?? join(homedir(), '.computepool')),
+      memoryBudgetBytes: memoryOf(values.memory),
+      threads: wholeNumber(values.threads ?? '0', '--threads', 0, 1024),
+      engine: engine as NativeProvider | null,
+      axlUrl: axl === undefined ? null : originOf(axl),
+      usesWebRtc: axl === undefined || values.webrtc,
+      keystorePath: keystore === undefined ? undefined : fromHere(keystore),
+      passwordFile: passwordFile === undefined ? undefined : fromHere(passwordFile),
+      drainMs: wholeNumber(values['drain-seconds'], '--drain-seconds', 0, longestDrainSeconds) * 1000,
+    },
+  }
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        memory: { type: 'string' },
+        threads: { type: 'string' },
+        engine: { type: 'string' },
+        data: { type: 'string' },
+        axl: { type: 'string' },
+        webrtc: { type: 'boolean', default: false },
+        keystore: { type: 'string' },
+        'password-file': { type: 'string' },
+        'drain-seconds': { type: 'string', default: '60' },
+        json: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false, short: 'h' },
+      },
+    })
+  } catch (cause) {
+    throw usage(cause instanceof Error ? cause.message : String(cause))
+  }
+}
+
+/** Origin only: the hub, the packs and the pool stand at fixed paths of it. */
+function originOf(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : null
+  if (url?.protocol === 'http:' || url?.protocol === 'https:') return url.origin
+  throw usage(`"${text}" is no http or https address.`)
+}
+
+function memoryOf(text: string | undefined): number {
+  if (text === undefined) return Math.floor(availableMemoryBytes() * memoryShare)
+  const bytes = parseSize(text, '--memory')
+  if (bytes < leastMemoryBytes)
+    throw usage(`--memory is ${text}: less than ${leastMemoryBytes / 1e6} MB hold no layer.`)
+  return bytes
+}
+
+function wholeNumber(text: string, option: string, least: number, most: number): number {
+  const number = /^\d+$/.test(text) ? Number(text) : Number.NaN
+  if (number >= least && number <= most) return number
+  throw usage(`${option} is "${text}": it must be a whole number from ${least} to ${most}.`)
+}
+
+function usage(message: string): ComputePoolError {
+  return new ComputePoolError('input_invalid', message, { remedy: 'computepool node --help tells how it is used.' })
+}
