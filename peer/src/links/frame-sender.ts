@@ -3,7 +3,9 @@
  * step) pass between the fragments of large ones; large ones go one after another, so that the first arrives early and the receiver
  * never holds many unfinished. It knows the channel and nothing of who is behind it.
  */
+import { createThroughput } from '@computepool/shared/datagram'
 import type { ComputePoolError } from '@computepool/shared/errors'
+import type { Clock } from '@computepool/shared/ports'
 import { countFragments, fragmentAt } from '@computepool/shared/wire'
 import { highWaterBytes, type LinkChannel } from './link-channel.ts'
 
@@ -27,24 +29,43 @@ export interface FrameSender {
   send(frame: Uint8Array, signal?: AbortSignal): Promise<void>
   /** The channel has opened or has room again. */
   resume(): void
+  /** What the channel's buffer lets go while large frames pass; null before the first. */
+  readonly bytesPerSecond: number | null
   /** Rejects all that waits, and everything after it. */
   fail(error: ComputePoolError): void
 }
 
-export function createFrameSender(channel: LinkChannel): FrameSender {
+export function createFrameSender(channel: LinkChannel, clock: Pick<Clock, 'monotonicMs'>): FrameSender {
+  const throughput = createThroughput()
   const small: Sending[] = []
   const large: Sending[] = []
   let isLargesTurn = false
   let frameId = 0
   let failure: ComputePoolError | null = null
+  let handedBytes = 0
+  /** From a large frame's first fragment to the next time that the buffer is low. */
+  let measuring: { readonly sinceMs: number; readonly sentBytes: number } | null = null
+
+  const sentBytes = (): number => handedBytes - channel.bufferedBytes
+
+  function finishMeasuring(): void {
+    if (measuring === null) return
+    const durationMs = clock.monotonicMs() - measuring.sinceMs
+    // A buffer that empties at once says that the next one takes it, not how fast the way is.
+    if (durationMs > 0) throughput.note(sentBytes() - measuring.sentBytes, durationMs)
+    measuring = null
+  }
 
   function pump(): void {
     while (channel.isOpen && channel.bufferedBytes < highWaterBytes) {
       const queue = small.length > 0 && (!isLargesTurn || large.length === 0) ? small : large
       const sending = queue[0]
       if (!sending) return
+      if (queue === large) measuring ??= { sinceMs: clock.monotonicMs(), sentBytes: sentBytes() }
       try {
-        channel.send(fragmentAt(sending.frame, sending.nextIndex, { frameId: sending.frameId }))
+        const fragment = fragmentAt(sending.frame, sending.nextIndex, { frameId: sending.frameId })
+        handedBytes += fragment.length
+        channel.send(fragment)
       } catch (fault) {
         // The channel closed under us; its `closed` event follows and fails the rest.
         queue.shift()
@@ -93,7 +114,13 @@ export function createFrameSender(channel: LinkChannel): FrameSender {
         pump()
       })
     },
-    resume: pump,
+    resume() {
+      finishMeasuring()
+      pump()
+    },
+    get bytesPerSecond() {
+      return throughput.bytesPerSecond
+    },
     fail(error) {
       failure ??= error
       for (const sending of [...small.splice(0), ...large.splice(0)]) sending.reject(error)

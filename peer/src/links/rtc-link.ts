@@ -175,13 +175,13 @@ export function createRtcLink(options: RtcLinkOptions): RtcLink {
         kind: 'webrtc' as const,
         isOpen: state === 'open',
         rttMs: roundTrip?.rttMs ?? null,
-        bytesPerSecond: null,
+        bytesPerSecond: sender?.bytesPerSecond ?? null,
         ...counters,
       }
     },
     attach(name, channel) {
       channels.set(name, channel)
-      if (name === 'frames') sender = createFrameSender(channel)
+      if (name === 'frames') sender = createFrameSender(channel, clock)
       channel.listen({
         opened() {
           attempt(() => {

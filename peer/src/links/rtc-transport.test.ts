@@ -133,6 +133,20 @@ describe('an open link', () => {
     expect(arrivals).toEqual([120, 900_000])
   })
 
+  it('measures what it carries, from large frames', async () => {
+    const { clock, a } = await openLinked()
+    const rate = (): number | null | undefined => a.links()[0]?.bytesPerSecond
+    await a.send(peerB, numberedFrame(1, 5000))
+    await clock.advance(100)
+    expect(rate()).toBeNull()
+    const large = a.send(peerB, numberedFrame(2, 900_000))
+    await clock.advance(1000)
+    await large
+    // The fake's buffer lets go of all that it has within 5 ms.
+    expect(rate()).toBeGreaterThan(32_768 / 0.005)
+    expect(rate()).toBeLessThan(1_000_000 / 0.005)
+  })
+
   it('pings more often while frames pass', async () => {
     const { clock, net, a } = await openLinked()
     const pings = (): number =>
