@@ -115,6 +115,7 @@ export async function writeRecord(dir: string, record: AnvilRecord): Promise<voi
  */
 export async function stopAnvil(dir: string, record: AnvilRecord): Promise<void> {
   const { pid } = record
+  if (!isAlive(record)) return
   // Windows ends a process without a word, so there the next periodic dump must come first.
   if (process.platform === 'win32') await nextDump(stateFile(dir))
   signal(pid, 'SIGTERM')
