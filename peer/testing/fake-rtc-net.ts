@@ -22,6 +22,8 @@ export interface FakeRtcNet {
   commands(self: PeerId): readonly HostCommand[]
   /** Tells both ends of every connection of `self` a new state. */
   changeConnections(self: PeerId, state: RTCPeerConnectionState): void
+  /** Closes the connection between two, at both ends. */
+  breakBetween(one: PeerId, other: PeerId): void
 }
 
 interface End {
@@ -108,6 +110,12 @@ export function createFakeRtcNet({
       return port as unknown as MessagePort
     },
     commands: self => given.get(self) ?? [],
+    breakBetween(one, other) {
+      for (const { self, link, other: far } of ends.values()) {
+        const isBetween = (self === one && far?.self === other) || (self === other && far?.self === one)
+        if (isBetween) tell(self, { type: 'connection-changed', link, state: 'closed' })
+      }
+    },
     changeConnections(self, state) {
       for (const end of ends.values()) {
         if (end.self === self) tell(self, { type: 'connection-changed', link: end.link, state })
