@@ -131,7 +131,9 @@ function hear(state: SwarmState, peer: SwarmPeer, request: DeskRequest, atMs: nu
       return peer.version === null ? withPeer(heard, { ...peer, version, role, reach }) : heard
     }
     case 'capability-reported': {
-      if (request.model !== state.config.model || peer.role === 'relay') return heard
+      // Before it said what it is there was nothing to offer, and nothing to measure.
+      const isAsked = peer.version !== null && peer.role === 'operator'
+      if (!isAsked || request.model !== state.config.model) return heard
       const phase = peer.phase === 'joined' || peer.phase === 'offered' ? 'measured' : peer.phase
       return withPeer(heard, { ...peer, phase, capability: request.capability })
     }

@@ -82,7 +82,7 @@ describe('a peer that wants to leave', () => {
     drained(shell)
     drain(shell, b)
     shell.happen({ type: 'ring-drained', epoch: 6 })
-    expect(shell.seats()).toEqual(['a:0-3', 'b:3-6'])
+    expect([shell.epoch(), shell.seats()]).toEqual([7, ['a:0-3', 'b:3-6']])
   })
 
   it('drains the ring as a relay too, where it is the only way', () => {

@@ -24,9 +24,9 @@ export function isWelcome(state: SwarmState, { peer, isRefused }: SwarmPeer): bo
   return !isRefused && state.bans[peer] === undefined
 }
 
-/** True of an operator that may be given a slice now. */
+/** True of an operator that may be given a slice now; relays have no capability. */
 export function isPlaceable(state: SwarmState, peer: SwarmPeer): boolean {
-  return peer.role === 'operator' && peer.capability !== null && peer.draining === 'no' && isWelcome(state, peer)
+  return peer.capability !== null && peer.draining === 'no' && isWelcome(state, peer)
 }
 
 export interface LinkPlanner {
