@@ -55,6 +55,8 @@ export interface SealedLink {
 
 const firstRetryMs = 100
 const lastRetryMs = 1000
+/** Openings in vain before the carrier is to try another way. */
+const postsPerWay = 4
 /** Signatures looked at, at most: one takes milliseconds, and anybody can send some. */
 const checksPerSecond = 20
 
@@ -84,12 +86,18 @@ export function openSealedLink(options: SealedLinkOptions): SealedLink {
 
   async function beginOpening(): Promise<void> {
     const signature = await options.key.sign(openingText(introduction, { openerKey: ownKey }))
-    postAgain(encodeInit(sessionId, { openerKey: ownKey }, signature), firstRetryMs)
-  }
-  function postAgain(init: Uint8Array, waitMs: number): void {
-    if (state !== 'connecting' || session) return
-    post(init)
-    cancelRetry = clock.schedule(waitMs, () => postAgain(init, Math.min(lastRetryMs, waitMs * 1.5)))
+    const init = encodeInit(sessionId, { openerKey: ownKey }, signature)
+    let waitMs = firstRetryMs
+    let posts = 0
+    const postAgain = (): void => {
+      if (state !== 'connecting' || session) return
+      if (posts > 0 && posts % postsPerWay === 0) options.onStalled()
+      posts += 1
+      post(init)
+      cancelRetry = clock.schedule(waitMs, postAgain)
+      waitMs = Math.min(lastRetryMs, waitMs * 1.5)
+    }
+    postAgain()
   }
   const post = (packet: Uint8Array): void => {
     // What a carrier could not take is a lost packet like any other.

@@ -210,6 +210,40 @@ describe('a link', () => {
     expect(pair.closings()).toEqual([])
   })
 
+  it('that one end closes ends at the other at once', async () => {
+    const pair = await openSealedPair({ delayMs: 20 })
+    const closing = pair.a.close()
+    await pair.clock.advance(100)
+    await closing
+    expect(pair.closings()).toEqual(['a: peer_disconnected', 'b: peer_disconnected'])
+    expect(pair.clock.pending).toBe(0)
+  })
+
+  it('has its carrier try another way when nothing comes back', async () => {
+    const pair = makeSealedPair()
+    const carriers = { a: pair.net.carrier(pair.peerA), b: pair.net.carrier(pair.peerB) }
+    const passed: string[] = []
+    const passOver = (peer: string): void => {
+      passed.push(peer)
+      pair.net.heal(pair.peerA, pair.peerB)
+    }
+    pair.net.part(pair.peerA, pair.peerB)
+    const twoWays = { ...carriers.a, passOver }
+    pair.a.setRoutes({ epoch: 1, routes: [{ peer: pair.peerB, kind: 'axl', carrier: twoWays }] })
+    pair.b.setRoutes({ epoch: 1, routes: [{ peer: pair.peerA, kind: 'axl', carrier: { ...carriers.b, passOver } }] })
+    await pair.clock.advance(5000)
+    // The opener alone knows that something is due.
+    expect(passed).toHaveLength(1)
+    expect(pair.a.links()[0]?.isOpen).toBe(true)
+    passed.length = 0
+    pair.net.part(pair.peerA, pair.peerB)
+    const arrived = gather(pair)
+    await pair.a.send(pair.peerB, numberedFrame(7, 5000))
+    await pair.clock.advance(5000)
+    expect(passed).toContain(pair.peerB)
+    expect(arrived.b).toEqual([7])
+  })
+
   it('ends at both ends after eight seconds of it', async () => {
     const pair = await openSealedPair()
     pair.net.part(pair.peerA, pair.peerB)

@@ -4,20 +4,19 @@
  */
 import {
   type Ack,
-  createReceivedNumbers,
   createRttEstimate,
   createSendWindow,
   createSentBook,
   createThroughput,
   decodeItems,
   encodeItems,
-  maxAckRanges,
   type PacketHeader,
   type PacketItem,
   type SentPacket,
 } from '@computepool/shared/datagram'
 import { asComputePoolError, ComputePoolError } from '@computepool/shared/errors'
 import type { Clock } from '@computepool/shared/ports'
+import { createAckDuty } from './ack-duty.ts'
 import { createFrameIntake } from './frame-intake.ts'
 import type { PacketCipher } from './packet-cipher.ts'
 import type { SealedLimits } from './sealed-limits.ts'
@@ -85,14 +84,13 @@ const tickMs = 500
 const window = { initial: 10, least: 2 }
 const longestProbeMs = 2000
 const stalledAfterProbes = 3
-const rememberedPacketRanges = 64
 /** Before the other side has said how much its queue holds. */
 const untoldCredit = 4
 const maxUnfinishedFrames = 128
 
 export function createSealedSession(options: SealedSessionOptions): SealedSession {
   const { peer, cipher, clock, limits } = options
-  const received = createReceivedNumbers(rememberedPacketRanges)
+  const duty = createAckDuty(limits)
   const book = createSentBook<Content>()
   const rtt = createRttEstimate()
   const sendWindow = createSendWindow({ ...window, most: limits.maxWindow })
@@ -103,9 +101,6 @@ export function createSealedSession(options: SealedSessionOptions): SealedSessio
   let ending: ComputePoolError | null = null
   let nextNumber = 0
   let credit = untoldCredit
-  let unanswered = 0
-  let ackAtMs: number | null = null
-  let largestAtMs = 0
   let elicitedAtMs = clock.monotonicMs()
   let probesInVain = 0
   let silentMs = 0
@@ -129,14 +124,14 @@ export function createSealedSession(options: SealedSessionOptions): SealedSessio
       if (segments.length === 0) break
       sendPacket(segments, false)
     }
-    if (ackAtMs !== null && ackAtMs <= nowMs) sendPacket([], false)
+    if (duty.dueMs !== null && duty.dueMs <= nowMs) sendPacket([], false)
     arm()
   }
 
   function sendPacket(segments: readonly Segment[], isPing: boolean): void {
     const nowMs = clock.monotonicMs()
     const items: PacketItem[] = []
-    if (ackAtMs !== null) items.push(takeAck(nowMs))
+    if (duty.dueMs !== null) items.push({ type: 'ack', ...duty.take(nowMs, options.credit()) })
     if (isPing) items.push({ type: 'ping' })
     for (const segment of segments) {
       segment.copies += 1
@@ -164,16 +159,9 @@ export function createSealedSession(options: SealedSessionOptions): SealedSessio
     )
   }
 
-  function takeAck(nowMs: number): PacketItem {
-    ackAtMs = null
-    unanswered = 0
-    const ack: Ack = { ranges: received.ranges(maxAckRanges), delayMs: nowMs - largestAtMs, credit: options.credit() }
-    return { type: 'ack', ...ack }
-  }
-
   function accept(header: PacketHeader, packet: Uint8Array): void {
     if (ending) return
-    if (received.has(header.number)) {
+    if (duty.has(header.number)) {
       counts.duplicates += 1
       return
     }
@@ -197,15 +185,10 @@ export function createSealedSession(options: SealedSessionOptions): SealedSessio
 
   function acceptItems(number: number, items: readonly PacketItem[]): void {
     const nowMs = clock.monotonicMs()
-    const isInOrder = number === received.largest + 1
-    if (number > received.largest) largestAtMs = nowMs
-    received.add(number)
+    const wantsAck = items.some(({ type }) => type === 'segment' || type === 'ping')
+    const wantsItNow = items.some(({ type }) => type === 'ping')
     // Before any frame is handed up: an answer to it takes this ack along.
-    if (items.some(({ type }) => type === 'segment' || type === 'ping')) {
-      unanswered += 1
-      const isDue = !isInOrder || unanswered >= limits.ackEveryPackets || items.some(({ type }) => type === 'ping')
-      ackAtMs = isDue ? nowMs : (ackAtMs ?? nowMs + limits.maxAckDelayMs)
-    }
+    duty.note(number, wantsItNow ? 'an ack at once' : wantsAck ? 'an ack' : 'nothing', nowMs)
     for (const item of items) {
       if (ending) return
       if (item.type === 'ack') acceptAck(item, nowMs)
@@ -281,7 +264,7 @@ export function createSealedSession(options: SealedSessionOptions): SealedSessio
 
   function arm(): void {
     if (!isConfirmed) return
-    const dueMs = [ackAtMs, book.lossAtMs, probeAtMs(), tickedAtMs + tickMs]
+    const dueMs = [duty.dueMs, book.lossAtMs, probeAtMs(), tickedAtMs + tickMs]
     const atMs = dueMs.reduce<number>((least, due) => Math.min(least, due ?? least), Number.POSITIVE_INFINITY)
     if (atMs >= armedAtMs) return
     disarm()
@@ -327,7 +310,7 @@ export function createSealedSession(options: SealedSessionOptions): SealedSessio
     if (ending) return
     ending = error
     disarm()
-    ackAtMs = null
+    duty.clear()
     queue.fail(error)
     book.clear()
     intake.clear()
