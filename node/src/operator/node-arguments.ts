@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { ComputePoolError } from '@computepool/shared/errors'
 import type { NativeProvider } from '../engine/native-runtime.ts'
+import { parseOriginalTail } from '../original/original-tail.ts'
 import type { NodeSettings } from './node-settings.ts'
 import { parseSize } from './parse-size.ts'
 import { availableMemoryBytes, memoryShare } from './this-machine.ts'
@@ -19,6 +20,8 @@ URL                 the orchestrator. Default: COMPUTEPOOL_URL, or http://localh
 --data DIR          slices and the burner key. Default: COMPUTEPOOL_DATA, or ~/.computepool
 --axl URL           be reached through the AXL daemon at URL, and by nothing else
 --webrtc            with --axl: by WebRTC too
+--original-tail K@A-B  with --axl: where the slice reaches the end of the model, layers A to B are
+                    computed by a peer of the original ComputePool behind the daemon with key K
 --keystore FILE     the wallet key: a keystore file (version 3), with its password from
                     COMPUTEPOOL_KEYSTORE_PASSWORD or --password-file. Default: COMPUTEPOOL_NODE_KEY,
                     or a burner key that is made once in the data folder
@@ -51,8 +54,10 @@ export function readNodeArguments(
   const [url = env.COMPUTEPOOL_URL || defaultUrl, ...more] = isDoctor ? rest : positionals
   if (more.length > 0) throw usage(`node takes one URL, and got "${more[0]}" too.`)
   const fromHere = (path: string): string => resolve(env.INIT_CWD ?? process.cwd(), path)
-  const { engine = null, axl, keystore, 'password-file': passwordFile } = values
+  const { engine = null, axl, keystore, 'password-file': passwordFile, 'original-tail': tail } = values
   if (engine !== null && !providers.includes(engine)) throw usage(`--engine is "${engine}".`)
+  if (tail !== undefined && axl === undefined)
+    throw usage('--original-tail needs --axl: such a peer is reached by AXL only.')
   return {
     command: values.help ? 'help' : isDoctor ? 'doctor' : 'serve',
     json: values.json,
@@ -64,6 +69,7 @@ export function readNodeArguments(
       engine: engine as NativeProvider | null,
       axlUrl: axl === undefined ? null : originOf(axl),
       usesWebRtc: axl === undefined || values.webrtc,
+      originalTail: tail === undefined ? null : parseOriginalTail(tail),
       keystorePath: keystore === undefined ? undefined : fromHere(keystore),
       passwordFile: passwordFile === undefined ? undefined : fromHere(passwordFile),
       drainMs: wholeNumber(values['drain-seconds'], '--drain-seconds', 0, longestDrainSeconds) * 1000,
@@ -83,6 +89,7 @@ function parse(args: readonly string[]) {
         data: { type: 'string' },
         axl: { type: 'string' },
         webrtc: { type: 'boolean', default: false },
+        'original-tail': { type: 'string' },
         keystore: { type: 'string' },
         'password-file': { type: 'string' },
         'drain-seconds': { type: 'string', default: '60' },

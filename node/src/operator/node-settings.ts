@@ -1,5 +1,6 @@
 /** What a headless operator is told, as values: sizes, places, networks. The command line makes it; nothing here reads anything. Types only. */
 import type { NativeProvider } from '../engine/native-runtime.ts'
+import type { OriginalTail } from '../original/original-tail.ts'
 
 export interface NodeSettings {
   /** Origin of the orchestrator, e.g. `https://pool.example`. */
@@ -13,6 +14,8 @@ export interface NodeSettings {
   /** The HTTP API of the local AXL daemon; null: AXL is not used. */
   readonly axlUrl: string | null
   readonly usesWebRtc: boolean
+  /** A peer of the original protocol that computes the last layers; needs `axlUrl`. Absent or null: none. */
+  readonly originalTail?: OriginalTail | null
   readonly keystorePath: string | undefined
   readonly passwordFile: string | undefined
   readonly drainMs: number

@@ -3,7 +3,7 @@ import { hostClock, hostEntropy } from '@computepool/peer/host.ts'
 import { openPeerTransport } from '@computepool/peer/links/open-peer-transport.ts'
 import type { PeerKey, PeerTransport } from '@computepool/peer/runtime/peer-powers.ts'
 import type { PeerId, Reach } from '@computepool/shared/wire'
-import { createAxlCarrier } from '../axl/axl-carrier.ts'
+import { type AxlCarrier, createAxlCarrier } from '../axl/axl-carrier.ts'
 import { createAxlClient } from '../axl/axl-client.ts'
 import { createNodeRtc } from '../links/node-rtc.ts'
 import type { NodeSettings } from './node-settings.ts'
@@ -13,6 +13,8 @@ export interface NodeReach {
   readonly reach: Reach
   /** Once. */
   openTransport(self: string, key: Pick<PeerKey, 'sign'>): PeerTransport
+  /** Null without AXL, and before the transport is opened. */
+  readonly axl: AxlCarrier | null
 }
 
 /** Errors: those of `AxlClient.topology`, where AXL is asked for and its daemon does not answer. */
@@ -23,18 +25,23 @@ export async function openReach(
   const client = axlUrl === null ? null : createAxlClient({ url: axlUrl })
   const axlKey = client === null ? null : (await client.topology()).key
   const clock = hostClock
+  let axl: AxlCarrier | null = null
   return {
     reach: { webrtc: usesWebRtc, axl: axlKey },
     openTransport(peer, key) {
       const self = peer as PeerId
+      axl = client && createAxlCarrier({ self, client, clock, onNotice })
       return openPeerTransport({
         self,
         key,
         clock,
         entropy: hostEntropy,
         rtc: usesWebRtc ? createNodeRtc({ self, clock }) : null,
-        axl: client && createAxlCarrier({ self, client, clock, onNotice }),
+        axl,
       })
+    },
+    get axl() {
+      return axl
     },
   }
 }

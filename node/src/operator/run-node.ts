@@ -15,6 +15,8 @@ import { listProviders } from '../engine/list-providers.ts'
 import type { NativeProvider } from '../engine/native-runtime.ts'
 import { openNativeEngine } from '../engine/open-native-engine.ts'
 import { tryProvider } from '../engine/try-provider.ts'
+import { openOriginalMail } from '../original/original-mail.ts'
+import { type ServingPowers, withOriginalTail } from '../original/original-tail.ts'
 import { openDiskStorage } from '../storage/disk-storage.ts'
 import { openNodeKey } from '../wallet/open-node-key.ts'
 import type { NodeSettings } from './node-settings.ts'
@@ -47,6 +49,12 @@ export async function runNode(settings: NodeSettings, host: NodeHost): Promise<R
   let provider: NativeProvider = engine ?? 'cpu'
   const open = (by: NativeProvider, slice: SliceRequest) => openNativeEngine(slice, { provider: by, threads })
 
+  const own: ServingPowers = { openEngine: (_, slice) => open(provider, slice), selfTest: proveSlice }
+  const { originalTail: tail = null, axlUrl } = settings
+  const openMail = () => openOriginalMail(reach.axl, axlUrl)
+  const serving =
+    tail === null ? own : withOriginalTail({ tail, powers: own, openMail, clock: hostClock, onNotice: host.onNotice })
+
   const powers: PeerPowers = {
     clock: hostClock,
     entropy: hostEntropy,
@@ -70,8 +78,7 @@ export async function runNode(settings: NodeSettings, host: NodeHost): Promise<R
       provider = chosen.provider
       return chosen.choice
     },
-    openEngine: (_, slice) => open(provider, slice),
-    selfTest: proveSlice,
+    ...serving,
     holdAwake: () => () => {},
     isHidden: () => false,
     // Not `createBreath`: in Node its port would keep the process.

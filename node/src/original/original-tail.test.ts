@@ -1,13 +1,16 @@
+import { hostClock } from '@computepool/peer/host.ts'
 import { proveSlice } from '@computepool/peer/runtime/prove-slice.ts'
 import { activationFromValues } from '@computepool/shared/engine'
 import type { LayerRange, Manifest } from '@computepool/shared/model'
 import { greedy } from '@computepool/shared/pipeline'
 import type { Engine, SliceRequest } from '@computepool/shared/ports'
 import { randomPack } from '@computepool/shared/testing'
+import { decodeOriginalFrame, encodeOriginalToken } from '@computepool/shared/wire'
 import { beforeAll, expect, test } from 'vitest'
+import type { AxlMessage } from '../axl/axl-client.ts'
 import { computeGoldens } from '../engine/compute-goldens.ts'
 import { openNativeEngine } from '../engine/open-native-engine.ts'
-import type { OriginalPeer } from './original-peer.ts'
+import type { OriginalMail } from './original-mail.ts'
 import { parseOriginalTail, withOriginalTail } from './original-tail.ts'
 
 const pack = randomPack({ architecture: 'llama', quantisation: 'f32' })
@@ -40,32 +43,44 @@ const sliceOf = (range: LayerRange): SliceRequest => ({
 const openEngine = (slice: SliceRequest): Promise<Engine> => openNativeEngine(slice, { threads: 1 })
 
 /** An original peer without AXL between: its engine is asked directly. */
-async function peerOver(range: LayerRange): Promise<OriginalPeer & { asked: () => number; close(): Promise<void> }> {
+async function peerOver(
+  range: LayerRange,
+): Promise<OriginalMail & { asked: () => number; closeEngine(): Promise<void> }> {
   const engine = await openEngine(sliceOf(range))
   const lengths = new Map<string, number>()
+  const handlers = new Set<(message: AxlMessage) => void>()
   let asked = 0
   return {
-    key,
-    counts: { sent: 0, answered: 0, stale: 0, refused: 0 },
     asked: () => asked,
-    async ask({ requestId, activation }) {
+    async send(_, body) {
+      const frame = decodeOriginalFrame(body)
+      if (frame.kind === 'end') return engine.forget(frame.requestId)
+      if (frame.kind !== 'hidden') throw new Error('an exit gets no tokens')
+      const { requestId, seq, activation } = frame
       asked += 1
       const position = lengths.get(requestId) ?? 0
       lengths.set(requestId, position + activation.tokens)
       const sample = { params: greedy, generated: [], prompt: [] }
       const [output] = await engine.run([{ requestId, position, input: { activation }, sample }])
       if (output?.kind !== 'token') throw new Error('no token')
-      return output.sampled.token
+      const answer = encodeOriginalToken(requestId, seq ?? 0, output.sampled.token)
+      for (const handler of handlers) handler({ body: answer, senderHint: key })
     },
-    end: requestId => engine.forget(requestId),
-    close: () => engine.close(),
+    onMessage(handler) {
+      handlers.add(handler)
+      return () => void handlers.delete(handler)
+    },
+    setBusy: () => undefined,
+    close: () => undefined,
+    closeEngine: () => engine.close(),
   }
 }
 
-async function prove(peer: OriginalPeer, range: LayerRange, notices: string[] = []): Promise<string> {
+async function prove(mail: OriginalMail, range: LayerRange, notices: string[] = []): Promise<string> {
   const powers = withOriginalTail({
     tail,
-    openPeer: () => peer,
+    openMail: () => mail,
+    clock: hostClock,
     powers: { openEngine: (_, slice) => openEngine(slice), selfTest: proveSlice },
     onNotice: text => notices.push(text),
   })
@@ -87,13 +102,13 @@ test.each([
   const peer = await peerOver(tail.layers)
   expect(await prove(peer, range)).toBe('passed')
   expect(peer.asked()).toBeGreaterThan(0)
-  await peer.close()
+  await peer.closeEngine()
 })
 
 test('an original peer that holds other layers does not pass', async () => {
   const peer = await peerOver({ start: 3, end: layers })
   expect(await prove(peer, { start: 0, end: layers })).toBe('engine_self_test_failed')
-  await peer.close()
+  await peer.closeEngine()
 })
 
 test.each([
@@ -105,15 +120,16 @@ test.each([
   expect(await prove(peer, range, notices)).toBe('passed')
   expect(peer.asked()).toBe(0)
   expect(notices).toHaveLength(1)
-  await peer.close()
+  await peer.closeEngine()
 })
 
 test('an original peer whose layers end elsewhere is refused before anything is loaded', async () => {
   const powers = withOriginalTail({
     tail: { key, layers: { start: 2, end: layers + 1 } },
-    openPeer: () => {
+    openMail: () => {
       throw new Error('not needed')
     },
+    clock: hostClock,
     powers: { openEngine: (_, slice) => openEngine(slice), selfTest: proveSlice },
   })
   await expect(powers.openEngine('native', sliceOf({ start: 0, end: layers }))).rejects.toMatchObject({

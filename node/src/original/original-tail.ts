@@ -6,10 +6,11 @@
 import type { PeerPowers, SelfTestRequest } from '@computepool/peer/runtime/peer-powers.ts'
 import { ComputePoolError } from '@computepool/shared/errors'
 import type { Manifest } from '@computepool/shared/model'
-import type { Engine, EngineKind, SliceRequest } from '@computepool/shared/ports'
+import type { Clock, Engine, EngineKind, SliceRequest } from '@computepool/shared/ports'
 import { selfTest } from '@computepool/shared/selftest'
 import { axlKeySchema } from '@computepool/shared/wire'
-import type { OriginalPeer } from './original-peer.ts'
+import type { OriginalMail } from './original-mail.ts'
+import { createOriginalPeer, type OriginalPeer } from './original-peer.ts'
 import { createOriginalTailEngine } from './original-tail-engine.ts'
 
 export interface OriginalTail {
@@ -31,11 +32,15 @@ export function parseOriginalTail(text: string): OriginalTail {
   return { key: parsed.data, layers }
 }
 
+/** Of the peer runtime's powers, those that make and prove an engine. */
+export type ServingPowers = Pick<PeerPowers, 'openEngine' | 'selfTest'>
+
 export interface OriginalTailPowers {
   readonly tail: OriginalTail
   /** Called when the first slice needs it. */
-  readonly openPeer: () => OriginalPeer
-  readonly powers: Pick<PeerPowers, 'openEngine' | 'selfTest'>
+  readonly openMail: () => OriginalMail
+  readonly clock: Clock
+  readonly powers: ServingPowers
   /** What the operator should know, in a sentence. */
   readonly onNotice?: (text: string) => void
 }
@@ -44,8 +49,8 @@ export interface OriginalTailPowers {
 const leastShareMet = 0.5
 
 /** `powers`, but slices that reach the end of the model are shared with the peer; all others are held here as ever. */
-export function withOriginalTail(options: OriginalTailPowers): Pick<PeerPowers, 'openEngine' | 'selfTest'> {
-  const { tail, powers, onNotice = () => {} } = options
+export function withOriginalTail(options: OriginalTailPowers): ServingPowers {
+  const { tail, powers, clock, onNotice = () => {} } = options
   let peer: OriginalPeer | null = null
   const localOf = new WeakMap<Engine, Engine>()
 
@@ -65,7 +70,7 @@ export function withOriginalTail(options: OriginalTailPowers): Pick<PeerPowers, 
       return powers.openEngine(kind, slice)
     }
     const local = await powers.openEngine(kind, { ...slice, layers: { start, end: tail.layers.start } })
-    peer ??= options.openPeer()
+    peer ??= createOriginalPeer({ key: tail.key, mail: options.openMail(), clock })
     const engine = createOriginalTailEngine({ local, peer, dimensions })
     localOf.set(engine, local)
     return engine
