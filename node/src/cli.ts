@@ -7,6 +7,7 @@ const HELP = `computepool <command> [options]
 pack     turns a model into a pack that tabs and nodes download, check and run
 deploy   puts what payments need on a chain
 node     serves layers of the pool's model from this machine, without a browser
+bridge   passes data between tabs and nodes behind Gensyn's AXL
 
 computepool <command> --help tells how each is used.`
 
@@ -15,6 +16,7 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<voi
   pack: async args => (await import('./pack-command.ts')).packCommand(args),
   deploy: async args => (await import('./deploy-command.ts')).deployCommand(args),
   node: async args => (await import('./node-command.ts')).nodeCommand(args),
+  bridge: async args => (await import('./bridge-command.ts')).bridgeCommand(args),
 }
 
 async function main([name, ...args]: readonly string[]): Promise<void> {

@@ -1,4 +1,4 @@
-/** `computepool node` as a process of its own, with its JSON lines as events. For tests of the command as an operator runs it. */
+/** `computepool node` (or another command) as a process of its own, with its JSON lines as events. For tests of the command as an operator runs it. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
@@ -18,12 +18,14 @@ export interface NodeProcess {
 
 export interface NodeProcessOptions {
   readonly args: readonly string[]
+  /** `node` where it is absent. */
+  readonly command?: 'node' | 'bridge'
   readonly env?: Readonly<Record<string, string>>
 }
 
 /** Runs `computepool node --json` with these arguments. */
-export function spawnNode({ args, env = {} }: NodeProcessOptions): NodeProcess {
-  const child = spawn(process.execPath, [script, 'node', ...args, '--json'], {
+export function spawnNode({ args, command = 'node', env = {} }: NodeProcessOptions): NodeProcess {
+  const child = spawn(process.execPath, [script, command, ...args, '--json'], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
