@@ -22,8 +22,9 @@ export function RelayList({ relays, ownPeer = null }: { relays: readonly PoolRel
                 {members.map(member => (
                   <li key={member.peer}>
                     <span>{name(member.peer)}</span>
-                    <span>{bytesOf(member.forwardedBytes)} passed on</span>
-                    <span>{bytesOf(member.refusedBytes)} refused</span>
+                    <span className="relay-figures">
+                      {`${bytesOf(member.forwardedBytes)} passed on, ${bytesOf(member.refusedBytes)} refused`}
+                    </span>
                   </li>
                 ))}
               </ul>

@@ -62,7 +62,8 @@ function ArcLabel({ arc, sector, isOwn }: { arc: RingArc; sector: Sector; isOwn:
 function HopLabel({ arc, sector, isKindTold }: { arc: RingArc; sector: Sector; isKindTold: boolean }) {
   if (arc.linkKind === null || arc.linkRttMs === null || arc.linkKind === 'loopback') return null
   const angle = sector.end + ringGap / 2
-  const { x, y } = pointAt(angle, ringOuter + 15)
+  // Two lines clear the link's mark, also at the top.
+  const { x, y } = pointAt(angle, ringOuter + (isKindTold ? 20 : 15))
   return (
     <text className="ring-hop" x={x} y={y} textAnchor={anchorAt(angle)}>
       <tspan x={x} dy={isKindTold ? -5 : 0}>

@@ -82,8 +82,8 @@ test('relays are listed with whom they serve and what they passed on', () => {
   show()
   const relays = screen.getByRole('region', { name: 'Relays' })
   expect(plain(relays)).toContain('0x8888·8888 serves 2 peers')
-  expect(plain(relays)).toContain('0x1111·1111 (this tab)12.4 MB passed on310 B refused')
-  expect(plain(relays)).toContain('0x3333·3333– passed on– refused')
+  expect(plain(relays)).toContain('0x1111·1111 (this tab)12.4 MB passed on, 310 B refused')
+  expect(plain(relays)).toContain('0x3333·3333– passed on, – refused')
   expect(plain(relays)).toContain('0x9999·9999 open, not needed now')
 })
 
