@@ -4,7 +4,7 @@
  */
 import { ComputePoolError, type ErrorData, isErrorCode } from '../errors/index.ts'
 import type { DeskRequest } from '../wire/control-messages.ts'
-import { isRingDraining } from './coalition-links.ts'
+import { leavingPeer } from './coalition-links.ts'
 import { judge, linksHeard, meetLinkDeadline } from './hear-links.ts'
 import { lose, losePeer } from './lose-coalition.ts'
 import { peerInWords } from './peer-words.ts'
@@ -36,8 +36,8 @@ export function apply(state: SwarmState, event: SwarmEvent): SwarmState {
       if (state.coalition?.epoch !== event.epoch) return state
       return { ...state, coalition: null, previousSeats: state.coalition.seats }
     case 'ring-drained': {
-      if (state.coalition?.epoch !== event.epoch || !isRingDraining(state)) return state
-      return lose(state, `${leavingInWords(state)} left the ring as it had asked to`)
+      const leaving = state.coalition?.epoch === event.epoch ? leavingPeer(state) : null
+      return leaving === null ? state : lose(state, `${peerInWords(state, leaving)} left the ring as it had asked to`)
     }
     case 'relay-dropped':
       return state.coalition?.epoch === event.epoch ? dropRelay(state, event.relay) : state
@@ -89,13 +89,6 @@ function released(state: SwarmState, peer: string): SwarmState {
   const phase = known.capability === null ? known.phase : 'measured'
   const draining = known.draining === 'no' ? 'no' : 'released'
   return withPeer(state, { ...known, isHolding: false, phase, draining, kvBudgetBytes: null })
-}
-
-/** Who wants to leave the ring, the first of them. */
-function leavingInWords(state: SwarmState): string {
-  const { seats, relays } = state.coalition!
-  const all = [...seats.map(seat => seat.peer), ...relays.map(({ relay }) => relay)]
-  return peerInWords(state, all.find(peer => (state.peers[peer]?.draining ?? 'no') !== 'no') ?? all[0]!)
 }
 
 function changePeer(state: SwarmState, peer: string, change: Partial<SwarmPeer>): SwarmState {

@@ -15,12 +15,21 @@ export function isLinkOpen(coalition: Coalition, a: string, b: string): boolean 
 
 /** Two neighbours of the ring with no way to each other but through `relay`; null where it can be done without. */
 export function pairOnRelay(coalition: Coalition, relay: string): readonly [string, string] | null {
-  const isLastWay = ([from, to]: readonly [string, string]): boolean => {
-    const paths = livePaths(coalition, from, to)
-    return paths.length > 0 && paths.every(path => path.kind === 'relay' && path.via === relay)
-  }
-  return neededLinks(coalition.seats).find(isLastWay) ?? null
+  return neededLinks(coalition.seats).find(([from, to]) => isOnly(relay, livePaths(coalition, from, to))) ?? null
 }
+
+/** True where a link of the ring goes through `relay` now, or can go no other way: what runs would suffer if it went. */
+export function isRelayInUse(coalition: Coalition, relay: string): boolean {
+  const carries = ([from, to]: readonly [string, string]): boolean => {
+    const ends = [coalition.reports[from]?.[to], coalition.reports[to]?.[from]]
+    const relayed = livePaths(coalition, from, to).filter(path => path.kind === 'relay')
+    return ends.some(report => report?.isOpen === true && report.kind === 'relay') && isOnly(relay, relayed)
+  }
+  return pairOnRelay(coalition, relay) !== null || neededLinks(coalition.seats).some(carries)
+}
+
+const isOnly = (relay: string, paths: readonly LinkPath[]): boolean =>
+  paths.length > 0 && paths.every(path => path.kind === 'relay' && path.via === relay)
 
 /** The paths that a seat was told of, without those whose relay is gone. */
 function livePaths(coalition: Coalition, from: string, to: string): readonly LinkPath[] {
@@ -30,13 +39,15 @@ function livePaths(coalition: Coalition, from: string, to: string): readonly Lin
   return paths.filter(path => path.kind !== 'relay' || isHere(path.via))
 }
 
-/** True where the ring takes no new work because a seat, or a relay that it cannot do without, wants to go. */
-export function isRingDraining(state: SwarmState): boolean {
+/** True where the ring takes no new work because a seat, or a relay that it uses, wants to go. */
+export const isRingDraining = (state: SwarmState): boolean => leavingPeer(state) !== null
+
+/** The seat, else the relay in use, that wants to leave its ring; null where nobody does. */
+export function leavingPeer(state: SwarmState): string | null {
   const { coalition } = state
-  if (coalition === null || coalition.status === 'lost') return false
+  if (coalition === null || coalition.status === 'lost') return null
   const isLeaving = (peer: string): boolean => (state.peers[peer]?.draining ?? 'no') !== 'no'
-  return (
-    coalition.seats.some(seat => isLeaving(seat.peer)) ||
-    coalition.relays.some(({ relay }) => isLeaving(relay) && pairOnRelay(coalition, relay) !== null)
-  )
+  const seat = coalition.seats.find(({ peer }) => isLeaving(peer))
+  const relay = coalition.relays.find(({ relay }) => isLeaving(relay) && isRelayInUse(coalition, relay))
+  return seat?.peer ?? relay?.relay ?? null
 }

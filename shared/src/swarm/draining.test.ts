@@ -99,6 +99,31 @@ describe('a peer that wants to leave', () => {
     expect(shell.acts.some(act => act.type === 'release-slice' && act.peer === r)).toBe(true)
   })
 
+  it('is waited for as a relay that carries a link now, though another way was named', () => {
+    const shell = createSwarmShell()
+    shell.joinRelay(r)
+    shell.join(a, 5000, 1, byChannels)
+    shell.join(b, 5000, 1, byChannels)
+    shell.serve()
+    // Their data channel is gone: the relay carries it.
+    for (const [from, to] of [
+      [a, b],
+      [b, a],
+    ] as const) {
+      const link = { peer: to, kind: 'relay', isOpen: true, rttMs: 9, bytesPerSecond: null } as const
+      shell.say(from, { type: 'links-reported', epoch: shell.epoch(), links: [link] })
+    }
+    drain(shell, r)
+    expect(shell.acts.some(act => act.type === 'drop-relay' || act.type === 'release-slice')).toBe(false)
+    expect(shell.view()).toMatchObject({
+      status: 'forming',
+      explanation: expect.stringMatching(/^Draining: relay 0x.* wants to leave/),
+    })
+    drained(shell)
+    expect(shell.acts.at(-2)).toMatchObject({ type: 'release-slice', peer: r })
+    expect(shell.routesOf(a)[0]!.paths).toEqual([{ kind: 'webrtc' }])
+  })
+
   it('goes at once as a relay that can be spared', () => {
     const shell = createSwarmShell()
     shell.joinRelay(r)

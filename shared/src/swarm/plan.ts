@@ -6,7 +6,7 @@ import { ComputePoolError } from '../errors/index.ts'
 import { layerCount } from '../model/index.ts'
 import type { Seat } from '../wire/control-messages.ts'
 import { protocolVersion } from '../wire/frame-header.ts'
-import { neededLinks, pairOnRelay } from './coalition-links.ts'
+import { isRelayInUse, neededLinks } from './coalition-links.ts'
 import { explainUnlinked } from './explain-unlinked.ts'
 import { orderedChoices } from './placement-search.ts'
 import { capacityOf, lapMs, type Placement, type PlacementInput, planPlacement } from './plan-placement.ts'
@@ -50,7 +50,7 @@ function dropRelays(state: SwarmState, coalition: Coalition): SwarmAct[] {
   const dropped = relays.find(({ relay }) => {
     const known = state.peers[relay]
     if (known?.role !== 'relay') return true
-    return known.draining !== 'no' && pairOnRelay(coalition, relay) === null
+    return known.draining !== 'no' && !isRelayInUse(coalition, relay)
   })
   if (dropped === undefined) return []
   const { relay } = dropped

@@ -1,6 +1,6 @@
 /** The swarm as anybody may see it: seats, their state, and one sentence that says what happens next. It knows no requests. */
 
-import { isRingDraining } from './coalition-links.ts'
+import { isRingDraining, leavingPeer } from './coalition-links.ts'
 import { peerInWords, peersInWords } from './peer-words.ts'
 import { placeSwarm } from './plan.ts'
 import type { PoolSnapshot } from './pool-snapshot.ts'
@@ -90,7 +90,7 @@ function explain(state: SwarmState, coalition: Coalition | null): string {
   const count = coalition.seats.length
   const seated = coalition.seats.flatMap(seat => state.peers[seat.peer] ?? [])
   const noun = peersInWords(seated, count)
-  if (isRingDraining(state)) return explainDraining(state, seated)
+  if (isRingDraining(state)) return explainDraining(state)
   if (coalition.status === 'ready') {
     return count === 1
       ? `Ready: one ${noun} holds the whole model.`
@@ -101,9 +101,8 @@ function explain(state: SwarmState, coalition: Coalition | null): string {
   return `Forming: all layers are loaded; the ${noun} are opening their links.`
 }
 
-function explainDraining(state: SwarmState, seated: readonly SwarmPeer[]): string {
-  const leaving = seated.find(({ draining }) => draining !== 'no')
-  const who = leaving === undefined ? 'a relay of the ring' : peerInWords(state, leaving.peer)
+function explainDraining(state: SwarmState): string {
+  const who = peerInWords(state, leavingPeer(state) ?? '')
   const next =
     placeSwarm(state).kind === 'placed' ? 'then the ring goes on without it' : 'then the pool waits for another'
   return `Draining: ${who} wants to leave. What runs is finished, ${next}.`
