@@ -1,5 +1,5 @@
 /**
- * The tab's one WebSocket: signs the hub's challenge, carries desk messages and link signals, pings, and comes back after a break.
+ * The peer's one WebSocket: signs the hub's challenge, carries desk messages and link signals, pings, and comes back after a break.
  * It knows neither models nor links; it is told what to send and tells what came.
  */
 import { ComputePoolError, errorFromData } from '@computepool/shared/errors'
@@ -110,7 +110,7 @@ export function openHubClient(options: HubClientOptions): HubClient {
             'peer_unauthenticated',
             'The hub asked for a signature under another text.',
             {
-              remedy: 'Check the address of this page.',
+              remedy: 'Check the address of the orchestrator.',
             },
           )
           return breakOff(from)
@@ -178,7 +178,7 @@ function parseReply(data: unknown): HubReply | null {
 
 function noAnswer(): ComputePoolError {
   return new ComputePoolError('peer_unreachable', 'The connection to the orchestrator is broken.', {
-    remedy: 'Nothing: the tab keeps trying. If it stays so, check that the orchestrator runs.',
+    remedy: 'Nothing: it is tried again. If it stays so, check that the orchestrator runs.',
   })
 }
 

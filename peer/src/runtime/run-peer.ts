@@ -102,7 +102,7 @@ export function runPeer(powers: PeerPowers, options: JoinOptions): RunningPeer {
 
   /** Shows why, and lets go of all: whoever joins again starts anew. */
   function giveUp(error: ErrorData): void {
-    abort.abort(new Error('The tab failed.'))
+    abort.abort(new Error('The peer failed.'))
     box.set({ status: 'failed', error, downloadBytesPerSecond: null })
     turn = turn.then(closeAll).catch(() => {})
   }
@@ -201,7 +201,7 @@ export function runPeer(powers: PeerPowers, options: JoinOptions): RunningPeer {
     if (assignment.seats[assignment.seat]?.peer !== self)
       throw new ComputePoolError(
         'bug_unreachable_state',
-        `Seat ${assignment.seat} of the assignment is not this tab's.`,
+        `Seat ${assignment.seat} of the assignment is not this peer's.`,
       )
     const { offer, packUrl, manifest, choice } = accepted
     const engineKind = choice.kind
@@ -246,7 +246,7 @@ export function runPeer(powers: PeerPowers, options: JoinOptions): RunningPeer {
     box.set({ status: 'leaving' })
     send({ type: 'peer-leaving' })
     void held?.close()
-    abort.abort(new Error('The tab left.'))
+    abort.abort(new Error('The peer left.'))
     await turn
     await closeAll()
     box.set(idleSnapshot)
