@@ -13,19 +13,24 @@ function choose(first: number | null, second: number | null, current: string | n
 
 describe('the path that frames take', () => {
   it('is the preferred one, unless another is clearly faster', () => {
-    expect(choose(10, 9, 'first')).toBe('first')
-    expect(choose(10, 7.1, 'first')).toBe('first')
-    expect(choose(10, 6.9, 'first')).toBe('second')
-    expect(choose(10, 20, null)).toBe('first')
+    expect(choose(40, 36, 'first')).toBe('first')
+    expect(choose(40, 28.4, 'first')).toBe('first')
+    expect(choose(40, 27.6, 'first')).toBe('second')
+    expect(choose(40, 80, null)).toBe('first')
   })
 
   it('stays where it went until the gain is nearly gone', () => {
-    expect(choose(10, 8.4, 'second')).toBe('second')
-    expect(choose(10, 8.6, 'second')).toBe('first')
+    expect(choose(40, 33.6, 'second')).toBe('second')
+    expect(choose(40, 34.4, 'second')).toBe('first')
   })
 
-  it('is not moved for less than a millisecond', () => {
-    expect(choose(1.5, 0.6, 'first')).toBe('first')
+  it('is not moved for less than five milliseconds', () => {
+    expect(choose(6, 1.5, 'first')).toBe('first')
+  })
+
+  it('is the preferred one once it opened, where another was first and gains next to nothing', () => {
+    expect(choose(2, 0.5, 'second')).toBe('first')
+    expect(choose(null, 0.5, 'second')).toBe('second')
   })
 
   it('is the only one that is open, measured or not', () => {

@@ -10,8 +10,10 @@ export interface PathChoice<P> {
 const betterShare = 0.7
 /** And left again above this one. The gap keeps two like paths from taking turns. */
 const keptShare = 0.85
-/** Below that, the difference is the hosts', not the ways'. */
-const leastGainMs = 1
+/** Below that, the difference is the hosts', not the ways': a pong waits behind an engine's step, on one link more often than on another. */
+const leastGainMs = 5
+/** And of the way in use, which may only have been the first to open. */
+const keptGainMs = 2.5
 
 /**
  * `open`: in the order of preference. A path that was never measured is taken only where there is no other, or where it is in use.
@@ -23,8 +25,8 @@ export function choosePath<P>(open: readonly PathChoice<P>[], current: P | null)
   if (!preferred || preferred.rttMs === null) return (inUse ?? open[0])?.path ?? null
   const preferredMs = preferred.rttMs
   const isFaster = ({ path, rttMs }: PathChoice<P>): boolean => {
-    const share = path === current ? keptShare : betterShare
-    return rttMs !== null && rttMs < share * preferredMs && (path === current || preferredMs - rttMs >= leastGainMs)
+    const [share, gainMs] = path === current ? [keptShare, keptGainMs] : [betterShare, leastGainMs]
+    return rttMs !== null && rttMs < share * preferredMs && preferredMs - rttMs >= gainMs
   }
   const faster = measured.filter(isFaster)
   if (inUse && faster.includes(inUse)) {

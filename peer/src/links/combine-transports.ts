@@ -91,9 +91,16 @@ export function combineTransports({ clock, members, signals }: CombineOptions): 
     if (event.type === 'link-opened') path.state = 'open'
     if (link.current === null) openOver(peer, link, choose(peer, link))
     else {
-      link.current = choose(peer, link) ?? link.current
-      if (event.type === 'link-measured' && link.current === path) tell(event)
+      const before = link.current
+      link.current = choose(peer, link) ?? before
+      if (link.current !== before) tellMeasured(peer, link.current)
+      else if (event.type === 'link-measured' && link.current === path) tell(event)
     }
+  }
+
+  function tellMeasured(peer: string, path: Path): void {
+    const rttMs = factsOf(path, peer)?.rttMs ?? null
+    if (rttMs !== null) tell({ type: 'link-measured', peer, rttMs })
   }
 
   function choose(peer: string, link: Link): Path | null {
@@ -107,8 +114,7 @@ export function combineTransports({ clock, members, signals }: CombineOptions): 
     link.current = path
     link.ending = null
     tell({ type: 'link-opened', peer })
-    const rttMs = factsOf(path, peer)?.rttMs ?? null
-    if (rttMs !== null) tell({ type: 'link-measured', peer, rttMs })
+    tellMeasured(peer, path)
     for (const resume of [...link.waiting]) resume()
   }
 

@@ -71,8 +71,9 @@ export function holdSlice(host: SliceHost, assignment: Assignment): HeldSlice {
     cleanups.push(
       transport.onLink(event => {
         const known = box.get().links.find(link => link.peer === event.peer)
-        // Later measurements wait for the tick: the desk hears of each link's first at once.
-        if (event.type !== 'link-measured' || known?.rttMs == null) reportLinks()
+        const kind = transport.links().find(link => link.peer === event.peer)?.kind
+        // Later measurements wait for the tick: the desk hears of each way's first at once.
+        if (event.type !== 'link-measured' || known?.rttMs == null || known.kind !== kind) reportLinks()
       }),
     )
     cleanups.push(repeat(tick))
