@@ -77,7 +77,8 @@ export function createNodeLog(options: NodeLogOptions): NodeLog {
       // A failure is the command's last word, and printed there.
       if (problem !== null && snapshot.status !== 'failed') tellProblem(problem)
       if (json) tellInJson(snapshot, isChange, isDue)
-      else {
+      // Idle is before and after everything: other lines say so.
+      else if (snapshot.status !== 'idle') {
         const { engineChoice } = snapshot
         if (engineChoice !== null && engineChoice !== last?.engineChoice) line(`Engine: ${engineChoice.reason}`)
         if (isLive) redraw(snapshot, isChange)
