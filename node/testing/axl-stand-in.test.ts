@@ -70,6 +70,16 @@ describe('the stand-in for an AXL daemon', () => {
     expect(b.counts).toMatchObject({ queued: 130, dropped: 30, handedOut: 100 })
   })
 
+  it('goes on filling its queue while it hands out nothing', async () => {
+    const [a, b] = await pair()
+    const release = b.stall()
+    const waiting = recv(b)
+    for (let index = 0; index < 120; index += 1) await send(a, b.key, String(index))
+    expect([b.queueLength, b.counts.dropped]).toEqual([100, 20])
+    release()
+    expect(await (await waiting).text()).toBe('20')
+  })
+
   it('keeps what is meant for its services out of the queue', async () => {
     const [a, b] = await pair()
     for (const body of ['{"service":"x"}', '{"a2a":true}', '{"a2a":false}', '{not json']) await send(a, b.key, body)

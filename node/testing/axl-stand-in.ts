@@ -43,6 +43,8 @@ export interface AxlStandInDaemon {
   readonly counts: AxlStandInCounts
   /** Messages that wait now. */
   readonly queueLength: number
+  /** `/recv` answers nobody, while messages go on arriving, until the returned function is called. */
+  stall(): () => void
   /** As killed: its port refuses, its queue is gone, others get 502. Idempotent. */
   stop(): Promise<void>
   /** On the same port, with the same key. */
@@ -142,6 +144,7 @@ function createDaemon(key: string, pass: Pass, others: () => readonly Daemon[]):
   let server: Server | null = null
   let port = 0
   let queue: Message[] = []
+  let stalled = Promise.resolve()
   const counts: AxlStandInCounts = { polls: 0, sent: 0, lost: 0, queued: 0, dropped: 0, routed: 0, handedOut: 0 }
 
   async function send(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -155,7 +158,8 @@ function createDaemon(key: string, pass: Pass, others: () => readonly Daemon[]):
     response.writeHead(200, { 'X-Sent-Bytes': String(body?.length ?? 0) }).end()
   }
 
-  function recv(response: ServerResponse): void {
+  async function recv(response: ServerResponse): Promise<void> {
+    await stalled
     counts.polls += 1
     const message = queue.shift()
     if (message === undefined) return void response.writeHead(204).end()
@@ -208,6 +212,13 @@ function createDaemon(key: string, pass: Pass, others: () => readonly Daemon[]):
       if (queue.length <= standInQueueMessages) return
       queue.shift()
       counts.dropped += 1
+    },
+    stall() {
+      let release = (): void => {}
+      stalled = new Promise(resolve => {
+        release = resolve
+      })
+      return release
     },
     async start() {
       if (server) return
