@@ -5,6 +5,7 @@
 import { type PoolSnapshot, poolSnapshotSchema } from '@computepool/shared/swarm'
 import { type Browser, chromium, type Page } from 'playwright'
 import { chromiumLaunchOptions } from './launch-chromium.ts'
+import { untilPoolReady } from './until-pool-ready.ts'
 
 export interface Ring {
   readonly model: string
@@ -25,9 +26,14 @@ export interface RingOptions {
   readonly onStatus?: (line: string) => void
 }
 
-/** Resolves when the pool says `ready`; rejects with what the tabs said where one fails or the deadline passes. */
-export async function openRing(options: RingOptions): Promise<Ring> {
-  const { url, peers, engine, memoryBytes, deadlineMs = 120_000, onStatus } = options
+export interface Tabs {
+  readonly pages: readonly Page[]
+  close(): Promise<void>
+}
+
+/** Opens the tabs, which join at once; their ring may still be forming when this resolves. */
+export async function openTabs(options: Omit<RingOptions, 'deadlineMs'>): Promise<Tabs> {
+  const { url, peers, engine, memoryBytes, onStatus } = options
   const ownBrowser = options.browser ? null : await chromium.launch(chromiumLaunchOptions())
   const browser = options.browser ?? ownBrowser!
   const pages: Page[] = []
@@ -35,8 +41,6 @@ export async function openRing(options: RingOptions): Promise<Ring> {
     await Promise.all(pages.map(page => page.context().close()))
     await ownBrowser?.close()
   }
-  const pool = async (): Promise<PoolSnapshot> =>
-    poolSnapshotSchema.parse(await (await fetch(new URL('/api/pool', url))).json())
   try {
     const query = new URLSearchParams({ join: '1' })
     if (engine) query.set('engine', engine)
@@ -47,66 +51,24 @@ export async function openRing(options: RingOptions): Promise<Ring> {
       page.on('pageerror', error => onStatus?.(`tab ${index + 1}: ${error.message}`))
       await page.goto(new URL(`/operate?${query}`, url).href)
     }
-    await untilReady(url, pages, deadlineMs, onStatus)
-    return { model: (await pool()).model, pages, pool, close }
+    return { pages, close }
   } catch (error) {
     await close()
     throw error
   }
 }
 
-/** Follows the pool's own event stream until it is ready, or a tab says that it failed. */
-async function untilReady(
-  url: string,
-  pages: readonly Page[],
-  deadlineMs: number,
-  onStatus?: (line: string) => void,
-): Promise<void> {
-  const abort = new AbortController()
-  const deadline = setTimeout(
-    () => abort.abort(new Error(`The ring was not ready within ${deadlineMs / 1000} s.`)),
-    deadlineMs,
-  )
-  const failures = pages.map(async page => {
-    await page.locator('[data-status="failed"]').waitFor({ state: 'attached', timeout: 0 })
-    const text = await page.locator('main').innerText()
-    throw new Error(`A tab failed:\n${text}`)
-  })
-  // A tab that is closed while waiting ends its watch: that is no failure of the ring.
-  for (const failure of failures) failure.catch(error => abort.abort(error))
+/** Resolves when the pool says `ready`; rejects with what the tabs said where one fails or the deadline passes. */
+export async function openRing(options: RingOptions): Promise<Ring> {
+  const { url, deadlineMs = 120_000, onStatus } = options
+  const { pages, close } = await openTabs(options)
+  const pool = async (): Promise<PoolSnapshot> =>
+    poolSnapshotSchema.parse(await (await fetch(new URL('/api/pool', url))).json())
   try {
-    const response = await fetch(new URL('/api/pool/events', url), { signal: abort.signal })
-    let said = ''
-    let rest = ''
-    const decoder = new TextDecoder()
-    for await (const chunk of response.body!) {
-      rest += decoder.decode(chunk, { stream: true })
-      const events = rest.split('\n\n')
-      rest = events.pop()!
-      for (const event of events) {
-        const data = event.split('\n').find(line => line.startsWith('data:'))
-        if (!data) continue
-        const snapshot = poolSnapshotSchema.parse(JSON.parse(data.slice(5)))
-        if (snapshot.explanation !== said) onStatus?.(snapshot.explanation)
-        said = snapshot.explanation
-        if (snapshot.status === 'ready') return
-      }
-    }
-    throw new Error('The orchestrator closed its event stream.')
+    await untilPoolReady({ url, pages, deadlineMs, onStatus })
+    return { model: (await pool()).model, pages, pool, close }
   } catch (error) {
-    if (!abort.signal.aborted) throw error
-    const states = await Promise.all(
-      pages.map(page =>
-        page
-          .locator('[data-status]')
-          .first()
-          .getAttribute('data-status', { timeout: 1000 })
-          .catch(() => 'gone'),
-      ),
-    )
-    throw new Error(`${String(abort.signal.reason)} Tabs: ${states.join(', ')}.`)
-  } finally {
-    clearTimeout(deadline)
-    abort.abort()
+    await close()
+    throw error
   }
 }

@@ -1,38 +1,12 @@
 /** The main job: greedy text through one, two and three real tabs is the reference's text, token by token. */
-import { readFile } from 'node:fs/promises'
 import { startOrchestrator } from '@computepool/orchestrator/serve.ts'
 import { expect, test } from '@playwright/test'
+import { askGolden, demoPackDir as packDir, readTranscripts, shortestFirst } from '../harness/golden-answers.ts'
 import { openRing } from '../harness/open-ring.ts'
 
-interface Transcript {
-  readonly messages: readonly { readonly role: string; readonly content: string }[]
-  readonly completionTokens: readonly number[]
-  readonly text: string
-}
-const packDir = 'models/demo/pack'
-const transcripts = JSON.parse(await readFile('models/demo/golden/transcripts.json', 'utf8')) as Transcript[]
-// The software adapter takes about 0.3 s a token: the shortest answers are enough to catch a wrong layer or position there.
-const shortest = [...transcripts].sort((a, b) => a.completionTokens.length - b.completionTokens.length)
-
-interface Reply {
-  readonly choices: readonly { readonly message: { readonly content: string }; readonly finish_reason: string }[]
-  readonly usage: { readonly completion_tokens: number }
-  readonly computepool: {
-    readonly route: readonly { layers: [number, number]; engine: string }[]
-    readonly directHops: number
-  }
-}
-
-async function ask(url: string, model: string, transcript: Transcript): Promise<Reply> {
-  const response = await fetch(new URL('/v1/chat/completions', url), {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ model, messages: transcript.messages, temperature: 0, max_tokens: 128 }),
-  })
-  const body = await response.json()
-  expect(response.status, JSON.stringify(body)).toBe(200)
-  return body as Reply
-}
+const transcripts = await readTranscripts()
+// The software adapter takes about 0.3 s a token.
+const shortest = shortestFirst(transcripts)
 
 for (const { engine, seats, cases } of [
   { engine: 'webgpu', seats: 1, cases: shortest.slice(0, 1) },
@@ -51,7 +25,7 @@ for (const { engine, seats, cases } of [
     try {
       const ring = await openRing({ url: orchestrator.url, peers: seats, engine, browser })
       for (const transcript of cases) {
-        const reply = await ask(orchestrator.url, ring.model, transcript)
+        const reply = await askGolden(orchestrator.url, ring.model, transcript)
         expect(reply.choices[0]!.message.content).toBe(transcript.text)
         expect(reply.choices[0]!.finish_reason).toBe('stop')
         expect(reply.usage.completion_tokens).toBe(transcript.completionTokens.length)

@@ -1,0 +1,61 @@
+/** Proof that a ring's tokens went the way under test: a path that died unnoticed would give the same text over another. */
+import type { PoolSnapshot } from '@computepool/shared/swarm'
+import type { Transcript } from './golden-answers.ts'
+import type { NativeNode } from './native-peers.ts'
+import type { MixedRing, PeerKind } from './open-mixed-ring.ts'
+
+type Seats = PoolSnapshot['seats']
+type LinkKind = Seats[number]['linkKind']
+
+export interface RingLink {
+  readonly seat: number
+  /** By which kind of link this seat's frames go on to the next, given what both ends are. */
+  readonly wanted: LinkKind
+  readonly found: LinkKind
+}
+
+const isBehindAxl = (nodes: readonly NativeNode[], peer: string): boolean =>
+  nodes.some(node => node.daemon !== null && node.snapshot()?.peer === peer)
+
+/** Every hop of a ring of tabs, nodes with data channels, and nodes behind AXL with nothing else. */
+export function linksOf(nodes: readonly NativeNode[], seats: Seats): RingLink[] {
+  return seats.map(({ seat, peer, linkKind }, index) => {
+    const here = isBehindAxl(nodes, peer)
+    const there = isBehindAxl(nodes, seats[(index + 1) % seats.length]!.peer)
+    return { seat, wanted: here && there ? 'axl' : here || there ? 'relay' : 'webrtc', found: linkKind }
+  })
+}
+
+export const linksInWords = (links: readonly RingLink[]): string =>
+  links.map(({ seat, wanted, found }) => `Seat ${seat} goes on by ${found}, due is ${wanted}.`).join(' ')
+
+/** Throws where a link of the ring is of another kind than its two ends allow, or carried less than the answers need. */
+export async function provePathsTaken(
+  ring: MixedRing,
+  kinds: readonly PeerKind[],
+  asked: readonly Transcript[],
+): Promise<void> {
+  const { seats } = await ring.pool()
+  const tokens = asked.reduce((sum, { completionTokens }) => sum + completionTokens.length, 0)
+  const behindAxl = seats.filter(({ peer }) => isBehindAxl(ring.nodes, peer)).length
+  check(behindAxl === kinds.filter(kind => kind === 'axl').length, 'every peer has a seat')
+  const links = linksOf(ring.nodes, seats)
+  check(
+    links.every(({ wanted, found }) => wanted === found),
+    linksInWords(links),
+  )
+  for (const node of ring.nodes) {
+    if (node.daemon === null) continue
+    // Each token takes at least one message to the node behind the daemon.
+    const { handedOut } = node.daemon.counts
+    check(handedOut >= tokens, `${handedOut} messages reached a daemon; ${tokens} tokens passed its node`)
+  }
+  if (ring.bridge === null) return
+  const passed = ring.bridge.daemon.counts
+  check(passed.sent >= tokens, `the bridge sent ${passed.sent} messages; ${tokens} tokens went through it`)
+  check(passed.handedOut >= tokens, `the bridge got ${passed.handedOut} messages; ${tokens} tokens went through it`)
+}
+
+function check(condition: boolean, what: string): void {
+  if (!condition) throw new Error(`The path under test was not taken: ${what}`)
+}
