@@ -43,7 +43,8 @@ export async function askPool(url: string, model: string, maxTokens: number): Pr
   }
 }
 
-/** The processor in words. */
+/** The processor in words, and how many processes wanted it during the last minute, this bench's own among them. */
 export function machineName(): string {
-  return `${os.cpus()[0]?.model.trim() ?? 'unknown processor'}, ${os.cpus().length} cores`
+  const cpus = os.cpus()
+  return `${cpus[0]?.model.trim() ?? 'unknown processor'}, ${cpus.length} cores, load ${os.loadavg()[0]!.toFixed(1)}`
 }
