@@ -158,6 +158,9 @@ describe('somebody on the way', () => {
       forged.set(createSeededRandom(count).bytes(forged.length - 18), 18)
       pair.net.inject(from, to, forged)
     }
+    for (let turn = 0; turn < 100; turn += 1) await pair.clock.settle()
+    // No more signatures are looked at than a second allows.
+    expect(pair.a.counts.refusedHandshakes + pair.b.counts.refusedHandshakes).toBe(20)
     pair.net.heal(pair.peerA, pair.peerB)
     await pair.clock.advance(3000)
     await expectRunning(pair)

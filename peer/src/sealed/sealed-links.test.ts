@@ -176,10 +176,41 @@ describe('frames', () => {
       )
     }
     await pair.clock.advance(5000)
-    expect(sent).toBeLessThan(3)
+    expect(sent).toBe(0)
     expect(pair.a.held.unackedBytes).toBeLessThanOrEqual(32 * 62_000)
     await pair.clock.advance(10_000)
     expect(pair.a.held).toEqual(nothing)
+  })
+
+  it('that came in part are forgotten with the link', async () => {
+    const pair = await openSealedPair({ delayMs: 20 })
+    pair.a.send(pair.peerB, numberedFrame(1, 1 << 20)).catch(() => {})
+    await pair.clock.advance(50)
+    pair.net.part(pair.peerA, pair.peerB)
+    await pair.clock.advance(100)
+    expect(pair.b.held.pendingBytes).toBe(1 << 20)
+    expect(pair.a.held.packets).toBeGreaterThan(0)
+    await pair.clock.advance(10_000)
+    expect(pair.closings()).toHaveLength(2)
+    expect([pair.a.held, pair.b.held]).toEqual([nothing, nothing])
+  })
+
+  it('are acknowledged together, or by the answer', async () => {
+    const pair = await openSealedPair()
+    // Past the first ping.
+    await pair.clock.advance(100)
+    const before = pair.b.counts.sentPackets
+    for (let number = 0; number < 3; number += 1) await pair.a.send(pair.peerB, numberedFrame(number, 5000))
+    await pair.clock.advance(10)
+    expect(pair.b.counts.sentPackets).toBe(before)
+    await pair.clock.advance(10)
+    expect(pair.b.counts.sentPackets).toBe(before + 1)
+    expect(pair.a.held.packets).toBe(0)
+    pair.b.onFrame(() => void pair.b.send(pair.peerA, numberedFrame(9, 120)))
+    await pair.a.send(pair.peerB, numberedFrame(8, 5000))
+    await pair.clock.advance(5)
+    expect(pair.b.counts.sentPackets).toBe(before + 2)
+    expect(pair.a.held.packets).toBe(0)
   })
 
   it('are given up before their first byte where the caller wants that', async () => {
