@@ -9,7 +9,9 @@ export function RelayList({ relays, ownPeer = null }: { relays: readonly PoolRel
   const name = (peer: string): string => (peer === ownPeer ? `${shortPeer(peer)} (this tab)` : shortPeer(peer))
   return (
     <section className="relays" aria-label="Relays" data-testid="relays">
-      <h3>Relays</h3>
+      <p>
+        <strong>Relays</strong>
+      </p>
       <ul>
         {relays.map(({ peer, members }) => (
           <li key={peer}>
