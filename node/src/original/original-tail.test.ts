@@ -10,6 +10,7 @@ import { beforeAll, expect, test } from 'vitest'
 import type { AxlMessage } from '../axl/axl-client.ts'
 import { computeGoldens } from '../engine/compute-goldens.ts'
 import { openNativeEngine } from '../engine/open-native-engine.ts'
+import { readNodeArguments } from '../operator/node-arguments.ts'
 import type { OriginalMail } from './original-mail.ts'
 import { parseOriginalTail, withOriginalTail } from './original-tail.ts'
 
@@ -141,4 +142,12 @@ test('KEY@12-24 is read, and what is not is refused with what to write', () => {
   expect(parseOriginalTail(`${key.toUpperCase()}@12-24`)).toEqual({ key, layers: { start: 12, end: 24 } })
   for (const text of [key, `${key}@0-24`, `${key}@24-12`, `${key.slice(1)}@12-24`, `${key}@12-24x`, ''])
     expect(() => parseOriginalTail(text)).toThrow(expect.objectContaining({ code: 'input_invalid' }))
+})
+
+test('the command takes it beside --axl only', () => {
+  const axl = ['--axl', 'http://127.0.0.1:9002']
+  const read = (...args: string[]) => readNodeArguments(['http://localhost:8080', ...args], {}).settings.originalTail
+  expect(read(...axl)).toBeNull()
+  expect(read(...axl, '--original-tail', `${key}@2-4`)).toEqual({ key, layers: { start: 2, end: 4 } })
+  expect(() => read('--original-tail', `${key}@2-4`)).toThrow('--axl')
 })
