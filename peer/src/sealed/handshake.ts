@@ -49,7 +49,8 @@ const lines = ({ opener, answerer, epoch }: Introduction, keys: OpenerKeys & Par
   ].join('\n')
 
 /** What the opener signs. */
-export const openingText = (introduction: Introduction, keys: OpenerKeys): string => lines(introduction, keys)
+export const openingText = (introduction: Introduction, { openerKey }: OpenerKeys): string =>
+  lines(introduction, { openerKey })
 /** What the answerer signs; the session keys hang on it too. */
 export const answerText = (introduction: Introduction, keys: BothKeys): string => lines(introduction, keys)
 

@@ -107,7 +107,7 @@ export function createSealedTransport(options: SealedTransportOptions): SealedTr
       key: options.key,
       entropy: options.entropy,
       segmentBytes: packetRoomBytes(limits.segmentBytes, carrier.maxDatagramBytes),
-      post: packet => carrier.post(peer, packet),
+      post: async packet => carrier.post(peer, packet),
       credit: () => Math.max(2, Math.min(limits.maxWindow, Math.floor(limits.sharedQueuePackets / entries.size))),
       onOpened: () => tell({ type: 'link-opened', peer }),
       onMeasured: rttMs => isCurrent() && tell({ type: 'link-measured', peer, rttMs }),

@@ -21,7 +21,8 @@ interface Sending {
 }
 
 export interface Segment {
-  readonly fragment: Uint8Array
+  /** Empty once it is acknowledged: packets that were lost are remembered longer than their bytes. */
+  fragment: Uint8Array
   readonly sending: Sending
   /** Packets under way with it. */
   copies: number
@@ -60,6 +61,7 @@ const sharedPacketBytes = 16 << 10
 const maxSegmentsPerPacket = 32
 /** Ids are never used twice: the receiver would take a new frame for an old one. */
 const lastFrameId = 0xffff_ffff
+const noBytes = new Uint8Array(0)
 
 export function createSegmentQueue({ segmentBytes, maxUnfinished }: SegmentQueueLimits): SegmentQueue {
   const small: Sending[] = []
@@ -164,6 +166,7 @@ export function createSegmentQueue({ segmentBytes, maxUnfinished }: SegmentQueue
       if (segment.isAcked) return null
       segment.isAcked = true
       unackedBytes -= segment.fragment.length
+      segment.fragment = noBytes
       const { sending } = segment
       sending.unacked -= 1
       if (sending.unacked > 0) return null
