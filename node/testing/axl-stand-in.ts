@@ -17,11 +17,17 @@ export interface AxlStandInOptions {
   readonly lossRate?: number
   /** What every `/send` waits, because it dials anew. */
   readonly dialMs?: number
+  /** Share of dials that lose their first packet, and so take a second longer: the least that TCP waits (RFC 6298). */
+  readonly slowDialRate?: number
+  /** How long a dial tries a daemon that is not there, before the 502. */
+  readonly unreachableMs?: number
 }
 
 export interface AxlStandInCounts {
   /** Polls of `/recv`, with a message or without. */
   polls: number
+  /** `/send` calls that began to dial. */
+  dials: number
   /** `/send` calls answered with 200. */
   sent: number
   /** Lost on the way here. */
@@ -62,6 +68,7 @@ export interface AxlStandIn {
 
 export const standInQueueMessages = 100
 export const standInMessageBytes = 16 << 20
+const dialRetryMs = 1000
 const maxInboundConnections = 128
 /** How much of the sender's key the header still tells. */
 const senderPrefixCharacters = 16
@@ -87,15 +94,21 @@ export function startAxlStandIn(given: AxlStandInOptions = {}): AxlStandIn {
 
   /** The status that `/send` answers. */
   async function pass(from: string, to: string, body: Buffer | null): Promise<number> {
-    if (options.dialMs) await pause(options.dialMs)
+    // All of a message's fate is drawn at once: it depends on its number, and on nobody's clock.
+    const isSlow = random.next() < (options.slowDialRate ?? 0)
+    const isLost = random.next() < (options.lossRate ?? 0)
+    const delayMs = (options.delayMs ?? 0) + random.next() * (options.jitterMs ?? 0)
+    const dialMs = (options.dialMs ?? 0) + (isSlow ? dialRetryMs : 0)
+    if (dialMs > 0) await pause(dialMs)
     const target = daemons.get(to)
-    if (!target?.isUp || partitions.has(pairKey(from, to))) return 502
+    if (!target?.isUp || partitions.has(pairKey(from, to))) {
+      await pause(options.unreachableMs ?? 0, undefined, { ref: false })
+      return 502
+    }
     if (target.inboundConnections >= maxInboundConnections) return 502
     // The receiver hangs up at the length that it is told.
     if (body === null) return 500
     target.inboundConnections += 1
-    const isLost = random.next() < (options.lossRate ?? 0)
-    const delayMs = (options.delayMs ?? 0) + random.next() * (options.jitterMs ?? 0)
     if (isLost) target.counts.lost += 1
     after(delayMs, () => {
       target.inboundConnections -= 1
@@ -145,13 +158,23 @@ function createDaemon(key: string, pass: Pass, others: () => readonly Daemon[]):
   let port = 0
   let queue: Message[] = []
   let stalled = Promise.resolve()
-  const counts: AxlStandInCounts = { polls: 0, sent: 0, lost: 0, queued: 0, dropped: 0, routed: 0, handedOut: 0 }
+  const counts: AxlStandInCounts = {
+    polls: 0,
+    dials: 0,
+    sent: 0,
+    lost: 0,
+    queued: 0,
+    dropped: 0,
+    routed: 0,
+    handedOut: 0,
+  }
 
   async function send(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = await readBody(request)
     if (request.method !== 'POST') return void response.writeHead(405).end()
     const to = request.headers['x-destination-peer-id']
     if (typeof to !== 'string' || !/^[0-9a-fA-F]{64}$/.test(to)) return void response.writeHead(400).end()
+    counts.dials += 1
     const status = await pass(key, to.toLowerCase(), body)
     if (status !== 200) return void response.writeHead(status).end()
     counts.sent += 1

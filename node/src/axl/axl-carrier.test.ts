@@ -158,6 +158,33 @@ describe('the AXL carrier', () => {
     expect(relay.counts.queued).toBe(2)
   })
 
+  it('takes the next way where the first dials for ever, and polls on meanwhile', async () => {
+    const { overlay, left, right, b } = await pair({ unreachableMs: 100_000_000 })
+    const relay = await overlay.startDaemon()
+    overlay.partition(left, right)
+    const client = createAxlClient({ url: left.url, timeoutMs: 200 })
+    const carrier = createAxlCarrier({ self: peerOf(5), client, clock: hostClock })
+    closers.push(() => carrier.close())
+    const path = { kind: 'relay', via: peerOf(3), key: relay.key } as const
+    carrier.setRoutes([{ peer: b.peer, paths: [{ kind: 'axl', key: right.key }, path] }])
+    const before = left.counts.polls
+    await expect(carrier.post(b.peer, bytes('one'))).rejects.toMatchObject({ code: 'peer_timed_out' })
+    expect(left.counts.polls).toBeGreaterThan(before)
+    await carrier.post(b.peer, bytes('two'))
+    expect(relay.counts.queued).toBe(1)
+  })
+
+  it('lets others pass a send whose dial takes a second', async () => {
+    const { overlay, left, a, b } = await pair({ slowDialRate: 1 })
+    const slow = a.carrier.post(b.peer, bytes('slow'))
+    while (left.counts.dials < 1) await new Promise(resolve => setTimeout(resolve, 1))
+    overlay.change({ slowDialRate: 0 })
+    await a.carrier.post(b.peer, bytes('fast'))
+    await slow
+    await b.until(2)
+    expect(b.got.map(({ text }) => text)).toEqual(['fast', 'slow'])
+  })
+
   it('counts what is not for it, and tells of a shared daemon', async () => {
     const { left, right, b } = await pair()
     const sender = createAxlClient({ url: left.url })

@@ -10,8 +10,8 @@ import { z } from 'zod'
 /** The daemon's own cap (`max_message_size`). */
 export const axlMessageBytes = 16 << 20
 const maxTopologyBytes = 4 << 20
-/** A daemon dials anew for each message: beyond this many at once it is the overlay that is slow. */
-const maxSockets = 32
+/** More than the sends to 64 members of a relay, four at once to each. */
+const maxSockets = 260
 
 const topologySchema = z.object({
   our_ipv6: z.string().max(64),
@@ -79,8 +79,9 @@ export function createAxlClient(options: AxlClientOptions): AxlClient {
   const { timeoutMs = 10_000, maxReceiveBytes = axlMessageBytes, sendsOnce = false } = options
   const base = baseOf(options.url)
   const url = base.origin
-  // A keep-alive connection each for polling and for sends that wait for their dial.
-  const agent = new Agent({ keepAlive: true, maxSockets })
+  // Two, so that sends to receivers that are gone, which dial for long, never hold up a poll.
+  const sends = new Agent({ keepAlive: true, maxSockets })
+  const polls = new Agent({ keepAlive: true, maxSockets: 2 })
   let isClosed = false
 
   function callOnce(call: Call): Promise<Answer> {
@@ -91,7 +92,7 @@ export function createAxlClient(options: AxlClientOptions): AxlClient {
           port: base.port || 80,
           method: call.method,
           path: call.path,
-          agent: sendsOnce && call.path === '/send' ? false : agent,
+          agent: call.path !== '/send' ? polls : sendsOnce ? false : sends,
           headers: { ...call.headers, ...(call.body ? { 'Content-Length': call.body.length } : {}) },
         },
         incoming => {
@@ -158,7 +159,11 @@ export function createAxlClient(options: AxlClientOptions): AxlClient {
     async send(key, body) {
       if (body.length > axlMessageBytes) throw tooLarge('a message', body.length, axlMessageBytes)
       const headers = { 'X-Destination-Peer-Id': key, 'Content-Type': 'application/octet-stream' }
-      const { status } = await perform({ method: 'POST', path: '/send', headers, body, maxBytes: 64 << 10 })
+      const call: Call = { method: 'POST', path: '/send', headers, body, maxBytes: 64 << 10 }
+      const { status } = await perform(call).catch((fault: ComputePoolError) => {
+        // It dials for longer than anybody waits: the receiver is gone, or the way to it.
+        throw fault.code === 'peer_timed_out' ? timedOut(url, timeoutMs, key) : fault
+      })
       if (status === 200) return
       const shown = `${key.slice(0, 16)}…`
       if (status === 502 || status === 500) {
@@ -188,7 +193,8 @@ export function createAxlClient(options: AxlClientOptions): AxlClient {
     },
     close() {
       isClosed = true
-      agent.destroy()
+      sends.destroy()
+      polls.destroy()
     },
   }
 }
@@ -221,11 +227,15 @@ const tooLarge = (what: string, sizeBytes: number, limitBytes: number): ComputeP
     },
   )
 
-const timedOut = (url: string, timeoutMs: number): ComputePoolError =>
-  new ComputePoolError('peer_timed_out', `The AXL daemon at ${url} gave no answer in ${timeoutMs} ms.`, {
-    remedy: 'Look at its log; it may be unable to reach the receiver.',
-    context: { url, timeoutMs },
-  })
+const timedOut = (url: string, timeoutMs: number, key?: string): ComputePoolError =>
+  new ComputePoolError(
+    'peer_timed_out',
+    `The AXL daemon at ${url} gave no answer in ${timeoutMs} ms${key ? ` to a /send to ${key.slice(0, 16)}…` : ''}.`,
+    {
+      remedy: 'Look at its log; it may be unable to reach the receiver.',
+      context: { url, timeoutMs, ...(key && { key }) },
+    },
+  )
 
 const notAxl = (url: string, what: string): ComputePoolError =>
   new ComputePoolError('peer_message_invalid', `What answers at ${url} is no AXL daemon that we know: ${what}.`, {

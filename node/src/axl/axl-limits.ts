@@ -19,6 +19,7 @@ export const defaultAxlLimits: AxlLimits = {
   idlePollMs: 50,
   firstRetryMs: 100,
   lastRetryMs: 5000,
-  sendsAtOnce: 1,
+  // One that lost its first packet dials for a second: with one at a time, everything behind it waited as long.
+  sendsAtOnce: 4,
   queueBytes: 4 << 20,
 }

@@ -68,12 +68,14 @@ describe('a bridge', () => {
     const bridge = await hall.openBridge()
     const [tab, other, node] = [await hall.openTab(), await hall.openTab(), await hall.openNode()]
     await hall.assemble(bridge, [tab, other, node], 1)
-    await Promise.all([
-      exchange(tab, node, 10, 20_000),
-      exchange(node, other, 10, 20_000),
-      exchange(other, tab, 10, 20_000),
-    ])
-    expect(bridge.daemon.counts.lost + node.daemon!.counts.lost).toBeGreaterThan(0)
+    // Again until something was lost: how many messages it takes is the batching's business.
+    do {
+      await Promise.all([
+        exchange(tab, node, 10, 20_000),
+        exchange(node, other, 10, 20_000),
+        exchange(other, tab, 10, 20_000),
+      ])
+    } while (bridge.daemon.counts.lost + node.daemon!.counts.lost === 0)
     const ends = [tab, other, node]
     await hall.until(() => ends.every(({ sealed }) => Object.values(sealed.held).every(held => held === 0)))
   })
