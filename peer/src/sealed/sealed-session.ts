@@ -122,7 +122,8 @@ export function createSealedSession(options: SealedSessionOptions): SealedSessio
     while (book.inFlight < room()) {
       const segments = queue.take(nowMs)
       if (segments.length === 0) break
-      sendPacket(segments, false)
+      // The last that may go while more waits: its ack is waited for, so it should not take its time.
+      sendPacket(segments, book.inFlight + 1 >= room() && !queue.isEmpty)
     }
     if (duty.dueMs !== null && duty.dueMs <= nowMs) sendPacket([], false)
     arm()
