@@ -1,11 +1,12 @@
 /** `computepool node`: wires arguments, terminal and signals to one headless operator. What it serves it leaves to others. */
 import { asComputePoolError, ComputePoolError, type ErrorData } from '@computepool/shared/errors'
+import type { NativeProvider } from './engine/native-runtime.ts'
 import { stopNodeRtc } from './links/node-rtc.ts'
 import { nodeHelp, readNodeArguments } from './operator/node-arguments.ts'
 import { createNodeLog, type NodeLog } from './operator/node-log.ts'
 import type { NodeSettings } from './operator/node-settings.ts'
 import { sizeInWords } from './operator/parse-size.ts'
-import { runNode } from './operator/run-node.ts'
+import { type NodeHost, runNode } from './operator/run-node.ts'
 import { tellFailure } from './tell-failure.ts'
 
 /** What is still open then, such as a kept-alive connection, does not hold the process. */
@@ -51,14 +52,38 @@ async function run(args: readonly string[]): Promise<number> {
   }
 }
 
-/** Resolves when the node has left; rejects with what it failed of. */
+/** Resolves when the node has left; rejects with what it failed of, where no other engine may do better. */
 async function serve(settings: NodeSettings, log: NodeLog): Promise<void> {
+  const shunned = new Set<NativeProvider>()
+  for (;;) {
+    let provider: NativeProvider | null = null
+    try {
+      return await serveOnce(settings, log, shunned, running => {
+        provider = running
+      })
+    } catch (thrown) {
+      const error = asComputePoolError(thrown)
+      if (settings.engine !== null || provider === null || provider === 'cpu' || !error.code.startsWith('engine_'))
+        throw error
+      shunned.add(provider)
+      const text = `${error.message} Without ${provider} from now on.`
+      log.note({ type: 'notice', text }, text)
+    }
+  }
+}
+
+async function serveOnce(
+  settings: NodeSettings,
+  log: NodeLog,
+  shunned: ReadonlySet<NativeProvider>,
+  onEnd: (provider: NativeProvider | null) => void,
+): Promise<void> {
   let failed = (_error: ErrorData): void => {}
   const failure = new Promise<never>((_, reject) => {
     failed = ({ code, message, remedy, context }) =>
       reject(new ComputePoolError(code, message, { ...(remedy === undefined ? {} : { remedy }), context }))
   })
-  const { peer, address, keySource, reach } = await runNode(settings, {
+  const host: NodeHost = {
     env: process.env,
     tell(snapshot) {
       log.show(snapshot)
@@ -66,7 +91,8 @@ async function serve(settings: NodeSettings, log: NodeLog): Promise<void> {
     },
     onEngineLost: failed,
     onNotice: text => log.note({ type: 'notice', text }, text),
-  })
+  }
+  const { peer, address, keySource, reach, provider } = await runNode(settings, host, shunned)
   const { url, dataDir, memoryBudgetBytes, threads, drainMs } = settings
   log.note(
     { type: 'node-started', url, dataDir, address, keySource, memoryBudgetBytes, threads, reach },
@@ -86,6 +112,7 @@ async function serve(settings: NodeSettings, log: NodeLog): Promise<void> {
   try {
     await Promise.race([stopped.done, failure])
   } catch (thrown) {
+    onEnd(provider())
     await peer.leave()
     throw thrown
   } finally {

@@ -18,13 +18,13 @@ export interface NativeEngineOptions {
   readonly provider?: NativeProvider
   /** Threads of one operator; 0 lets the runtime choose. */
   readonly threads?: number
-  /** Most positions in one row. */
+  /** Most positions in one row; what the provider is trusted with unless told otherwise. */
   readonly maxChunk?: number
   /** Positions of a cache before it grows by doubling; 256 unless told otherwise. */
   readonly smallestCapacity?: number
   /** Unless told otherwise, q8 is held as f32 in slices of up to 2 GiB. */
   readonly expansion?: Expansion
-  /** Caches updated in place, or grown by every step: for measuring. */
+  /** Caches updated in place, or grown by every step. In place on the processor, where they are its own memory. */
   readonly caches?: 'static' | 'growing'
   /** f32 unless told otherwise; f16 runs what a GPU with shader-f16 runs, slowly. */
   readonly float?: FloatType
@@ -42,6 +42,12 @@ const deviceNames = {
   cuda: 'onnxruntime-node CUDA',
 } as const satisfies Record<NativeProvider, string>
 
+/**
+ * Most positions in one row unless told otherwise. onnxruntime-node does not tell what WebGPU adapter it runs on, and on some a wider
+ * chunk is silently wrong: the browser's engine does the same with adapters that tell too little.
+ */
+const chunks = { cpu: 512, webgpu: 16, cuda: 512 } as const satisfies Record<NativeProvider, number>
+
 /** Loads a slice. Errors: what its part source throws, `artifact_invalid`, `engine_failed`. */
 export async function openNativeEngine(slice: SliceRequest, options: NativeEngineOptions = {}): Promise<Engine> {
   const provider = options.provider ?? 'cpu'
@@ -58,7 +64,7 @@ export async function openNativeEngine(slice: SliceRequest, options: NativeEngin
       device: deviceNames[provider],
       isSoftware: false,
       activationDtype: options.float ?? 'f32',
-      maxChunk: options.maxChunk ?? 512,
+      maxChunk: options.maxChunk ?? chunks[provider],
     },
     // The core passes caches back to whoever made them, unseen: which kind it is need not show in a type.
     openCaches: async () => {
@@ -68,7 +74,10 @@ export async function openNativeEngine(slice: SliceRequest, options: NativeEngin
         runtime,
         ...(options.smallestCapacity === undefined ? {} : { smallestCapacity: options.smallestCapacity }),
       }
-      const keeper = options.caches === 'growing' ? createGrowingMemoryCaches(input) : createStaticMemoryCaches(input)
+      const keeper =
+        (options.caches ?? (provider === 'cpu' ? 'static' : 'growing')) === 'growing'
+          ? createGrowingMemoryCaches(input)
+          : createStaticMemoryCaches(input)
       return keeper as CacheKeeper<unknown>
     },
     // A CPU does not get lost.

@@ -27,7 +27,9 @@ export function statusLine(snapshot: PeerSnapshot): string {
 /** e.g. `[######..................]  25%  layers 0-11 of 24  120 MB of 480 MB  40.0 MB/s  9 s left`. */
 export function downloadLine(snapshot: PeerSnapshot): string {
   const { done, total } = downloadBytes(snapshot)
-  const share = total === 0 ? 1 : done / total
+  // What lies here already is being looked through.
+  if (total === 0) return `downloading ${layersInWords(snapshot)}`
+  const share = done / total
   const filled = Math.floor(share * barWidth)
   const speed = snapshot.downloadBytesPerSecond
   return [

@@ -39,17 +39,24 @@ export interface RunningNode {
   /** Where the key came from, in words. */
   readonly keySource: string
   readonly reach: Reach
+  /** What serves, once this machine was measured. */
+  provider(): NativeProvider | null
 }
 
 /** Joins the pool at once. Errors: of the key and the AXL daemon, before anything is joined; later ones show in the snapshots. */
-export async function runNode(settings: NodeSettings, host: NodeHost): Promise<RunningNode> {
+export async function runNode(
+  settings: NodeSettings,
+  host: NodeHost,
+  /** Providers that failed here before. */
+  shunned: ReadonlySet<NativeProvider> = new Set(),
+): Promise<RunningNode> {
   const { url, dataDir, memoryBudgetBytes, threads, engine } = settings
   const key = await openNodeKey({ ...settings, env: host.env })
   const reach = await openReach(settings, host.onNotice)
-  let provider: NativeProvider = engine ?? 'cpu'
+  let provider: NativeProvider | null = null
   const open = (by: NativeProvider, slice: SliceRequest) => openNativeEngine(slice, { provider: by, threads })
 
-  const own: ServingPowers = { openEngine: (_, slice) => open(provider, slice), selfTest: proveSlice }
+  const own: ServingPowers = { openEngine: (_, slice) => open(provider ?? 'cpu', slice), selfTest: proveSlice }
   const { originalTail: tail = null, axlUrl } = settings
   const openMail = () => openOriginalMail(reach.axl, axlUrl)
   const serving =
@@ -68,7 +75,7 @@ export async function runNode(settings: NodeSettings, host: NodeHost): Promise<R
     fetchBytes: (address, init) => fetch(address, init),
     async probeEngines(manifest, _, signal) {
       const probes = await probeProviders(manifest, {
-        providers: engine === null ? listProviders() : [engine],
+        providers: engine === null ? listProviders().filter(name => !shunned.has(name)) : [engine],
         tryOne: tryProvider,
         open,
         signal,
@@ -91,5 +98,6 @@ export async function runNode(settings: NodeSettings, host: NodeHost): Promise<R
     address: key.address,
     keySource: key.source,
     reach: reach.reach,
+    provider: () => provider,
   }
 }

@@ -137,7 +137,8 @@ function refusal(engine: Engine, report: SelfTestReport): ComputePoolError {
     'engine_self_test_failed',
     `Layers ${start} to ${end} compute wrongly on ${device} (${kind}): ${what}.`,
     {
-      remedy: 'Use the WASM engine on this machine, or update the browser and the graphics driver.',
+      remedy:
+        'Use the processor on this machine (WASM in a tab, --engine cpu on a node), or update browser and graphics driver.',
       context: { device, kind, worstError: report.worstError, tolerance: report.tolerance },
     },
   )
