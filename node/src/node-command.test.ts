@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type RunningOrchestrator, startOrchestrator } from '@computepool/orchestrator/serve.ts'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { startAxlStandIn } from '../testing/axl-stand-in.ts'
 import { isServing, type NodeProcess, spawnNode } from '../testing/node-process.ts'
 import { writeRandomPack } from './pack/random-pack.ts'
 
@@ -42,17 +43,22 @@ afterEach(async () => {
 })
 afterAll(() => rm(root, { recursive: true, force: true }))
 
-async function openPool(nodes: number, packDir: string) {
+/** `reach` gives the options of each node's networks. */
+async function openPool(nodes: number, packDir: string, reach: readonly (readonly string[])[] = []) {
   const orchestrator = await startOrchestrator({ port: 0, packDir, pageFolder: null, minSeats: nodes })
   running.orchestrator = orchestrator
   const args = [orchestrator.url, '--engine', 'cpu', '--threads', '1', '--memory', '1GB']
   for (let index = 0; index < nodes; index += 1) {
     const dataDir = await mkdtemp(join(root, 'node-'))
-    running.nodes.push(spawnNode({ args: [...args, '--data', dataDir] }))
+    running.nodes.push(spawnNode({ args: [...args, '--data', dataDir, ...(reach[index] ?? [])] }))
   }
   await Promise.all(running.nodes.map(node => node.until(isServing)))
   return { orchestrator, nodes: running.nodes }
 }
+
+/** The first figures after its links came up. */
+const servedWhenLinked = ({ type, links }: Readonly<Record<string, unknown>>): boolean =>
+  type === 'served' && (links as { isOpen: boolean }[]).every(({ isOpen }) => isOpen)
 
 function ask({ url, model }: RunningOrchestrator, maxTokens: number, stream: boolean): Promise<Response> {
   const messages = [{ role: 'user', content: 'How do I join?' }]
@@ -63,9 +69,10 @@ function ask({ url, model }: RunningOrchestrator, maxTokens: number, stream: boo
   })
 }
 
-describe('one, two and three nodes', () => {
-  let alone = ''
+/** What one node answers. */
+let alone = ''
 
+describe('one, two and three nodes', () => {
   it.each([1, 2, 3])('%i: the same greedy text, by direct hops alone', async count => {
     const { orchestrator, nodes } = await openPool(count, demoPack)
     const response = await ask(orchestrator, 40, false)
@@ -79,12 +86,34 @@ describe('one, two and three nodes', () => {
     // At the entry: each token's activation leaves by a link, and the token comes back by one. Alone there is none.
     expect(answer.computepool.directHops).toBe(count === 1 ? 0 : answer.usage.completion_tokens * 2)
     if (count > 1) {
-      const served = await nodes[0]!.until(event => event.type === 'served')
+      const served = await nodes[0]!.until(servedWhenLinked)
       expect(served.links).toMatchObject(Array(count - 1).fill({ kind: 'webrtc', isOpen: true }))
     }
     for (const node of nodes) node.signal('SIGTERM')
     expect(await Promise.all(nodes.map(node => node.ended))).toEqual(Array(count).fill(0))
     expect(nodes.map(node => node.stderr())).toEqual(Array(count).fill(''))
+  })
+})
+
+describe('behind AXL daemons (stand-ins)', () => {
+  it('two nodes answer with the same text, by nothing but AXL', async () => {
+    const axl = startAxlStandIn()
+    try {
+      const daemons = [await axl.startDaemon(), await axl.startDaemon()]
+      const reach = daemons.map(({ url }) => ['--axl', url])
+      const { orchestrator, nodes } = await openPool(2, demoPack, reach)
+      const answer = await (await ask(orchestrator, 40, false)).json()
+      expect(answer.choices[0].message.content).toBe(alone)
+      for (const node of nodes) {
+        const started = node.events.find(event => event.type === 'node-started')
+        expect(started?.reach).toEqual({ webrtc: false, axl: expect.stringMatching(/^[0-9a-f]{64}$/) })
+        const served = await node.until(servedWhenLinked)
+        expect(served.links).toMatchObject([{ kind: 'axl', isOpen: true }])
+      }
+      expect(daemons.every(({ counts }) => counts.sent > answer.usage.completion_tokens)).toBe(true)
+    } finally {
+      await axl.close()
+    }
   })
 })
 
@@ -118,6 +147,14 @@ describe('a node that cannot', () => {
       code: 'input_invalid',
       remedy: expect.stringContaining('6GB'),
     })
+  })
+
+  it('ends at once where its AXL daemon does not answer', async () => {
+    const node = spawnNode({
+      args: ['http://127.0.0.1:1', '--axl', 'http://127.0.0.1:1', '--data', join(root, 'none')],
+    })
+    expect(await node.ended).toBe(1)
+    expect(JSON.parse(node.stderr())).toMatchObject({ type: 'error', code: 'peer_unreachable' })
   })
 
   it('is told by the doctor what is missing', async () => {
