@@ -70,7 +70,7 @@ export function createNativeRtcHost(port: HostPort<HostEvent, HostCommand>): Nat
     if (signal.type === 'description') {
       // A restart's offer from a browser: this library keeps its one ICE session, and the link's deadline decides.
       if (link.isDescribed || (signal.sdpType === 'offer') === link.isInitiator) return
-      link.connection.setRemoteDescription(signal.sdp, signal.sdpType)
+      link.connection.setRemoteDescription(asActiveOfferer(signal.sdp), signal.sdpType)
       link.isDescribed = true
       if (signal.sdpType === 'offer') link.connection.setLocalDescription('answer')
       for (const held of link.held.splice(0)) post({ type: 'signal-made', link: number, signal: held })
@@ -114,4 +114,12 @@ export function createNativeRtcHost(port: HostPort<HostEvent, HostCommand>): Nat
       port.close()
     },
   }
+}
+
+/**
+ * The offer as if it had asked to open DTLS, which leaves the answerer to wait. This library's answerer opens it otherwise, and by ICE
+ * the answerer is connected first: its first flight then met a side that was not ready, and DTLS sends again after a second only.
+ */
+function asActiveOfferer(sdp: string): string {
+  return sdp.replace(/^a=setup:actpass/gm, 'a=setup:active')
 }
