@@ -13,6 +13,7 @@ import { openNodeKey } from './wallet/open-node-key.ts'
 
 /** What is still open then, such as a kept-alive connection, does not hold the process. */
 const lingerMs = 500
+const drainMs = 60_000
 
 export async function bridgeCommand(args: readonly string[]): Promise<void> {
   process.exitCode = await run(args).catch((thrown: unknown) => {
@@ -79,19 +80,26 @@ async function serve(settings: BridgeSettings, log: BridgeLog): Promise<void> {
     },
     onNotice: text => log.note({ type: 'notice', text }, text),
   })
-  await Promise.race([untilSignal(), failure])
-  await bridge.leave()
+  const drain = (): Promise<void> => {
+    const deadlineSeconds = drainMs / 1000
+    log.note(
+      { type: 'bridge-draining', deadlineSeconds },
+      `Finishing what runs, for ${deadlineSeconds} s at most. Once more to leave at once.`,
+    )
+    return bridge.drain(drainMs)
+  }
+  await Promise.race([untilSignals(drain, bridge.leave), failure])
   log.note({ type: 'bridge-left' }, 'The desk knows that this bridge is gone.')
 }
 
-/** The first ends the bridge, the second the process. */
-function untilSignal(): Promise<void> {
-  return new Promise(resolve => {
+/** `first` answers the first signal, `second` the second; a third ends the process. */
+function untilSignals(first: () => Promise<void>, second: () => Promise<void>): Promise<void> {
+  return new Promise((resolve, reject) => {
     let heard = 0
     const hear = (): void => {
       heard += 1
-      if (heard > 1) process.exit(130)
-      resolve()
+      if (heard > 2) process.exit(130)
+      ;(heard === 1 ? first : second)().then(resolve, reject)
     }
     for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, hear)
   })

@@ -19,7 +19,8 @@ URL                 the orchestrator, also as --url. Default: COMPUTEPOOL_URL, o
 --json              one JSON object a line, for programs
 --help              this text
 
-It holds no part of a model, and can neither read nor change what it passes on. Ctrl-C or SIGTERM ends it.
+It holds no part of a model, and can neither read nor change what it passes on. On Ctrl-C or SIGTERM it
+finishes what runs, for 60 s at most; a second one leaves at once.
 Exit codes: 0 left, 1 failed, 2 wrong arguments, 3 refused by the orchestrator.`
 
 export interface BridgeSettings {

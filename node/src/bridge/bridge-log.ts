@@ -5,6 +5,7 @@ import type { BridgeMember, BridgeSnapshot } from './bridge-snapshot.ts'
 export type BridgeEvent =
   | { readonly type: 'bridge-started'; readonly [field: string]: unknown }
   | { readonly type: 'notice'; readonly text: string }
+  | { readonly type: 'bridge-draining'; readonly deadlineSeconds: number }
   | { readonly type: 'bridge-left' }
 
 export interface BridgeLog {

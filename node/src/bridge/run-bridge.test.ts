@@ -149,6 +149,26 @@ describe('a bridge', () => {
     expect(rowOf(bridge, tab).refusedBytes).toBe(0)
   })
 
+  it('drains: carries on until the desk lets it go', async () => {
+    hall = await openHall()
+    const [bridge, tab, node] = [await hall.openBridge(), await hall.openTab(), await hall.openNode()]
+    await hall.assemble(bridge, [tab, node], 1)
+    const drained = bridge.running.drain(100_000)
+    await hall.until(() => hall!.heard.some(({ request }) => request.type === 'peer-draining'))
+    await exchange(tab, node, 5, 5000)
+    expect(bridge.running.snapshot().status).toBe('relaying')
+    hall.command(bridge.peer, { type: 'release-slice', epoch: 1 })
+    await drained
+    expect(bridge.running.snapshot().status).toBe('left')
+  })
+
+  it('drains no longer than it may', async () => {
+    hall = await openHall()
+    const bridge = await hall.openBridge()
+    await bridge.running.drain(20)
+    expect(bridge.running.snapshot().status).toBe('left')
+  })
+
   it('tells the desk when it leaves, and passes nothing on afterwards', async () => {
     hall = await openHall()
     const [bridge, tab, node] = [await hall.openBridge(), await hall.openTab(), await hall.openNode()]

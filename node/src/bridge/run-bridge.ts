@@ -17,6 +17,8 @@ import { createRelay, type RelayAssignment, type RelaySource } from './create-re
 import { defaultRelayLimits, type RelayLimits } from './relay-limits.ts'
 import { createRelayPumps } from './relay-pumps.ts'
 import type { RelayRefusal } from './relay-refusal.ts'
+import { throttleNotices } from './throttle-notices.ts'
+import { viewMembers } from './view-members.ts'
 
 export interface BridgePowers {
   readonly clock: Clock
@@ -39,14 +41,14 @@ export interface BridgePowers {
 
 export interface RunningBridge {
   snapshot(): BridgeSnapshot
+  /** Asks the desk to do without it, waits until what runs through it has ended, `deadlineMs` at most, and leaves. */
+  drain(deadlineMs: number): Promise<void>
   /** Tells the desk, then closes everything. Idempotent. */
   leave(): Promise<void>
 }
 
 /** The daemon of a relay at work is looked at at least so often: a peer's first message after a silence waits for it. */
 const idlePollMs = 20
-/** A kind of refusal of one member is told in words at most so often. */
-const noticeEveryMs = 10_000
 
 /** Joins at once. */
 export function runBridge(powers: BridgePowers): RunningBridge {
@@ -56,7 +58,7 @@ export function runBridge(powers: BridgePowers): RunningBridge {
   const self: PeerId = `${key.address}.${suffix}`
   const relay = createRelay(limits)
   const links = powers.openLinks(self)
-  const noticedMs = new Map<string, number>()
+  const notice = throttleNotices(powers.onNotice, clock)
   const shutOut = new Set<PeerId>()
   let status: BridgeStatus = 'connecting'
   let error: ComputePoolError | null = null
@@ -65,6 +67,7 @@ export function runBridge(powers: BridgePowers): RunningBridge {
   let toldReport = ''
   let inbox: AxlInbox | null = null
   let leaving: Promise<void> | null = null
+  let released: (() => void) | null = null
 
   const pumps = createRelayPumps({
     relay,
@@ -76,13 +79,6 @@ export function runBridge(powers: BridgePowers): RunningBridge {
     },
     onLost: (member, fault) => notice(`lost ${member.peer}`, `A parcel for ${member.peer} was lost: ${fault.message}`),
   })
-
-  function notice(about: string, text: string): void {
-    const lastMs = noticedMs.get(about)
-    if (lastMs !== undefined && clock.monotonicMs() - lastMs < noticeEveryMs) return
-    noticedMs.set(about, clock.monotonicMs())
-    powers.onNotice(text)
-  }
 
   function accept(source: RelaySource, bytes: Uint8Array): void {
     const { wake, refusals } = relay.accept(source, bytes, clock.monotonicMs())
@@ -137,6 +133,9 @@ export function runBridge(powers: BridgePowers): RunningBridge {
       case 'assign-relay':
         take(command)
         break
+      case 'release-slice':
+        released?.()
+        break
       case 'peer-refused':
         fail(errorFromData(command.error))
         break
@@ -179,20 +178,11 @@ export function runBridge(powers: BridgePowers): RunningBridge {
   }
 
   function snapshot(): BridgeSnapshot {
-    const facts = new Map(links.links().map(link => [link.peer, link]))
-    const tallies = new Map(relay.report().map(row => [row.peer, row]))
     return {
       status,
       peer: self,
       coalition: assignment !== null && assignment.members.length > 0 ? assignment.coalition : null,
-      members: relay.members.map(({ peer, axl: daemon }) => ({
-        peer,
-        by: daemon === null ? 'webrtc' : 'axl',
-        rttMs: facts.get(peer)?.rttMs ?? null,
-        isOpen: daemon === null ? (facts.get(peer)?.isOpen ?? false) : axl !== null,
-        forwardedBytes: tallies.get(peer)?.forwardedBytes ?? 0,
-        refusedBytes: tallies.get(peer)?.refusedBytes ?? 0,
-      })),
+      members: viewMembers(relay, links.links(), axl !== null),
       sentParcels: pumps.counts.sent,
       lostParcels: pumps.counts.lost,
       axlSendMs,
@@ -238,6 +228,8 @@ export function runBridge(powers: BridgePowers): RunningBridge {
     onWelcome() {
       error = null
       toldReport = ''
+      // Who drained before the break has nothing to wait for.
+      released?.()
       // What it passed on before a break was planned anew meanwhile.
       take(null)
       hub.send({
@@ -259,11 +251,25 @@ export function runBridge(powers: BridgePowers): RunningBridge {
   })
   setStatus('connecting')
 
+  function leave(): Promise<void> {
+    leaving ??= closeAll('left')
+    return leaving
+  }
+
   return {
     snapshot,
-    leave() {
-      leaving ??= closeAll('left')
-      return leaving
+    leave,
+    async drain(deadlineMs) {
+      if (leaving === null && hub.send({ type: 'peer-draining' })) {
+        await new Promise<void>(resolve => {
+          const cancel = clock.schedule(deadlineMs, resolve)
+          released = () => {
+            cancel()
+            resolve()
+          }
+        })
+      }
+      await leave()
     },
   }
 }
