@@ -4,6 +4,8 @@ import { smolLm2Dimensions, writeRandomPack } from '@computepool/node/pack/rando
 
 export interface Measured {
   readonly tokensPerSecond: number
+  /** The answer's median lap: unlike the speed, it leaves out the laps in which this machine did something else. */
+  readonly lapMs: number
   /** Per token: the lap less all seats' compute and queueing. */
   readonly wireMs: number
   /** Per token: all seats' engines together. */
@@ -33,11 +35,12 @@ export async function askPool(url: string, model: string, maxTokens: number): Pr
   })
   const body = (await response.json()) as {
     error?: { message: string }
-    computepool: { tokensPerSecond: number; lap: { wireMs: number; computeMs: number } }
+    computepool: { tokensPerSecond: number; lap: { lapMs: number; wireMs: number; computeMs: number } }
   }
   if (!response.ok) throw new Error(`The ring refused: ${body.error?.message ?? response.status}`)
   return {
     tokensPerSecond: body.computepool.tokensPerSecond,
+    lapMs: body.computepool.lap.lapMs,
     wireMs: body.computepool.lap.wireMs,
     computeMs: body.computepool.lap.computeMs,
   }
