@@ -16,6 +16,12 @@ export const unauthenticated = (what: string): Expulsion => ({
   code: closeCodes.unauthenticated,
 })
 
+/** Not to be blamed on the peer, who may try again: the hub's own loop may have stood still. */
+export const late = (what: string): Expulsion => ({
+  error: new ComputePoolError('peer_timed_out', what, { remedy: 'Connect again.' }),
+  code: closeCodes.silent,
+})
+
 export const messageInvalid = (what: string): Expulsion => ({
   error: new ComputePoolError('peer_message_invalid', `A message to the hub is invalid: ${what}`, {
     remedy: 'Reload the page to update it.',

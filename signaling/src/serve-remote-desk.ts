@@ -6,7 +6,7 @@ import { ComputePoolError, errorFromData } from '@computepool/shared/errors'
 import { type PeerId, protocolVersion, versionRefusal } from '@computepool/shared/wire'
 import { type Challenge, createChallenge } from './challenge.ts'
 import { type DeskToHub, deskToHubSchema, type HubToDesk, parseMessage } from './desk-messages.ts'
-import { type Expulsion, messageInvalid, replaced, silent, unauthenticated } from './hub-errors.ts'
+import { type Expulsion, late, messageInvalid, replaced, silent, unauthenticated } from './hub-errors.ts'
 import { defaultHubLimits } from './hub-limits.ts'
 import { closeCodes, type Desk, type HubLink, type SignalingHub, type SignalingHubOptions } from './hub-ports.ts'
 
@@ -96,9 +96,7 @@ export function serveRemoteDesk(options: RemoteDeskOptions): RemoteDesk {
   return {
     accept(link) {
       let challenge: Challenge | null = null
-      let cancel = clock.schedule(challengeLifetimeMs, () =>
-        refuse(link, unauthenticated('The challenge expired unsigned')),
-      )
+      let cancel = clock.schedule(challengeLifetimeMs, () => refuse(link, late('The challenge expired unsigned')))
       links.add(link)
 
       const watch = (): void => {
@@ -110,7 +108,7 @@ export function serveRemoteDesk(options: RemoteDeskOptions): RemoteDesk {
         challenge = null
         if (!asked || asked.message !== message)
           return unauthenticated('The signed text is not the challenge of this connection')
-        if (clock.wallMs() >= asked.expiresAtWallMs) return unauthenticated('The challenge has expired')
+        if (clock.wallMs() >= asked.expiresAtWallMs) return late('The challenge has expired')
         const { address } = asked
         const isValid = await verifySignature({ address, message, signature: signature as `0x${string}` })
         if (!isValid) return unauthenticated(`The signature is not by ${address}`)

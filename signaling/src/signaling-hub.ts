@@ -102,7 +102,7 @@ export function createSignalingHub(options: SignalingHubOptions): SignalingHub {
     const lifetimeMs = limits.challengeLifetimeMs
     connection.phase = 'challenged'
     connection.challenge = createChallenge(peer, domain, { entropy, nowWallMs: clock.wallMs(), lifetimeMs })
-    expelAfter(connection, lifetimeMs, () => refusals.unauthenticated('The challenge expired unsigned'))
+    expelAfter(connection, lifetimeMs, () => refusals.late('The challenge expired unsigned'))
     send(connection, { type: 'challenge', version: protocolVersion, message: connection.challenge.message })
     return null
   }
@@ -119,7 +119,7 @@ export function createSignalingHub(options: SignalingHubOptions): SignalingHub {
     if (message !== challenge.message) {
       return refusals.unauthenticated('The signed text is not the challenge of this connection')
     }
-    if (clock.wallMs() >= challenge.expiresAtWallMs) return refusals.unauthenticated('The challenge has expired')
+    if (clock.wallMs() >= challenge.expiresAtWallMs) return refusals.late('The challenge has expired')
     const { address } = challenge
     const isValid = await verifySignature({ address, message, signature: signature as `0x${string}` })
     if (!isValid) return refusals.unauthenticated(`The signature is not by ${address}`)
@@ -213,9 +213,7 @@ export function createSignalingHub(options: SignalingHubOptions): SignalingHub {
       const { helloDeadlineMs, maxLinksPerAddress } = limits
       if (count > maxLinksPerAddress) expel(connection, refusals.tooManyLinks(maxLinksPerAddress))
       else {
-        expelAfter(connection, helloDeadlineMs, () =>
-          refusals.unauthenticated(`No hello came within ${helloDeadlineMs} ms`),
-        )
+        expelAfter(connection, helloDeadlineMs, () => refusals.late(`No hello came within ${helloDeadlineMs} ms`))
       }
     },
     command(peer, command) {

@@ -2,6 +2,7 @@ import { createManualClock, createSeededRandom } from '@computepool/shared/testi
 import type { HubReply } from '@computepool/shared/wire'
 import { createSiweMessage } from 'viem/siwe'
 import { describe, expect, it } from 'vitest'
+import { late, replaced } from '../../../signaling/src/hub-errors.ts'
 import { openHubClient, type SocketLike } from './hub-client.ts'
 import { keyOfSecret } from './key-of-secret.ts'
 
@@ -11,7 +12,7 @@ interface FakeSocket extends SocketLike {
   reply(reply: HubReply | string): void
 }
 
-async function open() {
+async function open(pageUrl = 'http://pool.test/operate') {
   const clock = createManualClock()
   const key = keyOfSecret(`0x${'3'.repeat(64)}`)
   const peer = `${key.address}.00000001`
@@ -19,6 +20,7 @@ async function open() {
   const log: string[] = []
   const client = openHubClient({
     peer,
+    pageUrl,
     clock,
     entropy: createSeededRandom(1),
     sign: message => key.sign(message),
@@ -80,6 +82,11 @@ describe('the hub’s client', () => {
   it.each([
     ['of another address', { address: '0x00000000000000000000000000000000000000AA' as const }],
     ['of another tab', { requestId: '0xabc.1' }],
+    ['of another pool', { domain: 'other.test', uri: 'http://other.test' }],
+    ['of another pool’s origin', { uri: 'http://other.test' }],
+    ['of another pool’s name', { domain: 'other.test' }],
+    ['of another port', { domain: 'pool.test:8787', uri: 'http://pool.test:8787' }],
+    ['of some machine’s own hub', { domain: 'localhost:8787', uri: 'http://localhost:8787' }],
   ])('signs no text %s', async (_, changes) => {
     const { sockets, clock, log, challenge } = await open()
     sockets[0]!.onopen?.()
@@ -87,6 +94,19 @@ describe('the hub’s client', () => {
     await clock.settle()
     expect(typesOf(sockets[0]!)).toEqual(['hello'])
     expect(log).toEqual(['refused peer_unauthenticated'])
+  })
+
+  it.each([
+    ['behind a proxy that ends TLS', 'https://pool.test/operate', 'pool.test', 'http://pool.test'],
+    ['detached, behind the page’s origin', 'https://pool.test:444', 'pool.test:444', 'https://pool.test:444'],
+    ['without a public name, on this machine', 'http://localhost:5173/', '127.0.0.1:8787', 'http://127.0.0.1:8787'],
+    ['without a public name, in this network', 'http://192.168.1.7:8787/', '127.0.0.1:8787', 'http://127.0.0.1:8787'],
+  ])('signs in to a hub %s', async (_, pageUrl, domain, uri) => {
+    const { sockets, clock, challenge } = await open(pageUrl)
+    sockets[0]!.onopen?.()
+    sockets[0]!.reply(challenge({ domain, uri }))
+    await clock.settle()
+    expect(typesOf(sockets[0]!)).toEqual(['hello', 'authenticate'])
   })
 
   it('comes back after a break, later each time, and authenticates anew', async () => {
@@ -136,6 +156,29 @@ describe('the hub’s client', () => {
     await clock.advance(120_000)
     expect(log).toEqual(['refused peer_version_refused'])
     expect(sockets).toHaveLength(1)
+  })
+
+  it('stops where a newer connection of the same peer took its place', async () => {
+    const { sockets, clock, log, peer, challenge } = await open()
+    sockets[0]!.onopen?.()
+    sockets[0]!.reply(challenge())
+    await clock.settle()
+    sockets[0]!.reply({ type: 'welcome', peer, silenceLimitMs: 30_000 })
+    sockets[0]!.reply({ type: 'refused', error: { ...replaced().error.toJSON(), context: {} } })
+    sockets[0]!.onclose?.()
+    await clock.advance(120_000)
+    expect(log).toEqual(['welcome', 'refused peer_disconnected'])
+    expect(sockets).toHaveLength(1)
+  })
+
+  it('comes back where the hub says that it was late', async () => {
+    const { sockets, clock, log } = await open()
+    sockets[0]!.onopen?.()
+    sockets[0]!.reply({ type: 'refused', error: { ...late('No hello came.').error.toJSON(), context: {} } })
+    sockets[0]!.onclose?.()
+    await clock.advance(5000)
+    expect(log[0]).toBe('broken peer_timed_out')
+    expect(sockets.length).toBeGreaterThan(1)
   })
 
   it('keeps coming back where it was refused for now, and says why', async () => {

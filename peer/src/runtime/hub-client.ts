@@ -13,13 +13,16 @@ import {
   type LinkSignal,
   protocolVersion,
 } from '@computepool/shared/wire'
-import { parseSiweMessage } from 'viem/siwe'
+import { isOurChallenge } from './is-our-challenge.ts'
 
 const firstRetryMs = 500
 const longestRetryMs = 15_000
 const welcomeDeadlineMs = 20_000
-/** Refusals that no second attempt changes. */
-const finalCodes = new Set(['peer_version_refused', 'peer_unauthenticated'])
+/**
+ * Refusals that no second attempt changes, or that one would only hand on: the hub says `peer_disconnected` to a peer that a newer
+ * connection of the same peer replaced, and two that come back by turns would tear down each other's ring for ever.
+ */
+const finalCodes = new Set(['peer_version_refused', 'peer_unauthenticated', 'peer_disconnected'])
 
 /** The part of a WebSocket that is used. */
 export interface SocketLike {
@@ -32,6 +35,8 @@ export interface SocketLike {
 
 export interface HubClientOptions {
   readonly peer: string
+  /** Where `openSocket` connects to: the key signs no sign-in to another host. Null or absent: not known. */
+  readonly pageUrl?: string | null
   readonly openSocket: () => SocketLike
   readonly sign: (message: string) => Promise<string>
   readonly clock: Clock
@@ -105,12 +110,12 @@ export function openHubClient(options: HubClientOptions): HubClient {
   async function receive(from: SocketLike, reply: HubReply): Promise<void> {
     switch (reply.type) {
       case 'challenge': {
-        if (!isOurChallenge(reply.message, peer)) {
+        if (!isOurChallenge(reply.message, peer, options.pageUrl ?? null)) {
           lastRefusal = new ComputePoolError(
             'peer_unauthenticated',
-            'The hub asked for a signature under another text.',
+            'The hub asked for a signature under another text than the sign-in of this peer to this pool.',
             {
-              remedy: 'Check the address of the orchestrator.',
+              remedy: 'Check the address of the orchestrator; behind a proxy it needs its own with --public-url.',
             },
           )
           return breakOff(from)
@@ -193,10 +198,4 @@ function fitting(error: Extract<DeskRequest, { type: 'request-failed' }>['error'
     remedy: error.remedy.slice(0, 1000),
     context: Object.fromEntries(entries),
   }
-}
-
-/** A key signs nothing but a sign-in of its own address for this very tab. */
-function isOurChallenge(message: string, peer: string): boolean {
-  const parsed = parseSiweMessage(message)
-  return parsed.address?.toLowerCase() === peer.slice(0, 42) && parsed.requestId === peer
 }

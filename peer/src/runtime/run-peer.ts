@@ -68,6 +68,7 @@ export function runPeer(powers: PeerPowers, options: JoinOptions): RunningPeer {
     box.set({ peer: self })
     hub = openHubClient({
       peer: self,
+      pageUrl: powers.pageUrl,
       openSocket: powers.openSocket,
       sign: message => key.sign(message),
       clock,
