@@ -32,9 +32,9 @@ export interface NativeEngineOptions {
 
 /**
  * The CPU provider has a kernel for 4 bits in f32; 8 bits it unpacks whole at every step, ten times slower than a plain product
- * (SmolLM2's shape, one thread: q4 0.2 ms a layer, q8 5.6, f32 0.6).
+ * (SmolLM2's shape, one thread: q4 0.2 ms a layer, q8 5.6, f32 0.6). For whoever counts no memory, as packing and tests.
  */
-const nativeExpansion: Expansion = { dtypes: ['q8'], upToBytes: 2 * 2 ** 30 }
+export const nativeExpansion: Expansion = { dtypes: ['q8'], upToBytes: 2 * 2 ** 30 }
 
 const deviceNames = {
   cpu: 'onnxruntime-node CPU',

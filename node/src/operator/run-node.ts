@@ -9,11 +9,9 @@ import type { PeerSnapshot } from '@computepool/peer/runtime/peer-snapshot.ts'
 import { proveSlice } from '@computepool/peer/runtime/prove-slice.ts'
 import { type RunningPeer, runPeer } from '@computepool/peer/runtime/run-peer.ts'
 import type { ErrorData } from '@computepool/shared/errors'
-import type { SliceRequest } from '@computepool/shared/ports'
 import type { Reach } from '@computepool/shared/wire'
 import { listProviders } from '../engine/list-providers.ts'
 import type { NativeProvider } from '../engine/native-runtime.ts'
-import { openNativeEngine } from '../engine/open-native-engine.ts'
 import { tryProvider } from '../engine/try-provider.ts'
 import { openOriginalMail } from '../original/original-mail.ts'
 import { type ServingPowers, withOriginalTail } from '../original/original-tail.ts'
@@ -22,6 +20,7 @@ import { openNodeKey } from '../wallet/open-node-key.ts'
 import type { NodeSettings } from './node-settings.ts'
 import { openReach } from './open-reach.ts'
 import { openSocket } from './open-socket.ts'
+import { openWithinMemory } from './open-within-memory.ts'
 import { chooseProvider, probeProviders } from './probe-providers.ts'
 
 export interface NodeHost {
@@ -54,7 +53,7 @@ export async function runNode(
   const key = await openNodeKey({ ...settings, env: host.env })
   const reach = await openReach(settings, host.onNotice)
   let provider: NativeProvider | null = null
-  const open = (by: NativeProvider, slice: SliceRequest) => openNativeEngine(slice, { provider: by, threads })
+  const open = openWithinMemory({ memoryBudgetBytes, threads })
 
   const own: ServingPowers = { openEngine: (_, slice) => open(provider ?? 'cpu', slice), selfTest: proveSlice }
   const { originalTail: tail = null, axlUrl } = settings
