@@ -12,6 +12,7 @@ import {
 import type { FloatType } from '@computepool/shared/graph'
 import type { Engine, SliceRequest } from '@computepool/shared/ports'
 import { createNativeRuntime, type NativeProvider } from './native-runtime.ts'
+import { watchRuntime } from './watch-runtime.ts'
 
 export interface NativeEngineOptions {
   /** The processor unless told otherwise. */
@@ -28,6 +29,8 @@ export interface NativeEngineOptions {
   readonly caches?: 'static' | 'growing'
   /** f32 unless told otherwise; f16 runs what a GPU with shader-f16 runs, slowly. */
   readonly float?: FloatType
+  /** A double, in tests. */
+  readonly createRuntime?: typeof createNativeRuntime
 }
 
 /**
@@ -51,12 +54,15 @@ const chunks = { cpu: 512, webgpu: 16, cuda: 512 } as const satisfies Record<Nat
 /** Loads a slice. Errors: what its part source throws, `artifact_invalid`, `engine_failed`. */
 export async function openNativeEngine(slice: SliceRequest, options: NativeEngineOptions = {}): Promise<Engine> {
   const provider = options.provider ?? 'cpu'
-  const runtime = createNativeRuntime({
+  const { runtime, lost } = watchRuntime(
+    (options.createRuntime ?? createNativeRuntime)({
+      provider,
+      threads: options.threads ?? 0,
+      expansion: options.expansion ?? (provider === 'cpu' ? nativeExpansion : noExpansion),
+      float: options.float ?? 'f32',
+    }),
     provider,
-    threads: options.threads ?? 0,
-    expansion: options.expansion ?? (provider === 'cpu' ? nativeExpansion : noExpansion),
-    float: options.float ?? 'f32',
-  })
+  )
   return openRuntimeEngine(slice, {
     runtime,
     facts: {
@@ -80,8 +86,7 @@ export async function openNativeEngine(slice: SliceRequest, options: NativeEngin
           : createStaticMemoryCaches(input)
       return keeper as CacheKeeper<unknown>
     },
-    // A CPU does not get lost.
-    lost: new Promise(() => undefined),
+    lost,
     close: async () => undefined,
   })
 }
