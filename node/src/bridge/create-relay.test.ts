@@ -86,6 +86,33 @@ describe('a relay', () => {
     expect(relay.take(tab)).toHaveLength(2)
   })
 
+  it('refuses what the daemon of one member says in the name of another, and books it to the one who sent it', () => {
+    const relay = open()
+    const verdict = pass(relay, axl('b'), [entry(node, tab, 100), entry(otherNode, tab, 10)])
+    expect(verdict.refusals).toMatchObject([{ code: 'peer_unauthenticated', member: otherNode, sizeBytes: 152 }])
+    expect(relay.take(tab)).toEqual([entry(otherNode, tab, 10)])
+    expect(tallyOf(relay, otherNode)).toMatchObject({ forwardedBytes: 10, refusedBytes: 152 })
+    expect(tallyOf(relay, node)).toMatchObject({ forwardedBytes: 0, refusedBytes: 0 })
+  })
+
+  it('books what strangers pass on to nobody, and lets all of them together pass on little', () => {
+    const relay = open()
+    let passed = 0
+    for (let ms = 0; ms < 20_000; ms += 10) {
+      const from: RelaySource = { kind: 'axl', senderHint: ms.toString(16).padStart(16, 'e').padEnd(64, 'f') }
+      pass(
+        relay,
+        from,
+        Array.from({ length: 10 }, () => entry(node, tab, 115)),
+        ms,
+      )
+      passed += relay.take(tab).length
+    }
+    expect(passed).toBe(200 + 1999)
+    expect(tallyOf(relay, node)).toEqual({ peer: node, forwardedBytes: 0, refusedBytes: 0 })
+    expect(codes(pass(relay, axl('a'), [entry(node, tab)], 20_000))).toEqual([])
+  })
+
   it('takes nothing over a link that its assignment does not name', () => {
     const relay = open()
     for (const peer of [stranger, node]) {
@@ -147,16 +174,14 @@ describe('a relay', () => {
   })
 
   it('makes a flood on AXL cost its own daemon, not the one whom it names', () => {
-    const relay = open({ burstBytes: 5260, bytesPerSecond: 1 })
-    for (const flooder of [axl('b'), axl('e')]) {
-      const got = Array.from({ length: 20 }, () => codes(pass(relay, flooder, [entry(node, tab, 1000)]))).flat()
-      expect(got).toHaveLength(15)
-    }
-    expect(tallyOf(relay, node)?.refusedBytes).toBe(0)
-    expect(codes(pass(relay, axl('a'), [entry(node, tab, 1000)]))).toEqual([])
-    const own = Array.from({ length: 5 }, () => codes(pass(relay, axl('a'), [entry(node, tab, 1000)]))).flat()
-    expect(own).toEqual(['peer_rate_limited'])
-    expect(tallyOf(relay, node)?.refusedBytes).toBe(1052)
+    const relay = open({ burstBytes: 5260, bytesPerSecond: 1, strangerBurstBytes: 5260, strangerBytesPerSecond: 1 })
+    const flood = (source: RelaySource): string[] =>
+      Array.from({ length: 20 }, () => codes(pass(relay, source, [entry(node, tab, 1000)]))).flat()
+    expect(flood(axl('e'))).toEqual(Array(15).fill('peer_rate_limited'))
+    expect(flood(axl('b'))).toEqual([...Array(5).fill('peer_unauthenticated'), ...Array(15).fill('peer_rate_limited')])
+    expect([tallyOf(relay, node)?.refusedBytes, tallyOf(relay, otherNode)?.refusedBytes]).toEqual([0, 20 * 1052])
+    expect(flood(axl('a'))).toEqual(Array(15).fill('peer_rate_limited'))
+    expect(tallyOf(relay, node)?.refusedBytes).toBe(15 * 1052)
   })
 
   it('serves those who send to one member by bytes, not by who came first or sends smaller', () => {
@@ -178,6 +203,20 @@ describe('a relay', () => {
     let count = first.length
     for (let next = relay.take(node); next.length > 0; next = relay.take(node)) count += next.length
     expect(count).toBe(231)
+  })
+
+  it('takes what waits behind a whole parcel of one who left', () => {
+    const relay = open()
+    for (let index = 0; index < 2; index += 1)
+      pass(
+        relay,
+        link(tab),
+        Array.from({ length: 150 }, () => entry(tab, node)),
+      )
+    pass(relay, link(otherTab), [entry(otherTab, node, 33)])
+    relay.assign({ epoch: 1, members: members.filter(({ peer }) => peer !== tab) })
+    expect(relay.take(node)).toEqual([entry(otherTab, node, 33)])
+    expect(relay.hasWork(node)).toBe(false)
   })
 
   it('forgets with a new assignment what was not its business any more', () => {

@@ -4,6 +4,7 @@
  */
 import { decodeParcel, entryBytes, type ParcelEntry } from '@computepool/shared/datagram'
 import type { DeskCommand, DeskRequest, PeerId } from '@computepool/shared/wire'
+import { fitsSenderHint } from '../axl/fits-sender-hint.ts'
 import { type ByteBucket, createByteBucket } from './byte-bucket.ts'
 import { createFairLanes } from './fair-lanes.ts'
 import { defaultRelayLimits, type RelayLimits } from './relay-limits.ts'
@@ -14,8 +15,8 @@ export type RelayMember = RelayAssignment['members'][number]
 type RelayReport = Extract<DeskRequest, { type: 'relay-reported' }>['members']
 
 /**
- * Where a parcel came from. A link proves its peer. AXL's sender header proves nothing: it only keeps the floods of one daemon out of the
- * budget of another.
+ * Where a parcel came from. A link proves its peer. AXL's sender header proves nothing and admits nobody: it says on whose budget a parcel
+ * goes, and where it names another member's daemon than the claimed one's, that the claim is false.
  */
 export type RelaySource =
   | { readonly kind: 'link'; readonly peer: PeerId }
@@ -41,23 +42,28 @@ export interface Relay {
   report(): RelayReport
 }
 
-/** Of the sender header: the facts promise about 16. */
-const hintCharacters = 12
 const strangers = 'strangers'
 
 interface Source {
   readonly id: string
   /** The one that every datagram must be from; null on AXL, where that is not known. */
   readonly proven: PeerId | null
-  /** The daemon that AXL's header points to. */
+  /** The member's daemon that AXL's header points to. */
   readonly daemon: string | null
+  /** Whose bytes they are; null where that is not known, whatever they claim. */
+  readonly charged: PeerId | null
   readonly bytes: ByteBucket
   readonly datagrams: ByteBucket
 }
 
+/** A datagram that waits, and the member on whose account it goes. */
+interface Taken extends ParcelEntry {
+  readonly charged: PeerId | null
+}
+
 export function createRelay(given: Partial<RelayLimits> = {}): Relay {
   const limits = { ...defaultRelayLimits, ...given }
-  const lanes = createFairLanes(limits)
+  const lanes = createFairLanes<Taken>(limits)
   let members = new Map<PeerId, RelayMember>()
   let sources = new Map<string, Source>()
   let tallies = new Map<PeerId, { forwardedBytes: number; refusedBytes: number }>()
@@ -65,27 +71,36 @@ export function createRelay(given: Partial<RelayLimits> = {}): Relay {
 
   function sourceOf(from: RelaySource): Source | null {
     if (from.kind === 'link') {
-      const member = members.get(from.peer)
-      return member?.axl === null ? source(`link ${from.peer}`, from.peer, null) : null
+      const { peer } = from
+      return members.get(peer)?.axl === null
+        ? source({ id: `link ${peer}`, proven: peer, daemon: null, charged: peer })
+        : null
     }
-    const hint = from.senderHint.slice(0, hintCharacters)
-    const daemon = [...members.values()].find(
-      ({ axl }) => axl !== null && hint.length === hintCharacters && axl.startsWith(hint),
-    )
-    return daemon ? source(`axl ${daemon.axl}`, null, daemon.axl) : source(strangers, null, null)
+    const behind = [...members.values()].filter(({ axl }) => axl !== null && fitsSenderHint(axl, from.senderHint))
+    const daemon = behind[0]?.axl ?? null
+    if (daemon === null) return source({ id: strangers, proven: null, daemon, charged: null })
+    return source({
+      id: `axl ${daemon}`,
+      proven: null,
+      daemon,
+      charged: behind.length === 1 ? behind[0]!.peer : null,
+    })
   }
 
-  function source(id: string, proven: PeerId | null, daemon: string | null): Source {
-    const known = sources.get(id)
+  function source(named: Omit<Source, 'bytes' | 'datagrams'>): Source {
+    const known = sources.get(named.id)
     if (known) return known
+    const isStranger = named.id === strangers
     const made: Source = {
-      id,
-      proven,
-      daemon,
-      bytes: createByteBucket(limits.burstBytes, limits.bytesPerSecond),
-      datagrams: createByteBucket(limits.burstDatagrams, limits.datagramsPerSecond),
+      ...named,
+      bytes: isStranger
+        ? createByteBucket(limits.strangerBurstBytes, limits.strangerBytesPerSecond)
+        : createByteBucket(limits.burstBytes, limits.bytesPerSecond),
+      datagrams: isStranger
+        ? createByteBucket(limits.strangerBurstDatagrams, limits.strangerDatagramsPerSecond)
+        : createByteBucket(limits.burstDatagrams, limits.datagramsPerSecond),
     }
-    sources.set(id, made)
+    sources.set(named.id, made)
     return made
   }
 
@@ -99,8 +114,9 @@ export function createRelay(given: Partial<RelayLimits> = {}): Relay {
   function judge(from: Source, entry: ParcelEntry, nowMs: number): RelayRefusal | null {
     const sizeBytes = entryBytes(entry.datagram)
     const claimed = members.get(entry.from)
-    // On AXL a claim must not cost the one whom it names, unless the header agrees with it.
-    const blamed = from.proven ?? (from.daemon !== null && claimed?.axl === from.daemon ? entry.from : null)
+    // A claim must not cost the one whom it names: only where members share a daemon does it tell them apart.
+    const isOfDaemon = from.daemon !== null && claimed?.axl === from.daemon
+    const blamed = from.charged ?? (isOfDaemon ? entry.from : null)
     if (!from.datagrams.take(1, nowMs) || !from.bytes.take(sizeBytes, nowMs)) {
       return refuse(blamed, 'peer_rate_limited', sizeBytes, `${nameOf(from)} sends more than this relay passes on.`)
     }
@@ -110,10 +126,14 @@ export function createRelay(given: Partial<RelayLimits> = {}): Relay {
     if (claimed === undefined || (from.proven === null && claimed.axl === null)) {
       return refuse(blamed, 'peer_unauthenticated', sizeBytes, `A datagram from AXL claims to be from ${entry.from}.`)
     }
+    if (from.daemon !== null && !isOfDaemon) {
+      const message = `The AXL daemon of another member sent a datagram as ${entry.from}.`
+      return refuse(blamed, 'peer_unauthenticated', sizeBytes, message)
+    }
     if (!members.has(entry.to) || entry.to === entry.from) {
       return refuse(blamed, 'peer_unreachable', sizeBytes, `${entry.to} is not behind this relay for ${entry.from}.`)
     }
-    if (lanes.put(from.id, { ...entry, datagram: entry.datagram.slice() })) return null
+    if (lanes.put(from.id, { ...entry, datagram: entry.datagram.slice(), charged: blamed })) return null
     return refuse(blamed, 'peer_rate_limited', sizeBytes, `${nameOf(from)} has too much waiting for ${entry.to}.`)
   }
 
@@ -147,7 +167,7 @@ export function createRelay(given: Partial<RelayLimits> = {}): Relay {
       const entries = decodeParcel(bytes)
       if (entries === null) {
         const message = `${nameOf(known)} sent ${bytes.length} bytes that are no parcel.`
-        return { wake: [], refusals: [refuse(known.proven, 'peer_frame_invalid', bytes.length, message)] }
+        return { wake: [], refusals: [refuse(known.charged, 'peer_frame_invalid', bytes.length, message)] }
       }
       const wake = new Set<PeerId>()
       const refusals = new Map<string, RelayRefusal>()
@@ -162,12 +182,17 @@ export function createRelay(given: Partial<RelayLimits> = {}): Relay {
       return { wake: [...wake], refusals: [...refusals.values()] }
     },
     take(member) {
-      const entries = lanes.take(member).filter(({ from }) => members.has(from))
-      for (const { from, datagram } of entries) {
-        const tally = tallies.get(from)
-        if (tally) tally.forwardedBytes += datagram.length
+      for (;;) {
+        const taken = lanes.take(member)
+        const entries = taken.filter(({ from }) => members.has(from))
+        // A whole parcel may have been of those who left since; what waits behind it is not theirs.
+        if (entries.length === 0 && taken.length > 0) continue
+        return entries.map(({ charged, ...entry }) => {
+          const tally = charged === null ? undefined : tallies.get(charged)
+          if (tally) tally.forwardedBytes += entry.datagram.length
+          return entry
+        })
       }
-      return entries
     },
     hasWork: member => lanes.hasWork(member),
     noteRefused(member, sizeBytes) {

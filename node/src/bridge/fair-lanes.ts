@@ -16,18 +16,18 @@ const quantumBytes = 16 << 10
 /** Of any size; a session has 32 under way at most. */
 const maxLaneDatagrams = 4096
 
-interface Lane {
+interface Lane<Entry extends ParcelEntry> {
   readonly source: string
-  readonly waiting: ParcelEntry[]
+  readonly waiting: Entry[]
   waitingBytes: number
   creditBytes: number
 }
 
-export interface FairLanes {
+export interface FairLanes<Entry extends ParcelEntry> {
   /** False where the lane or the source has no room. The datagram is kept as it is: hand over a copy. */
-  put(source: string, entry: ParcelEntry): boolean
+  put(source: string, entry: Entry): boolean
   /** What goes to `member` next, as much as a parcel holds. Empty where nothing waits. */
-  take(member: string): readonly ParcelEntry[]
+  take(member: string): readonly Entry[]
   hasWork(member: string): boolean
   waitingBytes(source: string): number
   /** Drops what waits for `member`. */
@@ -35,9 +35,12 @@ export interface FairLanes {
   clear(): void
 }
 
-export function createFairLanes(limits: { readonly laneBytes: number; readonly sourceBytes: number }): FairLanes {
+export function createFairLanes<Entry extends ParcelEntry = ParcelEntry>(limits: {
+  readonly laneBytes: number
+  readonly sourceBytes: number
+}): FairLanes<Entry> {
   /** Lanes with something in them, the one whose turn it is first. */
-  const lanesTo = new Map<string, Lane[]>()
+  const lanesTo = new Map<string, Lane<Entry>[]>()
   const bytesOf = new Map<string, number>()
   const charge = (source: string, sizeBytes: number): void => {
     const next = (bytesOf.get(source) ?? 0) + sizeBytes
@@ -53,7 +56,7 @@ export function createFairLanes(limits: { readonly laneBytes: number; readonly s
       if ((known?.waitingBytes ?? 0) + sizeBytes > limits.laneBytes) return false
       if ((known?.waiting.length ?? 0) === maxLaneDatagrams) return false
       if ((bytesOf.get(source) ?? 0) + sizeBytes > limits.sourceBytes) return false
-      const lane = known ?? { source, waiting: [], waitingBytes: 0, creditBytes: 0 }
+      const lane: Lane<Entry> = known ?? { source, waiting: [], waitingBytes: 0, creditBytes: 0 }
       if (known === undefined) lanesTo.set(entry.to, [...lanes, lane])
       lane.waiting.push(entry)
       lane.waitingBytes += sizeBytes
@@ -62,7 +65,7 @@ export function createFairLanes(limits: { readonly laneBytes: number; readonly s
     },
     take(member) {
       const lanes = lanesTo.get(member) ?? []
-      const batch: ParcelEntry[] = []
+      const batch: Entry[] = []
       let parcelBytes = parcelHeaderBytes
       while (batch.length < maxParcelEntries) {
         const [lane] = lanes

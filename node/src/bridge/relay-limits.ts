@@ -9,6 +9,11 @@ export interface RelayLimits {
   readonly burstBytes: number
   readonly datagramsPerSecond: number
   readonly burstDatagrams: number
+  /** What all daemons together may send that are no member's by AXL's header, a second and at once. */
+  readonly strangerBytesPerSecond: number
+  readonly strangerBurstBytes: number
+  readonly strangerDatagramsPerSecond: number
+  readonly strangerBurstDatagrams: number
   /** Refused bytes of one member's link after which the link is closed. */
   readonly linkRefusedBytes: number
   /** Between two reports to the desk, where there is news. */
@@ -23,6 +28,11 @@ export const defaultRelayLimits: RelayLimits = {
   burstBytes: 16 << 20,
   datagramsPerSecond: 20_000,
   burstDatagrams: 5000,
+  // Enough for a few small rings, should the header be other than we were told; too little to harm anybody.
+  strangerBytesPerSecond: 256 << 10,
+  strangerBurstBytes: 512 << 10,
+  strangerDatagramsPerSecond: 100,
+  strangerBurstDatagrams: 200,
   linkRefusedBytes: 64 << 20,
   reportEveryMs: 3000,
 }
