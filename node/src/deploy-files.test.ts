@@ -26,12 +26,13 @@ it('the unit starts a command that exists, and gives it longer than its drain', 
     dataDir: `/var/lib/${setting('StateDirectory')}`,
   })
   expect(Number(setting('TimeoutStopSec')) * 1000).toBeGreaterThan(settings.drainMs + 10_000)
-  expect(setting('RestartPreventExitStatus')).toBe('2 3')
+  expect(setting('RestartPreventExitStatus')).toBe('2 3 4')
 })
 
-it('the unit passes systemd’s own check, where there is one', () => {
-  const { status, error, stderr } = spawnSync('systemd-analyze', ['verify', unitPath], { encoding: 'utf8' })
-  if (error !== undefined) return
+const hasNoSystemd = spawnSync('systemd-analyze', ['--version']).error !== undefined
+
+it.skipIf(hasNoSystemd)('the unit passes systemd’s own check, where there is one', () => {
+  const { status, stderr } = spawnSync('systemd-analyze', ['verify', unitPath], { encoding: 'utf8' })
   // A machine without Node in /usr/bin is told so; the unit is none the worse.
   const complaints = stderr.split('\n').filter(line => line !== '' && !line.includes('is not executable'))
   expect(complaints).toEqual([])

@@ -1,4 +1,7 @@
+import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -135,6 +138,27 @@ describe('a node that is told to stop', () => {
     expect(await leaving.ended).toBe(0)
     expect(leaving.events.at(-1)).toEqual({ type: 'node-left' })
     expect(leaving.stderr()).toBe('')
+  })
+})
+
+describe('a node that is told to stop while it starts', () => {
+  it('ends, though its daemon keeps it waiting', async () => {
+    let ask = () => {}
+    const asked = new Promise<void>(resolve => {
+      ask = resolve
+    })
+    // Takes the question and never answers.
+    const daemon = createServer(() => ask()).listen(0, '127.0.0.1')
+    await once(daemon, 'listening')
+    const url = `http://127.0.0.1:${(daemon.address() as AddressInfo).port}`
+    const node = spawnNode({ args: ['http://127.0.0.1:1', '--axl', url, '--data', join(root, 'waiting')] })
+    running.nodes.push(node)
+    await asked
+    node.signal('SIGTERM')
+    expect(await node.ended).toBe(0)
+    expect([node.events, node.stderr()]).toEqual([[{ type: 'node-left' }], ''])
+    daemon.closeAllConnections()
+    daemon.close()
   })
 })
 

@@ -30,7 +30,8 @@ URL                 the orchestrator. Default: COMPUTEPOOL_URL, or http://localh
 --json              one JSON object a line, for programs
 --help              this text
 
-A second Ctrl-C leaves at once. Exit codes: 0 left, 1 failed, 2 wrong arguments, 3 refused by the orchestrator.`
+A second Ctrl-C leaves at once. Exit codes: 0 left, 1 failed, 2 wrong arguments, 3 refused by the orchestrator,
+4 refused the layers that it was dealt.`
 
 export interface NodeArguments {
   readonly command: 'serve' | 'doctor' | 'help'
