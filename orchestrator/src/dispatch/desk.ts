@@ -6,12 +6,12 @@ import { ComputePoolError, errorFromData } from '@computepool/shared/errors'
 import type { Clock, Entropy } from '@computepool/shared/ports'
 import {
   apply,
+  canPlace,
   contextOf,
   emptySwarm,
   isRingDraining,
   missingLayersInWords,
   type PoolSnapshot,
-  placeSwarm,
   plan,
   type SwarmAct,
   type SwarmConfig,
@@ -235,7 +235,7 @@ function whyNoRing(state: SwarmState): string {
 
 /** Why a request cannot be taken while no ring serves; null where it may wait: the ring drains, and others can take it over. */
 function refusalOf(state: SwarmState): string | null {
-  return isRingDraining(state) && placeSwarm(state).kind === 'placed' ? null : whyNoRing(state)
+  return isRingDraining(state) && canPlace(state) ? null : whyNoRing(state)
 }
 
 /** The ready coalition as requests see it; null also while it takes no new ones. */

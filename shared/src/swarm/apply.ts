@@ -127,6 +127,8 @@ function hear(state: SwarmState, peer: SwarmPeer, request: DeskRequest, atMs: nu
       // Before it said what it is there was nothing to offer, and nothing to measure.
       const isAsked = peer.version !== null && peer.role === 'operator'
       if (!isAsked || request.model !== state.config.model) return heard
+      // Once a connection: a stranger whose figures never stand still would have the placement searched anew each time.
+      if (peer.capability !== null) return heard
       const phase = peer.phase === 'joined' || peer.phase === 'offered' ? 'measured' : peer.phase
       return withPeer(heard, { ...peer, phase, capability: request.capability })
     }

@@ -24,7 +24,7 @@ describe('a peer that wants to leave', () => {
     expect(shell.view()).toMatchObject({
       status: 'forming',
       explanation:
-        'Draining: tab 0x0000…00000000 wants to leave. What runs is finished, then the pool waits for another.',
+        'Draining: tab 0x0000…00000000 wants to leave. What runs is finished, then the model is placed anew without it.',
       seats: [{ status: 'ready' }, { status: 'draining' }],
     })
   })

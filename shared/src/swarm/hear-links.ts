@@ -33,8 +33,16 @@ function measured(state: SwarmState, pair: string, kind: LinkKind, { rttMs, byte
   const known = state.measures[pair]
   // A link that was made anew has no rate yet: the last one measured is the better guess.
   const measure = { rttMs, bytesPerSecond: bytesPerSecond ?? known?.[kind]?.bytesPerSecond ?? null }
+  return {
+    ...withoutFailure(state, pair),
+    measures: capped({ ...state.measures, [pair]: { ...known, [kind]: measure } }),
+  }
+}
+
+function withoutFailure(state: SwarmState, pair: string): SwarmState {
+  if (state.failedPaths[pair] === undefined) return state
   const { [pair]: _failed, ...failedPaths } = state.failedPaths
-  return { ...state, failedPaths, measures: capped({ ...state.measures, [pair]: { ...known, [kind]: measure } }) }
+  return { ...state, failedPaths }
 }
 
 function capped<T>(record: Record<string, T>): Record<string, T> {

@@ -2,8 +2,9 @@ export { apply } from './apply.ts'
 export { isLinkOpen, isRingDraining, neededLinks } from './coalition-links.ts'
 export { missingLayersInWords } from './missing-layers.ts'
 export { peerInWords } from './peer-words.ts'
+export { canPlace, placeSwarm } from './place-swarm.ts'
 export { bytesInWords } from './placement-words.ts'
-export { placeSwarm, plan } from './plan.ts'
+export { plan } from './plan.ts'
 export {
   capacityOf,
   lapMs,

@@ -37,9 +37,14 @@ export function bottleneckMicros(seats: readonly RingSeat[], counts: readonly nu
 
 /**
  * The evenest split whose compute time stays within `limitMicros`: the smallest bottleneck, found by bisection over the values
- * it can take. Null where not even the fastest split meets the limit.
+ * it can take. Null where not even the fastest split meets the limit, or none with a bottleneck of at most `mostMicros`.
  */
-export function fillEvenly(seats: readonly RingSeat[], layers: number, limitMicros: number): number[] | null {
+export function fillEvenly(
+  seats: readonly RingSeat[],
+  layers: number,
+  limitMicros: number,
+  mostMicros = Number.POSITIVE_INFINITY,
+): number[] | null {
   const bounded = (most: number): number[] | null => {
     const capped = seats.map(seat => ({
       layerMicros: seat.layerMicros,
@@ -48,6 +53,8 @@ export function fillEvenly(seats: readonly RingSeat[], layers: number, limitMicr
     const counts = fillFastest(capped, layers)
     return counts !== null && computeMicros(seats, counts) <= limitMicros ? counts : null
   }
+  // Of thousands of rings few can better the best so far: those that cannot are not bisected.
+  if (Number.isFinite(mostMicros) && bounded(mostMicros) === null) return null
   const values = [
     ...new Set(seats.flatMap(seat => Array.from({ length: layers }, (_, n) => (n + 1) * seat.layerMicros))),
   ]
@@ -100,4 +107,14 @@ export function* orderedChoices<T>(
     }
   }
   yield* extend()
+}
+
+/** Most steps that `orderedChoices` can take for so many items. */
+export function stepsOf(items: number, size: number): number {
+  let [steps, level] = [0, 1]
+  for (let depth = 0; depth < size; depth++) {
+    level *= items - depth
+    steps += level
+  }
+  return steps
 }

@@ -196,4 +196,25 @@ describe('planPlacement', () => {
       ]
     `)
   })
+
+  it('looks at no more orders of many neighbourhoods than of one', () => {
+    let hops = 0
+    const pairs = (a: string, b: string): number => {
+      hops += 1
+      // Two and two share a daemon, and have no way to each other.
+      return Number(a.slice(1)) >> 1 === Number(b.slice(1)) >> 1 ? Number.POSITIVE_INFINITY : 5
+    }
+    const hopsOf = (count: number): number => {
+      hops = 0
+      const peers = Array.from({ length: count }, (_, index) =>
+        peer(`p${index + 10}`, 600 + index * 7, 1 + (index % 5)),
+      )
+      const placement = planPlacement(input({ peers, minSeats: 6, linkMs: pairs }))
+      expect(placement.kind === 'placed' && placement.seats.length).toBe(6)
+      return hops
+    }
+    const few = hopsOf(8)
+    expect(hopsOf(32)).toBeLessThan(6 * few)
+    expect(hopsOf(64)).toBeLessThan(6 * few)
+  })
 })

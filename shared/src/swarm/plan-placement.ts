@@ -1,6 +1,7 @@
 /**
  * Who holds which layers: the fewest seats that fit the memory, and among those the shortest lap (layers x measured time + hops).
- * Exact for up to eight candidates, after a greedy pre-selection beyond. It knows no states, no epochs and no messages.
+ * Exact for up to eight candidates, after a greedy pre-selection beyond, and greedy where that is still too much to look at. It knows no
+ * states, no epochs and no messages.
  */
 import { type LayerRange, layerCount } from '../model/index.ts'
 import {
@@ -10,6 +11,7 @@ import {
   fillFastest,
   orderedChoices,
   rangesOf,
+  stepsOf,
 } from './placement-search.ts'
 import { explainShortage } from './placement-words.ts'
 
@@ -57,6 +59,8 @@ export type Placement =
   | { readonly kind: 'impossible'; readonly reason: 'capacity' | 'links'; readonly explanation: string }
 
 const exactCandidates = 8
+/** Steps of the search for one number of seats, all neighbourhoods together: as many as eight candidates for eight seats take. */
+const mostSteps = 109_600
 /** Of more peers only the roomiest are looked at: what is asked of each pair grows with the square. */
 const mostCandidates = 128
 const micros = (ms: number): number => Math.max(1, Math.round(ms * 1000))
@@ -121,7 +125,8 @@ function bestRing(input: PlacementInput, candidates: readonly PlacementPeer[], s
     if (lap > limit) continue
     const seats = ringSeats(model, ring)
     const fixed = fixedMicros(input, ring)
-    const counts = fillEvenly(seats, model.layers, limit - fixed)!
+    const counts = fillEvenly(seats, model.layers, limit - fixed, best?.bottleneck)
+    if (counts === null) continue
     const bottleneck = bottleneckMicros(seats, counts)
     const candidate = { ring, counts, lap: computeMicros(seats, counts) + fixed, bottleneck }
     const isBetter =
@@ -187,10 +192,18 @@ const compareNumbers = (a: number, b: number): number => (a < b ? -1 : a > b ? 1
 function chooseRing(input: PlacementInput, size: number): Choice | null {
   if (input.peers.length <= exactCandidates) return bestRing(input, input.peers, size)
   let best: Choice | null = null
+  let steps = mostSteps
+  const seen = new Set<string>()
   for (const peers of neighbourhoods(input)) {
     if (peers.length < size) continue
     const candidates = preselect(input.model, peers, size)
-    const choice = size > exactCandidates ? greedyRing(input, candidates, size) : bestRing(input, candidates, size)
+    const names = candidates.map(({ peer }) => peer).join(' ')
+    if (seen.has(names)) continue
+    seen.add(names)
+    const needed = size > exactCandidates ? Number.POSITIVE_INFINITY : stepsOf(candidates.length, size)
+    const isExact = needed <= steps
+    if (isExact) steps -= needed
+    const choice = isExact ? bestRing(input, candidates, size) : greedyRing(input, candidates, size)
     if (choice !== null && (best === null || choice.lap < best.lap)) best = choice
   }
   return best

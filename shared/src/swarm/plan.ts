@@ -6,13 +6,12 @@ import { ComputePoolError } from '../errors/index.ts'
 import { layerCount } from '../model/index.ts'
 import type { Seat } from '../wire/control-messages.ts'
 import { protocolVersion } from '../wire/frame-header.ts'
-import { isRelayInUse, neededLinks } from './coalition-links.ts'
-import { explainUnlinked } from './explain-unlinked.ts'
-import { orderedChoices } from './placement-search.ts'
-import { capacityOf, lapMs, type Placement, type PlacementInput, planPlacement } from './plan-placement.ts'
+import { isRelayInUse } from './coalition-links.ts'
+import { placeSwarm } from './place-swarm.ts'
+import type { Placement } from './plan-placement.ts'
 import type { SwarmAct } from './swarm-events.ts'
-import { isPlaceable, planLinks, routeSeats } from './swarm-links.ts'
-import { type Coalition, pairKey, type SwarmState } from './swarm-state.ts'
+import { routeSeats } from './swarm-links.ts'
+import type { Coalition, SwarmState } from './swarm-state.ts'
 
 /** The acts that `state` calls for; none where there is nothing to do. */
 export function plan(state: SwarmState): SwarmAct[] {
@@ -95,69 +94,4 @@ function formAct(state: SwarmState, placement: Extract<Placement, { kind: 'place
     maxContext: config.maxContext,
     ...links,
   }
-}
-
-// Searched once a state: the page's words ask for it again and again.
-const placements = new WeakMap<SwarmState, Placement>()
-
-/** Where the model would go if no coalition held it: the last seats with their holes filled, where that works, else a fresh plan. */
-export function placeSwarm(state: SwarmState): Placement {
-  const known = placements.get(state)
-  if (known !== undefined) return known
-  const input = placementInput(state)
-  const planned = fillHoles(state, input) ?? planPlacement(input)
-  const isUnlinked = planned.kind === 'impossible' && planned.reason === 'links'
-  const placement = isUnlinked ? { ...planned, explanation: explainUnlinked(state) } : planned
-  placements.set(state, placement)
-  return placement
-}
-
-function placementInput(state: SwarmState): PlacementInput {
-  const { config } = state
-  const peers = Object.values(state.peers)
-    .filter(peer => isPlaceable(state, peer))
-    .map(({ peer, capability }) => ({
-      peer,
-      memoryBudgetBytes: capability!.memoryBudgetBytes,
-      msPerLayer: capability!.msPerLayer,
-      headMs: capability!.headMs,
-    }))
-  const { minSeats, maxSeats, hopMs, lapTolerance, placement } = config
-  const { hopMs: linkMs } = planLinks(state)
-  return { model: placement, peers, linkMs, minSeats, maxSeats, hopMs, lapTolerance }
-}
-
-/** Keeps every slice that is still held and gives the lost ones to waiting tabs; null where there are too few, or none fits. */
-function fillHoles(state: SwarmState, input: PlacementInput): Placement | null {
-  const previous = state.previousSeats
-  const here = new Map(input.peers.map(peer => [peer.peer, peer]))
-  const holes = previous.flatMap((seat, index) => (here.has(seat.peer) ? [] : [index]))
-  if (holes.length === previous.length) return null
-  // Two that stay failed to link: only a fresh plan can tell another way.
-  const stay = (peer: string): boolean => here.has(peer)
-  const failed = neededLinks(previous).some(
-    ([a, b]) => stay(a) && stay(b) && state.failedPaths[pairKey(a, b)] !== undefined,
-  )
-  if (failed) return null
-  const spare = input.peers
-    .filter(peer => !previous.some(seat => seat.peer === peer.peer))
-    .sort((a, b) => a.msPerLayer - b.msPerLayer || (a.peer < b.peer ? -1 : 1))
-    .slice(0, 8)
-  if (spare.length < holes.length) return null
-  let best: Extract<Placement, { kind: 'placed' }> | null = null
-  for (const choice of orderedChoices(spare, holes.length)) {
-    const seats = previous.map(({ peer, layers }, index) => {
-      const hole = holes.indexOf(index)
-      return { peer: hole < 0 ? peer : choice[hole]!.peer, layers }
-    })
-    const fits = seats.every(({ peer, layers }, index) => {
-      const capacity = capacityOf(input.model, here.get(peer)!, index === 0, index === seats.length - 1)
-      return layerCount(layers) <= capacity
-    })
-    if (!fits) continue
-    const lap = lapMs(input, seats)
-    if (!Number.isFinite(lap)) continue
-    if (best === null || lap < best.lapMs) best = { kind: 'placed', seats, lapMs: lap }
-  }
-  return best
 }

@@ -2,7 +2,7 @@
 
 import { isRingDraining, leavingPeer } from './coalition-links.ts'
 import { peerInWords, peersInWords } from './peer-words.ts'
-import { placeSwarm } from './plan.ts'
+import { placeSwarm } from './place-swarm.ts'
 import type { PoolSnapshot } from './pool-snapshot.ts'
 import { isWelcome, openRelays } from './swarm-links.ts'
 import type { Coalition, SwarmPeer, SwarmState } from './swarm-state.ts'
@@ -103,9 +103,8 @@ function explain(state: SwarmState, coalition: Coalition | null): string {
 
 function explainDraining(state: SwarmState): string {
   const who = peerInWords(state, leavingPeer(state) ?? '')
-  const next =
-    placeSwarm(state).kind === 'placed' ? 'then the ring goes on without it' : 'then the pool waits for another'
-  return `Draining: ${who} wants to leave. What runs is finished, ${next}.`
+  // Whether others suffice is not searched for words' sake.
+  return `Draining: ${who} wants to leave. What runs is finished, then the model is placed anew without it.`
 }
 
 function explainWaiting(state: SwarmState): string {

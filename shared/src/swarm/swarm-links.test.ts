@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { byChannels, byDaemon, createSwarmShell, shellPeer } from '../../testing/swarm-shell.ts'
 import { linkRouteSchema, protocolVersion, type Reach } from '../wire/index.ts'
-import { placeSwarm } from './plan.ts'
+import { placeSwarm } from './place-swarm.ts'
 import type { SwarmState } from './swarm-state.ts'
 
 const [a, b, c, d] = ['a', 'b', 'c', 'd'].map(shellPeer) as [string, string, string, string]
