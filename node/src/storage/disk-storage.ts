@@ -116,7 +116,6 @@ async function openPartial({ data, part, lock }: PartialPaths): Promise<PartialA
           done += bytesWritten
           sizeBytes += bytesWritten
         }
-        await lock.touch()
       }),
     read: (offset, length) => readSpan(file, part, offset, Math.min(length, sizeBytes - offset)),
     clear: () =>
