@@ -6,7 +6,7 @@ import { isLinkOpen, neededLinks } from './coalition-links.ts'
 import { lose } from './lose-coalition.ts'
 import { peerInWords } from './peer-words.ts'
 import type { LinkMeasure } from './plan-routes.ts'
-import { pathsInShort, planLinks } from './swarm-links.ts'
+import { planLinks, withFailed } from './swarm-links.ts'
 import { type LinkReport, pairKey, type SwarmState } from './swarm-state.ts'
 
 /** Pairs of peers that were measured; the oldest are forgotten. */
@@ -73,8 +73,12 @@ export function meetLinkDeadline(state: SwarmState, atMs: number): SwarmState {
   if (closed === undefined) return state
   const [a, b] = closed
   const [first, second] = a < b ? [a, b] : [b, a]
-  const tried = pathsInShort(planLinks(state).pathsBetween(first, second))
-  const failedPaths = capped({ ...state.failedPaths, [pairKey(a, b)]: tried })
+  const pair = pairKey(a, b)
+  // Those that the seats were told, as far as they are known.
+  const told = coalition.routes[coalition.seats.findIndex(({ peer }) => peer === first)]
+  const paths = told?.find(({ peer }) => peer === second)?.paths ?? planLinks(state).pathsBetween(first, second)
+  const tried = withFailed(state.failedPaths[pair], paths)
+  const failedPaths = capped({ ...state.failedPaths, [pair]: tried })
   return lose(
     { ...state, failedPaths },
     `${peerInWords(state, a)} and ${peerInWords(state, b)} could not reach each other`,

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { byChannels, byDaemon, shellPeer } from '../../testing/swarm-shell.ts'
 import type { LinkKind } from '../ports/index.ts'
 import type { Reach } from '../wire/index.ts'
-import { expectHop, type LinkMeasure, planPaths, type ReachablePeer } from './plan-routes.ts'
+import { expectHop, type LinkMeasure, planPaths, preferredKind, type ReachablePeer } from './plan-routes.ts'
 
 const peer = (name: string, reach: Reach): ReachablePeer => ({ peer: shellPeer(name), reach })
 const usual = { loopback: 0, webrtc: 20, axl: 60, relay: 80 }
@@ -31,6 +31,18 @@ describe('planPaths', () => {
     const open = choice([relay('e')])
     expect(planPaths(tab, node, open)).toEqual([{ kind: 'relay', via: shellPeer('e'), key: null }])
     expect(planPaths(node, tab, open)).toEqual([{ kind: 'relay', via: shellPeer('e'), key: 'e'.repeat(64) }])
+  })
+
+  it('names a relay beside AXL only where both ends reach it the same way', () => {
+    const kindsOf = (from: ReachablePeer, to: ReachablePeer, via: ReachablePeer): string[] =>
+      planPaths(from, to, choice([via])).map(({ kind }) => kind)
+    const mixed = peer('a', both('a'))
+    // One would send it over a data channel, and await it from AXL.
+    expect(kindsOf(mixed, node, relay('e'))).toEqual(['axl'])
+    expect(kindsOf(node, mixed, relay('e'))).toEqual(['axl'])
+    expect(kindsOf(mixed, node, peer('e', byDaemon('e')))).toEqual(['axl', 'relay'])
+    expect(kindsOf(node, mixed, peer('e', byDaemon('e')))).toEqual(['axl', 'relay'])
+    expect(preferredKind(mixed, node, choice([relay('e')], { axl: measure(900) }))).toBe('axl')
   })
 
   it('does not take one daemon for two ends', () => {

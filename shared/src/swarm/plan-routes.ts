@@ -58,24 +58,44 @@ export function planPaths(
   to: ReachablePeer,
   { relays, failed = new Set(), expect }: RouteChoice,
 ): LinkPath[] {
-  const direct: LinkPath[] = []
-  if (from.reach.webrtc && to.reach.webrtc) direct.push({ kind: 'webrtc' })
-  const daemon = daemonOf(from, to)
-  if (daemon !== null) direct.push({ kind: 'axl', key: daemon })
+  const direct = directPaths(from, to)
   // Beside a direct path one relay is enough of a spare.
   const most = direct.length > 0 ? 1 : mostRelayPaths
   const relayed = relaysBetween(from, to, relays, failed)
     .slice(0, most)
     .map(relay => ({ kind: 'relay' as const, via: relay.peer, key: relayKey(from, relay)!.key }))
+  return inOrder([...direct, ...relayed], expect).slice(0, mostPaths)
+}
+
+/** The kind of the first of `planPaths`, without a draw of relays: what a hop costs is asked of every pair. */
+export function preferredKind(
+  from: ReachablePeer,
+  to: ReachablePeer,
+  { relays, expect }: Pick<RouteChoice, 'relays' | 'expect'>,
+): LinkKind | null {
+  const kinds: { readonly kind: LinkKind }[] = directPaths(from, to)
+  if (relays.some(relay => isBetween(from, to, relay))) kinds.push({ kind: 'relay' })
+  return inOrder(kinds, expect)[0]?.kind ?? null
+}
+
+function directPaths(from: ReachablePeer, to: ReachablePeer): LinkPath[] {
+  const direct: LinkPath[] = []
+  if (from.reach.webrtc && to.reach.webrtc) direct.push({ kind: 'webrtc' })
+  const daemon = daemonOf(from, to)
+  if (daemon !== null) direct.push({ kind: 'axl', key: daemon })
+  return direct
+}
+
+/** A stable sort: AXL stays before relays of the same time, the first relay before the second. */
+function inOrder<T extends { readonly kind: LinkKind }>(paths: readonly T[], expect: RouteChoice['expect']): T[] {
   const webrtc = expect('webrtc')
-  const rank = ({ kind }: LinkPath): number => {
+  const rank = ({ kind }: T): number => {
     const { ms, isMeasured } = expect(kind)
     if (kind === 'webrtc') return -1
     const isFaster = webrtc.isMeasured && isMeasured && ms < webrtc.ms * notablyFaster
     return isFaster ? ms - Number.MAX_SAFE_INTEGER : ms
   }
-  // A stable sort: AXL stays before relays of the same time, the first relay before the second.
-  return [...direct, ...relayed].sort((a, b) => rank(a) - rank(b)).slice(0, mostPaths)
+  return [...paths].sort((a, b) => rank(a) - rank(b))
 }
 
 /** How `member` reaches `relay`: over AXL with the relay's key, or by a data channel (null key). Null where it cannot. */
@@ -93,7 +113,18 @@ function daemonOf(from: ReachablePeer, to: ReachablePeer): string | null {
   return from.reach.axl === null || from.reach.axl === to.reach.axl ? null : to.reach.axl
 }
 
-/** Relays that reach both, in an order of the pair's own: pairs spread evenly, and a lost relay moves only its own pairs. */
+/**
+ * Whether `relay` can stand between them. Beside a direct path over AXL only where both reach it the same way: a link sends over AXL
+ * and relays by one carrier, and an end whose relay is behind a data channel would wait where the other does not send.
+ */
+export function isBetween(a: ReachablePeer, b: ReachablePeer, relay: ReachablePeer): boolean {
+  if (relay.peer === a.peer || relay.peer === b.peer) return false
+  const [ofA, ofB] = [relayKey(a, relay), relayKey(b, relay)]
+  if (ofA === null || ofB === null) return false
+  return daemonOf(a, b) === null || (ofA.key === null) === (ofB.key === null)
+}
+
+/** Relays that can stand between both, in an order of the pair's own: pairs spread evenly, and a lost relay moves only its own pairs. */
 function relaysBetween(
   a: ReachablePeer,
   b: ReachablePeer,
@@ -102,8 +133,7 @@ function relaysBetween(
 ): ReachablePeer[] {
   const pair = a.peer < b.peer ? `${a.peer}|${b.peer}` : `${b.peer}|${a.peer}`
   return relays
-    .filter(relay => relay.peer !== a.peer && relay.peer !== b.peer)
-    .filter(relay => relayKey(a, relay) !== null && relayKey(b, relay) !== null)
+    .filter(relay => isBetween(a, b, relay))
     .map(relay => ({ relay, hasFailed: failed.has(relay.peer) ? 1 : 0, weight: hashText(`${pair}|${relay.peer}`) }))
     .sort((x, y) => x.hasFailed - y.hasFailed || y.weight - x.weight || (x.relay.peer < y.relay.peer ? -1 : 1))
     .map(({ relay }) => relay)

@@ -7,6 +7,9 @@ import type { PoolSnapshot } from './pool-snapshot.ts'
 import { isWelcome, openRelays } from './swarm-links.ts'
 import type { Coalition, SwarmPeer, SwarmState } from './swarm-state.ts'
 
+/** Relays without work that are shown: enough to see that there are some. */
+const mostIdleRelays = 8
+
 export type PoolView = Pick<
   PoolSnapshot,
   'model' | 'layers' | 'context' | 'status' | 'explanation' | 'seats' | 'relays' | 'waitingPeers'
@@ -81,7 +84,9 @@ function viewRelays(state: SwarmState, coalition: Coalition | null): PoolSnapsho
       refusedBytes: traffic[peer]?.refusedBytes ?? null,
     })),
   }))
-  const idle = openRelays(state).filter(({ peer }) => !working.some(relay => relay.peer === peer))
+  const idle = openRelays(state)
+    .filter(({ peer }) => !working.some(relay => relay.peer === peer))
+    .slice(0, mostIdleRelays)
   return [...working, ...idle.map(({ peer }) => ({ peer, members: [] }))]
 }
 

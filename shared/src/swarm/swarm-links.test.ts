@@ -221,6 +221,59 @@ describe('relays', () => {
     expect(shell.view().relays.map(({ peer }) => peer)).toEqual([s, ...crowd.slice(0, 7)])
   })
 
+  it('that reach nobody do not lock out the one that does', () => {
+    const shell = createSwarmShell()
+    for (let index = 10; index < 20; index++) shell.joinRelay(shellPeer(`0${index}`), { webrtc: false, axl: null })
+    joinAll(shell, [
+      [a, byChannels],
+      [b, byDaemon('b')],
+    ])
+    expect(shell.status()).toBe('waiting')
+    shell.joinRelay(r)
+    expect(shell.routesOf(a)).toEqual([{ peer: b, paths: [{ kind: 'relay', via: r, key: null }] }])
+  })
+
+  it('are eight at most, and neighbours with no other way have theirs', () => {
+    const shell = createSwarmShell({ minSeats: 6 })
+    // Spares for all who have channels, and before them in the line.
+    for (let index = 10; index < 40; index++) shell.joinRelay(shellPeer(`0${index}`), byChannels)
+    shell.joinRelay(r)
+    joinAll(shell, [
+      [a, byChannels],
+      [b, byDaemon('b')],
+      [c, byChannels],
+      [d, byChannels],
+      [shellPeer('8'), byChannels],
+      [shellPeer('9'), byChannels],
+    ])
+    const { relays, seats } = shell.state().coalition!
+    expect(relays.length).toBeLessThanOrEqual(8)
+    expect(relays.map(({ relay }) => relay)).toContain(r)
+    for (const { peer } of seats) expect(shell.routesOf(peer)).toHaveLength(5)
+    shell.serve()
+    expect(shell.status()).toBe('ready')
+  })
+
+  it('are tried one after the other, none twice before all were', () => {
+    const shell = createSwarmShell()
+    const crowd = ['1', '2', '3', '4', '5', '6'].map(digit => shellPeer(`e${digit}`))
+    for (const relay of crowd) shell.joinRelay(relay)
+    joinAll(shell, [
+      [a, byChannels],
+      [b, byDaemon('b')],
+    ])
+    const tried: string[][] = []
+    for (let turn = 0; turn < 3; turn++) {
+      tried.push(shell.routesOf(a)[0]!.paths.flatMap(path => (path.kind === 'relay' ? path.via : [])))
+      for (const peer of [a, b]) shell.sliceReady(peer)
+      shell.advance(46_000)
+    }
+    expect(tried.flat().sort()).toEqual(crowd)
+    for (const peer of [a, b]) shell.sliceReady(peer)
+    shell.links(a)
+    expect(shell.state().failedPaths).toEqual({})
+  })
+
   it('hold no slice, whatever they say they can do', () => {
     const shell = createSwarmShell({ minSeats: 1 })
     shell.joinRelay(r)

@@ -4,19 +4,25 @@
  */
 import type { LinkKind } from '../ports/index.ts'
 import type { LinkPath, LinkRoute, Seat } from '../wire/control-messages.ts'
-import { expectHop, planPaths, type ReachablePeer, relayKey } from './plan-routes.ts'
+import { pickRelays } from './pick-relays.ts'
+import { expectHop, planPaths, preferredKind, type ReachablePeer, relayKey } from './plan-routes.ts'
 import { type CoalitionRelay, pairKey, type SwarmPeer, type SwarmState } from './swarm-state.ts'
 
 /** A pair that could not link is planned around, as if it were this far apart. */
 const unreachableMs = 30_000
-/** Relays of one coalition: each keeps links to all it serves. */
-const mostRelays = 8
+/**
+ * Open relays that routes are planned with: those that have been here longest, so that newcomers with ids of their choice do not
+ * displace them; more than a coalition may have, for some reach nobody who needs one.
+ */
+const mostOpen = 64
+/** Paths that failed between two peers, remembered; the oldest are forgotten. */
+const mostFailed = 64
 
-/** Relays that take work now: those that have been here longest, so that newcomers with ids of their choice do not displace them. */
+/** Relays that take work now. */
 export function openRelays(state: SwarmState): SwarmPeer[] {
   return Object.values(state.peers)
     .filter(peer => peer.role === 'relay' && isWelcome(state, peer) && peer.draining === 'no')
-    .slice(0, mostRelays)
+    .slice(0, mostOpen)
 }
 
 /** Nothing speaks against it so far. */
@@ -36,9 +42,8 @@ export interface LinkPlanner {
   hopMs(a: string, b: string): number
 }
 
-/** Answers for one state; remembers what it worked out. */
-export function planLinks(state: SwarmState): LinkPlanner {
-  const relays: readonly ReachablePeer[] = openRelays(state)
+/** Answers for one state, with these relays; remembers what it worked out. */
+export function planLinks(state: SwarmState, relays: readonly ReachablePeer[] = openRelays(state)): LinkPlanner {
   const { usualRttMs, activationBytes } = state.config
   const costs = new Map<string, number>()
   const expectFor = (pair: string) => (kind: LinkKind) =>
@@ -50,12 +55,15 @@ export function planLinks(state: SwarmState): LinkPlanner {
     const failed = new Set(state.failedPaths[pair]?.split(' '))
     return planPaths(a, b, { relays, failed, expect: expectFor(pair) })
   }
-  const costOf = (pair: string, paths: readonly LinkPath[]): number => {
-    const [preferred] = paths
-    if (preferred === undefined) return Number.POSITIVE_INFINITY
-    // Another set of ways than the one that failed deserves a fresh try.
-    if (state.failedPaths[pair] === pathsInShort(paths)) return unreachableMs
-    return expectFor(pair)(preferred.kind).ms
+  const costOf = (pair: string, from: string, to: string): number => {
+    const expect = expectFor(pair)
+    const [a, b] = [state.peers[from], state.peers[to]]
+    const kind = a === undefined || b === undefined ? null : preferredKind(a, b, { relays, expect })
+    if (kind === null) return Number.POSITIVE_INFINITY
+    const failed = state.failedPaths[pair]
+    // A way that was not tried yet deserves a fresh try.
+    if (failed !== undefined && isTried(failed, pathsBetween(from, to))) return unreachableMs
+    return expect(kind).ms
   }
   return {
     pathsBetween,
@@ -64,7 +72,7 @@ export function planLinks(state: SwarmState): LinkPlanner {
       let cost = costs.get(pair)
       if (cost === undefined) {
         const [first, second] = a < b ? [a, b] : [b, a]
-        cost = costOf(pair, pathsBetween(first, second))
+        cost = costOf(pair, first, second)
         costs.set(pair, cost)
       }
       return cost
@@ -72,12 +80,16 @@ export function planLinks(state: SwarmState): LinkPlanner {
   }
 }
 
-/** The same for both directions of a pair: what was tried when a link did not open. */
-export function pathsInShort(paths: readonly LinkPath[]): string {
-  return paths
-    .map(path => (path.kind === 'relay' ? path.via : path.kind))
-    .sort()
-    .join(' ')
+const nameOf = (path: LinkPath): string => (path.kind === 'relay' ? path.via : path.kind)
+
+const isTried = (failed: string, paths: readonly LinkPath[]): boolean => {
+  const tried = new Set(failed.split(' '))
+  return paths.every(path => tried.has(nameOf(path)))
+}
+
+/** What was tried in vain before, and `paths`, which are the same for both directions of a pair. */
+export function withFailed(failed: string | undefined, paths: readonly LinkPath[]): string {
+  return [...new Set([...(failed?.split(' ') ?? []), ...paths.map(nameOf)])].slice(-mostFailed).join(' ')
 }
 
 /** For each seat its routes to all others that it can reach, and the relays that these routes name. */
@@ -85,7 +97,7 @@ export function routeSeats(
   state: SwarmState,
   seats: readonly Seat[],
 ): { readonly routes: LinkRoute[][]; readonly relays: CoalitionRelay[] } {
-  const { pathsBetween } = planLinks(state)
+  const { pathsBetween } = planLinks(state, pickRelays(state, seats, openRelays(state)))
   const served = new Map<string, Set<string>>()
   const routes = seats.map(from =>
     seats.flatMap(({ peer }): LinkRoute[] => {
