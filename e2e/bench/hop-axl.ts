@@ -86,7 +86,7 @@ function openSealed({ number, own, other, otherNumber }: Ends): { transport: Tra
   const carrier = createAxlCarrier({ self: id, client: createAxlClient({ url: own.url }), clock: hostClock })
   carrier.setRoutes([{ peer, paths: [{ kind: 'axl', key: other.key }] }])
   const transport = createSealedTransport({ self: id, key: keyOf(number), clock: hostClock, entropy: hostEntropy })
-  transport.setRoutes({ epoch: 1, routes: [{ peer, kind: 'axl', carrier }] })
+  transport.setRoutes({ epoch: 1, routes: [{ peer, kind: 'axl', secret: '5e'.repeat(16), carrier }] })
   return {
     transport,
     async close() {

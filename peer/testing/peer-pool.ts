@@ -185,7 +185,7 @@ export function openPeerPool(answer?: (path: string, earlier: number, start: num
       tabs.forEach((tab, seat) => {
         const routes = seats
           .filter(other => other.seat !== seat)
-          .map(other => ({ peer: other.peer, paths: [{ kind: 'webrtc' as const }] }))
+          .map(other => ({ peer: other.peer, paths: [{ kind: 'webrtc' as const }], secret: '5e'.repeat(16) }))
         pool.command(tab, { type: 'assign-slice', ...shared, seat, routes })
       })
     },

@@ -17,6 +17,9 @@ export const testWallet = (number: number) => keyOfSecret(`0x${number.toString(1
 export const testPeer = (number: number): PeerId =>
   `${testWallet(number).address}.${number.toString(16).padStart(8, '0')}`
 
+/** What the desk would have drawn for a pair. */
+export const testSecret = '5e'.repeat(16)
+
 export interface SealedPair extends TransportPair {
   readonly a: SealedTransport
   readonly b: SealedTransport
@@ -63,8 +66,8 @@ export function makeSealedPair(options: SealedPairOptions = {}): SealedPair {
     net,
     events,
     setBoth(epoch) {
-      a.setRoutes({ epoch, routes: [{ peer: peerB, kind: 'axl', carrier: carrierA }] })
-      b.setRoutes({ epoch, routes: [{ peer: peerA, kind: 'axl', carrier: carrierB }] })
+      a.setRoutes({ epoch, routes: [{ peer: peerB, kind: 'axl', secret: testSecret, carrier: carrierA }] })
+      b.setRoutes({ epoch, routes: [{ peer: peerA, kind: 'axl', secret: testSecret, carrier: carrierB }] })
     },
     closings: () =>
       events.flatMap(({ at, event }) => (event.type === 'link-closed' ? [`${at}: ${event.error.code}`] : [])),

@@ -49,7 +49,7 @@ async function openPair(options: AxlStandInOptions = {}): Promise<AxlPair> {
       entropy: hostEntropy,
       limits: { maxFrameBytes, silenceLimitMs: 3000 },
     })
-    transport.setRoutes({ epoch: 1, routes: [{ peer, kind: 'axl', carrier }] })
+    transport.setRoutes({ epoch: 1, routes: [{ peer, kind: 'axl', secret: '5e'.repeat(16), carrier }] })
     return { carrier, transport }
   })
   const [a, b] = ends as [(typeof ends)[0], (typeof ends)[0]]

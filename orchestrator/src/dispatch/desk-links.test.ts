@@ -44,12 +44,14 @@ describe('the desk and relays', () => {
     ]
     expect(relayWork(bridge!)).toEqual([{ type: 'assign-relay', epoch, coalition, members }])
     expect([...pool.hub.coalitions.values()]).toEqual([[tab.peer, node.peer, bridge!.peer]])
+    const secret = tab.assignment().routes[0]!.secret
     expect(tab.assignment().routes).toEqual([
-      { peer: node.peer, paths: [{ kind: 'relay', via: bridge!.peer, key: null }] },
+      { peer: node.peer, paths: [{ kind: 'relay', via: bridge!.peer, key: null }], secret },
     ])
     expect(node.assignment().routes).toEqual([
-      { peer: tab.peer, paths: [{ kind: 'relay', via: bridge!.peer, key: '1'.repeat(64) }] },
+      { peer: tab.peer, paths: [{ kind: 'relay', via: bridge!.peer, key: '1'.repeat(64) }], secret },
     ])
+    expect(JSON.stringify([pool.desk.snapshot(), relayWork(bridge!)])).not.toContain(secret)
     expect(pool.desk.snapshot()).toMatchObject({
       status: 'ready',
       seats: [

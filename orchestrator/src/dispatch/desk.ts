@@ -123,7 +123,7 @@ export function createDesk(options: DeskOptions): Desk {
         hub.command(act.peer, { type: 'peer-refused', error: act.error })
         return { type: 'peer-refused', peer: act.peer }
       case 'form-coalition':
-        formCoalition(hub, options.swarm.model, act)
+        formCoalition(hub, entropy, options.swarm.model, act)
         return { ...act, type: 'coalition-formed', atMs: clock.monotonicMs() }
       case 'dissolve-coalition':
         onNotice(act.error.message)

@@ -7,7 +7,7 @@ import {
   type TransportPair,
   transportContract,
 } from '@computepool/shared/testing'
-import type { LinkPath, LinkRoute, PeerId } from '@computepool/shared/wire'
+import type { AssignedRoute, LinkPath, PeerId } from '@computepool/shared/wire'
 import { describe, expect, it } from 'vitest'
 import { type CombinedTransport, combineTransports } from './combine-transports.ts'
 import type { PathMember } from './path-member.ts'
@@ -46,7 +46,7 @@ function openPair(options: { webrtcMs?: number; axlMs?: number } = {}) {
   a.onLink(tellOf('a'))
   b.onLink(tellOf('b'))
   const setBoth = (epoch: number, paths = bothWays): void => {
-    const route = (peer: PeerId): LinkRoute => ({ peer, paths: [...paths] })
+    const route = (peer: PeerId): AssignedRoute => ({ peer, paths: [...paths], secret: '5e'.repeat(16) })
     a.setRoutes({ epoch, routes: [route(peerB)] })
     b.setRoutes({ epoch, routes: [route(peerA)] })
   }
@@ -182,7 +182,10 @@ describe('an assignment', () => {
 
   it('may have no way that this peer knows', async () => {
     const { a } = openPair()
-    a.setRoutes({ epoch: 3, routes: [{ peer: peerB, paths: [{ kind: 'relay', via: relay, key: null }] }] })
+    a.setRoutes({
+      epoch: 3,
+      routes: [{ peer: peerB, paths: [{ kind: 'relay', via: relay, key: null }], secret: '5e'.repeat(16) }],
+    })
     await expect(a.send(peerB, numberedFrame(1, 8))).rejects.toMatchObject({ code: 'peer_unreachable' })
   })
 

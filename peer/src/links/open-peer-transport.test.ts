@@ -4,7 +4,7 @@ import { createLossyNet, createManualClock, createSeededRandom, numberedFrame } 
 import type { LinkPath, PeerId } from '@computepool/shared/wire'
 import { describe, expect, it } from 'vitest'
 import { createFakeRtcNet } from '../../testing/fake-rtc-net.ts'
-import { testPeer, testWallet } from '../../testing/sealed-pair.ts'
+import { testPeer, testSecret, testWallet } from '../../testing/sealed-pair.ts'
 import type { RoutedCarrier } from '../sealed/sealed-member.ts'
 import type { CombinedTransport } from './combine-transports.ts'
 import { openPeerTransport } from './open-peer-transport.ts'
@@ -53,8 +53,8 @@ function openRing() {
       [peerA, peerB].map(peer => ({ peer, isInitiator: relay < peer })),
       epoch,
     )
-    a.setRoutes({ epoch, routes: [{ peer: peerB, paths }] })
-    b.setRoutes({ epoch, routes: [{ peer: peerA, paths }] })
+    a.setRoutes({ epoch, routes: [{ peer: peerB, paths, secret: testSecret }] })
+    b.setRoutes({ epoch, routes: [{ peer: peerA, paths, secret: testSecret }] })
     await clock.advance(3000)
   }
   return { clock, net, lossy, a, b, middle, events, arrived, passed, route }

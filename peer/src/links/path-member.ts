@@ -1,11 +1,11 @@
 /** One network as the combined transport takes it: a transport, and which peers of an assignment it has a way to. WebRTC's is made here. */
 import type { Transport } from '@computepool/shared/ports'
-import type { LinkPath, LinkRoute, PeerId } from '@computepool/shared/wire'
+import type { AssignedRoute, LinkPath, PeerId } from '@computepool/shared/wire'
 import type { PeerLink, RtcTransport } from './rtc-transport.ts'
 
 export interface WantedRoutes {
   readonly epoch: number
-  readonly routes: readonly LinkRoute[]
+  readonly routes: readonly AssignedRoute[]
 }
 
 export interface PathMember {

@@ -11,7 +11,7 @@ import type {
   SliceRequest,
   Transport,
 } from '@computepool/shared/ports'
-import type { DeskCommand, LinkRoute, LinkSignal, Reach } from '@computepool/shared/wire'
+import type { AssignedRoute, DeskCommand, LinkSignal, Reach } from '@computepool/shared/wire'
 import type { FetchBytes } from '../artifacts/fetch-artifact.ts'
 import type { SocketLike } from './hub-client.ts'
 import type { EngineProbe, PeerSnapshot } from './peer-snapshot.ts'
@@ -38,7 +38,7 @@ export interface EngineChoice {
 /** A transport whose links are opened by signals that travel through the hub. */
 export interface PeerTransport extends Transport {
   /** Opens links along these routes and closes all others; signals of other epochs are dropped. */
-  setRoutes(wanted: { readonly epoch: number; readonly routes: readonly LinkRoute[] }): void
+  setRoutes(wanted: { readonly epoch: number; readonly routes: readonly AssignedRoute[] }): void
   /** For links made from now on, and for restarts of those that are open. */
   setIceServers(servers: Offer['iceServers']): void
   handleSignal(from: string, signal: LinkSignal): void

@@ -19,6 +19,7 @@ import { agreeOnKeys, createPacketCipher, publicKeyOf } from './packet-cipher.ts
 const introduction: Introduction = { opener: testPeer(2), answerer: testPeer(1), epoch: 7 }
 const random = createSeededRandom(1)
 const [openerSecret, answererSecret] = [random.bytes(32), random.bytes(32)]
+const pairSecret = random.bytes(16)
 const both = { openerKey: publicKeyOf(openerSecret), answererKey: publicKeyOf(answererSecret) }
 
 describe('the handshake', () => {
@@ -39,17 +40,33 @@ describe('the handshake', () => {
   it('comes out as it went in, and not where it is longer or shorter', async () => {
     const sessionId = sessionIdOf(introduction)
     const signature = await testWallet(2).sign('words')
-    const init = encodeInit(sessionId, both, signature)
-    const reply = encodeReply(sessionId, both, signature)
+    const link = { sessionId, secret: pairSecret }
+    const init = encodeInit(link, both, signature)
+    const reply = encodeReply(link, both, signature)
     expect(readPacketHeader(init)).toEqual({ type: 'init', sessionId, number: 0 })
     expect(readPacketHeader(reply)).toEqual({ type: 'reply', sessionId, number: 0 })
-    expect(decodeInit(init)).toMatchObject({ version: protocolVersion, openerKey: both.openerKey })
-    expect(decodeReply(reply)).toMatchObject({ version: protocolVersion, ...both })
-    expect(await isSignedBy(introduction.opener, 'words', decodeReply(reply)!.signature)).toBe(true)
+    expect(decodeInit(init, link)).toMatchObject({ version: protocolVersion, openerKey: both.openerKey })
+    expect(decodeReply(reply, link)).toMatchObject({ version: protocolVersion, ...both })
+    expect(await isSignedBy(introduction.opener, 'words', decodeReply(reply, link)!.signature)).toBe(true)
     for (const wrong of [init.slice(1), new Uint8Array(init.length + 1), new Uint8Array(0)]) {
-      expect(decodeInit(wrong)).toBeNull()
-      expect(decodeReply(wrong)).toBeNull()
+      expect(decodeInit(wrong, link)).toBeNull()
+      expect(decodeReply(wrong, link)).toBeNull()
     }
+  })
+
+  it('is not read where a byte was changed, or by another secret', async () => {
+    const link = { sessionId: sessionIdOf(introduction), secret: pairSecret }
+    const signature = await testWallet(2).sign('words')
+    const init = encodeInit(link, both, signature)
+    const reply = encodeReply(link, both, signature)
+    for (let index = 0; index < reply.length; index += 1) {
+      const change = (packet: Uint8Array): Uint8Array =>
+        packet.map((byte, place) => (place === index ? byte ^ 1 : byte))
+      if (index < init.length) expect(decodeInit(change(init), link)).toBeNull()
+      expect(decodeReply(change(reply), link)).toBeNull()
+    }
+    const other = { secret: pairSecret.map(byte => byte ^ 1) }
+    expect([decodeInit(init, other), decodeReply(reply, other)]).toEqual([null, null])
   })
 
   it('belongs to one pair and one assignment', () => {
@@ -75,8 +92,14 @@ describe('the handshake', () => {
 
 describe('the session keys', () => {
   const transcript = answerText(introduction, both)
-  const openerSide = { secret: openerSecret, theirPublic: both.answererKey, transcript, isInitiator: true }
-  const answererSide = { secret: answererSecret, theirPublic: both.openerKey, transcript, isInitiator: false }
+  const openerSide = { secret: openerSecret, theirPublic: both.answererKey, transcript, pairSecret, isInitiator: true }
+  const answererSide = {
+    secret: answererSecret,
+    theirPublic: both.openerKey,
+    transcript,
+    pairSecret,
+    isInitiator: false,
+  }
 
   it('are the same at both ends, one for each direction', () => {
     const [opener, answerer] = [agreeOnKeys(openerSide)!, agreeOnKeys(answererSide)!]
@@ -87,6 +110,11 @@ describe('the session keys', () => {
   it('hang on every word of the handshake', () => {
     const other = answerText({ ...introduction, epoch: 8 }, both)
     expect(agreeOnKeys({ ...openerSide, transcript: other })!.send).not.toEqual(agreeOnKeys(openerSide)!.send)
+  })
+
+  it('hang on what the desk gave the pair', () => {
+    const other = agreeOnKeys({ ...openerSide, pairSecret: random.bytes(16) })!
+    expect(other.send).not.toEqual(agreeOnKeys(openerSide)!.send)
   })
 
   it('are not made from a key that gives the result away', () => {

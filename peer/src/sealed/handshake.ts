@@ -1,10 +1,11 @@
 /**
  * The words of a sealed link's handshake: two messages, each with a fresh X25519 key, signed (EIP-191) by the wallet that the peer id
- * names. The opener signs its key before it knows the other one, so that nobody else can make the other side sign anything; both keys
- * are in the answer's signature and in the session keys. It keeps no state.
+ * names, and authenticated by the secret that the desk gave the pair, so that a stranger's costs no signature check. The opener signs its
+ * key before it knows the other one; both keys are in the answer's signature and in the session keys. It keeps no state.
  */
 import { packetHeaderBytes, sessionIdBytes, writePacketHeader } from '@computepool/shared/datagram'
 import { type PeerId, protocolVersion } from '@computepool/shared/wire'
+import { hmac } from '@noble/hashes/hmac.js'
 import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesToHex } from '@noble/hashes/utils.js'
 import { type Hex, hexToBytes, recoverMessageAddress } from 'viem'
@@ -25,9 +26,10 @@ export interface BothKeys extends OpenerKeys {
 }
 
 const signatureBytes = 65
-// The body of an init: version u8, key, signature; of a reply: version u8, the opener's key, key, signature.
+const macBytes = 16
+// The body of an init: version u8, key, signature, MAC; of a reply: version u8, the opener's key, key, signature, MAC.
 const versionBytes = 1
-export const initBytes = packetHeaderBytes + versionBytes + publicKeyBytes + signatureBytes
+export const initBytes = packetHeaderBytes + versionBytes + publicKeyBytes + signatureBytes + macBytes
 export const replyBytes = initBytes + publicKeyBytes
 
 /** The same at both ends, and another one for another epoch or pair: what belongs elsewhere is dropped before any key is used. */
@@ -63,16 +65,23 @@ export interface ReplyMessage extends BothKeys {
   readonly signature: Uint8Array
 }
 
-export function encodeInit(sessionId: string, { openerKey }: OpenerKeys, signature: Hex): Uint8Array {
-  return join(sessionId, 'init', [openerKey, hexToBytes(signature)])
-}
-export function encodeReply(sessionId: string, { openerKey, answererKey }: BothKeys, signature: Hex): Uint8Array {
-  return join(sessionId, 'reply', [openerKey, answererKey, hexToBytes(signature)])
+/** What both ends know of their link besides their keys. */
+export interface LinkSecret {
+  readonly sessionId: string
+  /** The desk's, of this pair and epoch. */
+  readonly secret: Uint8Array
 }
 
-function join(sessionId: string, type: 'init' | 'reply', parts: readonly Uint8Array[]): Uint8Array {
+export function encodeInit(link: LinkSecret, { openerKey }: OpenerKeys, signature: Hex): Uint8Array {
+  return join(link, 'init', [openerKey, hexToBytes(signature)])
+}
+export function encodeReply(link: LinkSecret, { openerKey, answererKey }: BothKeys, signature: Hex): Uint8Array {
+  return join(link, 'reply', [openerKey, answererKey, hexToBytes(signature)])
+}
+
+function join({ sessionId, secret }: LinkSecret, type: 'init' | 'reply', parts: readonly Uint8Array[]): Uint8Array {
   const body = packetHeaderBytes + versionBytes
-  const packet = new Uint8Array(parts.reduce((sum, part) => sum + part.length, body))
+  const packet = new Uint8Array(parts.reduce((sum, part) => sum + part.length, body + macBytes))
   writePacketHeader(packet, { type, sessionId, number: 0 })
   packet[packetHeaderBytes] = protocolVersion
   let offset = body
@@ -80,13 +89,24 @@ function join(sessionId: string, type: 'init' | 'reply', parts: readonly Uint8Ar
     packet.set(part, offset)
     offset += part.length
   }
+  packet.set(macOf(secret, packet.subarray(0, offset)), offset)
   return packet
 }
 
-/** Null where it is no init by its length. */
-export function decodeInit(packet: Uint8Array): InitMessage | null {
-  if (packet.length !== initBytes) return null
-  const body = packet.slice(packetHeaderBytes)
+const macOf = (secret: Uint8Array, words: Uint8Array): Uint8Array => hmac(sha256, secret, words).subarray(0, macBytes)
+
+/** Header included: an opening does not pass for an answer. */
+function isAuthentic(packet: Uint8Array, { secret }: Pick<LinkSecret, 'secret'>): boolean {
+  const end = packet.length - macBytes
+  const expected = macOf(secret, packet.subarray(0, end))
+  // Every byte is looked at: how long it takes tells nothing.
+  return expected.reduce((difference, byte, index) => difference | (byte ^ packet[end + index]!), 0) === 0
+}
+
+/** Null where it is no init by its length, or of somebody who does not have the secret. */
+export function decodeInit(packet: Uint8Array, link: Pick<LinkSecret, 'secret'>): InitMessage | null {
+  if (packet.length !== initBytes || !isAuthentic(packet, link)) return null
+  const body = packet.slice(packetHeaderBytes, -macBytes)
   return {
     version: body[0] ?? 0,
     openerKey: body.subarray(versionBytes, versionBytes + publicKeyBytes),
@@ -94,10 +114,10 @@ export function decodeInit(packet: Uint8Array): InitMessage | null {
   }
 }
 
-/** Null where it is no reply by its length. */
-export function decodeReply(packet: Uint8Array): ReplyMessage | null {
-  if (packet.length !== replyBytes) return null
-  const body = packet.slice(packetHeaderBytes)
+/** Null where it is no reply by its length, or of somebody who does not have the secret. */
+export function decodeReply(packet: Uint8Array, link: Pick<LinkSecret, 'secret'>): ReplyMessage | null {
+  if (packet.length !== replyBytes || !isAuthentic(packet, link)) return null
+  const body = packet.slice(packetHeaderBytes, -macBytes)
   const second = versionBytes + publicKeyBytes
   return {
     version: body[0] ?? 0,

@@ -8,6 +8,7 @@ import { chacha20poly1305 } from '@noble/ciphers/chacha.js'
 import { x25519 } from '@noble/curves/ed25519.js'
 import { hkdf } from '@noble/hashes/hkdf.js'
 import { sha256 } from '@noble/hashes/sha2.js'
+import { concatBytes } from '@noble/hashes/utils.js'
 
 export const tagBytes = 16
 export const sealedOverheadBytes = packetHeaderBytes + tagBytes
@@ -22,6 +23,8 @@ export interface KeyAgreement {
   /** The private half of this side's key. */
   readonly secret: Uint8Array
   readonly theirPublic: Uint8Array
+  /** What the desk gave the pair: whoever breaks one of the two must still break the other. */
+  readonly pairSecret: Uint8Array
   /** What both sides signed: other words give other keys. */
   readonly transcript: string
   readonly isInitiator: boolean
@@ -31,7 +34,13 @@ export interface KeyAgreement {
 export const publicKeyOf = (secret: Uint8Array): Uint8Array => x25519.getPublicKey(secret)
 
 /** Null where the other side's key is one of the few that give away the result. */
-export function agreeOnKeys({ secret, theirPublic, transcript, isInitiator }: KeyAgreement): SessionKeys | null {
+export function agreeOnKeys({
+  secret,
+  theirPublic,
+  pairSecret,
+  transcript,
+  isInitiator,
+}: KeyAgreement): SessionKeys | null {
   let shared: Uint8Array
   try {
     shared = x25519.getSharedSecret(secret, theirPublic)
@@ -39,7 +48,13 @@ export function agreeOnKeys({ secret, theirPublic, transcript, isInitiator }: Ke
     return null
   }
   const salt = sha256(new TextEncoder().encode(transcript))
-  const both = hkdf(sha256, shared, salt, new TextEncoder().encode('computepool sealed link 1'), 64)
+  const both = hkdf(
+    sha256,
+    concatBytes(shared, pairSecret),
+    salt,
+    new TextEncoder().encode('computepool sealed link 1'),
+    64,
+  )
   const [first, second] = [both.slice(0, 32), both.slice(32)]
   return isInitiator ? { send: first, receive: second } : { send: second, receive: first }
 }

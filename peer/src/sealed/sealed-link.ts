@@ -32,6 +32,8 @@ export interface SealedLinkOptions
   readonly self: PeerId
   readonly peer: PeerId
   readonly epoch: number
+  /** The desk's, of this pair and epoch. */
+  readonly pairSecret: Uint8Array
   readonly kind: SealedKind
   readonly key: Pick<PeerKey, 'sign'>
   readonly entropy: Entropy
@@ -57,16 +59,17 @@ const firstRetryMs = 100
 const lastRetryMs = 1000
 /** Openings in vain before the carrier is to try another way. */
 const postsPerWay = 4
-/** Signatures looked at, at most: one takes milliseconds, and anybody can send some. */
+/** Signatures looked at, at most: one takes milliseconds, and the peer itself may send many. */
 const checksPerSecond = 20
 
 export function openSealedLink(options: SealedLinkOptions): SealedLink {
-  const { self, peer, epoch, clock, limits } = options
+  const { self, peer, epoch, clock, limits, pairSecret } = options
   const isOpener = self < peer
   const introduction: Introduction = isOpener
     ? { opener: self, answerer: peer, epoch }
     : { opener: peer, answerer: self, epoch }
   const sessionId = sessionIdOf(introduction)
+  const shared = { sessionId, secret: pairSecret }
   const secret = options.entropy.bytes(32)
   const ownKey = publicKeyOf(secret)
   const allowance = createAllowance(clock)
@@ -86,7 +89,7 @@ export function openSealedLink(options: SealedLinkOptions): SealedLink {
 
   async function beginOpening(): Promise<void> {
     const signature = await options.key.sign(openingText(introduction, { openerKey: ownKey }))
-    const init = encodeInit(sessionId, { openerKey: ownKey }, signature)
+    const init = encodeInit(shared, { openerKey: ownKey }, signature)
     let waitMs = firstRetryMs
     let posts = 0
     const postAgain = (): void => {
@@ -104,24 +107,25 @@ export function openSealedLink(options: SealedLinkOptions): SealedLink {
     options.post(packet).catch(() => {})
   }
 
-  /** Not worth a signature check. */
+  /** A stranger’s, or an echo: it costs no signature check and decides nothing. */
   function passUp(): void {
     refusedHandshakes += 1
   }
+  /** Told as the reason where the link does not open: only for what was made with the pair's secret. */
   function refuse(code: ErrorCode, message: string): void {
     refusedHandshakes += 1
     refusal = problem(code, message)
   }
 
   async function acceptReply(packet: Uint8Array): Promise<void> {
-    const reply = decodeReply(packet)
-    if (!isOpener || session || !reply || !isSameBytes(reply.openerKey, ownKey)) return passUp()
+    const reply = isOpener && !session ? decodeReply(packet, shared) : null
+    if (session || !reply || !isSameBytes(reply.openerKey, ownKey)) return passUp()
     if (reply.version !== protocolVersion) return refuse('peer_version_refused', otherVersion(reply.version))
     if (!allowance.take()) return
     const transcript = answerText(introduction, reply)
     const isGenuine = await isSignedBy(peer, transcript, reply.signature)
     const keys = isGenuine
-      ? agreeOnKeys({ secret, theirPublic: reply.answererKey, transcript, isInitiator: true })
+      ? agreeOnKeys({ secret, theirPublic: reply.answererKey, pairSecret, transcript, isInitiator: true })
       : null
     if (!keys) return refuse('peer_unauthenticated', `An answer was not signed by ${peer}`)
     if (state !== 'connecting' || session) return
@@ -130,11 +134,11 @@ export function openSealedLink(options: SealedLinkOptions): SealedLink {
   }
 
   async function acceptInit(packet: Uint8Array): Promise<void> {
-    const init = decodeInit(packet)
-    if (isOpener || !init) return passUp()
+    const init = isOpener || state !== 'connecting' ? null : decodeInit(packet, shared)
+    if (!init) return passUp()
     if (answered) {
       // Our reply was lost; or this is an echo, and the reply harms nobody.
-      if (state === 'connecting' && isSameBytes(answered.openerKey, init.openerKey)) post(answered.reply)
+      if (isSameBytes(answered.openerKey, init.openerKey)) post(answered.reply)
       else passUp()
       return
     }
@@ -143,12 +147,12 @@ export function openSealedLink(options: SealedLinkOptions): SealedLink {
     const isGenuine = await isSignedBy(peer, openingText(introduction, init), init.signature)
     const both = { openerKey: init.openerKey, answererKey: ownKey }
     const transcript = answerText(introduction, both)
-    const agreement = { secret, theirPublic: init.openerKey, transcript, isInitiator: false }
+    const agreement = { secret, theirPublic: init.openerKey, pairSecret, transcript, isInitiator: false }
     const keys = isGenuine ? agreeOnKeys(agreement) : null
     if (!keys) return refuse('peer_unauthenticated', `An opening was not signed by ${peer}`)
     const signature = await options.key.sign(transcript)
     if (state !== 'connecting' || answered) return
-    answered = { openerKey: init.openerKey, reply: encodeReply(sessionId, both, signature) }
+    answered = { openerKey: init.openerKey, reply: encodeReply(shared, both, signature) }
     // Open only when the first packet shows that the opener has the keys.
     beginSession(keys)
     post(answered.reply)

@@ -1,7 +1,14 @@
 import { readPacketHeader } from '@computepool/shared/datagram'
 import { createLossyNet, createManualClock, createSeededRandom, numberedFrame } from '@computepool/shared/testing'
 import { describe, expect, it } from 'vitest'
-import { makeSealedPair, openSealedPair, type SealedPair, testPeer, testWallet } from '../../testing/sealed-pair.ts'
+import {
+  makeSealedPair,
+  openSealedPair,
+  type SealedPair,
+  testPeer,
+  testSecret,
+  testWallet,
+} from '../../testing/sealed-pair.ts'
 import { createSealedTransport } from './index.ts'
 
 const nothing = { unackedBytes: 0, pendingBytes: 0, packets: 0 }
@@ -37,7 +44,7 @@ describe('opening', () => {
       const carriers = { a: pair.net.carrier(pair.peerA), b: pair.net.carrier(pair.peerB) }
       const set = (side: 'a' | 'b'): void => {
         const peer = side === 'a' ? pair.peerB : pair.peerA
-        pair[side].setRoutes({ epoch: 4, routes: [{ peer, kind: 'axl', carrier: carriers[side] }] })
+        pair[side].setRoutes({ epoch: 4, routes: [{ peer, kind: 'axl', secret: testSecret, carrier: carriers[side] }] })
       }
       set(first)
       await pair.clock.advance(5000)
@@ -120,10 +127,13 @@ describe('frames', () => {
     const others = Array.from({ length: 8 }, (_, index) => index + 2)
     const transports = others.map(open)
     const carrier = net.carrier(testPeer(1))
-    hub.setRoutes({ epoch: 1, routes: others.map(number => ({ peer: testPeer(number), kind: 'axl', carrier })) })
+    hub.setRoutes({
+      epoch: 1,
+      routes: others.map(number => ({ peer: testPeer(number), kind: 'axl', secret: testSecret, carrier })),
+    })
     transports.forEach((transport, index) => {
       const own = net.carrier(testPeer(others[index]!))
-      transport.setRoutes({ epoch: 1, routes: [{ peer: testPeer(1), kind: 'axl', carrier: own }] })
+      transport.setRoutes({ epoch: 1, routes: [{ peer: testPeer(1), kind: 'axl', secret: testSecret, carrier: own }] })
     })
     await clock.advance(2000)
     let arrived = 0
@@ -274,8 +284,11 @@ describe('a link', () => {
     }
     pair.net.part(pair.peerA, pair.peerB)
     const twoWays = { ...carriers.a, passOver }
-    pair.a.setRoutes({ epoch: 1, routes: [{ peer: pair.peerB, kind: 'axl', carrier: twoWays }] })
-    pair.b.setRoutes({ epoch: 1, routes: [{ peer: pair.peerA, kind: 'axl', carrier: { ...carriers.b, passOver } }] })
+    pair.a.setRoutes({ epoch: 1, routes: [{ peer: pair.peerB, kind: 'axl', secret: testSecret, carrier: twoWays }] })
+    pair.b.setRoutes({
+      epoch: 1,
+      routes: [{ peer: pair.peerA, kind: 'axl', secret: testSecret, carrier: { ...carriers.b, passOver } }],
+    })
     await pair.clock.advance(5000)
     // The opener alone knows that something is due.
     expect(passed).toHaveLength(1)
@@ -341,10 +354,12 @@ describe('a link', () => {
       entropy: createSeededRandom(5),
     })
     let jumpMs = 0
-    const routes = [{ peer: testPeer(5), kind: 'axl' as const, carrier: pair.net.carrier(pair.peerA) }]
+    const routes = [
+      { peer: testPeer(5), kind: 'axl' as const, secret: testSecret, carrier: pair.net.carrier(pair.peerA) },
+    ]
     pair.a.setRoutes({ epoch: 2, routes })
     const own = pair.net.carrier(testPeer(5))
-    slept.setRoutes({ epoch: 2, routes: [{ peer: pair.peerA, kind: 'axl', carrier: own }] })
+    slept.setRoutes({ epoch: 2, routes: [{ peer: pair.peerA, kind: 'axl', secret: testSecret, carrier: own }] })
     await clock.advance(1000)
     expect(slept.links()[0]?.isOpen).toBe(true)
     jumpMs = 60_000

@@ -29,11 +29,11 @@ export function sealedMember({ sealed, axl, relay }: SealedMemberOptions): PathM
     setRoutes({ epoch, routes }) {
       axl?.setRoutes(routes)
       relay?.setRoutes(routes)
-      const wanted = routes.flatMap(({ peer, paths }): SealedRoute[] => {
+      const wanted = routes.flatMap(({ peer, paths, secret }): SealedRoute[] => {
         // One session a peer: its carrier takes other ways to the same peer by itself.
         const path = paths.find(each => carrierOf(each) !== null)
         const carrier = path && carrierOf(path)
-        return path && carrier ? [{ peer, kind: path.kind === 'axl' ? 'axl' : 'relay', carrier }] : []
+        return path && carrier ? [{ peer, kind: path.kind === 'axl' ? 'axl' : 'relay', secret, carrier }] : []
       })
       sealed.setRoutes({ epoch, routes: wanted })
     },

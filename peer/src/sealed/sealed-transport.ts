@@ -6,6 +6,7 @@ import { readPacketHeader } from '@computepool/shared/datagram'
 import { ComputePoolError } from '@computepool/shared/errors'
 import type { Clock, DatagramCarrier, Entropy, LinkEvent, Transport } from '@computepool/shared/ports'
 import type { PeerId } from '@computepool/shared/wire'
+import { hexToBytes } from '@noble/hashes/utils.js'
 import type { PeerKey } from '../runtime/peer-powers.ts'
 import { packetRoomBytes } from './packet-room.ts'
 import { defaultSealedLimits, type SealedLimits } from './sealed-limits.ts'
@@ -24,6 +25,8 @@ export interface SealedTransportOptions {
 export interface SealedRoute {
   readonly peer: PeerId
   readonly kind: SealedKind
+  /** Of the assignment, hex. */
+  readonly secret: string
   readonly carrier: DatagramCarrier
 }
 
@@ -90,7 +93,7 @@ export function createSealedTransport(options: SealedTransportOptions): SealedTr
     else entry.link.accept(header, datagram)
   }
 
-  function openLink({ peer, kind, carrier }: SealedRoute): void {
+  function openLink({ peer, kind, secret, carrier }: SealedRoute): void {
     const isCurrent = (): boolean => entries.get(peer)?.link === link
     const setBusy = (isBusy: boolean): void => {
       entry.isBusy = isBusy
@@ -102,6 +105,7 @@ export function createSealedTransport(options: SealedTransportOptions): SealedTr
       peer,
       kind,
       epoch,
+      pairSecret: hexToBytes(secret),
       clock,
       limits,
       key: options.key,

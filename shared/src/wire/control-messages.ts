@@ -73,6 +73,13 @@ export type LinkPath = z.infer<typeof linkPathSchema>
 export const linkRouteSchema = z.strictObject({ peer: peerIdSchema, paths: z.array(linkPathSchema).min(1).max(4) })
 export type LinkRoute = z.infer<typeof linkRouteSchema>
 
+/**
+ * A route as its seat is told it. `secret` (16 bytes, hex) is drawn anew for each pair and assignment, and told to the two ends alone:
+ * without it nobody can make either of them look at a handshake. It goes into no snapshot and no log.
+ */
+export const assignedRouteSchema = linkRouteSchema.extend({ secret: z.string().regex(/^[0-9a-f]{32}$/) })
+export type AssignedRoute = z.infer<typeof assignedRouteSchema>
+
 export const seatSchema = z.strictObject({ seat: z.int().min(0).max(63), peer: peerIdSchema, layers: layerRange })
 /** One seat of a coalition: who holds which layers. Seat 0 is the entry, the last seat the exit. */
 export type Seat = z.infer<typeof seatSchema>
@@ -180,7 +187,7 @@ export const deskCommandSchema = z.discriminatedUnion('type', [
     seat: z.int().min(0).max(63),
     seats: z.array(seatSchema).min(1).max(64),
     /** One for each other seat. */
-    routes: z.array(linkRouteSchema).max(63),
+    routes: z.array(assignedRouteSchema).max(63),
     kvBudgetBytes: bytes,
     maxContext: z.int().positive(),
   }),

@@ -1,4 +1,6 @@
 export {
+  type AssignedRoute,
+  assignedRouteSchema,
   axlKeySchema,
   type Capability,
   capabilitySchema,
