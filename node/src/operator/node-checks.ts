@@ -5,7 +5,7 @@ import { asComputePoolError } from '@computepool/shared/errors'
 import { createAxlClient } from '../axl/axl-client.ts'
 import { listProviders } from '../engine/list-providers.ts'
 import { type ProviderTrial, tryProvider } from '../engine/try-provider.ts'
-import { burnerPath, openNodeKey } from '../wallet/open-node-key.ts'
+import { burnerPath, isEmpty, openNodeKey } from '../wallet/open-node-key.ts'
 import { askOrchestrator } from './ask-orchestrator.ts'
 import type { NodeSettings } from './node-settings.ts'
 import { sizeInWords } from './parse-size.ts'
@@ -88,7 +88,7 @@ const disk: NodeCheck = async ({ dataDir }) => {
 const key: NodeCheck = async (settings, env) => {
   const path = burnerPath(settings.dataDir)
   const usesBurner = settings.keystorePath === undefined && !env.COMPUTEPOOL_NODE_KEY
-  if (usesBurner && !(await exists(path)))
+  if (usesBurner && (!(await exists(path)) || (await isEmpty(path))))
     return {
       check: 'key',
       result: 'note',

@@ -50,7 +50,7 @@ export async function runNode(
   shunned: ReadonlySet<NativeProvider> = new Set(),
 ): Promise<RunningNode> {
   const { url, dataDir, memoryBudgetBytes, threads, engine } = settings
-  const key = await openNodeKey({ ...settings, env: host.env })
+  const key = await openNodeKey({ ...settings, env: host.env, onNotice: host.onNotice })
   const reach = await openReach(settings, host.onNotice)
   let provider: NativeProvider | null = null
   const open = openWithinMemory({ memoryBudgetBytes, threads })

@@ -1,8 +1,8 @@
-import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { privateKeyToAddress } from 'viem/accounts'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { openNodeKey } from './open-node-key.ts'
 import { readKeystore } from './read-keystore.ts'
 
@@ -102,5 +102,33 @@ describe('without a keystore', () => {
     expect((await openNodeKey({ dataDir, env: {} })).address).toBe(first.address)
     expect((await stat(path)).mode & 0o777).toBe(0o600)
     expect(first.source).not.toContain((await readFile(path, 'utf8')).trim().slice(2))
+  })
+
+  it('makes a new one for an empty file, as a crash may leave it, and says so', async () => {
+    const path = join(dataDir, 'node.key')
+    await writeFile(path, '', { mode: 0o600 })
+    const notices: string[] = []
+    const key = await openNodeKey({ dataDir, env: {}, onNotice: text => notices.push(text) })
+    expect(notices).toEqual([expect.stringContaining(`${path} was empty`)])
+    expect((await openNodeKey({ dataDir, env: {} })).address).toBe(key.address)
+    expect((await stat(path)).mode & 0o777).toBe(0o600)
+  })
+
+  it('two that start at once agree on one, and leave nothing beside it', async () => {
+    const keys = await Promise.all(Array.from({ length: 8 }, () => openNodeKey({ dataDir, env: {} })))
+    expect(new Set(keys.map(({ address }) => address)).size).toBe(1)
+    expect(await readdir(dataDir)).toEqual(['node.key'])
+  })
+
+  it('has no name before it is written: whoever is killed over it leaves none', async () => {
+    const handle = await open(join(dataDir, 'other'), 'w')
+    const write = vi.spyOn(Object.getPrototypeOf(handle), 'writeFile').mockRejectedValue(new Error('killed'))
+    await handle.close()
+    try {
+      await expect(openNodeKey({ dataDir, env: {} })).rejects.toThrow('killed')
+    } finally {
+      write.mockRestore()
+    }
+    expect(await readdir(dataDir)).toEqual(['other'])
   })
 })

@@ -3,13 +3,14 @@
  * secret is never printed and never part of an error. It knows no network.
  */
 import { randomBytes } from 'node:crypto'
-import { chmod, mkdir, open, readFile, stat } from 'node:fs/promises'
+import { chmod, constants, copyFile, link, mkdir, open, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { keyOfSecret } from '@computepool/peer/runtime/key-of-secret.ts'
 import type { PeerKey } from '@computepool/peer/runtime/peer-powers.ts'
 import { ComputePoolError } from '@computepool/shared/errors'
 import { bytesToHex, type Hex } from 'viem'
 import { onDisk } from '../pack/disk-errors.ts'
+import { moveAside } from '../storage/move-aside.ts'
 import { readKeystore } from './read-keystore.ts'
 
 export interface NodeKeyOptions {
@@ -20,6 +21,8 @@ export interface NodeKeyOptions {
   readonly passwordFile?: string | undefined
   /** COMPUTEPOOL_NODE_KEY and COMPUTEPOOL_KEYSTORE_PASSWORD are read from it. */
   readonly env: Readonly<Record<string, string | undefined>>
+  /** Told, in a sentence, where a key had to be made anew. */
+  readonly onNotice?: (text: string) => void
 }
 
 export interface NodeKey extends PeerKey {
@@ -39,7 +42,7 @@ export async function openNodeKey(options: NodeKeyOptions): Promise<NodeKey> {
   }
   if (env.COMPUTEPOOL_NODE_KEY) return keyFrom(env.COMPUTEPOOL_NODE_KEY, 'COMPUTEPOOL_NODE_KEY')
   const path = burnerPath(dataDir)
-  return keyFrom(await burnerKey(dataDir, path), `a burner key in ${path}`)
+  return keyFrom(await burnerKey(options, path), `a burner key in ${path}`)
 }
 
 async function passwordOf({ passwordFile, env }: NodeKeyOptions): Promise<string> {
@@ -54,24 +57,44 @@ async function passwordOf({ passwordFile, env }: NodeKeyOptions): Promise<string
   })
 }
 
-/** Made on the first run; two processes that start at once agree on one. */
-async function burnerKey(dataDir: string, path: string): Promise<string> {
+/** Made on the first run; two processes that start at once agree on one, and a crash leaves none or a whole one. */
+async function burnerKey({ dataDir, onNotice = () => {} }: NodeKeyOptions, path: string): Promise<string> {
   return onDisk(path, async () => {
     await mkdir(dataDir, { recursive: true })
-    try {
-      const file = await open(path, 'wx', 0o600)
-      const secret = bytesToHex(randomBytes(32))
-      await file.writeFile(`${secret}\n`)
-      await file.sync()
-      await file.close()
-      return secret
-    } catch (thrown) {
-      if ((thrown as NodeJS.ErrnoException).code !== 'EEXIST') throw thrown
+    if (await isEmpty(path)) {
+      await moveAside(path, isEmpty)
+      onNotice(`${path} was empty, as a crash may leave it: a new burner key is made.`)
     }
+    if ((await stat(path).catch(() => null)) === null) await makeBurner(path)
     // Copied or restored files lose their mode: a key that others can read is closed again.
     if (process.platform !== 'win32' && ((await stat(path)).mode & 0o077) !== 0) await chmod(path, 0o600)
     return readFile(path, 'utf8')
   })
+}
+
+/** Whether there is a key file without a key. */
+export async function isEmpty(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => null))?.size === 0
+}
+
+/** Whole before it has its name; where another was faster, that one's stays. */
+async function makeBurner(path: string): Promise<void> {
+  const draft = `${path}.${randomBytes(8).toString('hex')}`
+  const file = await open(draft, 'wx', 0o600)
+  try {
+    try {
+      await file.writeFile(`${bytesToHex(randomBytes(32))}\n`)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await link(draft, path).catch(async (thrown: NodeJS.ErrnoException) => {
+      // Some file systems know no links: there a copy must do.
+      if (thrown.code !== 'EEXIST') await copyFile(draft, path, constants.COPYFILE_EXCL)
+    })
+  } finally {
+    await rm(draft, { force: true })
+  }
 }
 
 function keyFrom(text: string, source: string): NodeKey {
