@@ -21,6 +21,10 @@ export interface AxlStandInOptions {
   readonly slowDialRate?: number
   /** How long a dial tries a daemon that is not there, before the 502. */
   readonly unreachableMs?: number
+  /** How many messages a queue keeps; the newest ones. */
+  readonly queueMessages?: number
+  /** How much of the sender's key the header still tells. */
+  readonly senderCharacters?: number
 }
 
 export interface AxlStandInCounts {
@@ -53,8 +57,8 @@ export interface AxlStandInDaemon {
   stall(): () => void
   /** As killed: its port refuses, its queue is gone, others get 502. Idempotent. */
   stop(): Promise<void>
-  /** On the same port, with the same key. */
-  start(): Promise<void>
+  /** On the same port; with the same key, unless it is to have none that lasts. */
+  start(how?: { readonly newKey?: boolean }): Promise<void>
 }
 
 export interface AxlStandIn {
@@ -70,7 +74,6 @@ export const standInQueueMessages = 100
 export const standInMessageBytes = 16 << 20
 const dialRetryMs = 1000
 const maxInboundConnections = 128
-/** How much of the sender's key the header still tells. */
 const senderPrefixCharacters = 16
 
 interface Message {
@@ -132,7 +135,17 @@ export function startAxlStandIn(given: AxlStandInOptions = {}): AxlStandIn {
   return {
     async startDaemon() {
       const key = Buffer.from(random.bytes(32)).toString('hex')
-      const daemon = createDaemon(key, pass, () => [...daemons.values()])
+      const daemon = createDaemon(key, {
+        pass,
+        others: () => [...daemons.values()],
+        options: () => options,
+        renew(old) {
+          const fresh = Buffer.from(random.bytes(32)).toString('hex')
+          daemons.delete(old)
+          daemons.set(fresh, daemon)
+          return fresh
+        },
+      })
       daemons.set(key, daemon)
       await daemon.start()
       return daemon
@@ -153,7 +166,16 @@ export function startAxlStandIn(given: AxlStandInOptions = {}): AxlStandIn {
 
 type Pass = (from: string, to: string, body: Buffer | null) => Promise<number>
 
-function createDaemon(key: string, pass: Pass, others: () => readonly Daemon[]): Daemon {
+interface Overlay {
+  readonly pass: Pass
+  others(): readonly Daemon[]
+  options(): AxlStandInOptions
+  /** Another key for the daemon that had `key`. */
+  renew(key: string): string
+}
+
+function createDaemon(firstKey: string, { pass, others, options, renew }: Overlay): Daemon {
+  let key = firstKey
   let server: Server | null = null
   let port = 0
   let queue: Message[] = []
@@ -187,7 +209,7 @@ function createDaemon(key: string, pass: Pass, others: () => readonly Daemon[]):
     const message = queue.shift()
     if (message === undefined) return void response.writeHead(204).end()
     counts.handedOut += 1
-    const from = message.from.slice(0, senderPrefixCharacters).padEnd(64, 'f')
+    const from = message.from.slice(0, options().senderCharacters ?? senderPrefixCharacters).padEnd(64, 'f')
     response.writeHead(200, { 'Content-Type': 'application/octet-stream', 'X-From-Peer-Id': from })
     response.end(message.body)
   }
@@ -213,7 +235,9 @@ function createDaemon(key: string, pass: Pass, others: () => readonly Daemon[]):
   }
 
   const daemon: Daemon = {
-    key,
+    get key() {
+      return key
+    },
     counts,
     inboundConnections: 0,
     get isUp() {
@@ -232,7 +256,7 @@ function createDaemon(key: string, pass: Pass, others: () => readonly Daemon[]):
       }
       queue.push(message)
       counts.queued += 1
-      if (queue.length <= standInQueueMessages) return
+      if (queue.length <= (options().queueMessages ?? standInQueueMessages)) return
       queue.shift()
       counts.dropped += 1
     },
@@ -243,8 +267,9 @@ function createDaemon(key: string, pass: Pass, others: () => readonly Daemon[]):
       })
       return release
     },
-    async start() {
+    async start({ newKey = false } = {}) {
       if (server) return
+      if (newKey) key = renew(key)
       const starting = createServer((request, response) => {
         answer(request, response).catch(() => response.destroy())
       })

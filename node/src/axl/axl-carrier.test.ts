@@ -1,5 +1,6 @@
 import { hostClock } from '@computepool/peer/host.ts'
 import { encodeParcel, maxDatagramBytes } from '@computepool/shared/datagram'
+import { createManualClock } from '@computepool/shared/testing'
 import type { LinkRoute } from '@computepool/shared/wire'
 import { afterEach, describe, expect, it } from 'vitest'
 import {
@@ -9,7 +10,7 @@ import {
   startAxlStandIn,
 } from '../../testing/axl-stand-in.ts'
 import { type AxlCarrier, createAxlCarrier } from './axl-carrier.ts'
-import { createAxlClient } from './axl-client.ts'
+import { type AxlClient, createAxlClient } from './axl-client.ts'
 import type { AxlLimits } from './axl-limits.ts'
 
 const peerOf = (number: number): string => `0x${String(number).padStart(40, '0')}.0000000${number}`
@@ -132,6 +133,60 @@ describe('the AXL carrier', () => {
     expect(b.notices[0]).toMatch(/does not answer: .*It is tried again\.$/)
     expect(b.notices[1]).toMatch(/answers again/)
     expect(left.counts.sent).toBe(1)
+  })
+
+  it('notices that its daemon came back with another key, and says which', async () => {
+    const daemon = await network().startDaemon()
+    const notices: string[] = []
+    const before = daemon.key
+    const changed = new Promise<string>(resolve => {
+      const carrier = createAxlCarrier({
+        self: peerOf(1),
+        client: createAxlClient({ url: daemon.url }),
+        clock: hostClock,
+        key: before,
+        onKeyChanged: resolve,
+        onNotice: text => notices.push(text),
+        limits: { firstRetryMs: 5, lastRetryMs: 20 },
+      })
+      closers.push(() => carrier.close())
+    })
+    const outage = async (newKey: boolean): Promise<void> => {
+      const seen = notices.length
+      await daemon.stop()
+      while (notices.length < seen + 1) await new Promise(resolve => setTimeout(resolve, 1))
+      await daemon.start({ newKey })
+      while (notices.length < seen + 2) await new Promise(resolve => setTimeout(resolve, 1))
+    }
+    await outage(false)
+    await outage(true)
+    expect(await changed).toBe(daemon.key)
+    expect(daemon.key).not.toBe(before)
+    expect(notices.filter(text => text.includes('another key'))).toHaveLength(1)
+  })
+
+  it('dials a relay’s daemon twice at once, and another’s four times', async () => {
+    const sends: string[] = []
+    const client: AxlClient = {
+      url: 'http://daemon.test',
+      topology: () => new Promise(() => {}),
+      recv: async () => null,
+      close() {},
+      send(key) {
+        sends.push(key)
+        return new Promise(() => {})
+      },
+    }
+    const carrier = createAxlCarrier({ self: peerOf(1), client, clock: createManualClock() })
+    const [relayKey, straightKey] = ['a'.repeat(64), 'b'.repeat(64)]
+    const behindRelay: LinkRoute = { peer: peerOf(2), paths: [{ kind: 'relay', via: peerOf(9), key: relayKey }] }
+    carrier.setRoutes([behindRelay, route(3, straightKey)])
+    for (let index = 0; index < 6; index += 1) {
+      for (const to of [2, 3]) carrier.post(peerOf(to), bytes('x')).catch(() => {})
+      await new Promise(resolve => setImmediate(() => setImmediate(resolve)))
+    }
+    expect(sends.filter(key => key === relayKey)).toHaveLength(2)
+    expect(sends.filter(key => key === straightKey)).toHaveLength(4)
   })
 
   it('takes the next way where the first cannot be reached', async () => {

@@ -11,6 +11,7 @@ import type { AxlClient, AxlMessage } from './axl-client.ts'
 import { type AxlInboxCounts, openAxlInbox } from './axl-inbox.ts'
 import type { AxlLimits } from './axl-limits.ts'
 import { type AxlOutboxCounts, createAxlOutbox } from './axl-outbox.ts'
+import { changedKeyInWords, watchDaemonKey } from './watch-daemon-key.ts'
 
 export interface AxlCarrierOptions {
   readonly self: PeerId
@@ -19,6 +20,10 @@ export interface AxlCarrierOptions {
   readonly clock: Clock
   /** What an operator should know, in a sentence: the daemon is down, or up again, or shared. */
   readonly onNotice?: (text: string) => void
+  /** What others were told that the daemon's key is; looked at again after each outage. */
+  readonly key?: string
+  /** It came back with another: who knows only the old one reaches nobody here. */
+  readonly onKeyChanged?: (key: string) => void
   readonly limits?: Partial<AxlLimits>
 }
 
@@ -45,7 +50,8 @@ export interface AxlCarrier extends DatagramCarrier {
 
 export function createAxlCarrier(options: AxlCarrierOptions): AxlCarrier {
   const { self, client, clock, onNotice = () => {} } = options
-  const outbox = createAxlOutbox(client, options.limits)
+  const relayKeys = new Set<string>()
+  const outbox = createAxlOutbox(client, options.limits, key => relayKeys.has(key))
   const handlers = new Set<(from: string, datagram: Uint8Array) => void>()
   const foreignHandlers = new Set<(message: AxlMessage) => void>()
   const busy = { own: false, foreign: false }
@@ -53,13 +59,29 @@ export function createAxlCarrier(options: AxlCarrierOptions): AxlCarrier {
   const own = { arrived: 0, foreign: 0, misdirected: 0 }
   let isClosed = false
 
+  const keyWatch =
+    options.key === undefined
+      ? null
+      : watchDaemonKey({
+          client,
+          key: options.key,
+          onChanged(key) {
+            if (isClosed) return
+            onNotice(changedKeyInWords(client.url, key))
+            options.onKeyChanged?.(key)
+          },
+        })
   const inbox = openAxlInbox({
     client,
     clock,
     ...(options.limits && { limits: options.limits }),
     onMessage: accept,
     onDown: error => onNotice(`${error.message} ${error.remedy} It is tried again.`),
-    onUp: () => onNotice(`The AXL daemon at ${client.url} answers again.`),
+    onUp() {
+      onNotice(`The AXL daemon at ${client.url} answers again.`)
+      keyWatch?.look()
+    },
+    onFault: error => onNotice(`A message from AXL could not be handled: ${error.message}`),
   })
 
   function accept(message: AxlMessage): void {
@@ -116,9 +138,14 @@ export function createAxlCarrier(options: AxlCarrierOptions): AxlCarrier {
       const way = ways.first(to)
       if (way !== null) ways.passOver(to, way)
     },
+    wayTo: to => ways.first(to),
+    goBack: (to, way) => ways.goBack(to, way),
     setRoutes(routes) {
       const keysOf = ({ paths }: LinkRoute): string[] =>
         paths.flatMap(path => (path.kind !== 'webrtc' && path.key !== null ? [path.key] : []))
+      relayKeys.clear()
+      for (const { paths } of routes)
+        for (const path of paths) if (path.kind === 'relay' && path.key !== null) relayKeys.add(path.key)
       ways.set(new Map(routes.map(route => [route.peer, keysOf(route)])))
     },
     get counts() {

@@ -35,6 +35,15 @@ const refusal = (code: string, context: Record<string, unknown> = {}) =>
   expect.objectContaining({ code, context: expect.objectContaining(context) })
 
 describe('the client of an AXL daemon', () => {
+  it('waits two seconds at most for a look at the queue, however long a dial may take', async () => {
+    const daemon = await network().startDaemon()
+    const client = open({ url: daemon.url, timeoutMs: 100_000, recvTimeoutMs: 50 })
+    const release = daemon.stall()
+    await expect(client.recv()).rejects.toMatchObject({ code: 'peer_timed_out', context: { timeoutMs: 50 } })
+    release()
+    expect(await client.recv()).toBeNull()
+  })
+
   it('asks who it is, sends, and takes what came', async () => {
     const overlay = network()
     const [here, there] = [await overlay.startDaemon(), await overlay.startDaemon()]

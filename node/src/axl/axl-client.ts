@@ -10,7 +10,7 @@ import { z } from 'zod'
 /** The daemon's own cap (`max_message_size`). */
 export const axlMessageBytes = 16 << 20
 const maxTopologyBytes = 4 << 20
-/** More than the sends to 64 members of a relay, four at once to each. */
+/** More than the sends of a relay to its 64 members, four at once to each. */
 const maxSockets = 260
 
 const topologySchema = z.object({
@@ -39,6 +39,8 @@ export interface AxlClientOptions {
   readonly url: string
   /** Of one call. A dial through a mesh takes seconds at worst. */
   readonly timeoutMs?: number
+  /** Of a look at the queue, which never waits for a message. */
+  readonly recvTimeoutMs?: number
   /** Longer messages are not kept. */
   readonly maxReceiveBytes?: number
   /** A connection for each message, and none is sent a second time: for receivers that would take a doubled message for two. */
@@ -66,6 +68,7 @@ interface Call {
   readonly headers?: OutgoingHttpHeaders
   readonly body?: Uint8Array
   readonly maxBytes: number
+  readonly limitMs?: number
 }
 
 interface Answer {
@@ -77,6 +80,7 @@ interface Answer {
 /** Errors: `input_invalid` where `url` is no HTTP address. */
 export function createAxlClient(options: AxlClientOptions): AxlClient {
   const { timeoutMs = 10_000, maxReceiveBytes = axlMessageBytes, sendsOnce = false } = options
+  const recvTimeoutMs = options.recvTimeoutMs ?? Math.min(2000, timeoutMs)
   const base = baseOf(options.url)
   const url = base.origin
   // Two, so that sends to receivers that are gone, which dial for long, never hold up a poll.
@@ -112,10 +116,11 @@ export function createAxlClient(options: AxlClientOptions): AxlClient {
           incoming.on('error', fail)
         },
       )
+      const { limitMs = timeoutMs } = call
       const timer = setTimeout(() => {
-        fail(timedOut(url, timeoutMs))
+        fail(timedOut(url, limitMs))
         outgoing.destroy()
-      }, timeoutMs)
+      }, limitMs)
       const fail = (fault: Error): void => {
         clearTimeout(timer)
         const isStale = outgoing.reusedSocket && 'code' in fault && fault.code === 'ECONNRESET'
@@ -182,7 +187,12 @@ export function createAxlClient(options: AxlClientOptions): AxlClient {
       throw notAxl(url, `/send answered ${status}`)
     },
     async recv() {
-      const { status, headers, body } = await perform({ method: 'GET', path: '/recv', maxBytes: maxReceiveBytes })
+      const { status, headers, body } = await perform({
+        method: 'GET',
+        path: '/recv',
+        maxBytes: maxReceiveBytes,
+        limitMs: recvTimeoutMs,
+      })
       if (status === 204) return null
       if (status !== 200) throw notAxl(url, `/recv answered ${status}`)
       const hint = headers['x-from-peer-id']

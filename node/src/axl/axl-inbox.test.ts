@@ -3,12 +3,13 @@ import { createManualClock } from '@computepool/shared/testing'
 import { describe, expect, it } from 'vitest'
 import type { AxlMessage } from './axl-client.ts'
 import { openAxlInbox } from './axl-inbox.ts'
+import type { AxlLimits } from './axl-limits.ts'
 
 const message = (text: string): AxlMessage => ({ body: new TextEncoder().encode(text), senderHint: '' })
 const down = (): ComputePoolError => new ComputePoolError('peer_unreachable', 'ECONNREFUSED')
 
 /** A daemon whose answers are at once there. */
-function open() {
+function open(limits: Partial<AxlLimits> = { busyPollMs: 1, idlePollMs: 50, firstRetryMs: 100, lastRetryMs: 1000 }) {
   const clock = createManualClock()
   const queue: (AxlMessage | ComputePoolError)[] = []
   const polledMs: number[] = []
@@ -27,7 +28,7 @@ function open() {
     onMessage: ({ body }) => got.push(new TextDecoder().decode(body)),
     onDown: () => told.push('down'),
     onUp: () => told.push('up'),
-    limits: { busyPollMs: 1, idlePollMs: 50, firstRetryMs: 100, lastRetryMs: 1000 },
+    limits,
   })
   const pollsIn = async (ms: number): Promise<number> => {
     const before = polledMs.length
@@ -93,6 +94,50 @@ describe('the inbox of an AXL daemon', () => {
     expect(told).toEqual(['down', 'up'])
     expect(got).toEqual(['back'])
     expect(inbox.counts.failures).toBe(7)
+  })
+
+  it('is back within half a second of a daemon that was away for long', async () => {
+    const { queue, told, inbox, pollsIn } = open({})
+    queue.push(...Array.from({ length: 100 }, down))
+    await pollsIn(30_000)
+    expect([told, inbox.counts.failures]).toEqual([['down'], 62])
+    queue.length = 0
+    await pollsIn(500)
+    expect(told).toEqual(['down', 'up'])
+  })
+
+  it('reads on where a listener throws, and says so', async () => {
+    const clock = createManualClock()
+    const queue: (AxlMessage | ComputePoolError)[] = [down(), message('bad'), message('good')]
+    const got: string[] = []
+    const faults: string[] = []
+    const inbox = openAxlInbox({
+      clock,
+      client: {
+        async recv() {
+          const next = queue.shift() ?? null
+          if (next instanceof ComputePoolError) throw next
+          return next
+        },
+      },
+      onMessage({ body }) {
+        const text = new TextDecoder().decode(body)
+        if (text === 'bad') throw new Error('not handled')
+        got.push(text)
+      },
+      onDown() {
+        throw new Error('down unheard')
+      },
+      onUp() {
+        throw new Error('up unheard')
+      },
+      onFault: ({ message: text }) => faults.push(text),
+    })
+    for (let ms = 0; ms < 300; ms += 1) await clock.advance(1)
+    expect(got).toEqual(['good'])
+    expect(faults).toEqual(['down unheard', 'up unheard', 'not handled'])
+    expect(inbox.counts.faults).toBe(3)
+    await inbox.close()
   })
 
   it('goes on after a message over the cap, without taking the daemon for down', async () => {

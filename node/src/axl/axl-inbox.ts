@@ -14,6 +14,8 @@ export interface AxlInboxOptions {
   /** The daemon stopped answering; told once, until it answers again. */
   readonly onDown?: (error: ComputePoolError) => void
   readonly onUp?: () => void
+  /** One of these handlers threw; the next message is read all the same. */
+  readonly onFault?: (error: ComputePoolError) => void
   readonly limits?: Partial<AxlLimits>
 }
 
@@ -24,6 +26,8 @@ export interface AxlInboxCounts {
   tooLarge: number
   /** Polls without an answer. */
   failures: number
+  /** Handlers that threw. */
+  faults: number
 }
 
 export interface AxlInbox {
@@ -41,7 +45,7 @@ const shareOfSilence = 1 / 20
 export function openAxlInbox(options: AxlInboxOptions): AxlInbox {
   const { client, clock, onMessage } = options
   const limits = { ...defaultAxlLimits, ...options.limits }
-  const counts: AxlInboxCounts = { polls: 0, messages: 0, tooLarge: 0, failures: 0 }
+  const counts: AxlInboxCounts = { polls: 0, messages: 0, tooLarge: 0, failures: 0, faults: 0 }
   let isBusy = false
   let isClosed = false
   let stirredMs = clock.monotonicMs()
@@ -64,16 +68,31 @@ export function openAxlInbox(options: AxlInboxOptions): AxlInbox {
     return Math.min(limits.idlePollMs, Math.max(limits.busyPollMs, quietMs * shareOfSilence))
   }
 
+  /** Whoever listens must not end the polling. */
+  function guard(listen: () => void): void {
+    try {
+      listen()
+    } catch (thrown) {
+      counts.faults += 1
+      const error = asComputePoolError(thrown, 'bug_unreachable_state')
+      try {
+        options.onFault?.(error)
+      } catch {
+        // Counted is enough.
+      }
+    }
+  }
+
   function accept(message: AxlMessage): void {
     counts.messages += 1
     stirredMs = clock.monotonicMs()
-    onMessage(message)
+    guard(() => onMessage(message))
   }
 
   function fail(error: ComputePoolError): number {
     counts.failures += 1
     failuresInRow += 1
-    if (failuresInRow === 1) options.onDown?.(error)
+    if (failuresInRow === 1) guard(() => options.onDown?.(error))
     return Math.min(limits.lastRetryMs, limits.firstRetryMs * 2 ** Math.min(failuresInRow - 1, 20))
   }
 
@@ -90,8 +109,9 @@ export function openAxlInbox(options: AxlInboxOptions): AxlInbox {
       counts.tooLarge += 1
       return 0
     }
-    if (failuresInRow > 0) options.onUp?.()
+    const wasDown = failuresInRow > 0
     failuresInRow = 0
+    if (wasDown) guard(() => options.onUp?.())
     if (message === null) return pollDelayMs()
     if (!isClosed) accept(message)
     return 0

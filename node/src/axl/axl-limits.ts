@@ -10,6 +10,8 @@ export interface AxlLimits {
   readonly lastRetryMs: number
   /** `/send` calls under way to one daemon. */
   readonly sendsAtOnce: number
+  /** The same to the daemon of a relay, to which every member of its ring sends. */
+  readonly relaySendsAtOnce: number
   /** What waits for one daemon; the oldest goes first. */
   readonly queueBytes: number
 }
@@ -18,8 +20,11 @@ export const defaultAxlLimits: AxlLimits = {
   busyPollMs: 1,
   idlePollMs: 50,
   firstRetryMs: 100,
-  lastRetryMs: 5000,
+  // What arrived meanwhile waits for the next attempt; to be refused on loopback costs nothing.
+  lastRetryMs: 500,
   // One that lost its first packet dials for a second: with one at a time, everything behind it waited as long.
   sendsAtOnce: 4,
+  // A daemon takes 128 inbound connections: 33 members with four each would be over, 64 with two are not.
+  relaySendsAtOnce: 2,
   queueBytes: 4 << 20,
 }

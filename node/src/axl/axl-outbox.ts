@@ -51,7 +51,12 @@ interface Lane {
   isTurnDue: boolean
 }
 
-export function createAxlOutbox(client: Pick<AxlClient, 'send'>, given: Partial<AxlLimits> = {}): AxlOutbox {
+/** `isRelay`: whether a key is a relay's, whose daemon many send to. */
+export function createAxlOutbox(
+  client: Pick<AxlClient, 'send'>,
+  given: Partial<AxlLimits> = {},
+  isRelay: (key: string) => boolean = () => false,
+): AxlOutbox {
   const limits = { ...defaultAxlLimits, ...given }
   const lanes = new Map<string, Lane>()
   const counts: AxlOutboxCounts = { parcels: 0, datagrams: 0, bytes: 0, dropped: 0, failed: 0 }
@@ -88,7 +93,8 @@ export function createAxlOutbox(client: Pick<AxlClient, 'send'>, given: Partial<
   }
 
   function pump(key: string, lane: Lane): void {
-    while (lane.sends < limits.sendsAtOnce && lane.waiting.length > 0 && !isClosed) {
+    const atOnce = isRelay(key) ? Math.min(limits.relaySendsAtOnce, limits.sendsAtOnce) : limits.sendsAtOnce
+    while (lane.sends < atOnce && lane.waiting.length > 0 && !isClosed) {
       lane.sends += 1
       void sendBatch(key, takeBatch(lane)).then(() => {
         lane.sends -= 1

@@ -9,7 +9,7 @@ import { createNodeRtc } from '../links/node-rtc.ts'
 import type { NodeSettings } from './node-settings.ts'
 
 export interface NodeReach {
-  /** What the orchestrator is told. */
+  /** What the orchestrator is told; another value once the AXL daemon came back with another key. */
   readonly reach: Reach
   /** Once. */
   openTransport(self: string, key: Pick<PeerKey, 'sign'>): PeerTransport
@@ -21,16 +21,32 @@ export interface NodeReach {
 export async function openReach(
   { axlUrl, usesWebRtc }: Pick<NodeSettings, 'axlUrl' | 'usesWebRtc'>,
   onNotice: (text: string) => void,
+  /** The orchestrator knows a key that reaches nobody: tell it anew. */
+  onReachChanged: () => void = () => {},
 ): Promise<NodeReach> {
   const client = axlUrl === null ? null : createAxlClient({ url: axlUrl })
-  const axlKey = client === null ? null : (await client.topology()).key
+  let axlKey = client === null ? null : (await client.topology()).key
   const clock = hostClock
   let axl: AxlCarrier | null = null
   return {
-    reach: { webrtc: usesWebRtc, axl: axlKey },
+    get reach() {
+      return { webrtc: usesWebRtc, axl: axlKey }
+    },
     openTransport(peer, key) {
       const self = peer as PeerId
-      axl = client && createAxlCarrier({ self, client, clock, onNotice })
+      axl =
+        client &&
+        createAxlCarrier({
+          self,
+          client,
+          clock,
+          onNotice,
+          ...(axlKey === null ? {} : { key: axlKey }),
+          onKeyChanged(key) {
+            axlKey = key
+            onReachChanged()
+          },
+        })
       return openPeerTransport({
         self,
         key,

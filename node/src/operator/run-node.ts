@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path'
 import { hostClock, hostEntropy } from '@computepool/peer/host.ts'
+import type { SocketLike } from '@computepool/peer/runtime/hub-client.ts'
 import type { PeerPowers } from '@computepool/peer/runtime/peer-powers.ts'
 import type { PeerSnapshot } from '@computepool/peer/runtime/peer-snapshot.ts'
 import { proveSlice } from '@computepool/peer/runtime/prove-slice.ts'
@@ -51,7 +52,9 @@ export async function runNode(
 ): Promise<RunningNode> {
   const { url, dataDir, memoryBudgetBytes, threads, engine } = settings
   const key = await openNodeKey({ ...settings, env: host.env, onNotice: host.onNotice })
-  const reach = await openReach(settings, host.onNotice)
+  let socket: SocketLike | null = null
+  // The hub client comes back by itself, and joins with the reach of then.
+  const reach = await openReach(settings, host.onNotice, () => socket?.close())
   let provider: NativeProvider | null = null
   const open = openWithinMemory({ memoryBudgetBytes, threads })
 
@@ -67,8 +70,13 @@ export async function runNode(
     pageUrl: url,
     agent: `computepool node (${process.platform} ${process.arch}, Node ${process.versions.node})`,
     openKey: async () => key,
-    reach: reach.reach,
-    openSocket: () => openSocket(url),
+    get reach() {
+      return reach.reach
+    },
+    openSocket() {
+      socket = openSocket(url)
+      return socket
+    },
     openTransport: self => reach.openTransport(self, key),
     openStorages: async () => [await openDiskStorage(join(dataDir, 'artifacts'))],
     fetchBytes: (address, init) => fetch(address, init),
