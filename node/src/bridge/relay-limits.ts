@@ -16,6 +16,10 @@ export interface RelayLimits {
   readonly strangerBurstDatagrams: number
   /** Refused bytes of one member's link after which the link is closed. */
   readonly linkRefusedBytes: number
+  /** How much of that is forgiven in a second. */
+  readonly forgivenBytesPerSecond: number
+  /** After a parcel was passed on the daemon is polled tightly for so long. */
+  readonly busyMs: number
   /** Between two reports to the desk, where there is news. */
   readonly reportEveryMs: number
 }
@@ -34,5 +38,9 @@ export const defaultRelayLimits: RelayLimits = {
   strangerDatagramsPerSecond: 100,
   strangerBurstDatagrams: 200,
   linkRefusedBytes: 64 << 20,
+  // All of it in 17 minutes: a burst now and then, over days, shuts nobody out.
+  forgivenBytesPerSecond: 64 << 10,
+  // Several tokens of the slowest ring.
+  busyMs: 2000,
   reportEveryMs: 3000,
 }

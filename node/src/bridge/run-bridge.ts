@@ -12,8 +12,10 @@ import { type DeskCommand, type PeerId, protocolVersion } from '@computepool/sha
 import type { AxlClient } from '../axl/axl-client.ts'
 import { type AxlInbox, openAxlInbox } from '../axl/axl-inbox.ts'
 import type { AxlLimits } from '../axl/axl-limits.ts'
+import { changedKeyInWords, watchDaemonKey } from '../axl/watch-daemon-key.ts'
 import type { BridgeSnapshot, BridgeStatus } from './bridge-snapshot.ts'
 import { createRelay, type RelayAssignment, type RelaySource } from './create-relay.ts'
+import { createLinkPatience } from './link-patience.ts'
 import { defaultRelayLimits, type RelayLimits } from './relay-limits.ts'
 import { createRelayPumps } from './relay-pumps.ts'
 import type { RelayRefusal } from './relay-refusal.ts'
@@ -60,11 +62,15 @@ export function runBridge(powers: BridgePowers): RunningBridge {
   const links = powers.openLinks(self)
   const notice = throttleNotices(powers.onNotice, clock)
   const shutOut = new Set<PeerId>()
+  const patience = createLinkPatience(limits)
   let status: BridgeStatus = 'connecting'
   let error: ComputePoolError | null = null
   let assignment: RelayAssignment | null = null
   let axlSendMs: number | null = null
   let toldReport = ''
+  let axlKey = axl?.key ?? null
+  let socket: SocketLike | null = null
+  let busyUntilMs: number | null = null
   let inbox: AxlInbox | null = null
   let leaving: Promise<void> | null = null
   let released: (() => void) | null = null
@@ -83,20 +89,36 @@ export function runBridge(powers: BridgePowers): RunningBridge {
   function accept(source: RelaySource, bytes: Uint8Array): void {
     const { wake, refusals } = relay.accept(source, bytes, clock.monotonicMs())
     pumps.wake(wake)
-    if (source.kind === 'link' && wake.length > 0) inbox?.stir()
+    if (wake.length > 0) stayBusy()
     for (const refusal of refusals) {
       powers.onRefused?.(refusal)
       notice(`${refusal.code} ${refusal.member}`, refusal.message)
+      if (source.kind === 'link') judgeLink(source.peer, refusal.sizeBytes)
     }
-    if (source.kind === 'link' && refusals.length > 0) judgeLink(source.peer)
+  }
+
+  /** What was passed on is answered soon, and each look at the daemon that comes late is a token that comes late. */
+  function stayBusy(): void {
+    const wasBusy = busyUntilMs !== null
+    busyUntilMs = clock.monotonicMs() + limits.busyMs
+    if (wasBusy || inbox === null) return
+    inbox.setBusy(true)
+    const rest = (): void => {
+      const leftMs = (busyUntilMs ?? 0) - clock.monotonicMs()
+      if (leftMs > 0 && leaving === null) cancelRest = clock.schedule(leftMs, rest)
+      else {
+        busyUntilMs = null
+        inbox?.setBusy(false)
+      }
+    }
+    cancelRest = clock.schedule(limits.busyMs, rest)
   }
 
   /** A link cannot be told to send less: one that goes on and on is closed, until the next assignment. */
-  function judgeLink(peer: PeerId): void {
-    const refusedBytes = relay.report().find(row => row.peer === peer)?.refusedBytes ?? 0
-    if (refusedBytes <= limits.linkRefusedBytes || shutOut.has(peer)) return
+  function judgeLink(peer: PeerId, refusedBytes: number): void {
+    if (!patience.isWornOut(peer, refusedBytes, clock.monotonicMs()) || shutOut.has(peer)) return
     shutOut.add(peer)
-    powers.onNotice(`${peer} is shut out: ${refusedBytes} bytes of it were refused.`)
+    powers.onNotice(`${peer} is shut out: too much of what it sent was refused.`)
     linkMembers()
   }
 
@@ -110,7 +132,10 @@ export function runBridge(powers: BridgePowers): RunningBridge {
   }
 
   function take(next: RelayAssignment | null): void {
-    if (next === null || next.epoch !== assignment?.epoch) shutOut.clear()
+    if (next === null || next.epoch !== assignment?.epoch) {
+      shutOut.clear()
+      patience.forget()
+    }
     assignment = next
     relay.assign(next ?? { epoch: 0, members: [] })
     linkMembers()
@@ -158,6 +183,7 @@ export function runBridge(powers: BridgePowers): RunningBridge {
 
   async function closeAll(end: 'failed' | 'left'): Promise<void> {
     cancelReport()
+    cancelRest()
     hub.send({ type: 'peer-leaving' })
     relay.assign({ epoch: 0, members: [] })
     await links.close()
@@ -198,6 +224,7 @@ export function runBridge(powers: BridgePowers): RunningBridge {
     if (wasRefused) {
       const sizeBytes = Number(event.error.context.sizeBytes ?? 0)
       relay.noteRefused(event.peer as PeerId, sizeBytes)
+      judgeLink(event.peer as PeerId, sizeBytes)
       powers.onRefused?.({
         code: event.error.code as 'peer_frame_invalid',
         member: event.peer as PeerId,
@@ -209,19 +236,39 @@ export function runBridge(powers: BridgePowers): RunningBridge {
       powers.onNotice(`The link to ${event.peer} is closed: ${event.error.message}`)
   })
   if (axl !== null) {
+    const { client } = axl
+    const keyWatch = watchDaemonKey({
+      client,
+      key: axl.key,
+      onChanged(key) {
+        if (leaving !== null) return
+        powers.onNotice(changedKeyInWords(client.url, key))
+        axlKey = key
+        // The next welcome tells the desk where this relay is now, and the desk the members.
+        socket?.close()
+      },
+    })
     inbox = openAxlInbox({
-      client: axl.client,
+      client,
       clock,
       limits: { idlePollMs, ...powers.axlLimits },
       onMessage: ({ body, senderHint }) => accept({ kind: 'axl', senderHint }, body),
       onDown: fault => powers.onNotice(`${fault.message} ${fault.remedy} It is tried again.`),
-      onUp: () => powers.onNotice(`The AXL daemon at ${axl.client.url} answers again.`),
+      onUp() {
+        powers.onNotice(`The AXL daemon at ${client.url} answers again.`)
+        keyWatch.look()
+      },
+      onFault: fault => notice('fault', `A message from AXL could not be handled: ${fault.message}`),
     })
   }
+  let cancelRest = (): void => {}
   let cancelReport = clock.schedule(limits.reportEveryMs, report)
   const hub: HubClient = openHubClient({
     peer: self,
-    openSocket: powers.openSocket,
+    openSocket() {
+      socket = powers.openSocket()
+      return socket
+    },
     sign: message => key.sign(message),
     clock,
     entropy,
@@ -237,7 +284,7 @@ export function runBridge(powers: BridgePowers): RunningBridge {
         version: protocolVersion,
         agent: powers.agent.slice(0, 300),
         role: 'relay',
-        reach: { webrtc: true, axl: axl?.key ?? null },
+        reach: { webrtc: true, axl: axlKey },
       })
     },
     onCommand: obey,
