@@ -4,7 +4,7 @@
  */
 import { execFile } from 'node:child_process'
 import { createRequire } from 'node:module'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { NativeProvider } from './native-runtime.ts'
 
 export type ProviderTrial =
@@ -12,14 +12,24 @@ export type ProviderTrial =
   | { readonly provider: NativeProvider; readonly runs: false; readonly reason: string }
 
 /** A driver may compile for long at its first use. */
-const deadlineMs = 60_000
+const longestMs = 60_000
 
-export function tryProvider(provider: NativeProvider): Promise<ProviderTrial> {
-  const script = fileURLToPath(new URL('./try-provider-process.ts', import.meta.url))
-  const tsx = createRequire(import.meta.url).resolve('tsx')
+const ownScript = fileURLToPath(new URL('./try-provider-process.ts', import.meta.url))
+
+export interface TrialOptions {
+  /** After it the process is killed, whatever its driver makes of that. */
+  readonly deadlineMs?: number
+  /** What is run; another in tests. */
+  readonly script?: string
+}
+
+export function tryProvider(
+  provider: NativeProvider,
+  { deadlineMs = longestMs, script = ownScript }: TrialOptions = {},
+): Promise<ProviderTrial> {
+  const options = { timeout: deadlineMs, killSignal: 'SIGKILL', env: quietEnv() } as const
   return new Promise(resolve => {
-    const child = [process.execPath, ['--import', tsx, script, provider]] as const
-    execFile(child[0], child[1], { timeout: deadlineMs, env: quietEnv() }, (error, stdout) => {
+    execFile(process.execPath, trialArguments(provider, script), options, (error, stdout) => {
       const [, answer] = /^TRIAL (.*)$/m.exec(stdout) ?? []
       const trial = answer === undefined ? null : (JSON.parse(answer) as { firstRunMs?: number; reason?: string })
       if (trial?.firstRunMs !== undefined) resolve({ provider, runs: true, firstRunMs: trial.firstRunMs })
@@ -34,6 +44,12 @@ export function tryProvider(provider: NativeProvider): Promise<ProviderTrial> {
         })
     })
   })
+}
+
+/** The loader by its URL: Windows' `C:\…` would be read as one with an unknown scheme. */
+export function trialArguments(provider: NativeProvider, script: string = ownScript): string[] {
+  const tsx = createRequire(import.meta.url).resolve('tsx')
+  return ['--import', pathToFileURL(tsx).href, script, provider]
 }
 
 /** The trial needs no secret, and a library that is tried is given none. */
