@@ -10,6 +10,8 @@ import type { DeskPort, HubPort } from '../src/dispatch/index.ts'
 
 export interface FakeTabOptions {
   readonly model: string
+  /** Which start of its wallet it is: another peer each. */
+  readonly start?: number
   readonly memoryBudgetBytes?: number
   readonly msPerLayer?: number
   /** Says ready, and all links open, as soon as a slice is assigned; else the test says so itself. */
@@ -60,8 +62,8 @@ export interface FakeHub extends HubPort {
   onReceived(listener: (request: DeskRequest) => void): void
 }
 
-export const fakePeerId = (index: number): string =>
-  `0x${String(index).padStart(40, '0')}.${String(index).padStart(8, '0')}`
+export const fakePeerId = (index: number, start = index): string =>
+  `0x${String(index).padStart(40, '0')}.${String(start).padStart(8, '0')}`
 
 export function createFakeHub(): FakeHub {
   const tabs = new Map<string, (command: DeskCommand) => void>()
@@ -93,7 +95,7 @@ export function createFakeHub(): FakeHub {
       listeners.push(listener)
     },
     tab: (index, options) => {
-      const peer = fakePeerId(index)
+      const peer = fakePeerId(index, options.start)
       return createFakeTab(peer, options, {
         say: request => tell(peer, request),
         connect: listener => {

@@ -163,4 +163,26 @@ describe('the desk', () => {
     await pool.clock.advance(2000)
     expect(pool.clock.pending).toBe(0)
   })
+
+  it('places a wallet whose wait is over without a word from anybody', async () => {
+    const pool = createTestPool()
+    const { model } = pool
+    pool.hub.tab(1, { model, isEager: false }).join()
+    const error = { code: 'engine_self_test_failed', message: 'Layer 4 is off.', remedy: '', context: {} }
+    for (const start of [1, 2]) {
+      const tab = pool.hub.tab(2, { model, isEager: false, start })
+      tab.join()
+      tab.say({ type: 'slice-refused', epoch: tab.assignment().epoch, error })
+      tab.leave()
+    }
+    const third = pool.hub.tab(2, { model, isEager: false, start: 3 })
+    third.join()
+    await pool.clock.advance(29_000)
+    expect(pool.desk.snapshot()).toMatchObject({
+      status: 'waiting',
+      explanation: expect.stringContaining('gets no slice for 30 s: its peers failed 2 times.'),
+    })
+    await pool.clock.advance(2000)
+    expect(third.assignment().seats).toHaveLength(2)
+  })
 })

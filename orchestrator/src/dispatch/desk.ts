@@ -10,6 +10,7 @@ import {
   contextOf,
   emptySwarm,
   isRingDraining,
+  isTimeAwaited,
   missingLayersInWords,
   type PoolSnapshot,
   plan,
@@ -68,7 +69,7 @@ export interface Desk extends DeskPort {
   close(): void
 }
 
-/** How often deadlines are looked at while a coalition forms. */
+/** How often deadlines are looked at while there are any. */
 const tickMs = 1000
 /** More rounds than any event needs: beyond it `plan` and `apply` disagree, which is our fault. */
 const mostRounds = 100
@@ -169,8 +170,7 @@ export function createDesk(options: DeskOptions): Desk {
       isSettling = false
     }
     table.setRing(ringOf(state, model.kvBytesPerPosition))
-    const isForming = state.coalition?.status === 'forming'
-    if (isForming && cancelTick === null) {
+    if (isTimeAwaited(state) && cancelTick === null) {
       cancelTick = clock.schedule(tickMs, () => {
         cancelTick = null
         dispatch({ type: 'time-passed', atMs: clock.monotonicMs() })

@@ -2,25 +2,32 @@
  * The only writer of a swarm's state: one event in, the next state out. What an old epoch's tab says is dropped here. It decides
  * nothing (that is `plan`) and performs nothing.
  */
-import { ComputePoolError, type ErrorData, isErrorCode } from '../errors/index.ts'
+import { ComputePoolError } from '../errors/index.ts'
 import type { DeskRequest } from '../wire/control-messages.ts'
+import { ban, refusalOf } from './bans.ts'
 import { leavingPeer } from './coalition-links.ts'
 import { judge, linksHeard, meetLinkDeadline } from './hear-links.ts'
 import { lose, losePeer } from './lose-coalition.ts'
 import { peerInWords } from './peer-words.ts'
 import type { SwarmEvent } from './swarm-events.ts'
-import type { Coalition, SwarmPeer, SwarmState } from './swarm-state.ts'
+import type { Coalition, PeerPhase, SwarmPeer, SwarmState } from './swarm-state.ts'
 
-/** Bans are kept after a tab left, so they need a cap of their own. */
-const mostBans = 1000
+/** The way of a slice: what was reached once is not left again. */
+const loadOrder: readonly PeerPhase[] = ['assigned', 'downloading', 'loading', 'testing', 'ready']
+
 /** The state after `event`; the same state and event always give the same answer. */
 export function apply(state: SwarmState, event: SwarmEvent): SwarmState {
+  const isLater = 'atMs' in event && event.atMs > state.nowMs
+  return happen(isLater ? { ...state, nowMs: event.atMs } : state, event)
+}
+
+function happen(state: SwarmState, event: SwarmEvent): SwarmState {
   switch (event.type) {
     case 'peer-connected':
       return withPeer(withoutPeer(state, event.peer, 'connected anew'), newPeer(event.peer, event.atMs))
     case 'peer-said': {
       const peer = state.peers[event.peer]
-      return peer === undefined ? state : hear(state, { ...peer, heardAtMs: event.atMs }, event.request, event.atMs)
+      return peer === undefined ? state : hear(state, peer, event.request, event.atMs)
     }
     case 'peer-gone':
       return withoutPeer(state, event.peer, event.reason)
@@ -60,7 +67,7 @@ const newPeer = (peer: string, atMs: number): SwarmPeer => ({
   maxContext: null,
   isHolding: false,
   isRefused: false,
-  heardAtMs: atMs,
+  progressedAtMs: atMs,
   stats: null,
 })
 
@@ -102,7 +109,7 @@ function formed(state: SwarmState, event: Extract<SwarmEvent, { type: 'coalition
   for (const { peer } of seats) {
     const known = peers[peer]
     if (known === undefined) continue
-    const fresh = { doneBytes: 0, totalBytes: 0, kvBudgetBytes: null, maxContext: null, heardAtMs: atMs }
+    const fresh = { doneBytes: 0, totalBytes: 0, kvBudgetBytes: null, maxContext: null, progressedAtMs: atMs }
     peers[peer] = { ...known, ...fresh, phase: 'assigned', isHolding: true }
   }
   const ring = { id, epoch, seats, routes, relays }
@@ -112,9 +119,8 @@ function formed(state: SwarmState, event: Extract<SwarmEvent, { type: 'coalition
   return missing === undefined ? next : losePeer(next, missing.peer, 'left')
 }
 
-function hear(state: SwarmState, peer: SwarmPeer, request: DeskRequest, atMs: number): SwarmState {
-  const heard = withPeer(state, peer)
-  const { coalition } = state
+function hear(heard: SwarmState, peer: SwarmPeer, request: DeskRequest, atMs: number): SwarmState {
+  const { coalition } = heard
   const isCurrent = (epoch: number): boolean =>
     coalition?.epoch === epoch && coalition.status !== 'lost' && coalition.seats.some(seat => seat.peer === peer.peer)
   switch (request.type) {
@@ -126,7 +132,7 @@ function hear(state: SwarmState, peer: SwarmPeer, request: DeskRequest, atMs: nu
     case 'capability-reported': {
       // Before it said what it is there was nothing to offer, and nothing to measure.
       const isAsked = peer.version !== null && peer.role === 'operator'
-      if (!isAsked || request.model !== state.config.model) return heard
+      if (!isAsked || request.model !== heard.config.model) return heard
       // Once a connection: a stranger whose figures never stand still would have the placement searched anew each time.
       if (peer.capability !== null) return heard
       const phase = peer.phase === 'joined' || peer.phase === 'offered' ? 'measured' : peer.phase
@@ -134,11 +140,11 @@ function hear(state: SwarmState, peer: SwarmPeer, request: DeskRequest, atMs: nu
     }
     case 'slice-progressed': {
       if (!isCurrent(request.epoch) || peer.phase === 'ready') return heard
-      const { phase, doneBytes, totalBytes } = request
-      return withPeer(heard, { ...peer, phase, doneBytes, totalBytes })
+      return withPeer(heard, progressed(peer, request, atMs))
     }
     case 'slice-ready': {
-      if (!isCurrent(request.epoch)) return heard
+      // Said again it would put off the links' deadline.
+      if (!isCurrent(request.epoch) || peer.phase === 'ready') return heard
       const { kvBudgetBytes, maxContext } = request
       const judged = judge(withPeer(heard, { ...peer, phase: 'ready', kvBudgetBytes, maxContext }), atMs)
       // The links' deadline starts when the last slice is ready.
@@ -147,7 +153,7 @@ function hear(state: SwarmState, peer: SwarmPeer, request: DeskRequest, atMs: nu
     case 'slice-refused': {
       if (!isCurrent(request.epoch)) return heard
       const banned = ban(heard, peer.peer, refusalOf(request.error))
-      return lose(banned, `${peerInWords(state, peer.peer)} refused its slice: ${request.error.message}`)
+      return lose(banned, `${peerInWords(heard, peer.peer)} refused its slice: ${request.error.message}`)
     }
     case 'links-reported':
       return isCurrent(request.epoch) ? judge(linksHeard(heard, peer.peer, request.links), atMs) : heard
@@ -160,7 +166,7 @@ function hear(state: SwarmState, peer: SwarmPeer, request: DeskRequest, atMs: nu
     case 'peer-draining':
       return peer.draining === 'no' ? withPeer(heard, { ...peer, draining: 'asked' }) : heard
     case 'peer-leaving':
-      return withoutPeer(state, peer.peer, 'left')
+      return withoutPeer(heard, peer.peer, 'left')
     case 'request-flowing':
     case 'token-generated':
     case 'request-finished':
@@ -187,14 +193,15 @@ function relayHeard(
   return { ...state, coalition: { ...coalition, relays } }
 }
 
-/** A code that this table does not have (a newer tab's) still bans, as the engine's failure. */
-function refusalOf(error: Extract<DeskRequest, { type: 'slice-refused' }>['error']): ErrorData {
-  return { ...error, code: isErrorCode(error.code) ? error.code : 'engine_failed' }
-}
-
-function ban(state: SwarmState, peer: string, error: ErrorData): SwarmState {
-  const kept = Object.entries(state.bans).slice(-(mostBans - 1))
-  return { ...state, bans: { ...Object.fromEntries(kept), [peer]: error } }
+/** A slice that only goes to and fro, or of which the same is told again, has got no further. */
+function progressed(
+  peer: SwarmPeer,
+  { phase, doneBytes, totalBytes }: Extract<DeskRequest, { type: 'slice-progressed' }>,
+  atMs: number,
+): SwarmPeer {
+  const steps = loadOrder.indexOf(phase) - loadOrder.indexOf(peer.phase)
+  if (steps < 0 || (steps === 0 && doneBytes <= peer.doneBytes)) return peer
+  return { ...peer, phase, doneBytes, totalBytes, progressedAtMs: atMs }
 }
 
 function meetDeadlines(state: SwarmState, atMs: number): SwarmState {
@@ -202,16 +209,16 @@ function meetDeadlines(state: SwarmState, atMs: number): SwarmState {
   if (coalition === null || coalition.status !== 'forming') return state
   for (const { peer } of coalition.seats) {
     const known = state.peers[peer]
-    if (known === undefined || known.phase === 'ready' || atMs - known.heardAtMs <= config.loadStallMs) continue
+    if (known === undefined || known.phase === 'ready' || atMs - known.progressedAtMs <= config.loadStallMs) continue
     const seconds = Math.round(config.loadStallMs / 1000)
     const error = new ComputePoolError(
       'peer_timed_out',
-      `It said nothing for ${seconds} s while it was ${known.phase}.`,
+      `It got no further for ${seconds} s while it was ${known.phase}.`,
       {
         remedy: 'Reload the tab and join again.',
       },
     )
-    const words = `${peerInWords(state, peer)} stopped answering while it was ${known.phase}`
+    const words = `${peerInWords(state, peer)} got no further while it was ${known.phase}`
     return lose(ban(state, peer, error.toJSON()), words)
   }
   const isLoaded = coalition.seats.every(seat => state.peers[seat.peer]?.phase === 'ready')

@@ -1,4 +1,5 @@
 export { apply } from './apply.ts'
+export { isTimeAwaited } from './bans.ts'
 export { isLinkOpen, isRingDraining, neededLinks } from './coalition-links.ts'
 export { missingLayersInWords } from './missing-layers.ts'
 export { peerInWords } from './peer-words.ts'

@@ -1,5 +1,6 @@
 /** The swarm as anybody may see it: seats, their state, and one sentence that says what happens next. It knows no requests. */
 
+import { explainWaits } from './bans.ts'
 import { isRingDraining, leavingPeer } from './coalition-links.ts'
 import { peerInWords, peersInWords } from './peer-words.ts'
 import { placeSwarm } from './place-swarm.ts'
@@ -28,7 +29,7 @@ export function viewPool(state: SwarmState): PoolView {
     // A ring that drains takes no new request: it is whole, but does not serve.
     status:
       coalition === null ? 'waiting' : coalition.status === 'ready' && !isRingDraining(state) ? 'ready' : 'forming',
-    explanation: `${explain(state, coalition)}${explainBans(state)}`,
+    explanation: `${explain(state, coalition)}${explainBans(state)}${explainWaits(state)}`,
     seats,
     relays: viewRelays(state, coalition),
     waitingPeers: waiting,

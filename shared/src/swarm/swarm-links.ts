@@ -4,6 +4,7 @@
  */
 import type { LinkKind } from '../ports/index.ts'
 import type { LinkPath, LinkRoute, Seat } from '../wire/control-messages.ts'
+import { isMadeToWait } from './bans.ts'
 import { pickRelays } from './pick-relays.ts'
 import { expectHop, planPaths, preferredKind, type ReachablePeer, relayKey } from './plan-routes.ts'
 import { type CoalitionRelay, pairKey, type SwarmPeer, type SwarmState } from './swarm-state.ts'
@@ -32,7 +33,7 @@ export function isWelcome(state: SwarmState, { peer, isRefused }: SwarmPeer): bo
 
 /** True of an operator that may be given a slice now; relays have no capability. */
 export function isPlaceable(state: SwarmState, peer: SwarmPeer): boolean {
-  return peer.capability !== null && peer.draining === 'no' && isWelcome(state, peer)
+  return peer.capability !== null && peer.draining === 'no' && isWelcome(state, peer) && !isMadeToWait(state, peer.peer)
 }
 
 export interface LinkPlanner {

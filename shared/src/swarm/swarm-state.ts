@@ -25,7 +25,7 @@ export interface SwarmConfig {
   readonly maxCaches: number
   /** The first assignment's epoch; grows across restarts, so that a tab that outlived one does not take it for an old one. */
   readonly firstEpoch: number
-  /** A seat that says nothing for so long while it loads gives up its place. */
+  /** A seat that gets no further for so long while it loads gives up its place. */
   readonly loadStallMs: number
   /** Links that are not open so long after the last slice was ready break the coalition. */
   readonly linkStallMs: number
@@ -59,7 +59,8 @@ export interface SwarmPeer {
   /** True while it holds a slice that no living coalition asks for. */
   readonly isHolding: boolean
   readonly isRefused: boolean
-  readonly heardAtMs: number
+  /** When it last got further with its slice. */
+  readonly progressedAtMs: number
   readonly stats: PeerStats | null
 }
 
@@ -96,8 +97,16 @@ export interface Coalition {
   readonly lostBy: ErrorData | null
 }
 
+/** What a wallet's peers cost the pool of late: new ids are free, wallets that wait are not. */
+export interface WalletWait {
+  readonly refusals: number
+  readonly untilMs: number
+}
+
 export interface SwarmState {
   readonly config: SwarmConfig
+  /** Of the latest event that told the time. */
+  readonly nowMs: number
   readonly nextEpoch: number
   readonly peers: Readonly<Record<string, SwarmPeer>>
   readonly coalition: Coalition | null
@@ -105,6 +114,8 @@ export interface SwarmState {
   readonly previousSeats: readonly Seat[]
   /** Peers that may hold no slice of this model, and why. Kept after they left. */
   readonly bans: Readonly<Record<string, ErrorData>>
+  /** By address, the latest refusal last: no peer of these wallets gets a slice before its time. */
+  readonly waits: Readonly<Record<string, WalletWait>>
   /** Links as last measured, by kind, under "a|b" with a < b. */
   readonly measures: Readonly<Record<string, Readonly<Partial<Record<LinkKind, LinkMeasure>>>>>
   /** Pairs whose link did not open, and by which ways it was tried. */
@@ -115,11 +126,13 @@ export interface SwarmState {
 export function emptySwarm(config: SwarmConfig): SwarmState {
   return {
     config,
+    nowMs: 0,
     nextEpoch: config.firstEpoch,
     peers: {},
     coalition: null,
     previousSeats: [],
     bans: {},
+    waits: {},
     measures: {},
     failedPaths: {},
   }

@@ -125,7 +125,47 @@ describe('a swarm', () => {
     shell.advance(100_000)
     expect(shell.status()).toBe('forming')
     shell.advance(30_000)
-    expect(shell.view().explanation).toContain('said nothing for 120 s while it was downloading')
+    expect(shell.view().explanation).toContain('got no further for 120 s while it was downloading')
+  })
+
+  it('gives up a tab that talks and talks, and gets no further', () => {
+    const shell = createShell()
+    shell.join(a)
+    shell.join(b)
+    shell.sliceReady(a)
+    const progress = (phase: 'downloading' | 'loading', doneBytes: number): void =>
+      shell.say(b, { type: 'slice-progressed', epoch: 7, phase, doneBytes, totalBytes: 9 })
+    shell.advance(60_000)
+    progress('downloading', 2)
+    for (let turn = 0; turn < 11; turn++) {
+      shell.advance(10_000)
+      // Paused, or going to and fro.
+      progress('downloading', turn % 3)
+      shell.say(b, { type: 'links-reported', epoch: 7, links: [] })
+    }
+    progress('loading', 0)
+    expect(shell.view().seats[1]).toMatchObject({ status: 'loading' })
+    for (let turn = 0; turn < 12; turn++) {
+      shell.advance(10_000)
+      progress('downloading', turn)
+      progress('loading', 0)
+    }
+    expect(shell.status()).toBe('forming')
+    shell.advance(10_000)
+    expect(shell.view().explanation).toContain('got no further for 120 s while it was loading')
+  })
+
+  it('does not put the links’ deadline off for a tab that says again that it is ready', () => {
+    const shell = createShell()
+    shell.join(a)
+    shell.join(b)
+    shell.sliceReady(a)
+    shell.sliceReady(b)
+    for (let turn = 0; turn < 5; turn++) {
+      shell.advance(10_000)
+      if (shell.epoch() === 7) shell.sliceReady(b)
+    }
+    expect(shell.epoch()).toBe(8)
   })
 
   it('plans again, around the pair, when a link never opens', () => {
