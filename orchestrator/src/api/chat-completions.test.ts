@@ -27,9 +27,9 @@ describe('POST /v1/chat/completions, streaming', () => {
     const response = await reply
     expect(response.headers.get('content-type')).toBe('text/event-stream; charset=utf-8')
     expect((await readSse(response).rest()).join('\n')).toMatchInlineSnapshot(`
-      "data: {"id":"chatcmpl-05060708090a0b0c0d0e0f10","created":1767225600,"model":"tiny","system_fingerprint":"fp_abababababab","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"role":"assistant","content":""},"logprobs":null,"finish_reason":null}]}
-      data: {"id":"chatcmpl-05060708090a0b0c0d0e0f10","created":1767225600,"model":"tiny","system_fingerprint":"fp_abababababab","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"S"},"logprobs":null,"finish_reason":null}]}
-      data: {"id":"chatcmpl-05060708090a0b0c0d0e0f10","created":1767225600,"model":"tiny","system_fingerprint":"fp_abababababab","object":"chat.completion.chunk","choices":[{"index":0,"delta":{},"logprobs":null,"finish_reason":"stop"}],"computepool":{"route":[{"peer":"0x0000000000000000000000000000000000000001.00000001","layers":[0,2],"engine":"wasm"},{"peer":"0x0000000000000000000000000000000000000002.00000002","layers":[2,4],"engine":"wasm"}],"timeToFirstTokenMs":0,"tokensPerSecond":100,"directHops":2,"stoppedBy":null,"lap":{"lapMs":10,"computeMs":7,"queueMs":1,"wireMs":2}}}
+      "data: {"id":"chatcmpl-15161718191a1b1c1d1e1f20","created":1767225600,"model":"tiny","system_fingerprint":"fp_abababababab","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"role":"assistant","content":""},"logprobs":null,"finish_reason":null}]}
+      data: {"id":"chatcmpl-15161718191a1b1c1d1e1f20","created":1767225600,"model":"tiny","system_fingerprint":"fp_abababababab","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"S"},"logprobs":null,"finish_reason":null}]}
+      data: {"id":"chatcmpl-15161718191a1b1c1d1e1f20","created":1767225600,"model":"tiny","system_fingerprint":"fp_abababababab","object":"chat.completion.chunk","choices":[{"index":0,"delta":{},"logprobs":null,"finish_reason":"stop"}],"computepool":{"route":[{"peer":"0x0000000000000000000000000000000000000001.00000001","layers":[0,2],"engine":"wasm"},{"peer":"0x0000000000000000000000000000000000000002.00000002","layers":[2,4],"engine":"wasm"}],"timeToFirstTokenMs":0,"tokensPerSecond":100,"directHops":2,"stoppedBy":null,"lap":{"lapMs":10,"computeMs":7,"queueMs":1,"wireMs":2}}}
       data: [DONE]"
     `)
   })
@@ -166,7 +166,7 @@ describe('POST /v1/chat/completions, in one piece', () => {
           "tokensPerSecond": null,
         },
         "created": 1767225600,
-        "id": "chatcmpl-05060708090a0b0c0d0e0f10",
+        "id": "chatcmpl-15161718191a1b1c1d1e1f20",
         "model": "tiny",
         "object": "chat.completion",
         "system_fingerprint": "fp_abababababab",
