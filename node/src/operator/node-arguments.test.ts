@@ -1,3 +1,5 @@
+import { homedir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { readNodeArguments } from './node-arguments.ts'
 import { parseSize, sizeInWords } from './parse-size.ts'
@@ -23,6 +25,20 @@ describe('the arguments of a node', () => {
       command: 'doctor',
       settings: { url: 'http://a:1' },
     })
+  })
+
+  it('take an empty variable for none', () => {
+    const { settings } = readNodeArguments([], { COMPUTEPOOL_DATA: '', COMPUTEPOOL_URL: '' })
+    expect([settings.dataDir, settings.url]).toEqual([join(homedir(), '.computepool'), 'http://localhost:8080'])
+  })
+
+  it('offer half of the free memory, and no less than holds a layer', () => {
+    const offered = (args: string[], availableBytes: number) =>
+      readNodeArguments(args, {}, availableBytes).settings.memoryBudgetBytes
+    expect(offered([], 8e9)).toBe(4e9)
+    expect(() => offered([], 100e6)).toThrow('Half of the memory that is free is 50.0 MB')
+    // It says so itself.
+    expect(offered(['doctor'], 100e6)).toBe(50e6)
   })
 
   it('mean AXL alone where a daemon is named, and both where both are', () => {

@@ -6,8 +6,8 @@ import { ComputePoolError } from '@computepool/shared/errors'
 import type { NativeProvider } from '../engine/native-runtime.ts'
 import { parseOriginalTail } from '../original/original-tail.ts'
 import type { NodeSettings } from './node-settings.ts'
-import { parseSize } from './parse-size.ts'
-import { availableMemoryBytes, memoryShare } from './this-machine.ts'
+import { parseSize, sizeInWords } from './parse-size.ts'
+import { availableMemoryBytes, leastMemoryBytes, memoryShare } from './this-machine.ts'
 
 export const nodeHelp = `computepool node [URL]          serve layers of the pool's model from this machine
 computepool node doctor [URL]   say what this machine can do, and what is missing
@@ -41,13 +41,13 @@ export interface NodeArguments {
 
 const providers: readonly string[] = ['cpu', 'webgpu', 'cuda'] satisfies NativeProvider[]
 const defaultUrl = 'http://localhost:8080'
-const leastMemoryBytes = 64e6
 const longestDrainSeconds = 86_400
 
 /** Errors: `input_invalid`, naming the argument. */
 export function readNodeArguments(
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
+  availableBytes = availableMemoryBytes(),
 ): NodeArguments {
   const { values, positionals } = parse(args)
   const [first, ...rest] = positionals
@@ -64,8 +64,8 @@ export function readNodeArguments(
     json: values.json,
     settings: {
       url: originOf(url),
-      dataDir: fromHere(values.data ?? env.COMPUTEPOOL_DATA ?? join(homedir(), '.computepool')),
-      memoryBudgetBytes: memoryOf(values.memory),
+      dataDir: fromHere(values.data || env.COMPUTEPOOL_DATA || join(homedir(), '.computepool')),
+      memoryBudgetBytes: memoryOf(values.memory, availableBytes, isDoctor || values.help),
       threads: wholeNumber(values.threads ?? '0', '--threads', 0, 1024),
       engine: engine as NativeProvider | null,
       axlUrl: axl === undefined ? null : originOf(axl),
@@ -110,12 +110,12 @@ function originOf(text: string): string {
   throw usage(`"${text}" is no http or https address.`)
 }
 
-function memoryOf(text: string | undefined): number {
-  if (text === undefined) return Math.floor(availableMemoryBytes() * memoryShare)
-  const bytes = parseSize(text, '--memory')
-  if (bytes < leastMemoryBytes)
-    throw usage(`--memory is ${text}: less than ${leastMemoryBytes / 1e6} MB hold no layer.`)
-  return bytes
+/** The doctor takes what there is, and says itself that it is too little. */
+function memoryOf(text: string | undefined, availableBytes: number, takesAny: boolean): number {
+  const bytes = text === undefined ? Math.floor(availableBytes * memoryShare) : parseSize(text, '--memory')
+  if (bytes >= leastMemoryBytes || (text === undefined && takesAny)) return bytes
+  const says = text === undefined ? `Half of the memory that is free is ${sizeInWords(bytes)}` : `--memory is ${text}`
+  throw usage(`${says}: less than ${leastMemoryBytes / 1e6} MB hold no layer.`)
 }
 
 function wholeNumber(text: string, option: string, least: number, most: number): number {
