@@ -44,12 +44,26 @@ function knockAtHub(url: string): Promise<void> {
     socket.onclose = unreachable
     socket.onopen = () => socket.send(JSON.stringify({ type: 'hello', version: protocolVersion, peer: asker }))
     socket.onmessage = ({ data }) => {
-      const reply = hubReplySchema.safeParse(JSON.parse(String(data)))
-      if (reply.data?.type === 'challenge') end(resolve)
-      else if (reply.data?.type === 'refused') {
-        const { error } = reply.data
-        end(() => reject(errorFromData(error)))
-      }
+      const reply = hubReplySchema.safeParse(jsonIn(String(data))).data
+      if (reply?.type === 'challenge') end(resolve)
+      else if (reply?.type === 'refused') end(() => reject(errorFromData(reply.error)))
+      else
+        end(() =>
+          reject(
+            new ComputePoolError('peer_message_invalid', `What answers at ${url}/signal is no hub of this version.`, {
+              remedy: 'Check the address, and that both run the same version.',
+            }),
+          ),
+        )
     }
   })
+}
+
+/** Undefined, which is no reply, where it is none. */
+function jsonIn(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
 }

@@ -1,24 +1,26 @@
 /** The single checks of the doctor, in the order in which they are told. Each really tries what it speaks of, and none throws. */
-import { access, constants, statfs } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { randomBytes } from 'node:crypto'
+import { access, rm, statfs, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { asComputePoolError } from '@computepool/shared/errors'
 import { createAxlClient } from '../axl/axl-client.ts'
 import { listProviders } from '../engine/list-providers.ts'
 import { type ProviderTrial, tryProvider } from '../engine/try-provider.ts'
+import { onDisk } from '../pack/disk-errors.ts'
 import { burnerPath, isEmpty, openNodeKey } from '../wallet/open-node-key.ts'
 import { askOrchestrator } from './ask-orchestrator.ts'
 import type { NodeSettings } from './node-settings.ts'
 import { sizeInWords } from './parse-size.ts'
 import type { Finding } from './run-doctor.ts'
-import { availableMemoryBytes, machineFacts } from './this-machine.ts'
+import { availableMemoryBytes, leastMemoryBytes, machineFacts } from './this-machine.ts'
 import { tryWebRtc } from './try-webrtc.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 /** Null: it does not matter with these settings. */
 export type NodeCheck = (settings: NodeSettings, env: Env) => Promise<Finding | null>
 
-/** Less than this holds hardly a layer of anything. */
-const leastDiskBytes = 1e9
+/** Below it a large model's slice does not fit; a small one's may. */
+const ampleDiskBytes = 1e9
 
 const missing = (check: string, thrown: unknown, remedy?: string): Finding => {
   const error = asComputePoolError(thrown)
@@ -37,15 +39,25 @@ const machine: NodeCheck = async ({ threads }) => {
   }
 }
 
-const memory: NodeCheck = async ({ memoryBudgetBytes }) => {
+const memory: NodeCheck = async ({ memoryBudgetBytes, engine }) => {
   const availableBytes = availableMemoryBytes()
-  const fits = memoryBudgetBytes <= availableBytes
+  const facts = { availableBytes, memoryBudgetBytes }
+  const says = `${sizeInWords(availableBytes)} of memory are free, and ${sizeInWords(memoryBudgetBytes)} are offered.`
+  if (memoryBudgetBytes < leastMemoryBytes) {
+    const remedy = `Less than ${sizeInWords(leastMemoryBytes)} hold no layer: free some, or offer more with --memory.`
+    return { check: 'memory', result: 'missing', says, remedy, facts }
+  }
+  if (memoryBudgetBytes > availableBytes) {
+    const remedy = 'Offer less with --memory: what is not there is taken from the disk, and is slow.'
+    return { check: 'memory', result: 'note', says, remedy, facts }
+  }
+  if (engine !== 'webgpu' && engine !== 'cuda') return { check: 'memory', result: 'good', says, remedy: '', facts }
   return {
     check: 'memory',
-    result: fits ? 'good' : 'note',
-    says: `${sizeInWords(availableBytes)} of memory are free, and ${sizeInWords(memoryBudgetBytes)} are offered.`,
-    remedy: fits ? '' : 'Offer less with --memory: what is not there is taken from the disk, and is slow.',
-    facts: { availableBytes, memoryBudgetBytes },
+    result: 'note',
+    says: `${says} That is main memory: how much ${engine} has of its own is not known.`,
+    remedy: 'Set --memory to what the GPU holds.',
+    facts,
   }
 }
 
@@ -58,30 +70,46 @@ const engines: NodeCheck = async ({ engine }) => {
     check: 'engines',
     result: runs.length > 0 ? 'good' : 'missing',
     says: `A small graph was run: ${[runs.length > 0 ? `${runs.join(' and ')} ran` : 'nothing ran', ...fails].join('; ')}.`,
-    remedy: runs.length > 0 ? '' : 'Reinstall onnxruntime-node for this platform, or leave --engine away.',
+    remedy:
+      runs.length === 0
+        ? 'Reinstall onnxruntime-node for this platform, or leave --engine away.'
+        : runs.some(provider => provider !== 'cpu')
+          ? 'Where the GPU serves, set --memory to what it holds: the default is a share of main memory.'
+          : '',
     facts: { trials },
   }
 }
 
 const disk: NodeCheck = async ({ dataDir }) => {
   let folder = dataDir
+  // The folder is made at the first run: what counts is the nearest that is there.
+  while (!(await exists(folder)) && dirname(folder) !== folder) folder = dirname(folder)
   try {
-    // The folder is made at the first run: what counts is the nearest that is there.
-    while (!(await exists(folder)) && dirname(folder) !== folder) folder = dirname(folder)
-    await access(folder, constants.W_OK)
-    const { bavail, bsize } = await statfs(folder)
-    const freeBytes = bavail * bsize
-    const isEnough = freeBytes >= leastDiskBytes
-    return {
-      check: 'disk',
-      result: isEnough ? 'good' : 'missing',
-      says: `${sizeInWords(freeBytes)} are free for slices in ${dataDir}.`,
-      remedy: isEnough ? '' : 'Free some space, or name another folder with --data.',
-      facts: { dataDir, freeBytes },
-    }
-  } catch {
-    const says = `${folder} may not be written.`
-    return { check: 'disk', result: 'missing', says, remedy: 'Name another folder with --data.', facts: { dataDir } }
+    await onDisk(folder, () => tryWrite(folder))
+  } catch (thrown) {
+    return missing('disk', thrown, 'Free some space, or name another folder with --data.')
+  }
+  // Some file systems do not tell.
+  const free = await statfs(folder).catch(() => null)
+  const freeBytes = free === null ? null : free.bavail * free.bsize
+  const isAmple = freeBytes !== null && freeBytes >= ampleDiskBytes
+  const size = freeBytes === null ? 'It is not known how much is free' : `${sizeInWords(freeBytes)} are free`
+  return {
+    check: 'disk',
+    result: isAmple ? 'good' : 'note',
+    says: `${size} for slices in ${dataDir}, where a file was written and removed.`,
+    remedy: isAmple ? '' : 'A small slice may fit. For more, free some space, or name another folder with --data.',
+    facts: { dataDir, freeBytes },
+  }
+}
+
+/** By doing it: rights, a full disk and a read-only one all show here alone. */
+async function tryWrite(folder: string): Promise<void> {
+  const path = join(folder, `.computepool-doctor-${randomBytes(8).toString('hex')}`)
+  try {
+    await writeFile(path, new Uint8Array(4096), { flag: 'wx', mode: 0o600, flush: true })
+  } finally {
+    await rm(path, { force: true })
   }
 }
 
@@ -160,7 +188,8 @@ const axl: NodeCheck = async ({ axlUrl }) => {
   }
 }
 
-export const nodeChecks: readonly NodeCheck[] = [machine, memory, engines, disk, key, orchestrator, webRtc, axl]
+/** By their names in the findings. */
+export const nodeChecks = { machine, memory, engines, disk, key, orchestrator, webrtc: webRtc, axl } as const
 
 async function exists(path: string): Promise<boolean> {
   return access(path).then(

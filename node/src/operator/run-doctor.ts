@@ -28,7 +28,7 @@ const marks = { good: 'ok     ', note: 'note   ', missing: 'MISSING' } as const
 /** The process's exit code: 1 where this machine cannot serve. */
 export async function runDoctor(settings: NodeSettings, { json, env, write }: DoctorHost): Promise<number> {
   const missing: string[] = []
-  for (const check of nodeChecks) {
+  for (const check of Object.values(nodeChecks)) {
     const finding = await check(settings, env)
     if (finding === null) continue
     if (finding.result === 'missing') missing.push(finding.check)
