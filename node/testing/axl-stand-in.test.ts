@@ -123,4 +123,25 @@ describe('the stand-in for an AXL daemon', () => {
     expect(b.url).toBe(url)
     expect((await recv(b)).status).toBe(204)
   })
+
+  it('comes back with another key where it has none that lasts', async () => {
+    const [left, right] = await pair()
+    const before = right.key
+    await right.stop()
+    await right.start({ newKey: true })
+    expect(right.key).not.toBe(before)
+    expect(await (await fetch(`${right.url}/topology`)).json()).toMatchObject({ our_public_key: right.key })
+    expect((await send(left, before, 'lost')).status).toBe(502)
+    expect((await send(left, right.key, 'there')).status).toBe(200)
+    expect(await drain(right)).toEqual(['there'])
+  })
+
+  it('keeps fewer messages and tells less of a key where it is told to', async () => {
+    const [left, right] = await pair({ queueMessages: 2, senderCharacters: 13 })
+    for (const text of ['a', 'b', 'c']) await send(left, right.key, text)
+    expect(right.counts.dropped).toBe(1)
+    const told = (await recv(right)).headers.get('x-from-peer-id')
+    expect(told).toBe(left.key.slice(0, 13).padEnd(64, 'f'))
+    expect(await drain(right)).toEqual(['c'])
+  })
 })

@@ -59,7 +59,7 @@ test('a token that comes twice answers once, and not the next frame', async () =
   hear(encodeOriginalToken('r', 0, 7))
   hear(encodeOriginalToken('r', 1, 9))
   expect(await second).toBe(9)
-  expect(peer.counts).toEqual({ sent: 2, answered: 2, stale: 1, refused: 0 })
+  expect(peer.counts).toEqual({ sent: 2, answered: 2, stale: 1, refused: 0, nearMisses: 0 })
 })
 
 test('it is busy while a token is due, and at rest after a deadline', async () => {
@@ -96,15 +96,29 @@ test('of a request that was never sent there is nothing to end', async () => {
   expect(sent).toEqual([])
 })
 
-test('garbage that names a request fails that one, garbage that names none fails all that wait', async () => {
-  const { peer, hear } = open()
+test('garbage that names a request fails that one; garbage that names none fails none, and the deadline decides', async () => {
+  const { peer, hear, clock } = open()
   const [a, b, c] = ['a', 'b', 'c'].map(id => codeOf(peer.ask(frame(id))))
   hear(originalBytes({ request_id: 'a', kind: 'token', dtype: 'int64', shape: [1] }, Buffer.alloc(3)))
   expect(await a).toBe('peer_frame_invalid')
+  hear(new Uint8Array([1]))
   hear(encodeOriginalToken('b', 0, 4))
   expect(await b).toBe('token 4')
-  hear(new Uint8Array([1]))
-  expect(await c).toBe('peer_frame_invalid')
+  await clock.advance(1000)
+  expect(await c).toBe('peer_timed_out')
+  expect(peer.counts.refused).toBe(2)
+})
+
+test('a header that tells less of the key than we were told is heard down to 12 characters, and counted below', async () => {
+  const { peer, hear } = open()
+  const asked = peer.ask(frame('r'))
+  const told = (characters: number): string => key.slice(0, characters).padEnd(64, '0')
+  hear(encodeOriginalToken('r', 0, 1), told(11))
+  hear(encodeOriginalToken('r', 0, 2), key.slice(0, 11))
+  hear(encodeOriginalToken('r', 0, 3), told(7))
+  hear(encodeOriginalToken('r', 0, 4), told(12))
+  expect(await asked).toBe(4)
+  expect(peer.counts.nearMisses).toBe(2)
 })
 
 test('another sender’s token is not heard', async () => {

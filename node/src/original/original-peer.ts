@@ -11,10 +11,11 @@ import {
   type OriginalHidden,
 } from '@computepool/shared/wire'
 import type { AxlMessage } from '../axl/axl-client.ts'
+import { fitsSenderHint, senderHintCharacters } from '../axl/fits-sender-hint.ts'
 import type { OriginalMail } from './original-mail.ts'
 
-/** So many leading characters of a sender's key does AXL tell; the rest is padding. */
-const toldKeyCharacters = 16
+/** A header that fits so far and no further is hardly another daemon's: AXL tells less of the key than we were told. */
+const nearMissCharacters = 8
 const defaultDeadlineMs = 20_000
 
 export interface OriginalPeerOptions {
@@ -33,6 +34,8 @@ export interface OriginalPeerCounts {
   readonly stale: number
   /** From this peer, and no frame of the protocol. */
   readonly refused: number
+  /** Not heard, because the sender header agrees with the peer's key only at its beginning. */
+  readonly nearMisses: number
 }
 
 export interface OriginalPeer {
@@ -56,15 +59,18 @@ interface Waiting {
 
 export function createOriginalPeer(options: OriginalPeerOptions): OriginalPeer {
   const { key, mail, clock, deadlineMs = defaultDeadlineMs } = options
-  const shown = `${key.slice(0, toldKeyCharacters)}…`
+  const shown = `${key.slice(0, senderHintCharacters)}…`
   const waiting = new Map<string, Waiting>()
   /** The last send of each request: its end must not overtake it here. */
   const sending = new Map<string, Promise<unknown>>()
-  const counts = { sent: 0, answered: 0, stale: 0, refused: 0 }
+  const counts = { sent: 0, answered: 0, stale: 0, refused: 0, nearMisses: 0 }
   const stopHearing = mail.onMessage(take)
 
   function take({ body, senderHint }: AxlMessage): void {
-    if (senderHint.slice(0, toldKeyCharacters) !== key.slice(0, toldKeyCharacters)) return
+    if (!fitsSenderHint(key, senderHint)) {
+      if (senderHint.slice(0, nearMissCharacters) === key.slice(0, nearMissCharacters)) counts.nearMisses += 1
+      return
+    }
     try {
       const frame = decodeOriginalFrame(body)
       const asked = waiting.get(frame.requestId)
@@ -85,8 +91,8 @@ export function createOriginalPeer(options: OriginalPeerOptions): OriginalPeer {
       counts.refused += 1
       const error = asComputePoolError(thrown, 'peer_frame_invalid')
       const named = waiting.get(String(error.context.requestId ?? ''))
-      // What names no request may be any request's answer: none of them can be believed to come still.
-      for (const asked of named === undefined ? [...waiting.values()] : [named]) asked.settle(error)
+      // What names no request fails none: the header is no proof, and a deadline ends what it may have been the answer to.
+      named?.settle(error)
     }
   }
 

@@ -127,7 +127,7 @@ describe('an answer whose last layers an original peer computes', () => {
     const [wireId] = exit.computed[0]!
     expect(exit.computed).toEqual([0, 1, 2, 3, 4, 5].map(seq => [wireId, seq, [8, 8, 4, 1, 1, 1][seq]]))
     await expect.poll(() => exit.held()).toBe(0)
-    expect(peer.counts).toEqual({ sent: 6, answered: 6, stale: 0, refused: 0 })
+    expect(peer.counts).toEqual({ sent: 6, answered: 6, stale: 0, refused: 0, nearMisses: 0 })
     // Six frames and an end; the node's own carrier read the tokens from the daemon's one queue.
     expect(ours.counts.sent).toBe(7)
     expect(link.foreign()).toBe(6)
@@ -195,7 +195,6 @@ describe('what goes wrong', () => {
   })
 
   test.each([
-    ['bytes that are no frame', () => Buffer.from('\u0001\u0002')],
     ['a token beyond the vocabulary', (id: string) => originalToken(id, 300, 0)],
     ['a token for a frame that was never sent', (id: string) => originalToken(id, 5, 9)],
     [
@@ -215,6 +214,15 @@ describe('what goes wrong', () => {
     expect(await refusalOf(tail.run([row('bad', 0, [5])]))).toMatchObject({ code: 'peer_frame_invalid' })
     tail.forget('bad')
     expect((await tail.run([row('good', 0, [5])]))[0]).toMatchObject({ kind: 'token' })
+  })
+
+  test('is heard through a daemon that tells 13 characters of the sender’s key, or 12', async () => {
+    const whole = await generate(engine, 4)
+    for (const senderCharacters of [13, 12]) {
+      axl.change({ senderCharacters })
+      expect(await generate(engine, 4, `r${senderCharacters}`)).toEqual(whole)
+    }
+    expect(peer.counts.nearMisses).toBe(0)
   })
 
   test('a stranger’s messages and a late token change nothing', async () => {
