@@ -16,7 +16,8 @@ Serves a language model whose layers are held by browser tabs: the page, an Open
   --pack DIR          serve this pack (default: the demo model)
   --seats N           fewest tabs that share the model (default: 2, so that you see it split; 1 lets one tab hold it all)
   --context N         most tokens of prompt and answer together (default: 4096, or what the model has)
-  --public-url URL    origin under which people reach it, behind a proxy that sets X-Forwarded-For
+  --public-url URL    origin under which people reach it, behind a proxy that sets X-Forwarded-For;
+                      tabs and nodes outside this network sign in to no other
   --signaling URL     use the signaling hub that runs there instead of one in this process (key: COMPUTEPOOL_SIGNALING_KEY)
   --free              give answers away: no chain is started and nothing is paid
   --price USD         dollars a minute of one running answer, of new sessions (default: as posted; 0.03 at first)

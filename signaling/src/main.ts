@@ -8,7 +8,9 @@ import { startHub } from './start-hub.ts'
 const { env } = process
 const port = Number(env.PORT ?? 8788)
 const host = env.HOST ?? '127.0.0.1'
-const publicUrl = env.COMPUTEPOOL_PUBLIC_URL ?? `http://${host}:${port}`
+// Without a name of its own it signs in for this machine and its network only: tabs elsewhere refuse.
+const ownHost = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host
+const publicUrl = env.COMPUTEPOOL_PUBLIC_URL ?? `http://${ownHost}:${port}`
 const deskAddresses = (env.COMPUTEPOOL_DESK_ADDRESSES ?? '').toLowerCase().split(',').filter(Boolean)
 if (deskAddresses.length === 0) {
   console.error(

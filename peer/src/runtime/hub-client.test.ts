@@ -101,6 +101,7 @@ describe('the hub’s client', () => {
     ['detached, behind the page’s origin', 'https://pool.test:444', 'pool.test:444', 'https://pool.test:444'],
     ['without a public name, on this machine', 'http://localhost:5173/', '127.0.0.1:8787', 'http://127.0.0.1:8787'],
     ['without a public name, in this network', 'http://192.168.1.7:8787/', '127.0.0.1:8787', 'http://127.0.0.1:8787'],
+    ['without a public name, in this tailnet', 'http://100.101.2.3:8787/', '127.0.0.1:8787', 'http://127.0.0.1:8787'],
   ])('signs in to a hub %s', async (_, pageUrl, domain, uri) => {
     const { sockets, clock, challenge } = await open(pageUrl)
     sockets[0]!.onopen?.()
@@ -108,6 +109,17 @@ describe('the hub’s client', () => {
     await clock.settle()
     expect(typesOf(sockets[0]!)).toEqual(['hello', 'authenticate'])
   })
+
+  it.each(['http://100.20.2.3:8787', 'http://172.40.0.1', 'http://8.8.8.8', 'http://10.evil.test'])(
+    'signs in to no machine’s own hub from %s',
+    async pageUrl => {
+      const { sockets, clock, log, challenge } = await open(pageUrl)
+      sockets[0]!.onopen?.()
+      sockets[0]!.reply(challenge({ domain: '127.0.0.1:8787', uri: 'http://127.0.0.1:8787' }))
+      await clock.settle()
+      expect(log).toEqual(['refused peer_unauthenticated'])
+    },
+  )
 
   it('comes back after a break, later each time, and authenticates anew', async () => {
     const { sockets, clock, log, peer, challenge } = await open()

@@ -26,5 +26,9 @@ const isLoopback = (name: string): boolean => name === 'localhost' || name === '
 function isLocal(name: string): boolean {
   if (isLoopback(name) || name.endsWith('.localhost') || name.endsWith('.local')) return true
   if (name.startsWith('[')) return /^\[f[cd]|^\[fe[89ab]/.test(name)
-  return !name.includes('.') || /^(10|192\.168|169\.254|172\.(1[6-9]|2\d|3[01]))(\.\d+){2,3}$/.test(name)
+  if (!/^\d+(\.\d+){3}$/.test(name)) return !name.includes('.')
+  const [first, second] = name.split('.').map(Number) as [number, number]
+  if (first === 10 || (first === 192 && second === 168) || (first === 169 && second === 254)) return true
+  // 100.64/10: behind a provider, and a tailnet's.
+  return (first === 172 && second >> 4 === 1) || (first === 100 && second >> 6 === 1)
 }
