@@ -95,6 +95,8 @@ export function createRelayCarrier(options: RelayCarrierOptions): RelayCarrier {
       const way = ways.first(to)
       if (way !== null) ways.passOver(to, way)
     },
+    wayTo: to => ways.first(to),
+    goBack: (to, way) => ways.goBack(to, way),
     setRoutes(routes) {
       const viaOf = new Map<string, readonly PeerId[]>()
       for (const { peer, paths } of routes) {

@@ -6,8 +6,10 @@ export interface SealedLimits {
   readonly maxPendingBytes: number
   /** From `setRoutes` to an open link. */
   readonly connectDeadlineMs: number
-  /** Nothing heard, while this side was awake and asking. */
+  /** Nothing heard, while this side was awake and asking. Long, as WebRTC's: a step on a slow engine may hold up the other side's thread. */
   readonly silenceLimitMs: number
+  /** Nothing heard, and the carrier took nothing: it knows by itself that the other side cannot be reached. */
+  readonly unreachableLimitMs: number
   /** Between two pings of an idle link. */
   readonly pingIntervalMs: number
   /** The longest that an ack waits for something to travel with. */
@@ -30,7 +32,8 @@ export const defaultSealedLimits: SealedLimits = {
   maxFrameBytes: 64 << 20,
   maxPendingBytes: 64 << 20,
   connectDeadlineMs: 20_000,
-  silenceLimitMs: 8000,
+  silenceLimitMs: 60_000,
+  unreachableLimitMs: 8000,
   pingIntervalMs: 1000,
   maxAckDelayMs: 15,
   ackEveryPackets: 4,

@@ -27,7 +27,7 @@ export type SealedKind = 'axl' | 'relay'
 export interface SealedLinkOptions
   extends Pick<
     SealedSessionOptions,
-    'clock' | 'limits' | 'segmentBytes' | 'post' | 'credit' | 'onFrame' | 'onBusy' | 'onStalled'
+    'clock' | 'limits' | 'segmentBytes' | 'post' | 'credit' | 'onFrame' | 'onBusy' | 'way' | 'onStalled' | 'onWayProven'
   > {
   readonly self: PeerId
   readonly peer: PeerId

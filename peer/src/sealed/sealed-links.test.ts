@@ -1,4 +1,5 @@
 import { readPacketHeader } from '@computepool/shared/datagram'
+import { ComputePoolError } from '@computepool/shared/errors'
 import { createLossyNet, createManualClock, createSeededRandom, numberedFrame } from '@computepool/shared/testing'
 import { describe, expect, it } from 'vitest'
 import {
@@ -190,7 +191,7 @@ describe('frames', () => {
     await pair.clock.advance(5000)
     expect(sent).toBe(0)
     expect(pair.a.held.unackedBytes).toBeLessThanOrEqual(32 * 62_000)
-    await pair.clock.advance(10_000)
+    await pair.clock.advance(61_000)
     expect(pair.a.held).toEqual(nothing)
   })
 
@@ -202,7 +203,7 @@ describe('frames', () => {
     await pair.clock.advance(100)
     expect(pair.b.held.pendingBytes).toBe(1 << 20)
     expect(pair.a.held.packets).toBeGreaterThan(0)
-    await pair.clock.advance(10_000)
+    await pair.clock.advance(61_000)
     expect(pair.closings()).toHaveLength(2)
     expect([pair.a.held, pair.b.held]).toEqual([nothing, nothing])
   })
@@ -265,6 +266,16 @@ describe('a link', () => {
     expect(pair.closings()).toEqual([])
   })
 
+  it('ends as this peer’s own fault where the layer above fails at a frame', async () => {
+    const pair = await openSealedPair()
+    pair.b.onFrame(() => {
+      throw new Error('a slip of ours')
+    })
+    await pair.a.send(pair.peerB, numberedFrame(1, 100))
+    await pair.clock.advance(500)
+    expect(pair.closings()).toEqual(['b: bug_unreachable_state', 'a: peer_disconnected'])
+  })
+
   it('that one end closes ends at the other at once', async () => {
     const pair = await openSealedPair({ delayMs: 20 })
     const closing = pair.a.close()
@@ -298,16 +309,45 @@ describe('a link', () => {
     const arrived = gather(pair)
     await pair.a.send(pair.peerB, numberedFrame(7, 5000))
     await pair.clock.advance(5000)
-    expect(passed).toContain(pair.peerB)
+    expect(passed).toHaveLength(1)
     expect(arrived.b).toEqual([7])
   })
 
-  it('ends at both ends after eight seconds of it', async () => {
+  it('ends after eight seconds where its carrier knows that the peer cannot be reached', async () => {
+    const pair = await openSealedPair()
+    const a = pair.net.carrier(pair.peerA)
+    let isRefused = false
+    const post = async (to: string, datagram: Uint8Array): Promise<void> => {
+      if (isRefused) throw new ComputePoolError('peer_unreachable', `No way to ${to}`)
+      await a.post(to, datagram)
+    }
+    const ends = [
+      [pair.a, pair.peerB, { ...a, post }],
+      [pair.b, pair.peerA, pair.net.carrier(pair.peerB)],
+    ] as const
+    for (const [side, peer, carrier] of ends)
+      side.setRoutes({ epoch: 2, routes: [{ peer, kind: 'axl', secret: testSecret, carrier }] })
+    await pair.clock.advance(1000)
+    const before = pair.closings().length
+    pair.net.part(pair.peerA, pair.peerB)
+    isRefused = true
+    await pair.clock.advance(4000)
+    // Once in between it does take something.
+    isRefused = false
+    await pair.clock.advance(2000)
+    isRefused = true
+    await pair.clock.advance(7000)
+    expect(pair.closings().slice(before)).toEqual([])
+    await pair.clock.advance(4000)
+    expect(pair.closings().slice(before)).toEqual(['a: peer_disconnected'])
+  })
+
+  it('ends at both ends after a minute of it', async () => {
     const pair = await openSealedPair()
     pair.net.part(pair.peerA, pair.peerB)
-    await pair.clock.advance(7500)
+    await pair.clock.advance(59_000)
     expect(pair.closings()).toEqual([])
-    await pair.clock.advance(2000)
+    await pair.clock.advance(2500)
     expect(pair.closings().sort()).toEqual(['a: peer_disconnected', 'b: peer_disconnected'])
     expect(pair.clock.pending).toBe(0)
   })

@@ -21,6 +21,7 @@ import { createFrameIntake } from './frame-intake.ts'
 import type { PacketCipher } from './packet-cipher.ts'
 import type { SealedLimits } from './sealed-limits.ts'
 import { createSegmentQueue, type Segment } from './segment-queue.ts'
+import { createSilenceWatch } from './silence-watch.ts'
 
 export interface SealedSessionOptions {
   readonly peer: string
@@ -41,8 +42,12 @@ export interface SealedSessionOptions {
   readonly onMeasured: (rttMs: number) => void
   /** An answer is, or is not, expected soon. */
   readonly onBusy: (isBusy: boolean) => void
-  /** Several probes came to nothing. */
+  /** The way that the carrier takes now; null where it has no choice. */
+  readonly way: () => string | null
+  /** Nothing is heard over the way in use. */
   readonly onStalled: () => void
+  /** What went this way arrived, while the carrier takes another. */
+  readonly onWayProven: (way: string) => void
   /** Told once, whoever ended it. */
   readonly onClosed: (error: ComputePoolError) => void
 }
@@ -78,12 +83,15 @@ export interface SealedSession {
 interface Content {
   readonly segments: readonly Segment[]
   readonly wasLimited: boolean
+  readonly way: string | null
 }
 
 const tickMs = 500
 const window = { initial: 10, least: 2 }
 const longestProbeMs = 2000
 const stalledAfterProbes = 3
+/** A peer that computes for as long is silent too; its way is not at fault. */
+const leastStallMs = 2000
 /** Before the other side has said how much its queue holds. */
 const untoldCredit = 4
 const maxUnfinishedFrames = 128
@@ -92,19 +100,18 @@ export function createSealedSession(options: SealedSessionOptions): SealedSessio
   const { peer, cipher, clock, limits } = options
   const duty = createAckDuty(limits)
   const book = createSentBook<Content>()
-  const rtt = createRttEstimate()
+  const rtt = createRttEstimate(limits.maxAckDelayMs)
   const sendWindow = createSendWindow({ ...window, most: limits.maxWindow })
   const throughput = createThroughput()
   const queue = createSegmentQueue({ segmentBytes: options.segmentBytes, maxUnfinished: maxUnfinishedFrames })
   const intake = createFrameIntake(limits)
   const counts = { sentPackets: 0, receivedPackets: 0, lostPackets: 0, probes: 0, duplicates: 0, forged: 0 }
+  const silence = createSilenceWatch(limits, { nowMs: clock.monotonicMs(), tickMs })
   let ending: ComputePoolError | null = null
   let nextNumber = 0
   let credit = untoldCredit
   let elicitedAtMs = clock.monotonicMs()
   let probesInVain = 0
-  let silentMs = 0
-  let tickedAtMs = clock.monotonicMs()
   let isConfirmed = options.isConfirmed
   // Who links expects frames.
   let frameAtMs = clock.monotonicMs()
@@ -142,7 +149,11 @@ export function createSealedSession(options: SealedSessionOptions): SealedSessio
     if (segments.length > 0 || isPing) {
       elicitedAtMs = nowMs
       setBusy(true)
-      book.add({ number, sentAtMs: nowMs, content: { segments, wasLimited: book.inFlight + 1 >= room() } })
+      book.add({
+        number,
+        sentAtMs: nowMs,
+        content: { segments, wasLimited: book.inFlight + 1 >= room(), way: options.way() },
+      })
     }
     postItems(number, items, segments)
   }
@@ -151,8 +162,12 @@ export function createSealedSession(options: SealedSessionOptions): SealedSessio
     counts.sentPackets += 1
     // A post that fails is a packet that is lost: it is missed and sent again, until silence ends the session.
     return options.post(cipher.seal(number, encodeItems(items))).then(
-      () => queue.notePosted(segments),
+      () => {
+        silence.notePost(true)
+        queue.notePosted(segments)
+      },
       (fault: unknown) => {
+        silence.notePost(false)
         queue.notePosted(segments)
         const error = asComputePoolError(fault, 'peer_disconnected')
         if (error.code === 'peer_frame_too_large') void close(error)
@@ -172,8 +187,8 @@ export function createSealedSession(options: SealedSessionOptions): SealedSessio
       return
     }
     counts.receivedPackets += 1
-    silentMs = 0
-    if (!isConfirmed) tickedAtMs = clock.monotonicMs()
+    silence.noteHeard()
+    if (!isConfirmed) silence.begin(clock.monotonicMs())
     isConfirmed = true
     options.onHeard()
     try {
@@ -198,7 +213,8 @@ export function createSealedSession(options: SealedSessionOptions): SealedSessio
     }
   }
 
-  function acceptAck({ ranges, delayMs, credit: told }: Ack, nowMs: number): void {
+  function acceptAck({ ranges, delayMs: toldMs, credit: told }: Ack, nowMs: number): void {
+    const delayMs = Math.min(toldMs, limits.maxAckDelayMs)
     if ((ranges[0]?.end ?? 0) > nextNumber) {
       throw new ComputePoolError('peer_frame_invalid', `${peer} acknowledged a packet that was never sent`, {
         remedy: 'Route over another peer.',
@@ -208,7 +224,7 @@ export function createSealedSession(options: SealedSessionOptions): SealedSessio
     credit = Math.max(1, told)
     const { acked, lost, sampleMs } = book.acknowledge(ranges, nowMs, roundTripMs())
     if (sampleMs !== null) noteRoundTrip(sampleMs, delayMs, nowMs)
-    if (acked.length > 0) probesInVain = 0
+    if (acked.length > 0) noteArrival(acked)
     for (const { content } of acked) {
       sendWindow.noteAcked(1, content.wasLimited)
       for (const segment of content.segments) {
@@ -219,6 +235,12 @@ export function createSealedSession(options: SealedSessionOptions): SealedSessio
     }
     noteLost(lost, nowMs)
     refreshBusy(nowMs)
+  }
+
+  function noteArrival(acked: readonly SentPacket<Content>[]): void {
+    probesInVain = 0
+    const { way } = acked.reduce((newest, packet) => (packet.number > newest.number ? packet : newest)).content
+    if (way !== null && way !== options.way()) options.onWayProven(way)
   }
 
   function noteRoundTrip(sampleMs: number, delayMs: number, nowMs: number): void {
@@ -243,7 +265,17 @@ export function createSealedSession(options: SealedSessionOptions): SealedSessio
     const frame = intake.accept(fragment, nowMs)
     if (frame === null) return
     noteFrame(nowMs)
-    options.onFrame(frame)
+    try {
+      options.onFrame(frame)
+    } catch (fault) {
+      // Not the peer's doing. The frame is lost all the same, so nobody may go on as if it had been heard.
+      void close(
+        new ComputePoolError('bug_unreachable_state', `A frame of ${peer} was not handled: ${String(fault)}`, {
+          remedy: 'Report this: the fault is in this peer, not in the other.',
+          context: { peer },
+        }),
+      )
+    }
   }
 
   /** When nothing came back for so long: the oldest once more, for an ack that tells what is lost. */
@@ -251,7 +283,8 @@ export function createSealedSession(options: SealedSessionOptions): SealedSessio
     const nowMs = clock.monotonicMs()
     counts.probes += 1
     probesInVain += 1
-    if (probesInVain >= stalledAfterProbes) options.onStalled()
+    const stallMs = Math.max(leastStallMs, 3 * rtt.probeTimeoutMs)
+    if (probesInVain >= stalledAfterProbes && silence.takeStall(stallMs)) options.onStalled()
     const segments = book.oldest?.content.segments.filter(segment => !segment.isAcked) ?? []
     sendPacket(segments, true)
     elicitedAtMs = nowMs
@@ -259,13 +292,13 @@ export function createSealedSession(options: SealedSessionOptions): SealedSessio
 
   const probeAtMs = (): number => {
     if (book.inFlight === 0) return Number.POSITIVE_INFINITY
-    const waitMs = rtt.probeTimeoutMs(limits.maxAckDelayMs) * 2 ** probesInVain
+    const waitMs = rtt.probeTimeoutMs * 2 ** probesInVain
     return elicitedAtMs + Math.min(waitMs, longestProbeMs)
   }
 
   function arm(): void {
     if (!isConfirmed) return
-    const dueMs = [duty.dueMs, book.lossAtMs, probeAtMs(), tickedAtMs + tickMs]
+    const dueMs = [duty.dueMs, book.lossAtMs, probeAtMs(), silence.tickedAtMs + tickMs]
     const atMs = dueMs.reduce<number>((least, due) => Math.min(least, due ?? least), Number.POSITIVE_INFINITY)
     if (atMs >= armedAtMs) return
     disarm()
@@ -279,17 +312,16 @@ export function createSealedSession(options: SealedSessionOptions): SealedSessio
     const nowMs = clock.monotonicMs()
     if (book.lossAtMs !== null && book.lossAtMs <= nowMs) noteLost(book.takeLost(nowMs, roundTripMs()), nowMs)
     if (probeAtMs() <= nowMs) probe()
-    if (nowMs - tickedAtMs >= tickMs) tick(nowMs)
+    if (nowMs - silence.tickedAtMs >= tickMs) tick(nowMs)
     pump()
   }
 
   function tick(nowMs: number): void {
-    // A host that slept, or an engine that held this thread, heard nothing because it did not listen.
-    silentMs += Math.min(nowMs - tickedAtMs, 2 * tickMs)
-    tickedAtMs = nowMs
+    silence.tick(nowMs)
     const late = intake.expire(nowMs)
     if (late) return void close(late)
-    if (silentMs >= limits.silenceLimitMs) return void close(problem(`${peer} was not heard for ${silentMs} ms`))
+    const verdict = silence.verdict()
+    if (verdict !== null) return void close(problem(`${peer} ${verdict}`))
     if (book.inFlight === 0 && nowMs - elicitedAtMs >= limits.pingIntervalMs) sendPacket([], true)
     refreshBusy(nowMs)
   }

@@ -119,7 +119,9 @@ export function createSealedTransport(options: SealedTransportOptions): SealedTr
         for (const handler of [...frameHandlers]) handler(peer, frame)
       },
       onBusy: setBusy,
+      way: () => carrier.wayTo?.(peer) ?? null,
       onStalled: () => carrier.passOver?.(peer),
+      onWayProven: way => carrier.goBack?.(peer, way),
       onClosed: error => tell({ type: 'link-closed', peer, error: error.toJSON() }),
     })
     entry.link = link

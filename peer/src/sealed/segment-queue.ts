@@ -9,7 +9,8 @@ import { countFragments, fragmentAt, fragmentHeaderBytes } from '@computepool/sh
 /** One frame, from the first segment that is cut until its last is acknowledged. */
 interface Sending {
   readonly frame: { bytes: Uint8Array | null; readonly sizeBytes: number }
-  readonly frameId: number
+  /** Given at the first cut: one that is aborted before leaves no gap among those that the receiver remembers. */
+  frameId: number
   readonly count: number
   nextIndex: number
   /** Posts that have not settled. */
@@ -82,6 +83,7 @@ export function createSegmentQueue({ segmentBytes, maxUnfinished }: SegmentQueue
 
   function cut(queue: Sending[], nowMs: number): Segment {
     const sending = queue[0]!
+    if (sending.nextIndex === 0) sending.frameId = nextFrameId++
     const fragment = fragmentAt(sending.frame.bytes!, sending.nextIndex, { frameId: sending.frameId, maxBytes })
     if (sending.nextIndex === 0) {
       unfinished += 1
@@ -105,13 +107,13 @@ export function createSegmentQueue({ segmentBytes, maxUnfinished }: SegmentQueue
       return new Promise((resolve, reject) => {
         signal?.throwIfAborted()
         if (failure) throw failure
-        if (nextFrameId > lastFrameId)
+        if (nextFrameId + small.length + large.length > lastFrameId)
           throw new ComputePoolError('peer_disconnected', 'This link has used up its frame ids')
         const forget = (): void => signal?.removeEventListener('abort', abort)
         const count = countFragments(frame.length, maxBytes)
         const sending: Sending = {
           frame: { bytes: frame, sizeBytes: frame.length },
-          frameId: nextFrameId,
+          frameId: -1,
           count,
           nextIndex: 0,
           posting: 0,
@@ -126,7 +128,6 @@ export function createSegmentQueue({ segmentBytes, maxUnfinished }: SegmentQueue
             reject(reason)
           },
         }
-        nextFrameId += 1
         const queue = frame.length <= smallBytes ? small : large
         const abort = (): void => {
           if (sending.nextIndex > 0) return

@@ -8,6 +8,8 @@ export interface WayTable {
   has(peer: string, way: string): boolean
   /** The next datagram tries another way, where there is one and `failed` is still in use. */
   passOver(peer: string, failed: string): void
+  /** Takes this one next, where it is a way to `peer`. */
+  goBack(peer: string, way: string): void
 }
 
 export function createWayTable(): WayTable {
@@ -22,6 +24,11 @@ export function createWayTable(): WayTable {
     passOver(peer, failed) {
       const ways = waysOf.get(peer)
       if (ways !== undefined && ways[0] === failed) ways.push(ways.shift()!)
+    },
+    goBack(peer, way) {
+      const ways = waysOf.get(peer)
+      const index = ways?.indexOf(way) ?? -1
+      if (ways !== undefined && index > 0) ways.unshift(...ways.splice(index, 1))
     },
   }
 }

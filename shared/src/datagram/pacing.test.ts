@@ -4,17 +4,17 @@ import { createRttEstimate, createSendWindow, createThroughput } from './index.t
 
 describe('the round trip estimate', () => {
   it('begins with the first sample and follows slowly', () => {
-    const rtt = createRttEstimate()
+    const rtt = createRttEstimate(15)
     expect(rtt.leastMs).toBeNull()
     rtt.note(100, 0, 0)
     expect([rtt.smoothedMs, rtt.leastMs]).toEqual([100, 100])
-    expect(rtt.probeTimeoutMs(15)).toBe(100 + 200 + 15)
+    expect(rtt.probeTimeoutMs).toBe(100 + 200 + 15)
     rtt.note(180, 0, 10)
     expect(rtt.smoothedMs).toBe(110)
   })
 
   it('takes off the time that the other side sat on its ack, but never below what was seen', () => {
-    const rtt = createRttEstimate()
+    const rtt = createRttEstimate(15)
     rtt.note(100, 0, 0)
     rtt.note(120, 15, 1)
     expect(rtt.smoothedMs).toBeCloseTo(100.625)
@@ -22,8 +22,15 @@ describe('the round trip estimate', () => {
     expect(rtt.smoothedMs).toBeGreaterThan(100)
   })
 
+  it('believes no delay that the other side may not take', () => {
+    const rtt = createRttEstimate(15)
+    for (let index = 0; index < 20; index += 1) rtt.note(80, 79, index * 100)
+    expect(rtt.leastMs).toBe(65)
+    expect(rtt.smoothedMs).toBe(80)
+  })
+
   it('forgets a way that was short once', () => {
-    const rtt = createRttEstimate()
+    const rtt = createRttEstimate(15)
     rtt.note(10, 0, 0)
     for (let index = 1; index <= 30; index += 1) rtt.note(60, 0, index * 100)
     expect(rtt.leastMs).toBe(60)

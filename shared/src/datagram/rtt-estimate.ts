@@ -1,14 +1,14 @@
 /** The round trip as RFC 9002 (section 5) estimates it, and the least of the last while, which says what the way itself takes. */
 
 export interface RttEstimate {
-  /** `delayMs`: how long the other side sat on its ack. */
+  /** `delayMs`: how long the other side says that it sat on its ack; no more is believed than it may. */
   note(sampleMs: number, delayMs: number, nowMs: number): void
   /** Null before the first sample. */
   readonly leastMs: number | null
   readonly smoothedMs: number
   readonly latestMs: number
   /** How long to wait for an ack before asking for one (probe timeout, section 6.2), without back-off. */
-  probeTimeoutMs(maxAckDelayMs: number): number
+  readonly probeTimeoutMs: number
 }
 
 /** RFC 9002, 6.2.2. */
@@ -19,7 +19,8 @@ const granularityMs = 1
 const keptMs = 2000
 const keptSamples = 8
 
-export function createRttEstimate(): RttEstimate {
+/** `maxAckDelayMs`: the longest that the other side may sit on an ack. */
+export function createRttEstimate(maxAckDelayMs: number): RttEstimate {
   const samples: { readonly atMs: number; readonly rttMs: number }[] = []
   let smoothedMs = initialRttMs
   let varianceMs = initialRttMs / 2
@@ -27,7 +28,9 @@ export function createRttEstimate(): RttEstimate {
   let minMs = Number.POSITIVE_INFINITY
 
   return {
-    note(sampleMs, delayMs, nowMs) {
+    note(sampleMs, toldDelayMs, nowMs) {
+      // Else a peer says that its way takes no time.
+      const delayMs = Math.min(toldDelayMs, maxAckDelayMs)
       const isFirst = minMs === Number.POSITIVE_INFINITY
       minMs = Math.min(minMs, sampleMs)
       const adjustedMs = sampleMs - delayMs >= minMs ? sampleMs - delayMs : sampleMs
@@ -53,6 +56,8 @@ export function createRttEstimate(): RttEstimate {
     get latestMs() {
       return latestMs
     },
-    probeTimeoutMs: maxAckDelayMs => smoothedMs + Math.max(4 * varianceMs, granularityMs) + maxAckDelayMs,
+    get probeTimeoutMs() {
+      return smoothedMs + Math.max(4 * varianceMs, granularityMs) + maxAckDelayMs
+    },
   }
 }

@@ -17,5 +17,9 @@ export interface DatagramCarrier {
   setBusy(isBusy: boolean): void
   /** Nothing comes back from `to`: a carrier that knows another way to it takes that from now on. */
   passOver?(to: string): void
+  /** The way that the next datagram to `to` takes, by a name of the carrier's own; null where there is none. */
+  wayTo?(to: string): string | null
+  /** What went over `way` arrived after all: the next datagram takes it again, where it is still a way to `to`. */
+  goBack?(to: string, way: string): void
   close(): Promise<void>
 }
