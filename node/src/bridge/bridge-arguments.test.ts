@@ -4,6 +4,11 @@ import { readBridgeArguments } from './bridge-arguments.ts'
 const read = (args: string[], env: Record<string, string> = {}) => readBridgeArguments(args, { HOME: '/h', ...env })
 
 describe('the arguments of a bridge', () => {
+  it('take an empty variable for none', () => {
+    const empty = { COMPUTEPOOL_DATA: '', COMPUTEPOOL_URL: '', COMPUTEPOOL_AXL: '' }
+    expect(read([], empty).settings).toEqual(read([]).settings)
+  })
+
   it('have defaults, which the environment changes and options override', () => {
     expect(read([]).settings).toMatchObject({ url: 'http://localhost:8080', axlUrl: 'http://127.0.0.1:9002' })
     const env = {

@@ -60,7 +60,7 @@ export function readBridgeArguments(
     settings: {
       url: originOf(url),
       axlUrl: values['no-axl'] ? null : originOf(values.axl ?? (env.COMPUTEPOOL_AXL || defaultAxlUrl)),
-      dataDir: fromHere(values.data ?? env.COMPUTEPOOL_DATA ?? join(homedir(), '.computepool')),
+      dataDir: fromHere(values.data || env.COMPUTEPOOL_DATA || join(homedir(), '.computepool')),
       keystorePath: keystore === undefined ? undefined : fromHere(keystore),
       passwordFile: passwordFile === undefined ? undefined : fromHere(passwordFile),
     },
