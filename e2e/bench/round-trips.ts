@@ -1,6 +1,6 @@
 /** Round trips of an activation and its token over any transport: one step of decoding without the engines. It knows no link kinds. */
 import type { Transport } from '@computepool/shared/ports'
-import { decodeFrame, decodeToken, encodeFrame, encodeToken, type FrameHeader } from '@computepool/shared/wire'
+import { decodeFrame, decodeTokens, encodeFrame, encodeTokens, type FrameHeader } from '@computepool/shared/wire'
 
 /** 1,280 values in f32: 5,120 bytes. */
 const hidden = 1280
@@ -22,7 +22,7 @@ export function activationFrame(seq: number): Uint8Array<ArrayBuffer> {
 }
 
 export function tokenFrame(seq: number): Uint8Array<ArrayBuffer> {
-  return encodeFrame({ header: header('token', seq), payload: encodeToken(seq) })
+  return encodeFrame({ header: header('token', seq), payload: encodeTokens([seq]) })
 }
 
 /** The far end: a token for each activation. */
@@ -41,7 +41,7 @@ export async function roundTripsMs(transport: Transport, peer: string, count: nu
     const token = await new Promise<number>((resolve, reject) => {
       const stop = transport.onFrame((_, frame) => {
         stop()
-        resolve(decodeToken(decodeFrame(frame)))
+        resolve(decodeTokens(decodeFrame(frame))[0]!.token)
       })
       transport.send(peer, activationFrame(seq)).catch(reject)
     })

@@ -1,6 +1,6 @@
 import { ComputePoolError } from '@computepool/shared/errors'
 import { greedy } from '@computepool/shared/pipeline'
-import { encodeControl, encodeFrame, encodeToken } from '@computepool/shared/wire'
+import { encodeControl, encodeFrame, encodeTokens } from '@computepool/shared/wire'
 import { describe, expect, it } from 'vitest'
 import { fakeManifest } from './fake-manifest.ts'
 import { createSeededRandom } from './seeded-random.ts'
@@ -227,7 +227,7 @@ describe('a peer that misbehaves', () => {
     await untilTokens(swarm, 'r', 2)
     const forged = encodeFrame({
       header: { request_id: 'r', kind: 'token', dtype: 'int64', shape: [1], seq: 2, position: 7, epoch: 1 },
-      payload: encodeToken(333),
+      payload: encodeTokens([333]),
     })
     await swarm.network.transport(swarm.peers[1]!).send(swarm.peers[0]!, forged)
     await swarm.clock.advance(100)

@@ -1,7 +1,7 @@
 /** What becomes of a finished engine step: an activation goes to the next seat, a token straight to the entry. */
 import { ComputePoolError, type ErrorData } from '../errors/index.ts'
 import type { EngineOutput } from '../ports/index.ts'
-import { encodeToken, type HopTrace } from '../wire/index.ts'
+import { encodeTokens, type HopTrace } from '../wire/index.ts'
 import { failRequest } from './end-request.ts'
 import { change, type Draft, sendControl, sendFrame } from './pipeline-draft.ts'
 import type { RequestState, RowTask } from './pipeline-state.ts'
@@ -118,7 +118,7 @@ function sendToken(
       ...(sampled.logprob === null ? {} : { sampled }),
       trace,
     },
-    encodeToken(sampled.token),
+    encodeTokens([sampled.token]),
   )
   change(draft, request, { outSeq: request.outSeq + 1 })
 }

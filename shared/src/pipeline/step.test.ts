@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { encodeControl, encodeToken, type Frame } from '../wire/index.ts'
+import { encodeControl, encodeTokens, type Frame } from '../wire/index.ts'
 import { openPipelineState, type PipelineEvent, type PipelineState } from './pipeline-state.ts'
 import { greedy } from './sampling-params.ts'
 import { defaultDeadlines, requestsWithinBudget, type SeatConfig } from './seat-config.ts'
@@ -87,7 +87,7 @@ const anyFrame: fc.Arbitrary<Frame> = fc
       return { header, payload: new Uint8Array(tokens * width * 4) }
     }
     if (what.kind === 'token')
-      return { header: { ...shared, kind: 'token', dtype: 'int64', shape: [1] }, payload: encodeToken(what.token) }
+      return { header: { ...shared, kind: 'token', dtype: 'int64', shape: [1] }, payload: encodeTokens([what.token]) }
     const { payload, ...described } = encodeControl(what.control)
     return { header: { ...shared, ...described }, payload }
   })

@@ -3,7 +3,7 @@
  * seat, a token or a typed failure comes straight back to the entry. It knows no HTTP, no links and no engine; time comes in events.
  */
 import { asComputePoolError, ComputePoolError, type ErrorData } from '../errors/index.ts'
-import { decodeControl, decodeToken, type Frame } from '../wire/index.ts'
+import { decodeControl, decodeTokens, type Frame } from '../wire/index.ts'
 import { endRequest, failRequest, finishRequest, frameError, passFailure } from './end-request.ts'
 import { change, closeDraft, type Draft, openDraft } from './pipeline-draft.ts'
 import type { PipelineAct, PipelineEvent, PipelineState, RequestState } from './pipeline-state.ts'
@@ -102,14 +102,13 @@ function takeFromExit(draft: Draft, frame: Frame, nowMs: number) {
 }
 
 function takeDue(draft: Draft, request: RequestState, frame: Frame, nowMs: number) {
-  const { position, sampled: described, trace = [] } = frame.header
+  const { position, trace = [] } = frame.header
   if (frame.header.kind === 'control') {
     const control = decodeControl(frame)
     if (control.type === 'progress') takeProgress(draft, request, control.position, nowMs)
     return
   }
-  const sampled = described ?? { token: decodeToken(frame), logprob: null, topLogprobs: [] }
-  takeToken(draft, request, { sampled, position, trace, directHops: 1, nowMs })
+  takeToken(draft, request, { sampled: decodeTokens(frame)[0]!, position, trace, directHops: 1, nowMs })
 }
 
 function dropPeer(draft: Draft, peer: string, error: ErrorData): void {

@@ -5,10 +5,10 @@ import type { FrameHeader } from './frame-header.ts'
 import {
   decodeControl,
   decodeFrame,
-  decodeToken,
+  decodeTokens,
   encodeControl,
   encodeFrame,
-  encodeToken,
+  encodeTokens,
   fragmentFrame,
 } from './index.ts'
 
@@ -52,10 +52,13 @@ describe('golden frames', () => {
     expect(fragmentFrame(bytes, { frameId, maxBytes }).map(toHex)).toEqual(hex)
   })
 
-  it('reads the token and the control message inside', () => {
+  it('reads the tokens and the control message inside', () => {
+    const accepted = vectors.frames.find(entry => entry.name === 'tokens-of-an-accepted-draft')
+    const plain = (token: number) => ({ token, logprob: null, topLogprobs: [] })
+    expect(decodeTokens(decodeFrame(fromHex(accepted?.hex ?? '')))).toEqual([4, 9, 1234].map(plain))
     const token = vectors.frames.find(entry => entry.name === 'token')
     const failed = vectors.frames.find(entry => entry.name === 'control-failed')
-    expect(decodeToken(decodeFrame(fromHex(token?.hex ?? '')))).toBe(1234)
+    expect(decodeTokens(decodeFrame(fromHex(token?.hex ?? ''))).map(({ token: id }) => id)).toEqual([1234])
     expect(decodeControl(decodeFrame(fromHex(failed?.hex ?? '')))).toMatchObject({
       type: 'failed',
       code: 'engine_out_of_memory',
@@ -92,8 +95,8 @@ describe('what encodeFrame refuses', () => {
   })
 
   it('a token that is not a whole number from 0', () => {
-    expect(codeOf(() => encodeToken(-1))).toBe('peer_frame_invalid')
-    expect(codeOf(() => encodeToken(0.5))).toBe('peer_frame_invalid')
+    expect(codeOf(() => encodeTokens([-1]))).toBe('peer_frame_invalid')
+    expect(codeOf(() => encodeTokens([0.5]))).toBe('peer_frame_invalid')
   })
 
   it('a control message too long to be one', () => {
@@ -113,13 +116,17 @@ describe('what the payload readers refuse', () => {
     decodeFrame(encodeFrame({ header: { ...hidden, kind: 'token', dtype: 'int64', shape: [1], ...extra }, payload }))
 
   it('a negative token', () => {
-    expect(codeOf(() => decodeToken(token(new Uint8Array(8).fill(255))))).toBe('peer_frame_invalid')
+    expect(codeOf(() => decodeTokens(token(new Uint8Array(8).fill(255))))).toBe('peer_frame_invalid')
   })
 
   it('a token that differs from the one its header reports', () => {
     const sampled = { token: 6, logprob: null, topLogprobs: [] }
-    expect(codeOf(() => decodeToken(token(encodeToken(5), { sampled })))).toBe('peer_frame_invalid')
-    expect(decodeToken(token(encodeToken(6), { sampled }))).toBe(6)
+    expect(codeOf(() => decodeTokens(token(encodeTokens([5]), { sampled })))).toBe('peer_frame_invalid')
+    expect(decodeTokens(token(encodeTokens([6]), { sampled }))).toEqual([sampled])
+    const list = [sampled, { ...sampled, token: 7 }]
+    const several = (tokens: number[]) => token(encodeTokens(tokens), { shape: [2], sampled_list: list })
+    expect(codeOf(() => decodeTokens(several([6, 8])))).toBe('peer_frame_invalid')
+    expect(decodeTokens(several([6, 7]))).toEqual(list)
   })
 
   it('a control message of an unknown type', () => {
@@ -132,7 +139,7 @@ describe('what the payload readers refuse', () => {
 
   it('a frame of another kind', () => {
     const frame = { header: hidden, payload: new Uint8Array(24) }
-    expect(codeOf(() => decodeToken(frame))).toBe('peer_frame_invalid')
+    expect(codeOf(() => decodeTokens(frame))).toBe('peer_frame_invalid')
     expect(codeOf(() => decodeControl(frame))).toBe('peer_frame_invalid')
   })
 })

@@ -4,12 +4,14 @@
  */
 import type { z } from 'zod'
 import { ComputePoolError } from '../errors/index.ts'
+import type { SampledToken } from '../pipeline/sampling-params.ts'
 import {
   type Frame,
   type FrameControl,
   type FrameHeader,
   frameControlSchema,
   frameHeaderSchema,
+  maxDraftTokens,
 } from './frame-header.ts'
 
 /** Width of the header-length field, and so where the header begins. */
@@ -50,7 +52,7 @@ export function encodeFrame(frame: Frame, limits: FrameLimits = {}): Uint8Array<
 
 /**
  * The frame in `bytes`; its payload is a view of them. A control frame's payload is read by `decodeControl`, a token's by
- * `decodeToken`. Errors: `peer_frame_invalid`, `peer_frame_too_large`.
+ * `decodeTokens`. Errors: `peer_frame_invalid`, `peer_frame_too_large`.
  */
 export function decodeFrame(bytes: Uint8Array, limits: FrameLimits = {}): Frame {
   if (bytes.length < frameHeaderOffset) throw invalid(`it has ${bytes.length} bytes, a header length takes 4`)
@@ -83,25 +85,32 @@ export function encodeControl(control: FrameControl): {
   return { kind: 'control', dtype: 'json', shape: [payload.length], payload }
 }
 
-/** A token id as the payload of a token frame: one little-endian int64. */
-export function encodeToken(token: number): Uint8Array<ArrayBuffer> {
-  if (!Number.isSafeInteger(token) || token < 0) throw invalid(`${token} is no token id`)
-  const payload = new Uint8Array(8)
-  new DataView(payload.buffer).setBigInt64(0, BigInt(token), true)
+/** Token ids as the payload of a token frame: little-endian int64. */
+export function encodeTokens(tokens: readonly number[]): Uint8Array<ArrayBuffer> {
+  const payload = new Uint8Array(8 * tokens.length)
+  const view = new DataView(payload.buffer)
+  tokens.forEach((token, index) => {
+    if (!Number.isSafeInteger(token) || token < 0) throw invalid(`${token} is no token id`)
+    view.setBigInt64(8 * index, BigInt(token), true)
+  })
   return payload
 }
 
-/** The token id of a token frame; it must agree with `sampled`, where the header has that. Errors: `peer_frame_invalid`. */
-export function decodeToken(frame: Frame): number {
+/** The tokens of a token frame, with log-probabilities where the header has them; both must agree. Errors: `peer_frame_invalid`. */
+export function decodeTokens(frame: Frame): SampledToken[] {
   const { header, payload } = frame
-  if (header.kind !== 'token') throw invalid(`a ${header.kind} frame was read as a token`)
-  const wide = new DataView(payload.buffer, payload.byteOffset, payload.byteLength).getBigInt64(0, true)
-  const token = Number(wide)
-  if (wide < 0n || !Number.isSafeInteger(token)) throw invalid(`${wide} is no token id`)
-  if (header.sampled && header.sampled.token !== token) {
-    throw invalid(`its payload is token ${token}, its header says ${header.sampled.token}`)
-  }
-  return token
+  if (header.kind !== 'token') throw invalid(`a ${header.kind} frame was read as tokens`)
+  const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength)
+  const described = header.sampled_list ?? (header.sampled && [header.sampled])
+  return Array.from({ length: payload.byteLength / 8 }, (_, index) => {
+    const wide = view.getBigInt64(8 * index, true)
+    const token = Number(wide)
+    if (wide < 0n || !Number.isSafeInteger(token)) throw invalid(`${wide} is no token id`)
+    const sampled = described?.[index] ?? { token, logprob: null, topLogprobs: [] }
+    if (sampled.token !== token)
+      throw invalid(`token ${index} of its payload is ${token}, its header says ${sampled.token}`)
+    return sampled
+  })
 }
 
 const dtypesOf = { hidden: ['f32', 'f16', 'bf16'], token: ['int64'], control: ['json'] } as const
@@ -119,10 +128,20 @@ function checkPayload(header: FrameHeader, payloadBytes: number, { maxPayloadByt
       `shape [${shape.join(', ')}] of ${dtype} takes ${elements * bytesPerElement[dtype]} bytes, the payload has ${payloadBytes}`,
     )
   }
-  if (kind === 'token' && elements !== 1) throw invalid(`a token frame carries one token, not ${elements}`)
+  if (kind === 'token') checkTokens(header, elements)
+  if (header.draft && (header.sample !== true || kind !== 'hidden' || header.draft.length >= shape[0]!))
+    throw invalid(`a draft of ${header.draft.length} came with a ${kind} frame of shape [${shape.join(', ')}]`)
   if (kind === 'hidden' && (shape.length !== 2 || elements === 0)) {
     throw invalid(`hidden states have shape [tokens, hidden], not [${shape.join(', ')}]`)
   }
+}
+
+function checkTokens({ shape, sampled, sampled_list: list }: FrameHeader, tokens: number): void {
+  if (tokens < 1 || tokens > maxDraftTokens + 1 || (shape.length !== 1 && tokens !== 1))
+    throw invalid(`a token frame carries 1 to ${maxDraftTokens + 1} tokens, not shape [${shape.join(', ')}]`)
+  const described = sampled ? 1 : list?.length
+  if ((sampled && list) || (described !== undefined && described !== tokens))
+    throw invalid(`it has ${tokens} tokens and log-probabilities of ${described}`)
 }
 
 function parseJson<S extends z.ZodType>(bytes: Uint8Array, schema: S, what: string): z.infer<S> {

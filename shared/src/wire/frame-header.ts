@@ -8,6 +8,9 @@ import { sampledTokenSchema, samplingParamsSchema } from '../pipeline/sampling-p
 /** Raised when a peer of the last version could not understand us. */
 export const protocolVersion = 3
 
+/** Tokens that one frame may guess. */
+export const maxDraftTokens = 32
+
 /** Where a lap's time went, one entry a seat, appended as the frame travels. */
 export const hopTraceSchema = z.strictObject({
   seat: z.int().min(0).max(63),
@@ -23,11 +26,11 @@ export const frameHeaderSchema = z.strictObject({
   kind: z.enum(['hidden', 'token', 'control']),
   /** `hidden`: f32, f16 or bf16; `token`: int64; `control`: json. */
   dtype: z.enum(['f32', 'f16', 'bf16', 'int64', 'json']),
-  /** `hidden`: [tokens, hidden]; `token`: [1]; `control`: [bytes]. */
+  /** `hidden`: [tokens, hidden]; `token`: [tokens]; `control`: [bytes]. */
   shape: z.array(z.int().min(0).max(1_048_576)).max(3),
   /** Per request and direction, from 0: the receiver puts frames in order by it. */
   seq: z.int().min(0).max(0xffff_ffff),
-  /** Absolute position of the first row (`hidden`), or of the token that was drawn (`token`). */
+  /** Absolute position of the first row (`hidden`), or of the first token that was drawn (`token`). */
   position: z.int().min(0).max(1_048_576).default(0),
   /** The assignment this frame belongs to; frames of another epoch are dropped. */
   epoch: z.int().min(0).max(0xffff_ffff).default(0),
@@ -37,8 +40,16 @@ export const frameHeaderSchema = z.strictObject({
   prompt_tokens: z.array(z.int().nonnegative()).max(131_072).optional(),
   /** True on the hidden frame from whose last row the exit draws. */
   sample: z.boolean().optional(),
-  /** `token`: log-probabilities, where they were asked for. */
+  /** With `sample`: guesses of the tokens to be drawn. The last 1 + n rows are the current token and these n. */
+  draft: z.array(z.int().nonnegative()).min(1).max(maxDraftTokens).optional(),
+  /** `token`: log-probabilities of one token, where they were asked for. */
   sampled: sampledTokenSchema.optional(),
+  /** `token`: the same of several. */
+  sampled_list: z
+    .array(sampledTokenSchema)
+    .min(2)
+    .max(maxDraftTokens + 1)
+    .optional(),
   trace: z.array(hopTraceSchema).max(64).optional(),
 })
 /** A frame's parsed header. */

@@ -42,11 +42,11 @@ export {
   bytesPerElement,
   decodeControl,
   decodeFrame,
-  decodeToken,
+  decodeTokens,
   defaultMaxPayloadBytes,
   encodeControl,
   encodeFrame,
-  encodeToken,
+  encodeTokens,
   type FrameLimits,
   maxHeaderBytes,
 } from './frame-codec.ts'
@@ -58,6 +58,7 @@ export {
   frameHeaderSchema,
   type HopTrace,
   hopTraceSchema,
+  maxDraftTokens,
   protocolVersion,
 } from './frame-header.ts'
 export { type LinkMessage, linkMessageSchema, parseLinkMessage, versionRefusal } from './link-messages.ts'

@@ -6,7 +6,7 @@ import {
   createReassembler,
   decodeControl,
   decodeFrame,
-  decodeToken,
+  decodeTokens,
   encodeFrame,
   type Frame,
   fragmentFrame,
@@ -109,7 +109,7 @@ function refusalOf(run: () => void): string {
 function readWhole(bytes: Uint8Array): Frame {
   const frame = decodeFrame(bytes)
   if (frame.header.kind === 'control') decodeControl(frame)
-  if (frame.header.kind === 'token') decodeToken(frame)
+  if (frame.header.kind === 'token') decodeTokens(frame)
   return frame
 }
 
