@@ -186,7 +186,98 @@ export const engineContract: readonly EngineContractCase[] = [
       await engine.close()
     },
   },
+  {
+    name: 'drafts that came true in whole, in part or not at all give what single steps give',
+    async run({ manifest, open }) {
+      const { layers } = manifest.dimensions
+      const whole = await open({ start: 0, end: layers })
+      const split = [await open({ start: 0, end: 1 }), await open({ start: 1, end: layers })]
+      for (const [name, params] of draftedParams) {
+        const expected = await singleSteps(whole, params, 9)
+        for (const lengths of [[4, 3], [2, 2, 2], [1, 6], [16]])
+          for (const wrongAt of [null, 0, 1, 3])
+            for (const route of [[whole], split]) {
+              const what = `${name}, drafts of ${lengths}, wrong at ${wrongAt}, ${route.length} slices`
+              equal(await draftedSteps(route, { params, expected, lengths, wrongAt }), expected.slice(0, 9), what)
+            }
+      }
+      for (const engine of [whole, ...split]) await engine.close()
+    },
+  },
+  {
+    name: 'a draft with nothing before it, of no token, or of other tokens than the row’s is refused',
+    async run({ manifest, open }) {
+      const engine = await open({ start: 0, end: manifest.dimensions.layers })
+      for (const draft of [[], [5, 9, 200], [31, 7]])
+        await refused(engine.run([row('r', 0, [5, 9, 200], { ...greedySample, draft })]), 'peer_frame_invalid')
+      await engine.close()
+    },
+  },
 ]
+
+const draftedParams: readonly [string, Partial<SamplingParams>][] = [
+  ['greedy', {}],
+  ['greedy, adjusted from the second token on', { repetitionPenalty: 0.3 }],
+  ['sampled', { temperature: 1.1, topP: 0.95, seed: 9 }],
+  ['penalised', { repetitionPenalty: 1.4, presencePenalty: 0.6, frequencyPenalty: 0.3 }],
+  ['sampled and penalised', { temperature: 0.9, topK: 40, seed: 4, presencePenalty: 1, repetitionPenalty: 1.2 }],
+]
+
+function sampleOf(params: Partial<SamplingParams>, generated: readonly number[]): SampleRequest {
+  const isPenalised = (params.repetitionPenalty ?? 1) > 1
+  return { params: { ...greedy, ...params }, generated, prompt: isPenalised ? prompt.slice(0, 7) : [] }
+}
+
+/** `count` tokens after the prompt, a step each; more are drawn where drafts need something to guess. */
+async function singleSteps(engine: Engine, params: Partial<SamplingParams>, count: number): Promise<number[]> {
+  const drawn: number[] = []
+  let input = prompt.slice(0, 7)
+  for (let position = 0; drawn.length < count + 20; input = [drawn.at(-1)!]) {
+    const [output] = await engine.run([row('single', position, input, sampleOf(params, drawn))])
+    position += input.length
+    drawn.push(tokenOf(output!).token)
+  }
+  engine.forget('single')
+  return drawn
+}
+
+interface DraftedRun {
+  readonly params: Partial<SamplingParams>
+  /** What single steps draw, and a little more. */
+  readonly expected: readonly number[]
+  /** Of the drafts, in turn. */
+  readonly lengths: readonly number[]
+  /** Guess of each draft that is wrong. */
+  readonly wrongAt: number | null
+}
+
+/** Nine tokens by laps with drafts; throws where a lap draws more or fewer than its draft deserves. */
+async function draftedSteps(route: readonly Engine[], run: DraftedRun): Promise<number[]> {
+  const { params, expected, lengths, wrongAt } = run
+  const drawn: number[] = []
+  let current = prompt.slice(0, 7)
+  let position = 0
+  for (let lap = 0; drawn.length < 9; lap++) {
+    const draft = expected.slice(drawn.length, drawn.length + lengths[lap % lengths.length]!)
+    if (wrongAt !== null && wrongAt < draft.length) draft[wrongAt] = (draft[wrongAt]! + 1) % 250
+    const sample = { ...sampleOf(params, drawn), draft }
+    let input: { tokens: readonly number[] } | { activation: Activation } = { tokens: [...current, ...draft] }
+    for (const engine of route) {
+      const isExit = engine === route.at(-1)
+      const [output] = await engine.run([{ requestId: 'd', position, input, sample: isExit ? sample : null }])
+      if (output!.kind === 'activation') input = { activation: output!.activation }
+      else if (output!.kind === 'tokens') {
+        const deserved = wrongAt === null || wrongAt >= draft.length ? draft.length + 1 : wrongAt + 1
+        equal(output!.sampled.length, deserved, 'tokens of a lap')
+        drawn.push(...output!.sampled.map(({ token }) => token))
+      } else throw new Error(`expected tokens, got ${output!.kind}`)
+    }
+    position = 7 + drawn.length - 1
+    current = drawn.slice(-1)
+  }
+  for (const engine of route) engine.forget('d')
+  return drawn.slice(0, 9)
+}
 
 function row(requestId: string, position: number, tokens: readonly number[], sample: SampleRequest | null) {
   return { requestId, position, input: { tokens }, sample }

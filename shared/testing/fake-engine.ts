@@ -6,7 +6,7 @@
 import { type Boundary, createSliceEngine, floatsOf, type SliceBackend } from '../src/engine/index.ts'
 import { ComputePoolError } from '../src/errors/index.ts'
 import type { Activation, Engine, EngineFacts, EngineRow, SliceRequest } from '../src/ports/index.ts'
-import { scoresFromLogits } from '../src/sampler/index.ts'
+import { argmax, scoresFromLogits } from '../src/sampler/index.ts'
 
 /** A prime below 2^16: products of two residues stay exact in f64, residues exact in f32. */
 const modulus = 65521
@@ -81,27 +81,30 @@ export function openFakeEngine(
           digests.push(digest)
         }
       }
-      return fakeBoundary(Float32Array.from(values), position + input.tokens)
+      return fakeBoundary(Float32Array.from(values), position)
     },
     lost,
     close: async () => undefined,
   }
 
   function fakeBoundary(values: Float32Array, position: number): Boundary {
-    const logits = () => {
+    const logits = (index: number) => {
       let digest = 0
-      for (const value of values.subarray(values.length - hidden)) digest = (digest * 31 + value) % modulus
+      for (const value of values.subarray(index * hidden, (index + 1) * hidden))
+        digest = (digest * 31 + value) % modulus
       const scores = Float32Array.from({ length: vocab }, (_, token) => {
         return (((digest + 1) * (token + 11) + token * token) % modulus) / 4096
       })
-      const scripted = options.script?.(position) ?? null
+      const scripted = options.script?.(position + index + 1) ?? null
       if (scripted !== null) scores[scripted] = 1000
       return scores
     }
     return {
       read: async () => fakeActivation(values, hidden),
-      score: async query => scoresFromLogits(logits(), query),
-      readLogits: async () => logits(),
+      score: async (query, index) => scoresFromLogits(logits(index), query),
+      readLogits: async index => logits(index),
+      argmaxFrom: async index =>
+        Array.from({ length: values.length / hidden - index }, (_, i) => argmax(logits(index + i))),
       discard: () => undefined,
     }
   }

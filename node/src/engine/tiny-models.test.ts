@@ -104,6 +104,24 @@ describe.each(cases)('$name', ({ name, source, golden: goldenPath, quantisation 
     expect(text).toEqual(golden.greedy)
     await engine.close()
   })
+
+  test.each([0, 2, 5])('greedy text, eight guesses a step of which number %i is wrong', async wrongAt => {
+    const engine = await open({ start: 0, end: 3 })
+    const text: number[] = []
+    let tokens: readonly number[] = golden.tokens
+    while (text.length < golden.greedy.length) {
+      const draft = golden.greedy.slice(text.length, text.length + 8).map((token, i) => (i === wrongAt ? 0 : token))
+      const position = text.length === 0 ? 0 : golden.tokens.length + text.length - 1
+      const sample = { params: greedy, generated: [], prompt: [], draft }
+      const input = { tokens: [...tokens, ...draft] }
+      const [output] = await engine.run([{ requestId: 'r', position, input, sample }])
+      if (output?.kind !== 'tokens') throw new Error(`expected tokens, got ${output?.kind}`)
+      text.push(...output.sampled.map(({ token }) => token))
+      tokens = text.slice(-1)
+    }
+    expect(text.slice(0, golden.greedy.length)).toEqual(golden.greedy)
+    await engine.close()
+  })
 })
 
 /** What leaves the last engine of a route for `tokens` at once. */

@@ -30,14 +30,20 @@ export function checkRow(row: EngineRow, slice: SliceRequest, facts: EngineFacts
     )
   if (row.sample !== null && slice.layers.end !== layers)
     throw invalid(row, `A step asks for a token, but this slice ends at layer ${slice.layers.end} of ${layers}.`)
-  if ('tokens' in row.input) {
+  const { input } = row
+  const draft = row.sample?.draft
+  if (draft !== undefined && (draft.length < 1 || draft.length >= tokens))
+    throw invalid(row, `A step of ${tokens} positions came with a draft of ${draft.length}.`)
+  if ('tokens' in input) {
+    if (draft?.some((token, i) => token !== input.tokens[tokens - draft.length + i]))
+      throw invalid(row, 'A draft differs from the tokens it came with.')
     if (!isEntry) throw invalid(row, `Tokens arrived at layer ${slice.layers.start}; only layer 0 takes tokens.`)
-    const stranger = row.input.tokens.find(token => !Number.isInteger(token) || token < 0 || token >= vocab)
+    const stranger = input.tokens.find(token => !Number.isInteger(token) || token < 0 || token >= vocab)
     if (stranger !== undefined) throw invalid(row, `Token ${stranger} is outside the vocabulary of ${vocab}.`)
     return
   }
   if (isEntry) throw invalid(row, 'An activation arrived at layer 0, which takes tokens.')
-  const { activation } = row.input
+  const { activation } = input
   const expectedBytes = tokens * hidden * activationElementBytes(activation.dtype)
   if (activation.hidden !== hidden || activation.data.byteLength !== expectedBytes)
     throw invalid(

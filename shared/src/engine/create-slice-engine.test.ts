@@ -39,6 +39,7 @@ function countingBackend(forward: (position: number) => Promise<void> = async ()
         read: async () => activation,
         score: () => Promise.reject(new Error('no exit')),
         readLogits: () => Promise.reject(new Error('no exit')),
+        argmaxFrom: () => Promise.reject(new Error('no exit')),
         discard: () => undefined,
       }
     },

@@ -4,10 +4,10 @@
  */
 import { asComputePoolError, ComputePoolError } from '../errors/index.ts'
 import type { Engine, EngineOutput, EngineRow, SliceRequest } from '../ports/index.ts'
-import { headQuery, sampleToken } from '../sampler/index.ts'
 import { checkRow, rowTokens } from './check-row.ts'
 import { convertActivation } from './convert-activation.ts'
-import type { Boundary, SliceBackend } from './slice-backend.ts'
+import { drawTokens } from './draw-tokens.ts'
+import type { SliceBackend } from './slice-backend.ts'
 
 interface Held<Cache> {
   cache: Cache
@@ -70,20 +70,6 @@ export function createSliceEngine<Cache>(slice: SliceRequest, backend: SliceBack
     return held
   }
 
-  async function draw(row: EngineRow, boundary: Boundary): Promise<EngineOutput> {
-    if (row.sample === null) return { kind: 'none' }
-    const query = headQuery(row.sample, slice.manifest.dimensions.vocab)
-    const scores = await boundary.score(query)
-    const sampled = await sampleToken({
-      params: row.sample.params,
-      query,
-      scores,
-      position: row.position + rowTokens(row),
-      readLogits: () => boundary.readLogits(),
-    })
-    return { kind: 'token', sampled }
-  }
-
   async function runRow(row: EngineRow): Promise<EngineOutput> {
     checkRow(row, slice, backend.facts, requests.get(row.requestId)?.length ?? 0)
     const end = row.position + rowTokens(row)
@@ -97,7 +83,7 @@ export function createSliceEngine<Cache>(slice: SliceRequest, backend: SliceBack
     if (slice.layers.end < slice.manifest.dimensions.layers)
       return { kind: 'activation', activation: await boundary.read() }
     try {
-      return await draw(row, boundary)
+      return await drawTokens(row, boundary, slice.manifest.dimensions.vocab)
     } finally {
       boundary.discard()
     }

@@ -8,8 +8,11 @@ import type { Runtime, RuntimeTensor, RuntimeTensors } from './runtime.ts'
 
 export interface ExitHead {
   readonly weightsBytes: number
-  /** f32 [1, vocab] of the last position of `boundary` [1, tokens, hidden]; the caller disposes it. */
-  logits(boundary: RuntimeTensor): Promise<RuntimeTensor>
+  /** f32 [count, vocab] of the positions of `boundary` [1, tokens, hidden] from `first` on, else of the last; the caller disposes it. */
+  logits(boundary: RuntimeTensor, rows?: { readonly first: number; readonly count: number }): Promise<RuntimeTensor>
+  /** The likeliest token of each row of logits [count, vocab]. */
+  argmax(logits: RuntimeTensor): Promise<readonly number[]>
+  /** Of one row, [1, vocab]. */
   score(logits: RuntimeTensor, query: HeadQuery): Promise<HeadScores>
   close(): Promise<void>
 }
@@ -28,14 +31,21 @@ export async function openExitHead(
   const small = (model: Uint8Array) => runtime.openSession({ model, weights: [], deviceOutputs: [] })
   const argmaxSession = await small(writeArgmaxGraph(vocab))
   const scorerSession = await small(writeScorerGraph(vocab))
+  async function argmax(logits: RuntimeTensor): Promise<number[]> {
+    const { tokens } = await argmaxSession.run({ logits })
+    return Array.from((await tokens!.getData(true)) as BigInt64Array, Number)
+  }
   return {
     weightsBytes,
-    logits: async boundary => (await logitsSession.run({ boundary })).logits!,
+    async logits(boundary, { first, count } = { first: boundary.dims[1]! - 1, count: 1 }) {
+      const places = Int32Array.from({ length: count }, (_, i) => first + i)
+      return (await logitsSession.run({ boundary, rows: runtime.int32Tensor(places, [count]) })).logits!
+    },
+    argmax,
     async score(logits, query) {
       if (query.kind === 'candidates')
         return scoreCandidates({ runtime, logits, query, run: f => scorerSession.run(f) })
-      const { token } = await argmaxSession.run({ logits })
-      return { kind: 'argmax', token: Number(((await token!.getData(true)) as BigInt64Array)[0]) }
+      return { kind: 'argmax', token: (await argmax(logits))[0]! }
     },
     async close() {
       for (const session of [logitsSession, argmaxSession, scorerSession]) await session.release()

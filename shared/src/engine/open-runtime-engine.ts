@@ -115,9 +115,13 @@ interface BoundaryInput {
 }
 
 function openBoundary({ tensor, head, hidden, dtype }: BoundaryInput): Boundary {
-  let logits: RuntimeTensor | null = null
-  const logitsOnce = async (): Promise<RuntimeTensor> => {
-    logits ??= await head!.logits(tensor)
+  let held: { readonly index: number; readonly logits: RuntimeTensor } | null = null
+  const logitsAt = async (index: number): Promise<RuntimeTensor> => {
+    if (held?.index === index) return held.logits
+    held?.logits.dispose()
+    held = null
+    const logits = await head!.logits(tensor, { first: index, count: 1 })
+    held = { index, logits }
     return logits
   }
   return {
@@ -125,11 +129,19 @@ function openBoundary({ tensor, head, hidden, dtype }: BoundaryInput): Boundary 
       const data = bytesOf((await tensor.getData(true)) as ArrayBufferView)
       return { dtype, tokens: tensor.dims[1]!, hidden, data }
     },
-    score: async query => head!.score(await logitsOnce(), query),
-    readLogits: async () => (await (await logitsOnce()).getData()) as Float32Array,
+    score: async (query, index) => head!.score(await logitsAt(index), query),
+    readLogits: async index => (await (await logitsAt(index)).getData()) as Float32Array,
+    async argmaxFrom(index) {
+      const logits = await head!.logits(tensor, { first: index, count: tensor.dims[1]! - index })
+      try {
+        return await head!.argmax(logits)
+      } finally {
+        logits.dispose()
+      }
+    },
     discard() {
       tensor.dispose()
-      logits?.dispose()
+      held?.logits.dispose()
     },
   }
 }

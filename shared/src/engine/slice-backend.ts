@@ -17,10 +17,12 @@ export interface CacheStep<Cache> {
 /** The slice's output, still where it was computed. Exactly one of `read` and `discard` is called, and last. */
 export interface Boundary {
   read(): Promise<Activation>
-  /** Exit only: final norm, logits, sampling inputs, of the last position. */
-  score(query: HeadQuery): Promise<HeadScores>
-  /** Exit only: the model's logits [vocab] of the last position. */
-  readLogits(): Promise<Float32Array>
+  /** Exit only: final norm, logits, sampling inputs, of the position at `index` of the step's input. */
+  score(query: HeadQuery, index: number): Promise<HeadScores>
+  /** Exit only: the model's logits [vocab] of that position. */
+  readLogits(index: number): Promise<Float32Array>
+  /** Exit only: the likeliest token after each position from `index` to the last, in one run of the head. */
+  argmaxFrom(index: number): Promise<readonly number[]>
   discard(): void
 }
 

@@ -1,5 +1,5 @@
 /**
- * The exit's graphs: logits of the last position, and two small ones over them, an argmax and a scorer with penalties. They are
+ * The exit's graphs: logits of chosen positions, and two small ones over them, an argmax and a scorer with penalties. They are
  * apart so that the logits stay on the device: a prefill chunk runs none, greedy one and the argmax, a replay of a draw reads them.
  */
 import type { Manifest, TensorDtype } from '../model/index.ts'
@@ -9,7 +9,7 @@ import { type FloatType, matrixProduct, tensorDtype, weightName } from './matrix
 import type { SliceGraph } from './write-slice-graph.ts'
 import { writeNorm } from './write-slice-graph.ts'
 
-/** Input: `boundary` [1, tokens, hidden]. Output: `logits` f32 [1, vocab] of the last position. */
+/** Inputs: `boundary` [1, tokens, hidden], `rows` i32 [rows], which positions of it. Output: `logits` f32 [rows, vocab]. */
 export function writeLogitsGraph(
   manifest: Manifest,
   float: FloatType,
@@ -18,11 +18,10 @@ export function writeLogitsGraph(
   const { hidden, vocab } = manifest.dimensions
   const graph = new GraphBuilder()
   graph.input('boundary', float, [1, 'tokens', hidden])
-  const last = graph.node('Gather', ['boundary', graph.constant('last', 'i64', [-1])], ['row'], {
-    attributes: { axis: 1 },
-  })
+  graph.input('rows', 'i32', ['rows'])
+  const chosen = graph.node('Gather', ['boundary', 'rows'], ['chosen'], { attributes: { axis: 1 } })
   const scale = graph.weight(weightName('head', 'norm.final'), float, [hidden])
-  const normed = writeNorm(graph, last, scale, 'normed', { float: manifest.normEpsilon })
+  const normed = writeNorm(graph, chosen, scale, 'normed', { float: manifest.normEpsilon })
   const dtype = tensorDtype(manifest, 'head', 'head', expanded)
   const weight = weightName('head', 'head')
   let scores = matrixProduct(graph, {
@@ -35,17 +34,17 @@ export function writeLogitsGraph(
     float,
   })
   if (float === 'f16') scores = graph.node('Cast', [scores], ['scores.f32'], { attributes: { to: 1 } })
-  graph.node('Reshape', [scores, graph.constant('shape.logits', 'i64', [1, vocab])], ['logits'])
-  graph.output('logits', 'f32', [1, vocab])
+  graph.node('Reshape', [scores, graph.constant('shape.logits', 'i64', [-1, vocab])], ['logits'])
+  graph.output('logits', 'f32', ['rows', vocab])
   return graph.finish('logits')
 }
 
-/** Input: `logits` f32 [1, vocab]. Output: `token` i64 [1]. */
+/** Input: `logits` f32 [rows, vocab]. Output: `tokens` i64 [rows]. */
 export function writeArgmaxGraph(vocab: number): Uint8Array {
   const graph = new GraphBuilder()
-  graph.input('logits', 'f32', [1, vocab])
-  graph.node('ArgMax', ['logits'], ['token'], { attributes: { axis: 1, keepdims: 0, select_last_index: 0 } })
-  graph.output('token', 'i64', [1])
+  graph.input('logits', 'f32', ['rows', vocab])
+  graph.node('ArgMax', ['logits'], ['tokens'], { attributes: { axis: 1, keepdims: 0, select_last_index: 0 } })
+  graph.output('tokens', 'i64', ['rows'])
   return graph.finish('argmax').model
 }
 

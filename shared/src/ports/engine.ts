@@ -22,6 +22,8 @@ export interface SampleRequest {
   readonly generated: readonly number[]
   /** Prompt tokens: present only where repetitionPenalty is not 1. */
   readonly prompt: readonly number[]
+  /** Guesses of the tokens to be drawn, at least one: the inputs of the row's last positions, behind the current token's. */
+  readonly draft?: readonly number[]
 }
 
 /** One request's share of a step. */
@@ -31,14 +33,18 @@ export interface EngineRow {
   readonly position: number
   /** Tokens at the entry (layer 0), an activation elsewhere. At most `facts.maxChunk` positions. */
   readonly input: { readonly tokens: readonly number[] } | { readonly activation: Activation }
-  /** At the exit: draw from the last position. Null for a prefill chunk that is not the last, and at all other seats. */
+  /** At the exit: draw from the last position, or from each that a draft has. Null for a prefill chunk that is not the last, and at all other seats. */
   readonly sample: SampleRequest | null
 }
 
-/** What a row became: the boundary tensor, a token, or nothing (an exit's prefill chunk). */
+/**
+ * What a row became: the boundary tensor, a token, or nothing (an exit's prefill chunk). Where a draft came with it, the tokens
+ * that single steps would have drawn, up to and with the first that differs from its guess.
+ */
 export type EngineOutput =
   | { readonly kind: 'activation'; readonly activation: Activation }
   | { readonly kind: 'token'; readonly sampled: SampledToken }
+  | { readonly kind: 'tokens'; readonly sampled: readonly SampledToken[] }
   | { readonly kind: 'none' }
 
 export interface EngineFacts {
