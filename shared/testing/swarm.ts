@@ -2,8 +2,10 @@
  * A coalition of fake engines in one process: N peers on the loopback, one clock that tests move, a seed for every delay. It plays
  * the orchestrator's part (jobs in, reports out) and knows how a whole model answers alone.
  */
+import { rowTokens } from '@computepool/shared/engine'
 import type { ErrorData } from '@computepool/shared/errors'
 import { type Pipeline, type RequestJob, runPipeline, type SeatConfig } from '@computepool/shared/pipeline'
+import type { EngineRow } from '@computepool/shared/ports'
 import type { DeskRequest, Seat } from '@computepool/shared/wire'
 import { type FakeEngine, type FakeEngineOptions, openFakeEngine } from './fake-engine.ts'
 import { fakeManifest } from './fake-manifest.ts'
@@ -18,6 +20,8 @@ export interface SwarmOptions {
   readonly manifest?: ReturnType<typeof fakeManifest>
   /** Simulated time of one engine step. */
   readonly stepMs?: number
+  /** … and what each position beyond the first adds to it. */
+  readonly rowMs?: number
 }
 
 export interface Swarm {
@@ -63,7 +67,11 @@ export function openSwarm(options: SwarmOptions): Swarm {
   const seats = dealSeats(peers, manifest.dimensions.layers)
   const reports: DeskRequest[] = []
   const dropped: { by: string; peer: string; error: ErrorData }[] = []
-  const wait = (): Promise<void> => new Promise(resolve => clock.schedule(options.stepMs ?? 1, resolve))
+  const wait = (rows: readonly EngineRow[]): Promise<void> => {
+    const positions = rows.reduce((sum, row) => sum + rowTokens(row), 0)
+    const stepMs = (options.stepMs ?? 1) + (options.rowMs ?? 0) * (positions - 1)
+    return new Promise(resolve => clock.schedule(stepMs, resolve))
+  }
 
   const engines = seats.map(({ seat, layers }) => {
     const extra = options.engine?.(seat) ?? {}
@@ -72,7 +80,7 @@ export function openSwarm(options: SwarmOptions): Swarm {
       {
         ...extra,
         async beforeStep(rows) {
-          await wait()
+          await wait(rows)
           await extra.beforeStep?.(rows)
         },
       },

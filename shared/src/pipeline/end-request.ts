@@ -35,8 +35,8 @@ export function endRequest(draft: Draft, requestId: string, control: FrameContro
 export function finishRequest(draft: Draft, request: RequestState, reason: 'stop' | 'length' | 'cancelled'): void {
   const { requestId } = request
   endRequest(draft, requestId)
-  const directHops = request.entry?.directHops ?? 0
-  draft.acts.push({ type: 'report', message: { type: 'request-finished', requestId, reason, directHops } })
+  const { directHops = 0, laps = 0 } = request.entry ?? {}
+  draft.acts.push({ type: 'report', message: { type: 'request-finished', requestId, reason, directHops, laps } })
 }
 
 /** The request cannot go on: freed here and behind. The entry reports it; any other seat tells the entry, which ends it in between. */

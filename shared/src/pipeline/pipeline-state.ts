@@ -4,10 +4,12 @@
  */
 import type { ErrorData } from '../errors/index.ts'
 import type { EngineOutput, EngineRow } from '../ports/index.ts'
-import type { DeskRequest, Frame, FrameHeader, HopTrace } from '../wire/index.ts'
+import { type LapCosts, noLapCosts } from '../speculation/index.ts'
+import { type DeskRequest, type Frame, type FrameHeader, type HopTrace, maxDraftTokens } from '../wire/index.ts'
 import { emptyReorderBuffer, type ReorderBuffer } from './reorder-frames.ts'
 import type { RequestJob, SamplingParams } from './sampling-params.ts'
 import type { SeatConfig } from './seat-config.ts'
+import type { Speculation } from './speculate.ts'
 
 /** One row that waits for the engine. */
 export interface RowTask {
@@ -16,6 +18,8 @@ export interface RowTask {
   readonly tokens: number
   readonly input: EngineRow['input']
   readonly isSampled: boolean
+  /** Guesses whose rows are the last of these. */
+  readonly guesses: readonly number[]
   /** Of the seats before this one. */
   readonly trace: readonly HopTrace[]
   readonly arrivedMs: number
@@ -38,6 +42,11 @@ export interface EntryRequest {
   readonly lapStartedMs: number
   readonly drawn: number
   readonly directHops: number
+  /** Answers of the exit. */
+  readonly laps: number
+  /** What is awaited was asked for with these guesses. */
+  readonly guesses: readonly number[]
+  readonly speculation: Speculation | null
 }
 
 export interface RequestState {
@@ -53,6 +62,8 @@ export interface RequestState {
   /** Exit: tokens drawn, the first of them at position `firstDrawn`. */
   readonly generated: readonly number[]
   readonly firstDrawn: number
+  /** Position of the token that was fed last to be drawn from; null before the first. */
+  readonly fedAt: number | null
   readonly lastProgressMs: number
   readonly entry: EntryRequest | null
 }
@@ -71,6 +82,10 @@ export interface PipelineState {
   readonly stepMs: number | null
   readonly hopMs: number | null
   readonly tokensServed: number
+  /** Entry: what laps take, with and without drafts. */
+  readonly lapCosts: LapCosts
+  /** Entry: longest draft that no seat has cut. */
+  readonly draftLimit: number
 }
 
 export type PipelineEvent =
@@ -115,6 +130,8 @@ export function openPipelineState(config: SeatConfig): PipelineState {
     stepMs: null,
     hopMs: null,
     tokensServed: 0,
+    lapCosts: noLapCosts,
+    draftLimit: maxDraftTokens,
   }
 }
 
@@ -129,6 +146,7 @@ export function openRequestState(requestId: string, nowMs: number, entry: EntryR
     prompt: entry !== null && entry.job.sampling.repetitionPenalty !== 1 ? entry.job.promptTokens : [],
     generated: [],
     firstDrawn: entry?.job.promptTokens.length ?? 0,
+    fedAt: null,
     lastProgressMs: nowMs,
     entry,
   }

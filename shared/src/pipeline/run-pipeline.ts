@@ -15,7 +15,7 @@ const tickMs = 1000
 
 export interface PipelineOptions {
   readonly seat: Pick<SeatConfig, 'epoch' | 'seat' | 'seats' | 'hidden' | 'maxContext' | 'maxRequests'> &
-    Partial<Pick<SeatConfig, 'chunksInFlight' | 'maxRows' | 'deadlines'>>
+    Partial<Pick<SeatConfig, 'chunksInFlight' | 'maxRows' | 'deadlines' | 'speculate'>>
   readonly engine: Engine
   readonly transport: Transport
   readonly clock: Clock
@@ -32,7 +32,7 @@ export interface PipelineOptions {
 
 export interface PipelineStats {
   readonly requests: number
-  /** Rows with a token at their end that passed here. */
+  /** Tokens whose rows passed here, as far as a later row has confirmed them. */
   readonly tokensServed: number
   /** Smoothed; null before the first. `lapMs` and `hopMs` are known at the entry only. */
   readonly stepMs: number | null
@@ -56,6 +56,7 @@ export function runPipeline(options: PipelineOptions): Pipeline {
   let state = openPipelineState({
     chunksInFlight: options.seat.seats.length + 1,
     maxRows: 1,
+    speculate: true,
     deadlines: defaultDeadlines,
     ...options.seat,
     maxChunk: engine.facts.maxChunk,

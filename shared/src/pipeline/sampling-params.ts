@@ -54,6 +54,8 @@ export const requestJobSchema = z.strictObject({
   /** The answer ends when one of these is drawn; it is reported, the text leaves it out. */
   stopTokens: z.array(z.int().nonnegative()).max(64),
   sampling: samplingParamsSchema,
+  /** False switches guessing off; it changes how soon tokens come, never which. */
+  speculate: z.boolean().optional(),
 })
 /** What the orchestrator asks of an entry tab. */
 export type RequestJob = z.infer<typeof requestJobSchema>

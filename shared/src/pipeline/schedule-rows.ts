@@ -46,8 +46,15 @@ function engineRow(draft: Draft, task: RowTask): EngineRow {
   const { requestId, position, input } = task
   if (!draft.place.isExit || !task.isSampled || request.sampling === null)
     return { requestId, position, input, sample: null }
-  const generated = generatedBefore(request, position + task.tokens)
-  return { requestId, position, input, sample: { params: request.sampling, generated, prompt: request.prompt } }
+  const generated = generatedBefore(request, firstDrawnAt(task))
+  const guessed = task.guesses.length > 0 ? { draft: task.guesses } : {}
+  const sample = { params: request.sampling, generated, prompt: request.prompt, ...guessed }
+  return { requestId, position, input, sample }
+}
+
+/** Position of the first token that is drawn from the row. */
+export function firstDrawnAt({ position, tokens, guesses }: RowTask): number {
+  return position + tokens - guesses.length
 }
 
 /** Tokens drawn at positions below `position`: after a rewind the later ones no longer count. */

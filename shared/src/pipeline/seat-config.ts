@@ -36,6 +36,8 @@ export interface SeatConfig {
   readonly chunksInFlight: number
   /** Rows in one engine step. */
   readonly maxRows: number
+  /** Entry: guess tokens ahead where that pays. */
+  readonly speculate: boolean
   readonly deadlines: PipelineDeadlines
 }
 

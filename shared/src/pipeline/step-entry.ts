@@ -1,10 +1,11 @@
 /** The entry's side of a request: feeds the prompt in chunks, takes each token from the exit, decides when the answer ends. */
 import { ComputePoolError, isErrorCode } from '../errors/index.ts'
 import type { FrameControl, HopTrace } from '../wire/index.ts'
-import { failRequest, finishRequest } from './end-request.ts'
+import { failRequest, finishRequest, frameError } from './end-request.ts'
 import { change, type Draft, enqueue } from './pipeline-draft.ts'
 import { type EntryRequest, openRequestState, type RequestState, type RowTask } from './pipeline-state.ts'
 import type { RequestJob, SampledToken } from './sampling-params.ts'
+import { draftOf, guessNext, learnFrom, learnLap, openSpeculation } from './speculate.ts'
 
 export function submitRequest(draft: Draft, job: RequestJob, nowMs: number): void {
   const { requestId } = job
@@ -14,7 +15,18 @@ export function submitRequest(draft: Draft, job: RequestJob, nowMs: number): voi
     draft.acts.push({ type: 'report', message: { type: 'request-failed', requestId, error: refusal.toJSON() } })
     return
   }
-  const entry = { job, prefilled: 0, acknowledged: 0, isFlowing: false, lapStartedMs: nowMs, drawn: 0, directHops: 0 }
+  const entry: EntryRequest = {
+    job,
+    prefilled: 0,
+    acknowledged: 0,
+    isFlowing: false,
+    lapStartedMs: nowMs,
+    drawn: 0,
+    directHops: 0,
+    laps: 0,
+    guesses: [],
+    speculation: openSpeculation(draft, job),
+  }
   const request = openRequestState(requestId, nowMs, entry)
   draft.requests.set(requestId, request)
   feedPrompt(draft, request, nowMs)
@@ -67,33 +79,42 @@ export function feedPrompt(draft: Draft, request: RequestState, nowMs: number): 
   const tokens = promptTokens.slice(prefilled, prefilled + maxChunk)
   const end = prefilled + tokens.length
   const fed = change(draft, request, { entry: { ...entry, prefilled: end } })
-  enqueue(draft, fed, tokenTask(fed, { position: prefilled, tokens, isSampled: end === promptTokens.length, nowMs }))
+  const isSampled = end === promptTokens.length
+  enqueue(draft, fed, tokenTask(fed, { position: prefilled, tokens, guesses: [], isSampled, nowMs }))
 }
 
 function isRunning(draft: Draft, request: RequestState): boolean {
   return draft.running?.some(task => task.requestId === request.requestId) ?? false
 }
 
-function tokenTask(
-  request: RequestState,
-  row: { position: number; tokens: readonly number[]; isSampled: boolean; nowMs: number },
-): RowTask {
+interface TokenRow {
+  readonly position: number
+  readonly tokens: readonly number[]
+  /** Guesses behind the tokens. */
+  readonly guesses: readonly number[]
+  readonly isSampled: boolean
+  readonly nowMs: number
+}
+
+function tokenTask(request: RequestState, { position, tokens, guesses, isSampled, nowMs }: TokenRow): RowTask {
   return {
     requestId: request.requestId,
-    position: row.position,
-    tokens: row.tokens.length,
-    input: { tokens: row.tokens },
-    isSampled: row.isSampled,
+    position,
+    tokens: tokens.length + guesses.length,
+    input: { tokens: [...tokens, ...guesses] },
+    isSampled,
+    guesses,
     trace: [],
-    arrivedMs: row.nowMs,
-    startedMs: row.nowMs,
+    arrivedMs: nowMs,
+    startedMs: nowMs,
     isSolo: false,
   }
 }
 
 export interface Drawn {
-  readonly sampled: SampledToken
-  /** Of the drawn token. */
+  /** At least one: the guesses that came true, and one more. */
+  readonly sampled: readonly SampledToken[]
+  /** Of the first. */
   readonly position: number
   readonly trace: readonly HopTrace[]
   /** Frames of this lap that came straight from a peer. */
@@ -101,40 +122,63 @@ export interface Drawn {
   readonly nowMs: number
 }
 
-/** A token came back: report it, and feed it or end. */
-export function takeToken(draft: Draft, request: RequestState, drawn: Drawn) {
-  const { entry } = request
+/** Tokens came back: report them up to where the answer ends, and feed the last or end. */
+export function takeTokens(draft: Draft, request: RequestState, drawn: Drawn) {
+  const { entry, requestId } = request
   // The exit may only answer the row that was asked: anything else is late, or made up.
-  if (entry === null || drawn.position !== request.length || entry.prefilled < entry.job.promptTokens.length) return
+  if (entry === null || entry.prefilled < entry.job.promptTokens.length) return
+  if (drawn.position !== request.length - entry.guesses.length) return
   if (request.pending.length > 0 || isRunning(draft, request)) return
-  const { job } = entry
+  const fault = faultOfAnswer(drawn.sampled, entry.guesses)
+  if (fault !== null) return failRequest(draft, requestId, frameError(requestId, fault))
   const lapMs = Math.max(0, drawn.nowMs - entry.lapStartedMs)
-  if (entry.drawn > 0) measureLap(draft, lapMs, drawn.trace)
-  const { requestId } = request
-  draft.acts.push({
-    type: 'report',
-    message: {
-      type: 'token-generated',
-      requestId,
-      index: entry.drawn,
-      sampled: drawn.sampled,
-      lapMs,
-      trace: [...drawn.trace],
-    },
+  if (entry.drawn > 0) {
+    measureLap(draft, lapMs, drawn.trace)
+    learnLap(draft, { guesses: entry.guesses, sampled: drawn.sampled, lapMs, trace: drawn.trace })
+  }
+  const { taken: count, end } = partOfAnswer(draft, entry, drawn)
+  drawn.sampled.slice(0, count).forEach((sampled, i) => {
+    const message = { requestId, index: entry.drawn + i, sampled, lapMs, trace: [...drawn.trace] }
+    draft.acts.push({ type: 'report', message: { type: 'token-generated', ...message } })
   })
+  const position = drawn.position + count - 1
+  // Guesses keep to the positions that the answer may reach anyway: they need no memory that was not planned for.
+  const room = Math.min(draft.config.maxContext - 1 - position, entry.job.maxTokens - entry.drawn - count - 1)
+  const learnt = learnFrom(entry.speculation, drawn.sampled)
+  const speculation = end === null ? guessNext(draft, learnt, room) : learnt
   const next: EntryRequest = {
     ...entry,
     acknowledged: drawn.position,
-    drawn: entry.drawn + 1,
+    drawn: entry.drawn + count,
     directHops: entry.directHops + drawn.directHops,
+    laps: entry.laps + 1,
+    guesses: draftOf(speculation),
+    speculation,
   }
   const taken = change(draft, request, { entry: next, lastProgressMs: drawn.nowMs })
-  const { token } = drawn.sampled
-  if (job.stopTokens.includes(token)) return finishRequest(draft, taken, 'stop')
-  if (next.drawn >= job.maxTokens || drawn.position >= draft.config.maxContext)
-    return finishRequest(draft, taken, 'length')
-  const { position, nowMs } = drawn
-  enqueue(draft, taken, tokenTask(taken, { position, tokens: [token], isSampled: true, nowMs }))
+  if (end !== null) return finishRequest(draft, taken, end)
+  const tokens = [drawn.sampled.at(-1)!.token]
+  const row = { position, tokens, guesses: next.guesses, isSampled: true, nowMs: drawn.nowMs }
+  enqueue(draft, taken, tokenTask(taken, row))
+}
+
+/** How many of the drawn tokens belong to the answer, and whether it ends with them. */
+function partOfAnswer(draft: Draft, entry: EntryRequest, { sampled, position }: Drawn) {
+  const { job } = entry
+  // Fed is what lies below the context's end; the token drawn from its last position is the last.
+  const room = Math.min(job.maxTokens - entry.drawn, draft.config.maxContext - position + 1)
+  const stop = sampled.findIndex(({ token }) => job.stopTokens.includes(token))
+  if (stop >= 0 && stop < room) return { taken: stop + 1, end: 'stop' as const }
+  return sampled.length < room ? { taken: sampled.length, end: null } : { taken: room, end: 'length' as const }
+}
+
+/** What makes the answer impossible, in words; null where it is sound. */
+function faultOfAnswer(sampled: readonly SampledToken[], guesses: readonly number[]): string | null {
+  if (sampled.length < 1 || sampled.length > guesses.length + 1)
+    return `${sampled.length} tokens answered a draft of ${guesses.length}.`
+  const wrong = sampled.slice(0, -1).findIndex(({ token }, i) => token !== guesses[i])
+  if (wrong < 0) return null
+  return `Token ${sampled[wrong]!.token} was drawn where ${guesses[wrong]} was guessed, and yet the answer goes on.`
 }
 
 function measureLap(draft: Draft, lapMs: number, trace: readonly HopTrace[]): void {

@@ -6,8 +6,8 @@ import { failRequest } from './end-request.ts'
 import { change, type Draft, sendControl, sendFrame } from './pipeline-draft.ts'
 import type { RequestState, RowTask } from './pipeline-state.ts'
 import type { SampledToken } from './sampling-params.ts'
-import { generatedBefore } from './schedule-rows.ts'
-import { feedPrompt, reportFlowing, smooth, takeProgress, takeToken } from './step-entry.ts'
+import { firstDrawnAt, generatedBefore } from './schedule-rows.ts'
+import { feedPrompt, reportFlowing, smooth, takeProgress, takeTokens } from './step-entry.ts'
 
 export interface FinishedStep {
   readonly outputs: readonly EngineOutput[]
@@ -25,8 +25,9 @@ export function finishStep(draft: Draft, step: FinishedStep): void {
       draft.acts.push({ type: 'forget', requestId: task.requestId })
       return
     }
-    if (task.isSampled) draft.tokensServed += 1
-    finishRow(draft, change(draft, request, { lastProgressMs: step.nowMs }), task, {
+    const fedAt = task.isSampled ? firstDrawnAt(task) - 1 : request.fedAt
+    if (task.isSampled) draft.tokensServed += Math.max(0, fedAt! - (request.fedAt ?? fedAt! - 1))
+    finishRow(draft, change(draft, request, { fedAt, lastProgressMs: step.nowMs }), task, {
       output: step.outputs[index],
       computeMs: step.computeMs,
       nowMs: step.nowMs,
@@ -48,11 +49,14 @@ function finishRow(draft: Draft, before: RequestState, task: RowTask, row: Finis
   const { isExit, isEntry, entry } = draft.place
   const request = isExit ? reportFlowing(draft, before) : before
   if (!isExit && output?.kind === 'activation') return passHidden(draft, request, task, output.activation, trace, nowMs)
-  if (isExit && task.isSampled && output?.kind === 'token') {
-    const generated = generatedBefore(request, end).concat(output.sampled.token)
-    const drawn = change(draft, request, { generated, firstDrawn: end - generated.length + 1 })
-    if (isEntry) return takeToken(draft, drawn, { sampled: output.sampled, position: end, trace, directHops: 0, nowMs })
-    return sendToken(draft, drawn, output.sampled, end, trace)
+  if (isExit && task.isSampled && (output?.kind === 'token' || output?.kind === 'tokens')) {
+    const sampled = output.kind === 'token' ? [output.sampled] : output.sampled
+    const position = firstDrawnAt(task)
+    const before = generatedBefore(request, position)
+    const generated = before.concat(sampled.map(({ token }) => token))
+    const drawn = change(draft, request, { generated, firstDrawn: position - before.length })
+    if (isEntry) return takeTokens(draft, drawn, { sampled, position, trace, directHops: 0, nowMs })
+    return sendTokens(draft, drawn, sampled, position, trace)
   }
   if (isExit && !task.isSampled && output?.kind === 'none') {
     if (isEntry) return takeProgress(draft, request, end, nowMs)
@@ -89,6 +93,7 @@ function passHidden(
       ...(isFirst && request.sampling !== null ? { sampling: request.sampling } : {}),
       ...(isFirst && request.prompt.length > 0 ? { prompt_tokens: [...request.prompt] } : {}),
       ...(task.isSampled ? { sample: true } : {}),
+      ...(task.guesses.length > 0 ? { draft: [...task.guesses] } : {}),
       trace,
     },
     activation.data,
@@ -98,13 +103,15 @@ function passHidden(
   feedPrompt(draft, change(draft, request, { outSeq: request.outSeq + 1, entry: counted }), nowMs)
 }
 
-function sendToken(
+function sendTokens(
   draft: Draft,
   request: RequestState,
-  sampled: SampledToken,
+  sampled: readonly SampledToken[],
   position: number,
   trace: HopTrace[],
 ): void {
+  const [first] = sampled
+  const isDescribed = first!.logprob !== null
   sendFrame(
     draft,
     draft.place.entry,
@@ -112,13 +119,14 @@ function sendToken(
       request_id: request.requestId,
       kind: 'token',
       dtype: 'int64',
-      shape: [1],
+      shape: [sampled.length],
       seq: request.outSeq,
       position,
-      ...(sampled.logprob === null ? {} : { sampled }),
+      ...(isDescribed && sampled.length === 1 ? { sampled: first } : {}),
+      ...(isDescribed && sampled.length > 1 ? { sampled_list: [...sampled] } : {}),
       trace,
     },
-    encodeTokens([sampled.token]),
+    encodeTokens(sampled.map(({ token }) => token)),
   )
   change(draft, request, { outSeq: request.outSeq + 1 })
 }

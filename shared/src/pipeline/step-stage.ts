@@ -51,11 +51,11 @@ function acceptHidden(draft: Draft, before: RequestState, frame: Frame, nowMs: n
   const { hidden, maxContext, maxChunk } = draft.config
   const fault = faultOf(draft, before, frame)
   if (fault !== null) return failRequest(draft, requestId, frameError(requestId, fault))
-  const tokens = header.shape[0]!
-  if (header.position + tokens > maxContext) {
+  const brought = header.shape[0]!
+  if (header.position + brought > maxContext) {
     const error = new ComputePoolError(
       'input_context_too_long',
-      `Position ${header.position + tokens} is beyond this seat's ${maxContext}.`,
+      `Position ${header.position + brought} is beyond this seat's ${maxContext}.`,
       { remedy: 'Send fewer tokens.', context: { requestId, maxContext } },
     )
     return failRequest(draft, requestId, error.toJSON())
@@ -63,15 +63,22 @@ function acceptHidden(draft: Draft, before: RequestState, frame: Frame, nowMs: n
   let request = before
   if (header.sampling !== undefined)
     request = change(draft, request, { sampling: header.sampling, prompt: header.prompt_tokens ?? [] })
-  const activation: Activation = { dtype: header.dtype as Activation['dtype'], tokens, hidden, data: payload }
+  const dtype = header.dtype as Activation['dtype']
+  const activation: Activation = { dtype, tokens: brought, hidden, data: payload }
+  const asked = header.draft ?? []
+  const certain = brought - asked.length
+  // Guesses are verified in one row with the token they follow: those beyond this engine's row are dropped.
+  const guesses = asked.slice(0, maxChunk - 1 - ((certain - 1) % maxChunk))
+  const tokens = certain + guesses.length
   for (let start = 0; start < tokens; start += maxChunk) {
     const end = Math.min(tokens, start + maxChunk)
     request = enqueue(draft, request, {
       requestId,
       position: header.position + start,
       tokens: end - start,
-      input: { activation: end - start === tokens ? activation : activationRows(activation, start, end) },
+      input: { activation: end - start === brought ? activation : activationRows(activation, start, end) },
       isSampled: header.sample === true && end === tokens,
+      guesses: end === tokens ? guesses : [],
       trace: header.trace ?? [],
       arrivedMs: nowMs,
       startedMs: nowMs,

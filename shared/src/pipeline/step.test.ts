@@ -18,6 +18,7 @@ const configOf = (seat: number): SeatConfig => ({
   maxRequests: 3,
   chunksInFlight: 2,
   maxRows: 2,
+  speculate: true,
   deadlines: defaultDeadlines,
 })
 

@@ -9,7 +9,7 @@ import { change, closeDraft, type Draft, openDraft } from './pipeline-draft.ts'
 import type { PipelineAct, PipelineEvent, PipelineState, RequestState } from './pipeline-state.ts'
 import { reorder } from './reorder-frames.ts'
 import { startRows } from './schedule-rows.ts'
-import { submitRequest, takeFailure, takeProgress, takeToken } from './step-entry.ts'
+import { submitRequest, takeFailure, takeProgress, takeTokens } from './step-entry.ts'
 import { failStep, finishStep } from './step-outcomes.ts'
 import { takeHidden } from './step-stage.ts'
 
@@ -108,7 +108,7 @@ function takeDue(draft: Draft, request: RequestState, frame: Frame, nowMs: numbe
     if (control.type === 'progress') takeProgress(draft, request, control.position, nowMs)
     return
   }
-  takeToken(draft, request, { sampled: decodeTokens(frame)[0]!, position, trace, directHops: 1, nowMs })
+  takeTokens(draft, request, { sampled: decodeTokens(frame), position, trace, directHops: 1, nowMs })
 }
 
 function dropPeer(draft: Draft, peer: string, error: ErrorData): void {

@@ -141,7 +141,7 @@ export const deskRequestSchema = z.discriminatedUnion('type', [
     requestId,
     index: z.int().nonnegative(),
     sampled: sampledTokenSchema,
-    /** Measured at the entry, from the start of the step to the token's arrival. */
+    /** Of the lap that brought it, alone or with others: measured at the entry, from the start of the step to the arrival. */
     lapMs: ms,
     trace: z.array(hopTraceSchema).max(64),
   }),
@@ -150,6 +150,8 @@ export const deskRequestSchema = z.discriminatedUnion('type', [
     requestId,
     reason: z.enum(['stop', 'length', 'cancelled']),
     directHops: z.int().nonnegative(),
+    /** Times around the ring, of which each brought one token or, with guesses that came true, several. */
+    laps: z.int().nonnegative().optional(),
   }),
   z.strictObject({ type: z.literal('request-failed'), requestId, error: errorData }),
   z.strictObject({
