@@ -193,13 +193,12 @@ export const engineContract: readonly EngineContractCase[] = [
       const whole = await open({ start: 0, end: layers })
       const split = [await open({ start: 0, end: 1 }), await open({ start: 1, end: layers })]
       for (const [name, params] of draftedParams) {
-        const expected = await singleSteps(whole, params, 9)
-        for (const lengths of [[4, 3], [2, 2, 2], [1, 6], [16]])
-          for (const wrongAt of [null, 0, 1, 3])
-            for (const route of [[whole], split]) {
-              const what = `${name}, drafts of ${lengths}, wrong at ${wrongAt}, ${route.length} slices`
-              equal(await draftedSteps(route, { params, expected, lengths, wrongAt }), expected.slice(0, 9), what)
-            }
+        const expected = await singleSteps(whole, params)
+        for (const run of draftedRuns)
+          for (const route of name === 'greedy' ? [[whole], split] : [[whole]]) {
+            const what = `${name}, drafts of ${run.lengths}, wrong at ${run.wrongAt}, ${route.length} slices`
+            equal(await draftedSteps(route, { params, expected, ...run }), expected.slice(0, draftedCount), what)
+          }
       }
       for (const engine of [whole, ...split]) await engine.close()
     },
@@ -223,16 +222,29 @@ const draftedParams: readonly [string, Partial<SamplingParams>][] = [
   ['sampled and penalised', { temperature: 0.9, topK: 40, seed: 4, presencePenalty: 1, repetitionPenalty: 1.2 }],
 ]
 
+/** Tokens of each run, the inputs before them, and the longest draft: with it a row still fits the smallest engine. */
+const draftedCount = 9
+const draftedPrompt = prompt.slice(0, 4)
+const longestDraft = 12
+
+/** Lengths of the drafts, in turn, and the guess of each that is wrong. */
+const draftedRuns = [
+  { lengths: [4, 3], wrongAt: null },
+  { lengths: [2, 2, 2], wrongAt: 0 },
+  { lengths: [1, 6], wrongAt: 3 },
+  { lengths: [longestDraft], wrongAt: 1 },
+] as const
+
 function sampleOf(params: Partial<SamplingParams>, generated: readonly number[]): SampleRequest {
   const isPenalised = (params.repetitionPenalty ?? 1) > 1
-  return { params: { ...greedy, ...params }, generated, prompt: isPenalised ? prompt.slice(0, 7) : [] }
+  return { params: { ...greedy, ...params }, generated, prompt: isPenalised ? draftedPrompt : [] }
 }
 
-/** `count` tokens after the prompt, a step each; more are drawn where drafts need something to guess. */
-async function singleSteps(engine: Engine, params: Partial<SamplingParams>, count: number): Promise<number[]> {
+/** Tokens after the prompt, a step each: so many that the longest draft has something to guess. */
+async function singleSteps(engine: Engine, params: Partial<SamplingParams>): Promise<number[]> {
   const drawn: number[] = []
-  let input = prompt.slice(0, 7)
-  for (let position = 0; drawn.length < count + 20; input = [drawn.at(-1)!]) {
+  let input = draftedPrompt
+  for (let position = 0; drawn.length < draftedCount + longestDraft; input = [drawn.at(-1)!]) {
     const [output] = await engine.run([row('single', position, input, sampleOf(params, drawn))])
     position += input.length
     drawn.push(tokenOf(output!).token)
@@ -245,19 +257,17 @@ interface DraftedRun {
   readonly params: Partial<SamplingParams>
   /** What single steps draw, and a little more. */
   readonly expected: readonly number[]
-  /** Of the drafts, in turn. */
   readonly lengths: readonly number[]
-  /** Guess of each draft that is wrong. */
   readonly wrongAt: number | null
 }
 
-/** Nine tokens by laps with drafts; throws where a lap draws more or fewer than its draft deserves. */
+/** The tokens by laps with drafts; throws where a lap draws more or fewer than its draft deserves. */
 async function draftedSteps(route: readonly Engine[], run: DraftedRun): Promise<number[]> {
   const { params, expected, lengths, wrongAt } = run
   const drawn: number[] = []
-  let current = prompt.slice(0, 7)
+  let current = draftedPrompt
   let position = 0
-  for (let lap = 0; drawn.length < 9; lap++) {
+  for (let lap = 0; drawn.length < draftedCount; lap++) {
     const draft = expected.slice(drawn.length, drawn.length + lengths[lap % lengths.length]!)
     if (wrongAt !== null && wrongAt < draft.length) draft[wrongAt] = (draft[wrongAt]! + 1) % 250
     const sample = { ...sampleOf(params, drawn), draft }
@@ -272,11 +282,11 @@ async function draftedSteps(route: readonly Engine[], run: DraftedRun): Promise<
         drawn.push(...output!.sampled.map(({ token }) => token))
       } else throw new Error(`expected tokens, got ${output!.kind}`)
     }
-    position = 7 + drawn.length - 1
+    position = draftedPrompt.length + drawn.length - 1
     current = drawn.slice(-1)
   }
   for (const engine of route) engine.forget('d')
-  return drawn.slice(0, 9)
+  return drawn.slice(0, draftedCount)
 }
 
 function row(requestId: string, position: number, tokens: readonly number[], sample: SampleRequest | null) {

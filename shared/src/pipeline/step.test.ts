@@ -57,8 +57,9 @@ const anyFrame: fc.Arbitrary<Frame> = fc
         kind: fc.constant('hidden' as const),
         tokens: fc.integer({ min: 1, max: 9 }),
         width: fc.constantFrom(4, 4, 3),
+        guesses: fc.constantFrom(0, 0, 1, 4, 8),
       }),
-      fc.record({ kind: fc.constant('token' as const), token: fc.nat(300) }),
+      fc.record({ kind: fc.constant('token' as const), tokens: fc.array(fc.nat(300), { minLength: 1, maxLength: 4 }) }),
       fc.record({
         kind: fc.constant('control' as const),
         control: fc.oneof(
@@ -77,18 +78,23 @@ const anyFrame: fc.Arbitrary<Frame> = fc
   })
   .map(({ what, ...shared }): Frame => {
     if (what.kind === 'hidden') {
-      const { tokens, width } = what
+      const { tokens, width, guesses } = what
+      const draft = guesses > 0 && guesses < tokens ? { sample: true, draft: new Array<number>(guesses).fill(9) } : {}
       const header = {
         ...shared,
         kind: 'hidden' as const,
         dtype: 'f32' as const,
         shape: [tokens, width],
         sampling: greedy,
+        ...draft,
       }
       return { header, payload: new Uint8Array(tokens * width * 4) }
     }
     if (what.kind === 'token')
-      return { header: { ...shared, kind: 'token', dtype: 'int64', shape: [1] }, payload: encodeTokens([what.token]) }
+      return {
+        header: { ...shared, kind: 'token', dtype: 'int64', shape: [what.tokens.length] },
+        payload: encodeTokens(what.tokens),
+      }
     const { payload, ...described } = encodeControl(what.control)
     return { header: { ...shared, ...described }, payload }
   })
@@ -134,7 +140,9 @@ function answerStep(state: PipelineState, seat: number): PipelineState {
       return { kind: 'activation' as const, activation }
     }
     if (!task.isSampled) return { kind: 'none' as const }
-    return { kind: 'token' as const, sampled: { token: 9, logprob: null, topLogprobs: [] } }
+    const sampled = { token: 9, logprob: null, topLogprobs: [] }
+    if (task.guesses.length === 0) return { kind: 'token' as const, sampled }
+    return { kind: 'tokens' as const, sampled: new Array(1 + task.guesses.length).fill(sampled) }
   })
   return step(frozen(state), { type: 'step-finished', outputs, computeMs: 1, nowMs: 0 })[0]
 }
@@ -173,6 +181,26 @@ describe('step', () => {
       [3, 3, false],
       [6, 2, true],
     ])
+  })
+
+  it('drops guesses that its engine’s row has no room for, from the end', () => {
+    const frame = hidden('a', 0, 0, 7)
+    let [state] = step(openPipelineState(configOf(2)), {
+      type: 'frame-received',
+      peer: peerOf(1),
+      frame: { ...frame, header: { ...frame.header, draft: [5, 6] } },
+      nowMs: 0,
+    })
+    // Five certain rows are three and two: beside those two there is room for one guess.
+    state = answerStep(state, 2)
+    expect(state.running).toMatchObject([{ position: 3, tokens: 3, isSampled: true, guesses: [5] }])
+    const [, answered] = step(state, {
+      type: 'step-finished',
+      outputs: [{ kind: 'tokens', sampled: [5, 8].map(token => ({ token, logprob: null, topLogprobs: [] })) }],
+      computeMs: 1,
+      nowMs: 0,
+    })
+    expect(answered).toMatchObject([{ type: 'send', header: { kind: 'token', shape: [2], position: 5 } }])
   })
 
   it('lets a short request in between the rows of a long one', () => {
