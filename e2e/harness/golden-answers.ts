@@ -26,6 +26,9 @@ export async function readTranscripts(): Promise<Transcript[]> {
 export const shortestFirst = (transcripts: readonly Transcript[]): Transcript[] =>
   [...transcripts].sort((a, b) => a.completionTokens.length - b.completionTokens.length)
 
+/** Frames that must have gone straight from peer to peer: a lap is two at least, and brings 17 tokens at most. */
+export const leastDirectHops = ({ completionTokens }: Transcript): number => 2 * Math.ceil(completionTokens.length / 17)
+
 /** Throws with the body where the pool refuses. */
 export async function askGolden(url: string, model: string, transcript: Transcript): Promise<Reply> {
   const response = await fetch(new URL('/v1/chat/completions', url), {

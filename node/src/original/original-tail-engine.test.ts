@@ -134,6 +134,18 @@ describe('an answer whose last layers an original peer computes', () => {
     expect(engine.memory()).toMatchObject({ requests: 0, kvBytes: 0 })
   })
 
+  test('leaves guesses out, right or wrong, and goes on from the one token that each lap brings', async () => {
+    const expected = await alone(6, boundary => convertActivation(boundary, 'bf16'))
+    const drawn = await generate({ ...engine, forget: () => undefined }, 1)
+    while (drawn.length < 6) {
+      const draft = [drawn.length % 2 === 0 ? expected[drawn.length]! : 299, 7]
+      const tokens = [drawn.at(-1)!, ...draft]
+      const guessed = { ...row('r', prompt.length + drawn.length - 1, tokens), sample: { ...sampling(), draft } }
+      drawn.push(tokenOf((await engine.run([guessed]))[0]))
+    }
+    expect(drawn).toEqual(expected)
+  })
+
   test('is the same where the peer’s tokens carry no number', async () => {
     exit.tellSeq(false)
     expect(await generate(engine, 6)).toEqual(await alone(6, boundary => convertActivation(boundary, 'bf16')))

@@ -3,6 +3,7 @@
  * a token comes back. Whoever runs it need not know. It knows neither AXL nor how frames are written.
  */
 import { randomBytes } from 'node:crypto'
+import { withoutDraft } from '@computepool/shared/engine'
 import { ComputePoolError } from '@computepool/shared/errors'
 import type { Engine, EngineOutput, EngineRow } from '@computepool/shared/ports'
 import { type Conversation, openConversation } from './conversation.ts'
@@ -60,7 +61,9 @@ export function createOriginalTailEngine(options: OriginalTailOptions): Engine {
     return { kind: 'token', sampled: { token, logprob: null, topLogprobs: [] } }
   }
 
-  async function step(rows: readonly EngineRow[]): Promise<EngineOutput[]> {
+  /** The protocol draws from a frame's last position alone, so guesses are left out. */
+  async function step(asked: readonly EngineRow[]): Promise<EngineOutput[]> {
+    const rows = asked.map(withoutDraft)
     for (const { sample } of rows) if (sample !== null) originalTemperature(sample.params)
     const held = rows.map(({ requestId }) => conversationOf(requestId))
     const outputs = await local.run(rows.map(row => ({ ...row, sample: null })))

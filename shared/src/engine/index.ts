@@ -25,3 +25,4 @@ export type {
 } from './runtime.ts'
 export { type Expansion, noExpansion } from './runtime.ts'
 export type { Boundary, CacheStep, SliceBackend } from './slice-backend.ts'
+export { withoutDraft } from './without-draft.ts'

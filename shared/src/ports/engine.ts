@@ -39,7 +39,8 @@ export interface EngineRow {
 
 /**
  * What a row became: the boundary tensor, a token, or nothing (an exit's prefill chunk). Where a draft came with it, the tokens
- * that single steps would have drawn, up to and with the first that differs from its guess.
+ * that single steps would have drawn, up to and with the first that differs from its guess; an engine that cannot verify guesses
+ * answers the first alone, as a token.
  */
 export type EngineOutput =
   | { readonly kind: 'activation'; readonly activation: Activation }
