@@ -12,16 +12,17 @@ interface MatchClass {
 }
 
 const classes: readonly MatchClass[] = [
-  { from: 2, prior: 0.25 },
-  { from: 3, prior: 0.35 },
-  { from: 4, prior: 0.5 },
-  { from: 5, prior: 0.6 },
-  { from: 7, prior: 0.7 },
+  { from: 2, prior: 0.1 },
+  { from: 3, prior: 0.2 },
+  { from: 4, prior: 0.35 },
+  { from: 5, prior: 0.5 },
+  { from: 7, prior: 0.65 },
   { from: 10, prior: 0.8 },
   { from: 16, prior: 0.9 },
 ]
-/** Guesses that the prior counts for. */
+/** Guesses that a prior counts for. */
 const priorWeight = 2
+const highestPrior = 0.97
 /** What an observation keeps of the weight of those before it: about the last thirty count. */
 const keep = 0.97
 
@@ -30,10 +31,19 @@ interface Tally {
   readonly seen: number
 }
 
-/** One tally a class of matches. */
-export type Acceptance = readonly Tally[]
+export interface Acceptance {
+  /** One a class of matches. */
+  readonly classes: readonly Tally[]
+  /** Over all classes: guesses that came true, and how many the priors had foretold. */
+  readonly came: number
+  readonly foretold: number
+}
 
-export const noAcceptance: Acceptance = classes.map(() => ({ came: 0, seen: 0 }))
+export const noAcceptance: Acceptance = {
+  classes: classes.map(() => ({ came: 0, seen: 0 })),
+  came: 0,
+  foretold: 0,
+}
 
 function classOf(match: number): number {
   let index = 0
@@ -41,11 +51,13 @@ function classOf(match: number): number {
   return index
 }
 
-/** Share of guesses after a match of this length that come true. */
-export function acceptanceAfter(acceptance: Acceptance, match: number): number {
+/** Share of guesses after a match of this length that come true. A text that belies one prior is not trusted with the others. */
+export function acceptanceAfter({ classes: tallies, came, foretold }: Acceptance, match: number): number {
   const index = classOf(Math.min(match, longestMatch))
-  const { came, seen } = acceptance[index]!
-  return (came + priorWeight * classes[index]!.prior) / (seen + priorWeight)
+  const trust = (came + priorWeight) / (foretold + priorWeight)
+  const prior = Math.min(highestPrior, classes[index]!.prior * trust)
+  const tally = tallies[index]!
+  return (tally.came + priorWeight * prior) / (tally.seen + priorWeight)
 }
 
 /** Takes in what came of a guess after `match`: its first tokens that came true, and whether one then did not. */
@@ -53,14 +65,18 @@ export function observeGuess(
   acceptance: Acceptance,
   guess: { readonly match: number; readonly cameTrue: number; readonly isBroken: boolean },
 ): Acceptance {
-  const tallies = [...acceptance]
+  const tallies = [...acceptance.classes]
+  let { came, foretold } = acceptance
   const outcomes = guess.cameTrue + (guess.isBroken ? 1 : 0)
   for (let i = 0; i < outcomes; i++) {
     const index = classOf(guess.match + i)
-    const { came, seen } = tallies[index]!
-    tallies[index] = { came: came * keep + (i < guess.cameTrue ? 1 : 0), seen: seen * keep + 1 }
+    const tally = tallies[index]!
+    const hit = i < guess.cameTrue ? 1 : 0
+    tallies[index] = { came: tally.came * keep + hit, seen: tally.seen * keep + 1 }
+    came = came * keep + hit
+    foretold = foretold * keep + classes[index]!.prior
   }
-  return tallies
+  return { classes: tallies, came, foretold }
 }
 
 /** Tokens that a lap brings on average with `length` drafts after a match: the accepted ones and the one drawn behind them. */

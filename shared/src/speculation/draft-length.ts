@@ -3,7 +3,7 @@ import { type Acceptance, expectedTokens } from './acceptance.ts'
 import { draftLengths, extraMs, isWithinReach, type LapCosts, plainLapMs } from './lap-costs.ts'
 
 /** Drafting must promise this much more than a plain lap: below it lies the error of the estimates. */
-const leastGain = 1.03
+const leastGain = 1.1
 
 export interface DraftChoice {
   readonly acceptance: Acceptance
