@@ -136,6 +136,18 @@ describe('expectedTokens', () => {
     expect(expectedTokens(acceptance, 16, 0)).toBe(1)
   })
 
+  it('falls for matches that were never seen where others failed, and rises where they came true', () => {
+    const after = (cameTrue: number) => {
+      let acceptance = noAcceptance
+      for (let i = 0; i < 5; i++)
+        acceptance = observeGuess(acceptance, { match: 3, cameTrue, isBroken: cameTrue === 0 })
+      return expectedTokens(acceptance, 12, 2)
+    }
+    const unseen = expectedTokens(noAcceptance, 12, 2)
+    expect(after(0)).toBeLessThan(unseen - 0.3)
+    expect(after(1)).toBeGreaterThan(unseen + 0.1)
+  })
+
   it('learns short and long matches apart', () => {
     let acceptance = noAcceptance
     for (let i = 0; i < 60; i++) {
