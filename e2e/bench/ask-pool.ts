@@ -31,7 +31,14 @@ export async function askPool(url: string, model: string, maxTokens: number): Pr
   const response = await fetch(new URL('/v1/completions', url), {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ model, prompt: 'the quick brown fox', max_tokens: maxTokens, temperature: 0 }),
+    body: JSON.stringify({
+      model,
+      prompt: 'the quick brown fox',
+      max_tokens: maxTokens,
+      temperature: 0,
+      // Random weights repeat themselves: guesses would time the text, not the ring.
+      computepool: { speculate: false },
+    }),
   })
   const body = (await response.json()) as {
     error?: { message: string }

@@ -29,7 +29,8 @@ export async function serveChat(service: ModelService, json: unknown, call: Call
     logprobs: body.logprobs === true ? (body.top_logprobs ?? 0) : null,
   })
   const maxTokens = body.max_completion_tokens ?? body.max_tokens ?? null
-  const prepared = service.prepare({ prompt, maxTokens, sampling, param: 'messages' })
+  const speculate = body.computepool?.speculate ?? true
+  const prepared = service.prepare({ prompt, maxTokens, sampling, speculate, param: 'messages' })
   const { live, admission, payment } = await admitAndSubmit(prepared, call)
   const stopStrings = stopStringsOf(body)
   const answer = streamAnswer({ live, codec, promptTokens: prompt.length, stopStrings, isFresh: true, ...payment })

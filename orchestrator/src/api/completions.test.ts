@@ -39,6 +39,26 @@ describe('POST /v1/completions', () => {
     ])
   })
 
+  it('has tokens guessed ahead unless the body says otherwise', async () => {
+    const pool = createTestPool()
+    const [entry] = await pool.joinTabs(2)
+    void complete(pool, {})
+    expect((await entry!.nextJob()).speculate).toBeUndefined()
+    void complete(pool, { computepool: { speculate: false } })
+    expect((await entry!.nextJob()).speculate).toBe(false)
+    void pool.app.request('/v1/chat/completions', {
+      method: 'POST',
+      body: JSON.stringify({
+        model: pool.model,
+        messages: [{ role: 'user', content: 'Hi' }],
+        computepool: { speculate: false },
+      }),
+    })
+    expect((await entry!.nextJob()).speculate).toBe(false)
+    const refused = await complete(pool, { computepool: { speculate: 'no' } })
+    expect(refused.status).toBe(400)
+  })
+
   it('streams, with log-probabilities by the old shape', async () => {
     const pool = createTestPool()
     const [entry] = await pool.joinTabs(2)

@@ -21,7 +21,8 @@ export async function serveCompletion(service: ModelService, json: unknown, call
     logprobs: body.logprobs ?? null,
   })
   const maxTokens = body.max_tokens ?? defaultMaxTokens
-  const prepared = service.prepare({ prompt, maxTokens, sampling, param: 'prompt' })
+  const speculate = body.computepool?.speculate ?? true
+  const prepared = service.prepare({ prompt, maxTokens, sampling, speculate, param: 'prompt' })
   const { live, admission, payment } = await admitAndSubmit(prepared, call)
   const stopStrings = stopStringsOf(body)
   const answer = streamAnswer({ live, codec, promptTokens: prompt.length, stopStrings, isFresh: false, ...payment })

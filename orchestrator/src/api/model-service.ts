@@ -33,6 +33,8 @@ export interface PromptOrder {
   readonly prompt: readonly number[]
   readonly maxTokens: number | null
   readonly sampling: SamplingParams
+  /** False where tokens are not to be guessed ahead. */
+  readonly speculate: boolean
   /** The field that the prompt came in, for errors. */
   readonly param: 'messages' | 'prompt'
 }
@@ -57,7 +59,7 @@ export function createModelService(options: ModelServiceOptions): ModelService {
       })
     },
     randomSeed: () => new DataView(entropy.bytes(4).slice().buffer).getUint32(0),
-    prepare: ({ prompt, maxTokens, sampling, param }) => {
+    prepare: ({ prompt, maxTokens, sampling, speculate, param }) => {
       const { vocab } = manifest.dimensions
       const stranger = prompt.find(token => token >= vocab)
       if (prompt.length === 0 || stranger !== undefined) {
@@ -74,7 +76,8 @@ export function createModelService(options: ModelServiceOptions): ModelService {
       const left = context - prompt.length
       if (left < (maxTokens ?? 1)) throw tooLong(context, prompt.length, maxTokens, param)
       const stopTokens = [...codec.stopTokens]
-      const job = { promptTokens: [...prompt], maxTokens: maxTokens ?? left, stopTokens, sampling }
+      const switches = speculate ? {} : { speculate }
+      const job = { promptTokens: [...prompt], maxTokens: maxTokens ?? left, stopTokens, sampling, ...switches }
       return { submit: observer => desk.submit(job, observer) }
     },
   }

@@ -24,6 +24,8 @@ const samplingFields = {
   stream_options: optional(z.looseObject({ include_usage: optional(z.boolean()) })),
   user: optional(z.string().max(1000)),
   n: optional(z.int()),
+  /** Ours: false takes a lap a token, with no guesses ahead; the text is the same. */
+  computepool: optional(z.looseObject({ speculate: optional(z.boolean()) })),
 }
 
 /** Content as text, or as parts; parts of another kind than text are refused by name. */
