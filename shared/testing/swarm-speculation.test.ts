@@ -271,7 +271,7 @@ describe('an exit that answers what was not asked', () => {
     const seq = swarm.network.delivered(swarm.peers[1]!, swarm.peers[0]!)
     const position = 3 + swarm.tokensOf('r').length
     const answer = async (tokens: readonly number[], at = position) => {
-      const described = { request_id: 'r', kind: 'token', dtype: 'int64', shape: [tokens.length] } as const
+      const described = { request_id: 'r', kind: 'token' as const, dtype: 'int64' as const, shape: [tokens.length] }
       const header = { ...described, seq, position: at, epoch: 1 }
       const bytes = encodeFrame({ header, payload: encodeTokens(tokens) })
       await swarm.network.transport(swarm.peers[1]!).send(swarm.peers[0]!, bytes)

@@ -16,7 +16,7 @@ type Shell = ReturnType<typeof createSwarmShell>
 
 /** What anybody may say as often as the hub's rate allows. */
 function chatter(shell: Shell, peer: string): void {
-  const stats = { stepMs: 3, weightsBytes: 1, kvBytes: 1, tokensServed: 1, isHidden: false }
+  const stats = { requests: 0, stepMs: 3, weightsBytes: 1, kvBytes: 1, tokensServed: 1, isHidden: false }
   const measured = { engine: 'wasm', device: 'cpu', isSoftware: true, activationDtype: 'f32' } as const
   for (let turn = 0; turn < 20; turn++) {
     const capability = { ...measured, msPerLayer: 1 + turn, headMs: 1, memoryBudgetBytes: 50 }
