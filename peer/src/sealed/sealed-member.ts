@@ -27,15 +27,16 @@ export function sealedMember({ sealed, axl, relay }: SealedMemberOptions): PathM
     transport: sealed,
     takes: path => carrierOf(path) !== null,
     setRoutes({ epoch, routes }) {
-      axl?.setRoutes(routes)
-      relay?.setRoutes(routes)
       const wanted = routes.flatMap(({ peer, paths, secret }): SealedRoute[] => {
         // One session a peer: its carrier takes other ways to the same peer by itself.
         const path = paths.find(each => carrierOf(each) !== null)
         const carrier = path && carrierOf(path)
         return path && carrier ? [{ peer, kind: path.kind === 'axl' ? 'axl' : 'relay', secret, carrier }] : []
       })
+      // First, while the carriers still reach whom it leaves: the farewell is posted at once, an opening only after its signature.
       sealed.setRoutes({ epoch, routes: wanted })
+      axl?.setRoutes(routes)
+      relay?.setRoutes(routes)
     },
     dropPeer: peer => sealed.dropPeer(peer),
     async close() {
