@@ -216,6 +216,22 @@ describe('a tab', () => {
     expect(tab.engines).toHaveLength(1)
   })
 
+  it.each(['is released', 'lost its connection'])('keeps no links once it %s', async how => {
+    const pool = openPeerPool()
+    const [gone, stays] = [pool.open(), pool.open()]
+    await serving(pool, [gone, stays], 4)
+    const isLinked = (): boolean[] => stays.snapshot().links.map(link => link.isOpen)
+    await pool.until('linked', () => isLinked()[0] === true)
+    if (how === 'is released') pool.command(gone, { type: 'release-slice', epoch: 4 })
+    else gone.breakSocket()
+    await pool.until('the link’s end', () => isLinked()[0] === false)
+    // The next assignment links it again.
+    if (how === 'is released') {
+      pool.assign([gone, stays], 5)
+      await pool.until('linked again', () => isLinked()[0] === true)
+    }
+  })
+
   it('stays connected while it is idle: it pings', async () => {
     const pool = openPeerPool()
     const tab = pool.open()

@@ -89,7 +89,7 @@ export function runPeer(powers: PeerPowers, options: JoinOptions): RunningPeer {
         // Whoever waits to go has nobody left to wait for.
         if (isDraining) return void leave()
         // The desk takes the tab for gone; what it held is planned anew after the next welcome.
-        queue(dropSlice)
+        queue(letGo)
         box.set({ status: 'connecting', error: error.toJSON() })
       },
       onRefused: fail,
@@ -139,7 +139,7 @@ export function runPeer(powers: PeerPowers, options: JoinOptions): RunningPeer {
         if (isDraining && (held === null || held.epoch <= command.epoch)) return void leave()
         queue(async () => {
           if (held === null || held.epoch > command.epoch) return
-          await dropSlice()
+          await letGo()
           await shelf.clear()
           box.set({ status: 'waiting-for-slice' })
         })
@@ -217,6 +217,13 @@ export function runPeer(powers: PeerPowers, options: JoinOptions): RunningPeer {
     held = null
     await dropped?.close()
     box.set(noSlice)
+  }
+
+  /** The slice and its links: without an assignment, nobody is to be pinged or polled for. */
+  async function letGo(): Promise<void> {
+    const epoch = held?.epoch
+    await dropSlice()
+    if (epoch !== undefined) transport?.setRoutes({ epoch, routes: [] })
   }
 
   let leaving: Promise<void> | null = null
