@@ -206,6 +206,38 @@ describe('an assignment', () => {
     for (const network of [webrtc, axl]) expect(network.transport(peerA).links()[0]?.isOpen).toBe(false)
   })
 
+  it('gives a peer up whose ways have all ended before, and takes it back where one opens', async () => {
+    const { clock, webrtc, a, b, events, setBoth } = openPair()
+    webrtc.connect(peerA, peerB)
+    await clock.advance(100)
+    webrtc.cut(peerA, peerB)
+    events.length = 0
+    // Of the same epoch: members keep their links, also those that have ended, and tell nothing of them any more.
+    setBoth(1, [{ kind: 'webrtc' }])
+    const waiting = expect(a.send(peerB, numberedFrame(1, 100))).rejects.toMatchObject({ code: 'peer_unreachable' })
+    await clock.advance(19_000)
+    expect(events).toEqual([])
+    await clock.advance(2000)
+    await waiting
+    expect(events).toEqual(['a link-closed', 'b link-closed'])
+    webrtc.cut(peerA, peerB)
+    await clock.advance(60_000)
+    expect(events).toHaveLength(2)
+    webrtc.connect(peerA, peerB)
+    expect([a.links()[0]?.isOpen, b.links()[0]?.isOpen]).toEqual([true, true])
+  })
+
+  it('leaves no deadline behind', async () => {
+    const { clock, webrtc, a, b, events, setBoth } = openPair()
+    setBoth(2)
+    webrtc.connect(peerA, peerB)
+    await clock.advance(60_000)
+    expect(events.filter(event => event.endsWith('closed'))).toEqual([])
+    setBoth(3)
+    await Promise.all([a.close(), b.close()])
+    expect(clock.pending).toBe(0)
+  })
+
   it('waits with a send until a way is open, or the caller gives up', async () => {
     const { clock, webrtc, a } = openPair()
     const sending = a.send(peerB, numberedFrame(1, 8))

@@ -39,10 +39,13 @@ interface Link {
   /** What the layer above was told when the link ended; null before, and while it is open again. */
   ending: ErrorData | null
   readonly waiting: Set<() => void>
+  cancelDeadline: () => void
 }
 
 /** A frame that was sent longer ago than the longest silence limit of a network has arrived. */
 const lossHorizonMs = 70_000
+/** From `setRoutes` to an open way, as every member has it. Here too: of a way that had ended before, its member tells nothing more. */
+const connectDeadlineMs = 20_000
 const idle: Omit<LinkFacts, 'peer' | 'kind'> = {
   isOpen: false,
   rttMs: null,
@@ -111,6 +114,7 @@ export function combineTransports({ clock, members, signals }: CombineOptions): 
 
   function openOver(peer: string, link: Link, path: Path | null): void {
     if (path === null) return
+    link.cancelDeadline()
     link.current = path
     link.ending = null
     tell({ type: 'link-opened', peer })
@@ -124,19 +128,34 @@ export function combineTransports({ clock, members, signals }: CombineOptions): 
     const isLast = link.paths.every(({ state }) => state === 'closed')
     // A way that was left a moment ago may have taken frames with it.
     const mayLose = wasOpen && (path === link.current || clock.monotonicMs() - path.sentAtMs < lossHorizonMs)
-    if (!mayLose && !(isLast && link.current === null)) return
+    const isTold = link.ending !== null
+    if (!mayLose && !(isLast && link.current === null && !isTold)) return
+    endLink(peer, link, error)
+    // The handlers may have dropped the peer.
+    if (links.get(peer) === link) openOver(peer, link, choose(peer, link))
+  }
+
+  function endLink(peer: string, link: Link, error: ErrorData): void {
+    link.cancelDeadline()
     link.current = null
     link.ending = error
     tell({ type: 'link-closed', peer, error })
     for (const resume of [...link.waiting]) resume()
-    // The handlers may have dropped the peer.
-    if (links.get(peer) === link) openOver(peer, link, choose(peer, link))
+  }
+
+  /** Ways that open later are taken all the same. */
+  function watchOpening(peer: PeerId, link: Link): void {
+    link.cancelDeadline = clock.schedule(connectDeadlineMs, () => {
+      const message = `No way to ${peer} opened in ${connectDeadlineMs} ms`
+      endLink(peer, link, unreachable(peer, message).toJSON())
+    })
   }
 
   function forget(peer: PeerId, reason: string): void {
     const link = links.get(peer)
     links.delete(peer)
     if (!link) return
+    link.cancelDeadline()
     if (link.current !== null) tell({ type: 'link-closed', peer, error: closedOnPurpose(peer, reason).toJSON() })
     for (const resume of [...link.waiting]) resume()
   }
@@ -149,12 +168,21 @@ export function combineTransports({ clock, members, signals }: CombineOptions): 
         forget(peer, `Assignment ${nextEpoch} has no such link to ${peer}`)
     }
     epoch = nextEpoch
+    const fresh = new Set<PeerId>()
     for (const { peer, paths } of routes) {
       if (links.has(peer)) continue
       const inOrder = new Set(paths.flatMap(path => members.filter(member => member.takes(path))))
-      const fresh = (member: PathMember): Path => ({ member, state: 'opening', sentAtMs: -lossHorizonMs })
+      const opening = (member: PathMember): Path => ({ member, state: 'opening', sentAtMs: -lossHorizonMs })
       const ways = JSON.stringify(paths)
-      links.set(peer, { ways, paths: [...inOrder].map(fresh), current: null, ending: null, waiting: new Set() })
+      fresh.add(peer)
+      links.set(peer, {
+        ways,
+        paths: [...inOrder].map(opening),
+        current: null,
+        ending: null,
+        waiting: new Set(),
+        cancelDeadline: () => {},
+      })
     }
     isRerouting = true
     for (const member of members) member.setRoutes({ epoch, routes })
@@ -163,6 +191,8 @@ export function combineTransports({ clock, members, signals }: CombineOptions): 
     for (const [peer, link] of links) {
       for (const path of link.paths) if (factsOf(path, peer)?.isOpen) path.state = 'open'
       if (link.current === null) openOver(peer, link, choose(peer, link))
+      const isFresh = fresh.has(peer) && link.current === null && link.paths.length > 0
+      if (isFresh && link.ending === null) watchOpening(peer, link)
     }
   }
 
@@ -235,6 +265,9 @@ const unlinked = (peer: string, isClosed: boolean): ComputePoolError =>
     remedy: 'Wait for an assignment that links to it.',
     context: { peer },
   })
+
+const unreachable = (peer: string, message: string): ComputePoolError =>
+  new ComputePoolError('peer_unreachable', message, { remedy: 'Route over another peer.', context: { peer } })
 
 const endOf = ({ ending }: Link, peer: string): ComputePoolError =>
   ending === null ? closedOnPurpose(peer, `The link to ${peer} is closed`) : errorFromData(ending)
