@@ -5,7 +5,6 @@ import { exitCodeOf } from './exit-code-of.ts'
 import { stopNodeRtc } from './links/node-rtc.ts'
 import { nodeHelp, readNodeArguments } from './operator/node-arguments.ts'
 import { createNodeLog } from './operator/node-log.ts'
-import { runNode } from './operator/run-node.ts'
 import { serveUntilStopped } from './operator/serve-until-stopped.ts'
 import { createStopSignals, type StopSignals } from './operator/stop-signals.ts'
 import { tellFailure } from './tell-failure.ts'
@@ -46,7 +45,11 @@ async function run(args: readonly string[]): Promise<number> {
       log,
       stop,
       clock: hostClock,
-      start: (events, shunned) => runNode(settings, { ...events, env: process.env }, shunned),
+      async start(events, shunned) {
+        // Loaded late: the engine's libraries take their time, and signals are heard by now.
+        const { runNode } = await import('./operator/run-node.ts')
+        return runNode(settings, { ...events, env: process.env }, shunned)
+      },
     })
     return 0
   } finally {
