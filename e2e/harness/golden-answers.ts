@@ -29,12 +29,18 @@ export const shortestFirst = (transcripts: readonly Transcript[]): Transcript[] 
 /** Frames that must have gone straight from peer to peer: a lap is two at least, and brings 17 tokens at most. */
 export const leastDirectHops = ({ completionTokens }: Transcript): number => 2 * Math.ceil(completionTokens.length / 17)
 
-/** Throws with the body where the pool refuses. */
-export async function askGolden(url: string, model: string, transcript: Transcript): Promise<Reply> {
+/** Throws with the body where the pool refuses. With `speculate` false no token is guessed ahead: a lap brings one. */
+export async function askGolden(url: string, model: string, transcript: Transcript, speculate = true): Promise<Reply> {
   const response = await fetch(new URL('/v1/chat/completions', url), {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ model, messages: transcript.messages, temperature: 0, max_tokens: 128 }),
+    body: JSON.stringify({
+      model,
+      messages: transcript.messages,
+      temperature: 0,
+      max_tokens: 128,
+      ...(speculate ? {} : { computepool: { speculate } }),
+    }),
   })
   const body = await response.json()
   if (response.status !== 200) throw new Error(`HTTP ${response.status}: ${JSON.stringify(body)}`)

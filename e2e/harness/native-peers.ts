@@ -15,10 +15,13 @@ import { hostClock, hostEntropy } from '@computepool/peer/host.ts'
 import { keyOfSecret } from '@computepool/peer/runtime/key-of-secret.ts'
 import type { PeerSnapshot } from '@computepool/peer/runtime/peer-snapshot.ts'
 import { maxParcelBytes } from '@computepool/shared/datagram'
+import type { LinkFacts } from '@computepool/shared/ports'
 import type { AxlStandIn, AxlStandInDaemon } from '../../node/testing/axl-stand-in.ts'
 
 export interface NativeNode {
   snapshot(): PeerSnapshot | null
+  /** Counters of each way to each peer. */
+  paths(): readonly LinkFacts[]
   /** Null where it is reached by data channels only. */
   readonly daemon: AxlStandInDaemon | null
   leave(): Promise<void>
@@ -67,6 +70,7 @@ export async function openNode(url: string, { axl, threads = 1, memoryBytes = 1e
   return {
     daemon,
     snapshot: () => snapshot,
+    paths: () => node.paths(),
     async leave() {
       await node.peer.leave()
       await rm(dataDir, { recursive: true, force: true })

@@ -29,15 +29,29 @@ export function linksOf(nodes: readonly NativeNode[], seats: Seats): RingLink[] 
 export const linksInWords = (links: readonly RingLink[]): string =>
   links.map(({ seat, wanted, found }) => `Seat ${seat} goes on by ${found}, due is ${wanted}.`).join(' ')
 
-/** Throws where a link of the ring is of another kind than its two ends allow, or carried less than the answers need. */
+function framesOver(node: NativeNode, peer: string, kind: LinkKind): { sent: number; received: number } {
+  const ways = node.paths().filter(path => path.peer === peer && path.kind === kind)
+  return {
+    sent: ways.reduce((sum, { sentFrames }) => sum + sentFrames, 0),
+    received: ways.reduce((sum, { receivedFrames }) => sum + receivedFrames, 0),
+  }
+}
+
+/**
+ * Throws where a link of the ring is of another kind than its two ends allow, or carried less than the answers need: a frame for each lap,
+ * and for each token of `unguessed`, which were asked with nothing guessed ahead.
+ */
 export async function provePathsTaken(
   ring: MixedRing,
   kinds: readonly PeerKind[],
   asked: readonly Transcript[],
+  unguessed: readonly Transcript[] = [],
 ): Promise<void> {
   const { seats } = await ring.pool()
   // A lap is a message over each link at least.
-  const laps = asked.reduce((sum, transcript) => sum + leastDirectHops(transcript) / 2, 0)
+  const laps =
+    asked.reduce((sum, transcript) => sum + leastDirectHops(transcript) / 2, 0) +
+    unguessed.reduce((sum, { completionTokens }) => sum + completionTokens.length, 0)
   const behindAxl = seats.filter(({ peer }) => isBehindAxl(ring.nodes, peer)).length
   check(behindAxl === kinds.filter(kind => kind === 'axl').length, 'every peer has a seat')
   const links = linksOf(ring.nodes, seats)
@@ -46,9 +60,18 @@ export async function provePathsTaken(
     linksInWords(links),
   )
   for (const node of ring.nodes) {
+    const here = seats.findIndex(({ peer }) => peer === node.snapshot()?.peer)
+    const before = (here + seats.length - 1) % seats.length
+    // The counters are of the way that is due, not of whichever was in use.
+    const sent = framesOver(node, seats[(here + 1) % seats.length]!.peer, links[here]!.wanted).sent
+    const received = framesOver(node, seats[before]!.peer, links[before]!.wanted).received
+    const seat = `seat ${seats[here]!.seat}`
+    check(sent >= laps, `${seat} sent ${sent} frames on by ${links[here]!.wanted}, of ${laps}`)
+    check(received >= laps, `${seat} got ${received} frames by ${links[before]!.wanted}, of ${laps}`)
     if (node.daemon === null) continue
-    const { handedOut } = node.daemon.counts
+    const { handedOut, sent: posted } = node.daemon.counts
     check(handedOut >= laps, `${handedOut} messages reached a daemon; its node was passed ${laps} times`)
+    check(posted >= laps, `${posted} messages left by a daemon; its node was passed ${laps} times`)
   }
   if (ring.bridge === null) return
   const passed = ring.bridge.daemon.counts

@@ -1,5 +1,6 @@
 /** Headless peers in one coalition, over data channels and AXL (a stand-in), with a bridge where they have no network in common. */
 import { afterEach, expect, test } from 'vitest'
+import { crowdQueue } from '../harness/crowd-queue.ts'
 import {
   askGolden,
   leastDirectHops,
@@ -19,9 +20,14 @@ afterEach(async () => {
 
 const transcripts = shortestFirst(await readTranscripts())
 
-async function expectGolden(opened: MixedRing, cases: readonly Transcript[], seats: number): Promise<void> {
+async function expectGolden(
+  opened: MixedRing,
+  cases: readonly Transcript[],
+  seats: number,
+  speculate = true,
+): Promise<void> {
   for (const transcript of cases) {
-    const reply = await askGolden(opened.url, opened.model, transcript)
+    const reply = await askGolden(opened.url, opened.model, transcript, speculate)
     expect(reply.choices[0]!.message.content).toBe(transcript.text)
     expect(reply.usage.completion_tokens).toBe(transcript.completionTokens.length)
     expect(reply.computepool.route).toHaveLength(seats)
@@ -43,14 +49,52 @@ test.each(mixes.map(kinds => ({ name: kinds.join(', '), kinds })))('$name: the g
   ring = await openMixedRing({ kinds, packDir })
   const cases = transcripts.slice(0, 2)
   await expectGolden(ring, cases, kinds.length)
-  await provePathsTaken(ring, kinds, cases)
+  // Nothing guessed ahead: each token goes round once.
+  const [shortest] = cases
+  await expectGolden(ring, [shortest!], kinds.length, false)
+  await provePathsTaken(ring, kinds, cases, [shortest!])
 })
 
-test('a lossy, slow overlay that re-orders changes nothing but the time', async () => {
-  const overlay = { lossRate: 0.05, delayMs: 20, jitterMs: 40, seed: 7 }
-  ring = await openMixedRing({ kinds: ['webrtc', 'axl'], packDir, overlay })
-  const cases = transcripts.slice(0, 1)
+/** Nothing is held any more of what was asked: no request, no cache, no message. */
+async function expectNothingLeft(opened: MixedRing): Promise<void> {
+  const daemons = [...opened.nodes, ...(opened.bridge ? [opened.bridge] : [])].flatMap(({ daemon }) => daemon ?? [])
+  const left = async () => ({
+    active: (await opened.pool()).activeRequests,
+    nodes: opened.nodes.map(node => [node.snapshot()?.requests, node.snapshot()?.kvBytes]),
+    queues: daemons.map(({ queueLength }) => queueLength),
+  })
+  const nothing = { active: 0, nodes: opened.nodes.map(() => [0, 0]), queues: daemons.map(() => 0) }
+  await expect.poll(left, { timeout: 20_000 }).toEqual(nothing)
+}
+
+test('an overlay that loses one in twenty, re-orders and is 40 ms away changes nothing but the time', async () => {
+  const kinds = ['webrtc', 'axl'] as const
+  ring = await openMixedRing({ kinds, packDir, overlay: { lossRate: 0.05, delayMs: 40, jitterMs: 40, seed: 7 } })
+  const cases = transcripts.slice(0, 2)
   await expectGolden(ring, cases, 2)
-  await provePathsTaken(ring, ['webrtc', 'axl'], cases)
+  await provePathsTaken(ring, kinds, cases)
   expect(ring.bridge!.daemon.counts.lost + ring.nodes[1]!.daemon!.counts.lost).toBeGreaterThan(0)
+  await expectNothingLeft(ring)
+})
+
+test.each([
+  { name: 'of a node', kinds: ['axl', 'axl'] as const },
+  { name: 'of a node behind a bridge', kinds: ['webrtc', 'axl'] as const },
+])('a queue $name that overflows with tokens in it changes nothing but the time', async ({ kinds }) => {
+  const messages = 8
+  ring = await openMixedRing({ kinds, packDir, overlay: { queueMessages: messages } })
+  const { daemon } = ring.nodes[1]!
+  const cases = transcripts.slice(0, 1)
+  let isOver = false
+  const asked = expectGolden(ring, cases, 2, false).finally(() => {
+    isOver = true
+  })
+  const [crowded] = await Promise.all([
+    crowdQueue({ overlay: ring.overlay, daemon: daemon!, messages, times: 5, isOver: () => isOver }),
+    asked,
+  ])
+  expect(crowded).toBeGreaterThan(0)
+  expect(daemon!.counts.dropped).toBeGreaterThanOrEqual(crowded)
+  await provePathsTaken(ring, kinds, [], cases)
+  await expectNothingLeft(ring)
 })

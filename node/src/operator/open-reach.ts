@@ -1,7 +1,8 @@
 /** By which networks a headless peer is reached, and the transport over them. It knows no frames and no desk. */
 import { hostClock, hostEntropy } from '@computepool/peer/host.ts'
+import type { CombinedTransport } from '@computepool/peer/links/combine-transports.ts'
 import { openPeerTransport } from '@computepool/peer/links/open-peer-transport.ts'
-import type { PeerKey, PeerTransport } from '@computepool/peer/runtime/peer-powers.ts'
+import type { PeerKey } from '@computepool/peer/runtime/peer-powers.ts'
 import type { PeerId, Reach } from '@computepool/shared/wire'
 import { type AxlCarrier, createAxlCarrier } from '../axl/axl-carrier.ts'
 import { createAxlClient } from '../axl/axl-client.ts'
@@ -12,7 +13,7 @@ export interface NodeReach {
   /** What the orchestrator is told; another value once the AXL daemon came back with another key. */
   readonly reach: Reach
   /** Once. */
-  openTransport(self: string, key: Pick<PeerKey, 'sign'>): PeerTransport
+  openTransport(self: string, key: Pick<PeerKey, 'sign'>): CombinedTransport
   /** Null without AXL, and before the transport is opened. */
   readonly axl: AxlCarrier | null
 }

@@ -10,6 +10,7 @@ import type { PeerSnapshot } from '@computepool/peer/runtime/peer-snapshot.ts'
 import { proveSlice } from '@computepool/peer/runtime/prove-slice.ts'
 import { type RunningPeer, runPeer } from '@computepool/peer/runtime/run-peer.ts'
 import type { ErrorData } from '@computepool/shared/errors'
+import type { LinkFacts } from '@computepool/shared/ports'
 import type { Reach } from '@computepool/shared/wire'
 import { listProviders } from '../engine/list-providers.ts'
 import type { NativeProvider } from '../engine/native-runtime.ts'
@@ -39,6 +40,8 @@ export interface RunningNode {
   /** Where the key came from, in words. */
   readonly keySource: string
   readonly reach: Reach
+  /** What passed over each way to each peer, whichever is in use. */
+  paths(): readonly LinkFacts[]
   /** What serves, once this machine was measured. */
   provider(): NativeProvider | null
 }
@@ -55,6 +58,7 @@ export async function runNode(
   let socket: SocketLike | null = null
   // The hub client comes back by itself, and joins with the reach of then.
   const reach = await openReach(settings, host.onNotice, () => socket?.close())
+  let transport: ReturnType<typeof reach.openTransport> | null = null
   let provider: NativeProvider | null = null
   const open = openWithinMemory({ memoryBudgetBytes, threads })
 
@@ -77,7 +81,10 @@ export async function runNode(
       socket = openSocket(url)
       return socket
     },
-    openTransport: self => reach.openTransport(self, key),
+    openTransport(self) {
+      transport = reach.openTransport(self, key)
+      return transport
+    },
     openStorages: async () => [await openDiskStorage(join(dataDir, 'artifacts'))],
     fetchBytes: (address, init) => fetch(address, init),
     async probeEngines(manifest, _, signal) {
@@ -105,6 +112,7 @@ export async function runNode(
     address: key.address,
     keySource: key.source,
     reach: reach.reach,
+    paths: () => transport?.paths() ?? [],
     provider: () => provider,
   }
 }
