@@ -11,6 +11,7 @@ import {
 } from '../harness/golden-answers.ts'
 import { type MixedRing, openMixedRing, type PeerKind } from '../harness/open-mixed-ring.ts'
 import { provePathsTaken } from '../harness/prove-paths.ts'
+import { untilPoolReady } from '../harness/until-pool-ready.ts'
 
 let ring: MixedRing | null = null
 afterEach(async () => {
@@ -97,4 +98,18 @@ test.each([
   expect(daemon!.counts.dropped).toBeGreaterThanOrEqual(crowded)
   await provePathsTaken(ring, kinds, [], cases)
   await expectNothingLeft(ring)
+})
+
+test('a daemon that comes back with another key is joined anew, and the text is the same', async () => {
+  const kinds = ['axl', 'axl'] as const
+  ring = await openMixedRing({ kinds, packDir })
+  const node = ring.nodes[1]!
+  const before = node.daemon!.key
+  await expectGolden(ring, transcripts.slice(0, 1), 2)
+  await node.daemon!.stop()
+  await node.daemon!.start({ newKey: true })
+  expect(node.daemon!.key).not.toBe(before)
+  await expect.poll(() => node.snapshot()?.status, { interval: 5, timeout: 20_000 }).not.toBe('serving')
+  await untilPoolReady({ url: ring.url, pages: [], deadlineMs: 60_000 })
+  await expectGolden(ring, transcripts.slice(0, 1), 2)
 })

@@ -20,7 +20,7 @@ export interface AxlCarrierOptions {
   readonly clock: Clock
   /** What an operator should know, in a sentence: the daemon is down, or up again, or shared. */
   readonly onNotice?: (text: string) => void
-  /** What others were told that the daemon's key is; looked at again after each outage. */
+  /** What others were told that the daemon's key is; looked at again after each outage, and now and then. */
   readonly key?: string
   /** It came back with another: who knows only the old one reaches nobody here. */
   readonly onKeyChanged?: (key: string) => void
@@ -64,9 +64,9 @@ export function createAxlCarrier(options: AxlCarrierOptions): AxlCarrier {
       ? null
       : watchDaemonKey({
           client,
+          clock,
           key: options.key,
           onChanged(key) {
-            if (isClosed) return
             onNotice(changedKeyInWords(client.url, key))
             options.onKeyChanged?.(key)
           },
@@ -154,6 +154,7 @@ export function createAxlCarrier(options: AxlCarrierOptions): AxlCarrier {
     async close() {
       if (isClosed) return
       isClosed = true
+      keyWatch?.close()
       outbox.close()
       client.close()
       await inbox.close()

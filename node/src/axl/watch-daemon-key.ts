@@ -2,30 +2,51 @@
  * Whether the daemon that answers again is still the one that others were told of: without a lasting private key it has another key after
  * each start, and nothing that is sent to the old one arrives. It tells, and does nothing else about it.
  */
+import type { Clock } from '@computepool/shared/ports'
 import type { AxlClient } from './axl-client.ts'
+
+/** A daemon that was quick to come back was missed by no poll. */
+const lookEveryMs = 5000
 
 export interface DaemonKeyWatch {
   /** After the daemon was away. */
   look(): void
+  /** Idempotent. */
+  close(): void
 }
 
-/** `key` is what others were told; `onChanged` hears each other one once. A look that fails is worth nothing: the next follows the next outage. */
+/** `key` is what others were told; `onChanged` hears each other one once. A look that fails is worth nothing: there is a next one. */
 export function watchDaemonKey(options: {
   readonly client: Pick<AxlClient, 'topology'>
   readonly key: string
+  readonly clock: Pick<Clock, 'schedule'>
   readonly onChanged: (key: string) => void
 }): DaemonKeyWatch {
+  const { client, clock } = options
   let { key } = options
+  let isClosed = false
+
+  function look(): void {
+    client.topology().then(
+      told => {
+        if (isClosed || told.key === key) return
+        key = told.key
+        options.onChanged(key)
+      },
+      () => {},
+    )
+  }
+
+  function lookAgain(): void {
+    look()
+    cancel = clock.schedule(lookEveryMs, lookAgain)
+  }
+  let cancel = clock.schedule(lookEveryMs, lookAgain)
   return {
-    look() {
-      options.client.topology().then(
-        told => {
-          if (told.key === key) return
-          key = told.key
-          options.onChanged(key)
-        },
-        () => {},
-      )
+    look,
+    close() {
+      isClosed = true
+      cancel()
     },
   }
 }

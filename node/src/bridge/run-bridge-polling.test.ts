@@ -127,3 +127,12 @@ test('it joins anew where its daemon comes back with another key, and only then'
   expect(notices.filter(text => text.includes('another key'))).toHaveLength(1)
   await bridge.leave()
 })
+
+test('it notices a daemon that was quick to come back with another key', async () => {
+  const { bridge, daemon, sockets, pollsIn } = await open()
+  daemon.key = key('b')
+  await pollsIn(5001)
+  await pollsIn(2000)
+  expect(sockets).toHaveLength(2)
+  await bridge.leave()
+})

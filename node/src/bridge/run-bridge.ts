@@ -12,7 +12,7 @@ import { type DeskCommand, type PeerId, protocolVersion } from '@computepool/sha
 import type { AxlClient } from '../axl/axl-client.ts'
 import { type AxlInbox, openAxlInbox } from '../axl/axl-inbox.ts'
 import type { AxlLimits } from '../axl/axl-limits.ts'
-import { changedKeyInWords, watchDaemonKey } from '../axl/watch-daemon-key.ts'
+import { changedKeyInWords, type DaemonKeyWatch, watchDaemonKey } from '../axl/watch-daemon-key.ts'
 import type { BridgeSnapshot, BridgeStatus } from './bridge-snapshot.ts'
 import { createRelay, type RelayAssignment, type RelaySource } from './create-relay.ts'
 import { createLinkPatience } from './link-patience.ts'
@@ -72,6 +72,7 @@ export function runBridge(powers: BridgePowers): RunningBridge {
   let socket: SocketLike | null = null
   let busyUntilMs: number | null = null
   let inbox: AxlInbox | null = null
+  let keyWatch: DaemonKeyWatch | null = null
   let leaving: Promise<void> | null = null
   let released: (() => void) | null = null
 
@@ -184,6 +185,7 @@ export function runBridge(powers: BridgePowers): RunningBridge {
   async function closeAll(end: 'failed' | 'left'): Promise<void> {
     cancelReport()
     cancelRest()
+    keyWatch?.close()
     hub.send({ type: 'peer-leaving' })
     relay.assign({ epoch: 0, members: [] })
     await links.close()
@@ -237,17 +239,18 @@ export function runBridge(powers: BridgePowers): RunningBridge {
   })
   if (axl !== null) {
     const { client } = axl
-    const keyWatch = watchDaemonKey({
+    const watch = watchDaemonKey({
       client,
+      clock,
       key: axl.key,
       onChanged(key) {
-        if (leaving !== null) return
         powers.onNotice(changedKeyInWords(client.url, key))
         axlKey = key
         // The next welcome tells the desk where this relay is now, and the desk the members.
         socket?.close()
       },
     })
+    keyWatch = watch
     inbox = openAxlInbox({
       client,
       clock,
@@ -256,7 +259,7 @@ export function runBridge(powers: BridgePowers): RunningBridge {
       onDown: fault => powers.onNotice(`${fault.message} ${fault.remedy} It is tried again.`),
       onUp() {
         powers.onNotice(`The AXL daemon at ${client.url} answers again.`)
-        keyWatch.look()
+        watch.look()
       },
       onFault: fault => notice('fault', `A message from AXL could not be handled: ${fault.message}`),
     })
