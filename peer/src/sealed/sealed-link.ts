@@ -37,6 +37,8 @@ export interface SealedLinkOptions
   readonly kind: SealedKind
   readonly key: Pick<PeerKey, 'sign'>
   readonly entropy: Entropy
+  /** Whoever wrote this packet has the pair's secret or the session's keys; told while `accept` runs. */
+  readonly onHeard: () => void
   readonly onOpened: () => void
   readonly onMeasured: (rttMs: number) => void
   readonly onClosed: (error: ComputePoolError) => void
@@ -136,6 +138,7 @@ export function openSealedLink(options: SealedLinkOptions): SealedLink {
   async function acceptInit(packet: Uint8Array): Promise<void> {
     const init = isOpener || state !== 'connecting' ? null : decodeInit(packet, shared)
     if (!init) return passUp()
+    options.onHeard()
     if (answered) {
       // Our reply was lost; or this is an echo, and the reply harms nobody.
       if (isSameBytes(answered.openerKey, init.openerKey)) post(answered.reply)
@@ -171,7 +174,10 @@ export function openSealedLink(options: SealedLinkOptions): SealedLink {
         options.onFrame(frame)
       },
       isConfirmed: isOpener,
-      onHeard: becomeOpen,
+      onHeard() {
+        options.onHeard()
+        becomeOpen()
+      },
       onClosed: finish,
     })
     // The other side opens with it, and the round trip is known at once.

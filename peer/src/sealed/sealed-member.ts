@@ -28,10 +28,10 @@ export function sealedMember({ sealed, axl, relay }: SealedMemberOptions): PathM
     takes: path => carrierOf(path) !== null,
     setRoutes({ epoch, routes }) {
       const wanted = routes.flatMap(({ peer, paths, secret }): SealedRoute[] => {
-        // One session a peer: its carrier takes other ways to the same peer by itself.
+        // One session a peer: a carrier takes its other ways to the same peer by itself.
         const path = paths.find(each => carrierOf(each) !== null)
-        const carrier = path && carrierOf(path)
-        return path && carrier ? [{ peer, kind: path.kind === 'axl' ? 'axl' : 'relay', secret, carrier }] : []
+        const [carrier, ...spares] = new Set(paths.flatMap(each => carrierOf(each) ?? []))
+        return path && carrier ? [{ peer, kind: path.kind === 'axl' ? 'axl' : 'relay', secret, carrier, spares }] : []
       })
       // First, while the carriers still reach whom it leaves: the farewell is posted at once, an opening only after its signature.
       sealed.setRoutes({ epoch, routes: wanted })

@@ -28,6 +28,8 @@ export interface SealedRoute {
   /** Of the assignment, hex. */
   readonly secret: string
   readonly carrier: DatagramCarrier
+  /** That reach this peer too: packets are taken from each, and answered over the one by which the last came. */
+  readonly spares?: readonly DatagramCarrier[]
 }
 
 export interface SealedCounts extends SessionCounts {
@@ -51,8 +53,13 @@ export interface SealedTransport extends Transport {
 }
 
 interface Entry {
-  readonly link: SealedLink
-  readonly carrier: DatagramCarrier
+  link: SealedLink
+  /** The preferred one first. */
+  readonly carriers: readonly DatagramCarrier[]
+  /** In use. */
+  carrier: DatagramCarrier
+  /** By which the packet came that is looked at now. */
+  via: DatagramCarrier
   isBusy: boolean
 }
 
@@ -89,17 +96,30 @@ export function createSealedTransport(options: SealedTransportOptions): SealedTr
   function acceptDatagram(carrier: DatagramCarrier, from: string, datagram: Uint8Array): void {
     const header = datagram.length <= carrier.maxDatagramBytes ? readPacketHeader(datagram) : null
     const entry = entries.get(from)
-    if (!header || entry?.link.sessionId !== header.sessionId || entry.carrier !== carrier) strayDatagrams += 1
-    else entry.link.accept(header, datagram)
+    if (!header || entry?.link.sessionId !== header.sessionId || !entry.carriers.includes(carrier)) strayDatagrams += 1
+    else {
+      entry.via = carrier
+      entry.link.accept(header, datagram)
+    }
   }
 
-  function openLink({ peer, kind, secret, carrier }: SealedRoute): void {
+  function openLink({ peer, kind, secret, carrier, spares = [] }: SealedRoute): void {
     const isCurrent = (): boolean => entries.get(peer)?.link === link
     const setBusy = (isBusy: boolean): void => {
       entry.isBusy = isBusy
-      refreshBusy(carrier)
+      refreshBusy(entry.carrier)
     }
-    const entry = { carrier, isBusy: false } as { link: SealedLink; carrier: DatagramCarrier; isBusy: boolean }
+    const carriers = [carrier, ...spares]
+    const entry = { carriers, carrier, via: carrier, isBusy: false } as Omit<Entry, 'link'> as Entry
+    const take = (next: DatagramCarrier): void => {
+      const before = entry.carrier
+      if (next === before) return
+      entry.carrier = next
+      refreshBusy(before)
+      refreshBusy(next)
+    }
+    // The carrier's place, and its own name of the way.
+    const way = (): string => `${carriers.indexOf(entry.carrier)} ${entry.carrier.wayTo?.(peer) ?? ''}`
     const link: SealedLink = openSealedLink({
       self,
       peer,
@@ -110,8 +130,8 @@ export function createSealedTransport(options: SealedTransportOptions): SealedTr
       limits,
       key: options.key,
       entropy: options.entropy,
-      segmentBytes: packetRoomBytes(limits.segmentBytes, carrier.maxDatagramBytes),
-      post: async packet => carrier.post(peer, packet),
+      segmentBytes: packetRoomBytes(limits.segmentBytes, Math.min(...carriers.map(each => each.maxDatagramBytes))),
+      post: async packet => entry.carrier.post(peer, packet),
       credit: () => Math.max(2, Math.min(limits.maxWindow, Math.floor(limits.sharedQueuePackets / entries.size))),
       onOpened: () => tell({ type: 'link-opened', peer }),
       onMeasured: rttMs => isCurrent() && tell({ type: 'link-measured', peer, rttMs }),
@@ -119,9 +139,20 @@ export function createSealedTransport(options: SealedTransportOptions): SealedTr
         for (const handler of [...frameHandlers]) handler(peer, frame)
       },
       onBusy: setBusy,
-      way: () => carrier.wayTo?.(peer) ?? null,
-      onStalled: () => carrier.passOver?.(peer),
-      onWayProven: way => carrier.goBack?.(peer, way),
+      way,
+      onHeard: () => take(entry.via),
+      onStalled() {
+        const before = way()
+        entry.carrier.passOver?.(peer)
+        // It knows no other way: the next carrier's turn.
+        if (way() === before) take(carriers[(carriers.indexOf(entry.carrier) + 1) % carriers.length]!)
+      },
+      onWayProven(proven) {
+        const [place, name = ''] = proven.split(' ', 2)
+        const next = carriers[Number(place)]!
+        next.goBack?.(peer, name)
+        take(next)
+      },
       onClosed: error => tell({ type: 'link-closed', peer, error: error.toJSON() }),
     })
     entry.link = link
@@ -166,11 +197,11 @@ export function createSealedTransport(options: SealedTransportOptions): SealedTr
       if (isClosed) return
       const wanted = new Map(routes.map(route => [route.peer, route]))
       for (const [peer, entry] of [...entries]) {
-        const isKept = nextEpoch === epoch && wanted.get(peer)?.carrier === entry.carrier
+        const isKept = nextEpoch === epoch && isSameList(carriersOf(wanted.get(peer)), entry.carriers)
         if (!isKept) void closeLink(peer, `Assignment ${nextEpoch} has no such link to ${peer}`)
       }
       epoch = nextEpoch
-      listenTo(new Set(routes.map(({ carrier }) => carrier)))
+      listenTo(new Set(routes.flatMap(carriersOf)))
       for (const [peer, route] of wanted) if (!entries.has(peer)) openLink(route)
       for (const carrier of carriers.keys()) refreshBusy(carrier)
     },
@@ -216,6 +247,11 @@ export function createSealedTransport(options: SealedTransportOptions): SealedTr
     },
   }
 }
+
+const carriersOf = (route: SealedRoute | undefined): readonly DatagramCarrier[] =>
+  route ? [route.carrier, ...(route.spares ?? [])] : []
+const isSameList = (one: readonly DatagramCarrier[], other: readonly DatagramCarrier[]): boolean =>
+  one.length === other.length && one.every((each, index) => each === other[index])
 
 const countsOf = ({ session, refusedHandshakes }: SealedLink): SealedCounts => ({
   ...noCounts,
