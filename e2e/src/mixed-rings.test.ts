@@ -113,3 +113,17 @@ test('a daemon that comes back with another key is joined anew, and the text is 
   await untilPoolReady({ url: ring.url, pages: [], deadlineMs: 60_000 })
   await expectGolden(ring, transcripts.slice(0, 1), 2)
 })
+
+test('a bridge’s daemon that comes back with another key is joined anew too', async () => {
+  const kinds = ['webrtc', 'axl'] as const
+  ring = await openMixedRing({ kinds, packDir })
+  const bridge = ring.bridge!
+  await expectGolden(ring, transcripts.slice(0, 1), 2)
+  await bridge.daemon.stop()
+  await bridge.daemon.start({ newKey: true })
+  // Between its connections to the hub it says that it has none.
+  await expect.poll(() => bridge.snapshot().error, { interval: 5, timeout: 20_000 }).not.toBeNull()
+  await expect.poll(() => bridge.snapshot().error, { interval: 5, timeout: 20_000 }).toBeNull()
+  await untilPoolReady({ url: ring.url, pages: [], deadlineMs: 60_000 })
+  await expectGolden(ring, transcripts.slice(0, 1), 2)
+})
