@@ -86,6 +86,7 @@ export async function openBridge(url: string, axl: AxlStandIn): Promise<NativeBr
     entropy: hostEntropy,
     key: keyOfSecret(`0x${Buffer.from(hostEntropy.bytes(32)).toString('hex')}`),
     agent: 'bridge of a test',
+    pageUrl: url,
     openSocket: () => openSocket(url),
     openLinks: self => createNodeRtc({ self, clock: hostClock, limits: { maxFrameBytes: maxParcelBytes } }),
     axl: { client: createAxlClient({ url: daemon.url, maxReceiveBytes: maxParcelBytes }), key: daemon.key },

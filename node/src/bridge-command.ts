@@ -71,6 +71,7 @@ async function serve(settings: BridgeSettings, log: BridgeLog): Promise<void> {
     entropy: hostEntropy,
     key,
     agent: `computepool bridge (${process.platform} ${process.arch}, Node ${process.versions.node})`,
+    pageUrl: url,
     openSocket: () => openSocket(url),
     openLinks: self => createNodeRtc({ self, clock: hostClock, limits: { maxFrameBytes: maxParcelBytes } }),
     axl: client && daemon && { client, key: daemon.key },

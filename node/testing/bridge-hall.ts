@@ -144,6 +144,7 @@ export async function openHall(axl: AxlStandInOptions = {}): Promise<Hall> {
         entropy: hostEntropy,
         key: newKey(),
         agent: 'test bridge',
+        pageUrl: null,
         openSocket: () => openSocket(url),
         openLinks: self => createNodeRtc({ self, clock: hostClock, limits: { maxFrameBytes: maxParcelBytes } }),
         axl: { client: createAxlClient({ url: daemon.url, maxReceiveBytes: maxParcelBytes }), key: daemon.key },

@@ -36,6 +36,7 @@ async function open() {
     clock,
     entropy: { bytes: count => random.bytes(count) },
     key: { address: tab.slice(0, 42), sign: async () => '0x' } as never,
+    pageUrl: null,
     agent: 'test',
     openSocket() {
       const socket: SocketLike = {

@@ -27,6 +27,8 @@ export interface BridgePowers {
   readonly entropy: Entropy
   readonly key: PeerKey
   readonly agent: string
+  /** Origin of the orchestrator: no other pool's challenge is signed. Null: not known. */
+  readonly pageUrl: string | null
   readonly openSocket: () => SocketLike
   /** Frames of these links are parcels: its `maxFrameBytes` is theirs. */
   readonly openLinks: (self: PeerId) => RtcTransport
@@ -268,6 +270,7 @@ export function runBridge(powers: BridgePowers): RunningBridge {
   let cancelReport = clock.schedule(limits.reportEveryMs, report)
   const hub: HubClient = openHubClient({
     peer: self,
+    pageUrl: powers.pageUrl,
     openSocket() {
       socket = powers.openSocket()
       return socket
