@@ -7,6 +7,7 @@ import type { Clock, LinkEvent, LinkFacts } from '@computepool/shared/ports'
 import type { LinkSignal, PeerId } from '@computepool/shared/wire'
 import type { PeerTransport } from '../runtime/peer-powers.ts'
 import { choosePath } from './choose-path.ts'
+import { openWaiters, type Waiters } from './open-waiters.ts'
 import type { PathMember, WantedRoutes } from './path-member.ts'
 import type { RtcTransport } from './rtc-transport.ts'
 
@@ -38,7 +39,7 @@ interface Link {
   current: Path | null
   /** What the layer above was told when the link ended; null before, and while it is open again. */
   ending: ErrorData | null
-  readonly waiting: Set<() => void>
+  readonly waiting: Waiters
   cancelDeadline: () => void
 }
 
@@ -119,7 +120,7 @@ export function combineTransports({ clock, members, signals }: CombineOptions): 
     link.ending = null
     tell({ type: 'link-opened', peer })
     tellMeasured(peer, path)
-    for (const resume of [...link.waiting]) resume()
+    link.waiting.resolve()
   }
 
   function acceptClosing(peer: string, link: Link, path: Path, error: ErrorData): void {
@@ -140,7 +141,7 @@ export function combineTransports({ clock, members, signals }: CombineOptions): 
     link.current = null
     link.ending = error
     tell({ type: 'link-closed', peer, error })
-    for (const resume of [...link.waiting]) resume()
+    link.waiting.resolve()
   }
 
   /** Ways that open later are taken all the same. */
@@ -157,7 +158,7 @@ export function combineTransports({ clock, members, signals }: CombineOptions): 
     if (!link) return
     link.cancelDeadline()
     if (link.current !== null) tell({ type: 'link-closed', peer, error: closedOnPurpose(peer, reason).toJSON() })
-    for (const resume of [...link.waiting]) resume()
+    link.waiting.resolve()
   }
 
   function setRoutes({ epoch: nextEpoch, routes }: WantedRoutes): void {
@@ -180,7 +181,7 @@ export function combineTransports({ clock, members, signals }: CombineOptions): 
         paths: [...inOrder].map(opening),
         current: null,
         ending: null,
-        waiting: new Set(),
+        waiting: openWaiters(),
         cancelDeadline: () => {},
       })
     }
@@ -200,7 +201,7 @@ export function combineTransports({ clock, members, signals }: CombineOptions): 
     signal?.throwIfAborted()
     const link = links.get(peer)
     if (!link || link.paths.length === 0) throw unlinked(peer, isClosed)
-    if (link.current === null && link.ending === null) await untilChanged(link, signal)
+    if (link.current === null && link.ending === null) await link.waiting.wait(signal)
     const path = link.current
     if (path === null || links.get(peer) !== link) throw endOf(link, peer)
     path.sentAtMs = clock.monotonicMs()
@@ -275,19 +276,4 @@ const endOf = ({ ending }: Link, peer: string): ComputePoolError =>
 function subscribe<T>(handlers: Set<T>, handler: T): () => void {
   handlers.add(handler)
   return () => void handlers.delete(handler)
-}
-
-/** Settles when a way opens or none can any more. */
-function untilChanged({ waiting }: Link, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const finish = (settle: () => void): void => {
-      waiting.delete(resume)
-      signal?.removeEventListener('abort', abort)
-      settle()
-    }
-    const abort = (): void => finish(() => reject(signal?.reason))
-    const resume = (): void => finish(resolve)
-    waiting.add(resume)
-    signal?.addEventListener('abort', abort, { once: true })
-  })
 }

@@ -15,6 +15,7 @@ import {
 import { createFrameSender, type FrameSender } from './frame-sender.ts'
 import type { ChannelName } from './host-protocol.ts'
 import type { LinkChannel } from './link-channel.ts'
+import { openWaiters } from './open-waiters.ts'
 import { measureRoundTrip, type RoundTrip } from './round-trip.ts'
 import type { TransportLimits } from './transport-limits.ts'
 
@@ -57,7 +58,7 @@ export function createRtcLink(options: RtcLinkOptions): RtcLink {
   })
   const channels = new Map<ChannelName, LinkChannel>()
   const counters = { sentBytes: 0, receivedBytes: 0, sentFrames: 0, receivedFrames: 0 }
-  const waiting = new Set<{ resolve(): void; reject(error: unknown): void }>()
+  const waiting = openWaiters()
   const early: Uint8Array[] = []
   let state: 'connecting' | 'open' | 'closed' = 'connecting'
   let ending: ComputePoolError | null = null
@@ -97,7 +98,7 @@ export function createRtcLink(options: RtcLinkOptions): RtcLink {
       silenceLimitMs: limits.silenceLimitMs,
     })
     options.onOpened()
-    for (const entry of waiting) entry.resolve()
+    waiting.resolve()
     for (const frame of early.splice(0)) deliver(frame)
   }
 
@@ -110,7 +111,7 @@ export function createRtcLink(options: RtcLinkOptions): RtcLink {
     cancelReassembly()
     roundTrip?.stop()
     sender?.fail(error)
-    for (const entry of waiting) entry.reject(error)
+    waiting.reject(error)
     options.onClosed(error)
   }
 
@@ -212,7 +213,7 @@ export function createRtcLink(options: RtcLinkOptions): RtcLink {
           },
         )
       }
-      if (state === 'connecting') await untilOpen(signal)
+      if (state === 'connecting') await waiting.wait(signal)
       if (ending || !sender) throw ending ?? problem('peer_disconnected', `The link to ${peer} is closed`)
       roundTrip?.noteTraffic()
       await sender.send(frame, signal).catch(fault => {
@@ -240,19 +241,5 @@ export function createRtcLink(options: RtcLinkOptions): RtcLink {
       }
     },
     close,
-  }
-
-  function untilOpen(signal: AbortSignal | undefined): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const finish = (settle: () => void): void => {
-        waiting.delete(entry)
-        signal?.removeEventListener('abort', abort)
-        settle()
-      }
-      const abort = (): void => finish(() => reject(signal?.reason))
-      const entry = { resolve: () => finish(resolve), reject: (error: unknown) => finish(() => reject(error)) }
-      waiting.add(entry)
-      signal?.addEventListener('abort', abort, { once: true })
-    })
   }
 }

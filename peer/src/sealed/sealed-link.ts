@@ -6,6 +6,7 @@ import { type PacketHeader, packetHeaderBytes } from '@computepool/shared/datagr
 import { ComputePoolError, type ErrorCode } from '@computepool/shared/errors'
 import type { Clock, Entropy, LinkFacts } from '@computepool/shared/ports'
 import { type PeerId, protocolVersion } from '@computepool/shared/wire'
+import { openWaiters } from '../links/open-waiters.ts'
 import type { PeerKey } from '../runtime/peer-powers.ts'
 import {
   answerText,
@@ -75,7 +76,7 @@ export function openSealedLink(options: SealedLinkOptions): SealedLink {
   const secret = options.entropy.bytes(32)
   const ownKey = publicKeyOf(secret)
   const allowance = createAllowance(clock)
-  const waiting = new Set<{ resolve(): void; reject(error: unknown): void }>()
+  const waiting = openWaiters()
   const counters = { sentBytes: 0, receivedBytes: 0, sentFrames: 0, receivedFrames: 0 }
   let state: 'connecting' | 'open' | 'closed' = 'connecting'
   let ending: ComputePoolError | null = null
@@ -189,7 +190,7 @@ export function openSealedLink(options: SealedLinkOptions): SealedLink {
     state = 'open'
     cancelConnect()
     options.onOpened()
-    for (const entry of [...waiting]) entry.resolve()
+    waiting.resolve()
   }
 
   function finish(error: ComputePoolError): void {
@@ -200,7 +201,7 @@ export function openSealedLink(options: SealedLinkOptions): SealedLink {
     cancelRetry()
     secret.fill(0)
     options.onBusy(false)
-    for (const entry of [...waiting]) entry.reject(error)
+    waiting.reject(error)
     options.onClosed(error)
   }
 
@@ -212,20 +213,6 @@ export function openSealedLink(options: SealedLinkOptions): SealedLink {
   const otherVersion = (version: number): string => `${peer} speaks version ${version}, this peer ${protocolVersion}`
   const problem = (code: ErrorCode, message: string): ComputePoolError =>
     new ComputePoolError(code, message, { remedy: 'Route over another peer.', context: { peer } })
-
-  function untilOpen(signal: AbortSignal | undefined): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const settle = (run: () => void): void => {
-        waiting.delete(entry)
-        signal?.removeEventListener('abort', abort)
-        run()
-      }
-      const abort = (): void => settle(() => reject(signal?.reason))
-      const entry = { resolve: () => settle(resolve), reject: (error: unknown) => settle(() => reject(error)) }
-      waiting.add(entry)
-      signal?.addEventListener('abort', abort, { once: true })
-    })
-  }
 
   options.onBusy(true)
   if (isOpener) {
@@ -267,7 +254,7 @@ export function openSealedLink(options: SealedLinkOptions): SealedLink {
           { remedy: 'Send smaller chunks.', context: { sizeBytes: frame.length, limitBytes: limits.maxFrameBytes } },
         )
       }
-      if (state === 'connecting') await untilOpen(signal)
+      if (state === 'connecting') await waiting.wait(signal)
       if (ending || !session) throw ending ?? problem('peer_disconnected', `The link to ${peer} is closed`)
       await session.send(frame, signal)
       counters.sentFrames += 1
