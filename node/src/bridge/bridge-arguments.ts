@@ -3,6 +3,7 @@ import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { ComputePoolError } from '@computepool/shared/errors'
+import { parseOrigin } from '../parse-origin.ts'
 
 export const bridgeHelp = `computepool bridge [URL]        pass data between tabs and nodes behind AXL
 
@@ -89,8 +90,8 @@ function parse(args: readonly string[]) {
 }
 
 function originOf(text: string): string {
-  const url = URL.canParse(text) ? new URL(text) : null
-  if (url?.protocol === 'http:' || url?.protocol === 'https:') return url.origin
+  const origin = parseOrigin(text)
+  if (origin !== null) return origin
   throw usage(`"${text}" is no http or https address.`)
 }
 

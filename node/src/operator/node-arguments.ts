@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util'
 import { ComputePoolError } from '@computepool/shared/errors'
 import type { NativeProvider } from '../engine/native-runtime.ts'
 import { parseOriginalTail } from '../original/original-tail.ts'
+import { parseOrigin } from '../parse-origin.ts'
 import type { NodeSettings } from './node-settings.ts'
 import { parseSize, sizeInWords } from './parse-size.ts'
 import { availableMemoryBytes, leastMemoryBytes, memoryShare } from './this-machine.ts'
@@ -103,10 +104,9 @@ function parse(args: readonly string[]) {
   }
 }
 
-/** Origin only: the hub, the packs and the pool stand at fixed paths of it. */
 function originOf(text: string): string {
-  const url = URL.canParse(text) ? new URL(text) : null
-  if (url?.protocol === 'http:' || url?.protocol === 'https:') return url.origin
+  const origin = parseOrigin(text)
+  if (origin !== null) return origin
   throw usage(`"${text}" is no http or https address.`)
 }
 

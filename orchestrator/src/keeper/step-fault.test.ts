@@ -147,12 +147,12 @@ describe('a run', () => {
     expect(JSON.stringify(rows)).not.toContain('v3')
     const told = notices.map(notice => (notice.type === 'fault' ? (notice.error as Error).message : ''))
     expect(told.join()).toContain('HTTP request failed')
-    expect(told.join()).not.toContain('node.example/')
+    expect(told.join()).not.toContain('v3')
   })
 })
 
 it('keeps of an address no more than its host', () => {
   expect(storableText(new Error(`No answer from ${secretUrl}?k=1, nor wss://me:pw@b.example:8/x`))).toBe(
-    'No answer from https://node.example nor wss://b.example:8',
+    'No answer from https://node.example/… nor wss://…@b.example:8/…',
   )
 })

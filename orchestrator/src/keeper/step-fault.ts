@@ -11,6 +11,7 @@ import {
   TimeoutError,
   WebSocketRequestError,
 } from 'viem'
+import { redactUrls } from '../redact-urls.ts'
 
 /** What went wrong is nobody's answer: the run waits and goes on. */
 export class StepFault extends Error {}
@@ -54,16 +55,9 @@ export function faulting<T extends object>(books: T): T {
   })
 }
 
-/** An error's text without addresses beyond their host's name; of viem's errors the short one, which quotes no request. */
+/** An error's text with its addresses shortened to their hosts; of viem's errors the short one, which quotes no request. */
 export function storableText(thrown: unknown): string {
   const text =
     thrown instanceof BaseError ? thrown.shortMessage : thrown instanceof Error ? thrown.message : String(thrown)
-  return text.replace(/\b(https?|wss?):\/\/[^\s"'`<>]+/gi, address => {
-    try {
-      const { host, protocol } = new URL(address)
-      return `${protocol}//${host}`
-    } catch {
-      return '(address)'
-    }
-  })
+  return redactUrls(text)
 }
