@@ -21,6 +21,10 @@ const suites: Record<string, { readonly about: string; readonly load: () => Prom
       'one, two and three headless nodes of one thread each sharing a model of SmolLM2-135M’s shape: tokens/s, ratios',
     load: async () => (await import('./nodes.ts')).runNodesBench,
   },
+  guess: {
+    about: 'guessing ahead on two nodes that are 50 ms apart: text that repeats itself, and text that does not',
+    load: async () => (await import('./guess.ts')).runGuessBench,
+  },
   engine: {
     about: 'milliseconds per layer on each engine of this machine; static against growing KV cache',
     load: async () => (await import('./engine.ts')).runEngineBench,
