@@ -7,9 +7,9 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type RunningOrchestrator, startOrchestrator } from '@computepool/orchestrator/serve.ts'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { writeTinyPack } from '../../orchestrator/testing/tiny-pack.ts'
 import { startAxlStandIn } from '../testing/axl-stand-in.ts'
 import { isServing, type NodeProcess, spawnNode } from '../testing/node-process.ts'
-import { writeRandomPack } from './pack/random-pack.ts'
 
 const demoPack = fileURLToPath(new URL('../../models/demo/pack', import.meta.url))
 let root: string
@@ -19,24 +19,7 @@ const running: { orchestrator: RunningOrchestrator | null; nodes: NodeProcess[] 
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), 'nodes-'))
   longPack = join(root, 'pack')
-  // Of random weights, which seldom end: an answer goes on for as long as it may.
-  await writeRandomPack({
-    outDir: longPack,
-    architecture: 'qwen3',
-    dimensions: {
-      layers: 4,
-      hidden: 64,
-      heads: 2,
-      kvHeads: 1,
-      headDim: 32,
-      intermediate: 64,
-      vocab: 300,
-      context: 1024,
-    },
-    quantisation: 'f16',
-    seed: 1,
-    model: 'random',
-  })
+  await writeTinyPack(longPack, 1024)
 })
 afterEach(async () => {
   for (const node of running.nodes) node.signal('SIGKILL')
