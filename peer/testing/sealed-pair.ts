@@ -100,3 +100,16 @@ export async function openSealedPair(options: SealedPairOptions = {}): Promise<S
   if (!isLinked()) throw new Error('The pair did not link in 20 s of manual time')
   return pair
 }
+
+/** Of a transport whose books are empty. */
+export const nothingHeld = { unackedBytes: 0, pendingBytes: 0, packets: 0 }
+
+/** Numbers of the frames that arrive at each end. */
+export function gather(pair: SealedPair) {
+  const arrived = { a: [] as number[], b: [] as number[] }
+  const numberOf = (frame: Uint8Array): number => new DataView(frame.buffer, frame.byteOffset).getUint32(0, true)
+  pair.a.onFrame((_, frame) => arrived.a.push(numberOf(frame)))
+  pair.b.onFrame((_, frame) => arrived.b.push(numberOf(frame)))
+  return arrived
+}
+export const inOrder = (numbers: readonly number[]): number[] => [...numbers].sort((one, other) => one - other)
