@@ -1,27 +1,17 @@
 import { decodePaymentRequiredHeader, decodePaymentResponseHeader } from '@x402/core/http'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { openMemoryLedger } from '../../testing/open-memory-ledger.ts'
-import { openPaidPool, type PaidPool } from '../../testing/paid-pool.ts'
+import { describe, expect, it } from 'vitest'
+import type { PaidPool } from '../../testing/paid-pool.ts'
 import { dataOf, readSse } from '../../testing/read-sse.ts'
-import { openTestVault, paymentHeader, signPayment, type TestVault } from '../../testing/test-vault.ts'
-import type { OpenDatabase } from '../store/database.ts'
+import { paymentHeader, signPayment, type TestVault } from '../../testing/test-vault.ts'
+import { bearer, chatWith, usePaidPool } from '../../testing/use-paid-pool.ts'
 
 let chain: TestVault
 let pool: PaidPool
-let database: OpenDatabase
 
-beforeAll(async () => {
-  chain = await openTestVault()
-  database = await openMemoryLedger()
-}, 120_000)
-afterAll(async () => {
-  await database.close()
-  await chain.close()
+usePaidPool((openedChain, openedPool) => {
+  chain = openedChain
+  pool = openedPool
 })
-beforeEach(() => {
-  pool = openPaidPool(chain, database.db)
-})
-afterEach(() => pool.close())
 
 const payer = () => chain.accounts.payers[0]!
 /** The session that a reply was paid with. */
@@ -29,13 +19,7 @@ const sessionOf = async (reply: Response) => {
   const { transaction } = decodePaymentResponseHeader(reply.headers.get('payment-response')!)
   return (await pool.ledger.listSessions()).find(view => view.openTransaction === transaction)
 }
-const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
-const chat = (headers: Record<string, string>, extra: object = {}) =>
-  pool.post(
-    '/v1/chat/completions',
-    { model: pool.model, messages: [{ role: 'user', content: 'Hi' }], ...extra },
-    headers,
-  )
+const chat = (headers: Record<string, string>, extra: object = {}) => chatWith(pool, headers, extra)
 
 describe('a request with its own voucher', () => {
   const requestPayment = async () => paymentHeader(await signPayment(chain.target, payer(), 50_000n))

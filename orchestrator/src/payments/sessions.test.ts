@@ -8,40 +8,24 @@ import {
 } from '@computepool/shared/money'
 import { decodePaymentRequiredHeader, decodePaymentResponseHeader } from '@x402/core/http'
 import type { Hex, PublicClient } from 'viem'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { openMemoryLedger } from '../../testing/open-memory-ledger.ts'
-import { openPaidPool, ownerToken, type PaidPool } from '../../testing/paid-pool.ts'
+import { describe, expect, it } from 'vitest'
+import { ownerToken, type PaidPool } from '../../testing/paid-pool.ts'
 import { dataOf, readSse } from '../../testing/read-sse.ts'
-import {
-  openTestVault,
-  paymentHeader,
-  signPayment,
-  type TestVault,
-  type VoucherChanges,
-} from '../../testing/test-vault.ts'
+import { paymentHeader, signPayment, type TestVault, type VoucherChanges } from '../../testing/test-vault.ts'
+import { bearer, chatWith, usePaidPool } from '../../testing/use-paid-pool.ts'
 import { createVaultReader } from '../chain/vault-reader.ts'
-import type { OpenDatabase } from '../store/database.ts'
 import { tellClosed } from './outbox-truth.ts'
 import { createSessionTokens } from './session-token.ts'
 
 let chain: TestVault
 let pool: PaidPool
-let database: OpenDatabase
 const cap = 2_000_000n
 const body = { capAtomic: cap.toString() }
 
-beforeAll(async () => {
-  chain = await openTestVault()
-  database = await openMemoryLedger()
-}, 120_000)
-afterAll(async () => {
-  await database.close()
-  await chain.close()
+usePaidPool((openedChain, openedPool) => {
+  chain = openedChain
+  pool = openedPool
 })
-beforeEach(() => {
-  pool = openPaidPool(chain, database.db)
-})
-afterEach(() => pool.close())
 
 const payer = () => chain.accounts.payers[0]!
 const pay = async (changes: VoucherChanges = {}) =>
@@ -51,13 +35,7 @@ const openSession = async (capAtomic = cap): Promise<OpenedSession> => {
   const reply = await pool.post('/v1/sessions', { capAtomic: capAtomic.toString() }, headers)
   return openedSessionSchema.parse(await reply.json())
 }
-const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
-const chat = (headers: Record<string, string>, extra: object = {}) =>
-  pool.post(
-    '/v1/chat/completions',
-    { model: pool.model, messages: [{ role: 'user', content: 'Hi' }], ...extra },
-    headers,
-  )
+const chat = (headers: Record<string, string>, extra: object = {}) => chatWith(pool, headers, extra)
 
 describe('POST /v1/sessions', () => {
   it('says what to pay, in a header that x402 clients read and a body that people do', async () => {
