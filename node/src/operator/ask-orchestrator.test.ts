@@ -23,3 +23,13 @@ it.each(['pong', '{"type":"greeting"}'])('a hub that says %s is refused as none'
   server.closeAllConnections()
   server.close()
 })
+
+it('a hub that calls itself by another address is refused before anybody has to sign', async () => {
+  const packDir = fileURLToPath(new URL('../../../models/demo/pack', import.meta.url))
+  const publicUrl = 'https://pool.example'
+  const orchestrator = await startOrchestrator({ port: 0, packDir, pageFolder: null, publicUrl })
+  await expect(askOrchestrator(`http://127.0.0.1:${orchestrator.port}`)).rejects.toMatchObject({
+    code: 'peer_unauthenticated',
+  })
+  await orchestrator.close()
+})

@@ -1,4 +1,5 @@
 /** Asks an orchestrator what it serves and whether its hub speaks this version, as a peer would, without joining. */
+import { isOurChallenge } from '@computepool/peer/runtime/is-our-challenge.ts'
 import { ComputePoolError, errorFromData } from '@computepool/shared/errors'
 import { type PoolSnapshot, poolSnapshotSchema } from '@computepool/shared/swarm'
 import { hubReplySchema, protocolVersion } from '@computepool/shared/wire'
@@ -7,7 +8,10 @@ import { openSocket } from './open-socket.ts'
 const deadlineMs = 10_000
 const asker = `0x${'0'.repeat(39)}1.00000000`
 
-/** Errors: `peer_unreachable` where it does not answer, `peer_version_refused`, `peer_message_invalid` where it is none. */
+/**
+ * Errors: `peer_unreachable` where it does not answer, `peer_version_refused`, `peer_message_invalid` where it is none,
+ * `peer_unauthenticated` where its hub calls itself by another address than `url`.
+ */
 export async function askOrchestrator(url: string): Promise<PoolSnapshot> {
   const remedy = 'Check the address, and that the orchestrator runs (npm start).'
   const response = await fetch(new URL('/api/pool', url), { signal: AbortSignal.timeout(deadlineMs) }).catch(cause => {
@@ -45,7 +49,15 @@ function knockAtHub(url: string): Promise<void> {
     socket.onopen = () => socket.send(JSON.stringify({ type: 'hello', version: protocolVersion, peer: asker }))
     socket.onmessage = ({ data }) => {
       const reply = hubReplySchema.safeParse(jsonIn(String(data))).data
-      if (reply?.type === 'challenge') end(resolve)
+      if (reply?.type === 'challenge' && isOurChallenge(reply.message, asker, url)) end(resolve)
+      else if (reply?.type === 'challenge')
+        end(() =>
+          reject(
+            new ComputePoolError('peer_unauthenticated', `The hub at ${url} asks to sign in under another address.`, {
+              remedy: `Whoever runs it starts it with --public-url ${url}, or this node is given the address it was started with.`,
+            }),
+          ),
+        )
       else if (reply?.type === 'refused') end(() => reject(errorFromData(reply.error)))
       else
         end(() =>
