@@ -33,8 +33,6 @@ export interface AxlOutbox {
    * `peer_disconnected` after `close`.
    */
   post(key: string, entry: ParcelEntry): Promise<void>
-  /** What waits for one daemon. */
-  waitingBytes(key: string): number
   close(): void
 }
 
@@ -131,7 +129,6 @@ export function createAxlOutbox(
         })
       })
     },
-    waitingBytes: key => lanes.get(key)?.waitingBytes ?? 0,
     close() {
       isClosed = true
       for (const lane of lanes.values()) for (const { reject } of lane.waiting.splice(0)) reject(closed())

@@ -29,7 +29,6 @@ export interface FairLanes<Entry extends ParcelEntry> {
   /** What goes to `member` next, as much as a parcel holds. Empty where nothing waits. */
   take(member: string): readonly Entry[]
   hasWork(member: string): boolean
-  waitingBytes(source: string): number
   /** Drops what waits for `member`. */
   drop(member: string): void
   clear(): void
@@ -91,7 +90,6 @@ export function createFairLanes<Entry extends ParcelEntry = ParcelEntry>(limits:
       return batch
     },
     hasWork: member => lanesTo.has(member),
-    waitingBytes: source => bytesOf.get(source) ?? 0,
     drop(member) {
       for (const lane of lanesTo.get(member) ?? []) charge(lane.source, -lane.waitingBytes)
       lanesTo.delete(member)

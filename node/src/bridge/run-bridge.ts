@@ -11,7 +11,6 @@ import type { Clock, Entropy } from '@computepool/shared/ports'
 import { type DeskCommand, type PeerId, protocolVersion } from '@computepool/shared/wire'
 import type { AxlClient } from '../axl/axl-client.ts'
 import { type AxlInbox, openAxlInbox } from '../axl/axl-inbox.ts'
-import type { AxlLimits } from '../axl/axl-limits.ts'
 import { changedKeyInWords, type DaemonKeyWatch, watchDaemonKey } from '../axl/watch-daemon-key.ts'
 import type { BridgeSnapshot, BridgeStatus } from './bridge-snapshot.ts'
 import { createRelay, type RelayAssignment, type RelaySource } from './create-relay.ts'
@@ -37,10 +36,9 @@ export interface BridgePowers {
   readonly tell: (snapshot: BridgeSnapshot) => void
   /** What an operator should know, in a sentence. */
   readonly onNotice: (text: string) => void
-  /** Each refusal, as it happens: for tests and logs. */
+  /** Each refusal, as it happens: for tests. */
   readonly onRefused?: (refusal: RelayRefusal) => void
   readonly limits?: Partial<RelayLimits>
-  readonly axlLimits?: Partial<AxlLimits>
 }
 
 export interface RunningBridge {
@@ -256,7 +254,7 @@ export function runBridge(powers: BridgePowers): RunningBridge {
     inbox = openAxlInbox({
       client,
       clock,
-      limits: { idlePollMs, ...powers.axlLimits },
+      limits: { idlePollMs },
       onMessage: ({ body, senderHint }) => accept({ kind: 'axl', senderHint }, body),
       onDown: fault => powers.onNotice(`${fault.message} ${fault.remedy} It is tried again.`),
       onUp() {

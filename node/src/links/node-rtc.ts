@@ -4,7 +4,6 @@ import {
   createRtcTransport,
   type HostCommand,
   type HostEvent,
-  type IceServer,
   type RtcTransport,
   type TransportLimits,
 } from '@computepool/peer/links/index.ts'
@@ -16,7 +15,6 @@ import { createNativeRtcHost } from './native-rtc-host.ts'
 export interface NodeRtcOptions {
   readonly self: PeerId
   readonly clock: Clock
-  readonly iceServers?: readonly IceServer[]
   readonly limits?: Partial<TransportLimits>
 }
 

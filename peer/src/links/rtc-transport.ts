@@ -16,7 +16,6 @@ export interface RtcTransportOptions {
   /** The other end of the port of the page's `createRtcHost`, or of a host in this thread. */
   readonly port: HostPort<HostCommand, HostEvent>
   readonly clock: Clock
-  readonly iceServers?: readonly IceServer[]
   readonly limits?: Partial<TransportLimits>
 }
 
@@ -68,7 +67,7 @@ export function createRtcTransport(options: RtcTransportOptions): RtcTransport {
   const signalHandlers = new Set<(to: PeerId, signal: LinkSignal) => void>()
   const counts = { transferred: 0, proxied: 0, madeHere: 0 }
   let early: { readonly from: PeerId; readonly signal: LinkSignal }[] = []
-  let iceServers = options.iceServers ?? []
+  let iceServers: readonly IceServer[] = []
   let epoch = 0
   let nextNumber = 0
   let isClosed = false

@@ -45,7 +45,6 @@ export interface SegmentQueue {
   putBack(segment: Segment): void
   readonly isEmpty: boolean
   readonly unackedBytes: number
-  readonly waitingFrames: number
   fail(error: ComputePoolError): void
 }
 
@@ -182,9 +181,6 @@ export function createSegmentQueue({ segmentBytes, maxUnfinished }: SegmentQueue
     },
     get unackedBytes() {
       return unackedBytes
-    },
-    get waitingFrames() {
-      return small.length + large.length
     },
     fail(error) {
       failure ??= error
