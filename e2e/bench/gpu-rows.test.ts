@@ -9,6 +9,7 @@ const engine = {
   isSoftware: false,
   activationDtype: 'f16',
   maxChunk: 256,
+  maxRows: 1,
 } as const
 
 it('counts each weight of Qwen3-4B once: q4 layers and a q8 head, no embedding', () => {

@@ -47,6 +47,7 @@ export function openFakeEngine(
     isSoftware: true,
     activationDtype: 'f32',
     maxChunk: options.maxChunk ?? 32,
+    maxRows: 1,
   }
   const cacheBytesPerPosition = (end - start) * 2 * dimensions.kvHeads * dimensions.headDim * 4
 

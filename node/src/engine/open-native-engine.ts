@@ -71,6 +71,7 @@ export async function openNativeEngine(slice: SliceRequest, options: NativeEngin
       isSoftware: false,
       activationDtype: options.float ?? 'f32',
       maxChunk: options.maxChunk ?? chunks[provider],
+      maxRows: 1,
     },
     // The core passes caches back to whoever made them, unseen: which kind it is need not show in a type.
     openCaches: async () => {

@@ -92,6 +92,8 @@ export function createOriginalTailEngine(options: OriginalTailOptions): Engine {
       return result
     },
     forget,
+    // Nothing is kept: the far peer frees what it held when an answer is over.
+    keep: forget,
     memory() {
       const memory = local.memory()
       let keptBytes = 0

@@ -13,7 +13,7 @@ const bytes = activationFromValues(values, hidden, 'f32').data
 
 /** A layer that gives out what it was given. */
 const engine: Engine = {
-  facts: { kind: 'wasm', device: 'a test', activationDtype: 'f32', isSoftware: true, maxChunk: 16 },
+  facts: { kind: 'wasm', device: 'a test', activationDtype: 'f32', isSoftware: true, maxChunk: 16, maxRows: 1 },
   layers,
   run: async rows =>
     rows.map(({ input }): EngineOutput => {
@@ -21,7 +21,8 @@ const engine: Engine = {
       return { kind: 'activation', activation: input.activation }
     }),
   forget: () => {},
-  memory: () => ({ weightsBytes: 0, kvBytes: 0, kvBudgetBytes: 0, requests: 0 }),
+  keep: () => {},
+  memory: () => ({ weightsBytes: 0, kvBytes: 0, kvBudgetBytes: 0, requests: 0, keptBytes: 0 }),
   lost: new Promise(() => {}),
   close: async () => {},
 }

@@ -22,7 +22,7 @@ function countingBackend(forward: (position: number) => Promise<void> = async ()
   let caches = 0
   const activation = { dtype: 'f32', tokens: 1, hidden: 8, data: new Uint8Array(32) } as const
   const backend: SliceBackend<number> = {
-    facts: { kind: 'native', device: 'counting', isSoftware: true, activationDtype: 'f32', maxChunk: 8 },
+    facts: { kind: 'native', device: 'counting', isSoftware: true, activationDtype: 'f32', maxChunk: 8, maxRows: 1 },
     weightsBytes: 5,
     capacityFor: positions => Math.ceil(positions / 4) * 4,
     cacheBytes: capacity => capacity * 10,
@@ -60,7 +60,7 @@ test('a step that fails is told as such, leaves the other caches, and the queue 
   await expect(failed).rejects.toMatchObject({ code: 'engine_failed', message: 'the kernel said no' })
   fails = false
   await engine.run([row('a', 1, [1])])
-  expect(engine.memory()).toEqual({ weightsBytes: 5, kvBytes: 80, kvBudgetBytes: 1000, requests: 2 })
+  expect(engine.memory()).toEqual({ weightsBytes: 5, kvBytes: 80, kvBudgetBytes: 1000, requests: 2, keptBytes: 0 })
 })
 
 test('a rewound step that fails leaves only what lies before it', async () => {

@@ -127,11 +127,13 @@ export function createSliceEngine<Cache>(slice: SliceRequest, backend: SliceBack
       return result
     },
     forget,
+    keep: forget,
     memory: () => ({
       weightsBytes: backend.weightsBytes,
       kvBytes: kvBytes(),
       kvBudgetBytes: slice.kvBudgetBytes,
       requests: requests.size,
+      keptBytes: 0,
     }),
     close() {
       closing ??= tail.then(async () => {

@@ -56,6 +56,7 @@ export const errorTable = {
   engine_device_lost: { ...server, retry: 'other' },
   engine_out_of_memory: { ...server, retry: 'other' },
   engine_worker_died: { ...server, retry: 'other' },
+  engine_prefix_missing: { ...server, retry: 'same' },
   engine_failed: { ...server, retry: 'other' },
   artifact_invalid: { ...server, retry: 'never' },
   artifact_type_unsupported: { ...server, retry: 'never' },

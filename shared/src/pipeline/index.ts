@@ -1,6 +1,8 @@
 export { openPipelineState, type PipelineAct, type PipelineEvent, type PipelineState } from './pipeline-state.ts'
 export { type Pipeline, type PipelineOptions, type PipelineStats, runPipeline } from './run-pipeline.ts'
 export {
+  type CacheReuse,
+  cacheReuseSchema,
   greedy,
   type RequestJob,
   requestJobSchema,

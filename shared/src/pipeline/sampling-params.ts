@@ -46,10 +46,23 @@ export const sampledTokenSchema = z.strictObject({
 /** One token drawn by the exit. */
 export type SampledToken = z.infer<typeof sampledTokenSchema>
 
+/** Positions of a cache that an earlier request left, for another to begin with. */
+export const cacheReuseSchema = z.strictObject({
+  requestId: z.string().min(1).max(64),
+  positions: z.int().positive().max(1_048_576),
+})
+export type CacheReuse = z.infer<typeof cacheReuseSchema>
+
 export const requestJobSchema = z.strictObject({
   requestId: z.string().min(1).max(64),
   promptTokens: z.array(z.int().nonnegative()).min(1).max(1_000_000),
-  /** Tokens to generate at most. */
+  /** Tokens of the answer that were drawn before, on another ring or in another attempt: they stand behind the prompt. */
+  generatedTokens: z.array(z.int().nonnegative()).max(1_000_000).optional(),
+  /** The same tokens at the same positions lie in that cache. Where a seat has it no more the request fails with `engine_prefix_missing`. */
+  reuse: cacheReuseSchema.optional(),
+  /** Keep the caches when it is over, while there is room. */
+  keepCache: z.boolean().optional(),
+  /** Tokens to generate at most, those drawn before not counted. */
   maxTokens: z.int().positive(),
   /** The answer ends when one of these is drawn; it is reported, the text leaves it out. */
   stopTokens: z.array(z.int().nonnegative()).max(64),

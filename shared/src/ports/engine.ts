@@ -1,7 +1,7 @@
 /** The engine port: runs a slice of layers, one step at a time. It knows no peers, no frames and no text. */
 import type { ComputePoolError } from '../errors/index.ts'
 import type { LayerRange, Manifest, PackPart } from '../model/index.ts'
-import type { SampledToken, SamplingParams } from '../pipeline/index.ts'
+import type { CacheReuse, SampledToken, SamplingParams } from '../pipeline/index.ts'
 
 /** What runs the graph: a GPU, the browser's CPU, or a native process. */
 export type EngineKind = 'webgpu' | 'wasm' | 'native'
@@ -35,6 +35,8 @@ export interface EngineRow {
   readonly input: { readonly tokens: readonly number[] } | { readonly activation: Activation }
   /** At the exit: draw from the last position, or from each that a draft has. Null for a prefill chunk that is not the last, and at all other seats. */
   readonly sample: SampleRequest | null
+  /** On a request's first row, whose `position` is `positions`: begin with that much of a cache that was kept. */
+  readonly reuse?: CacheReuse
 }
 
 /**
@@ -56,6 +58,8 @@ export interface EngineFacts {
   readonly activationDtype: ActivationDtype
   /** Most positions in one row. */
   readonly maxChunk: number
+  /** Rows of one position that one run computes together; 1: each by itself. Whether it pays is measured by whoever calls. */
+  readonly maxRows: number
 }
 
 export interface EngineMemory {
@@ -63,19 +67,24 @@ export interface EngineMemory {
   readonly kvBytes: number
   readonly kvBudgetBytes: number
   readonly requests: number
+  /** Part of `kvBytes`: caches that were kept, and give way where a request needs the room. */
+  readonly keptBytes: number
 }
 
 /**
  * A loaded slice. `run` serves one call at a time, in the order of the calls; a failed step leaves other requests’ caches as they were.
- * Errors: `engine_out_of_memory` (the row's request was forgotten), `engine_device_lost`, `engine_failed`, `input_context_too_long`.
+ * Errors: `engine_out_of_memory` (the row's request was forgotten), `engine_prefix_missing` (nothing was computed), `engine_device_lost`,
+ * `engine_failed`, `input_context_too_long`.
  */
 export interface Engine {
   readonly facts: EngineFacts
   readonly layers: LayerRange
   /** Outputs in the order of `rows`; rejects with a ComputePoolError. */
   run(rows: readonly EngineRow[]): Promise<EngineOutput[]>
-  /** Frees a request's cache; unknown ids are fine. */
+  /** Frees a request's cache, kept or not; unknown ids are fine. */
   forget(requestId: string): void
+  /** The request is over: its cache stays, for a row that reuses it, until room is needed; the one kept longest goes first. */
+  keep(requestId: string): void
   memory(): EngineMemory
   /** Settles once, when the device or worker is gone for good. */
   readonly lost: Promise<ComputePoolError>

@@ -99,6 +99,8 @@ export const deskRequestSchema = z.discriminatedUnion('type', [
     agent: z.string().max(300),
     role: peerRoleSchema,
     reach: reachSchema,
+    /** Layers that are loaded already, of the model last offered: after a break of the hub, or of the orchestrator. */
+    holding: z.strictObject({ model: z.string().max(120), layers: layerRange }).optional(),
   }),
   z.strictObject({ type: z.literal('capability-reported'), model: z.string().max(120), capability: capabilitySchema }),
   z.strictObject({
@@ -134,7 +136,12 @@ export const deskRequestSchema = z.discriminatedUnion('type', [
     members: z.array(z.strictObject({ peer: peerIdSchema, forwardedBytes: bytes, refusedBytes: bytes })).max(64),
   }),
   /** Entry only, once a request, before its first token: its first activation has left the tab. A paid request's clock starts here. */
-  z.strictObject({ type: z.literal('request-flowing'), requestId }),
+  z.strictObject({
+    type: z.literal('request-flowing'),
+    requestId,
+    /** Positions of the prompt that an earlier cache held. */
+    cachedTokens: z.int().nonnegative().optional(),
+  }),
   /** Entry only. `index` counts generated tokens from 0. */
   z.strictObject({
     type: z.literal('token-generated'),
@@ -193,6 +200,23 @@ export const deskCommandSchema = z.discriminatedUnion('type', [
     kvBudgetBytes: bytes,
     maxContext: z.int().positive(),
   }),
+  /**
+   * Standby of a living coalition: load these layers as a seat would, link, and answer `slice-ready` of the same epoch. Whoever holds them
+   * is given the seat, in a new assignment, when it falls vacant.
+   */
+  z.strictObject({
+    type: z.literal('prepare-slice'),
+    epoch,
+    coalition: z.string().max(64),
+    model: z.string().max(120),
+    layers: layerRange,
+    /** To each seat of the coalition. */
+    routes: z.array(assignedRouteSchema).max(63),
+    kvBudgetBytes: bytes,
+    maxContext: z.int().positive(),
+  }),
+  /** The coalition goes on; from now on these are the ways to its other members, standbys among them. */
+  z.strictObject({ type: z.literal('routes-renewed'), epoch, routes: z.array(assignedRouteSchema).max(71) }),
   /** Relay only: between whom it may pass datagrams, and how it reaches each. An empty list ends its work. */
   z.strictObject({
     type: z.literal('assign-relay'),

@@ -3,10 +3,10 @@
  * six fields are the original ComputePool's, the rest is ours. docs/protocol.md describes it byte by byte.
  */
 import { z } from 'zod'
-import { sampledTokenSchema, samplingParamsSchema } from '../pipeline/sampling-params.ts'
+import { cacheReuseSchema, sampledTokenSchema, samplingParamsSchema } from '../pipeline/sampling-params.ts'
 
 /** Raised when a peer of the last version could not understand us. */
-export const protocolVersion = 3
+export const protocolVersion = 4
 
 /** Tokens that one frame may guess. */
 export const maxDraftTokens = 32
@@ -38,6 +38,10 @@ export const frameHeaderSchema = z.strictObject({
   sampling: samplingParamsSchema.optional(),
   /** With `sampling`, where repetitionPenalty is not 1. */
   prompt_tokens: z.array(z.int().nonnegative()).max(131_072).optional(),
+  /** With `sampling`, where any penalty is on and tokens of the answer were drawn before this request took over: those tokens. */
+  generated_tokens: z.array(z.int().nonnegative()).max(131_072).optional(),
+  /** On the first hidden frame: begin with the first `positions` positions of the cache that a request which is over left here. */
+  reuse: cacheReuseSchema.optional(),
   /** True on the hidden frame from whose last row the exit draws. */
   sample: z.boolean().optional(),
   /** With `sample`: guesses of the tokens to be drawn. The last 1 + n rows are the current token and these n. */
@@ -63,8 +67,8 @@ export interface Frame {
 
 /** Payload of a `control` frame, as JSON. */
 export const frameControlSchema = z.discriminatedUnion('type', [
-  /** The request is over: free its cache. Travels forward, seat to seat. */
-  z.strictObject({ type: z.literal('end') }),
+  /** The request is over: free its cache, or keep it for a later request while there is room. Travels forward, seat to seat. */
+  z.strictObject({ type: z.literal('end'), keep: z.boolean().optional() }),
   /** The exit has taken every row before `position`: travels straight to the entry, which bounds its prefill in flight by it. */
   z.strictObject({ type: z.literal('progress'), position: z.int().min(0).max(1_048_576) }),
   /** A seat could not do its step: travels straight to the entry. */

@@ -72,6 +72,7 @@ async function openWasmEngine(slice: SliceRequest, options: WebEngineOptions): P
       isSoftware: false,
       activationDtype: 'f32',
       maxChunk: wasmChunk,
+      maxRows: 1,
     },
     openCaches: async () => createGrowingMemoryCaches({ manifest: slice.manifest, layers: slice.layers, runtime }),
     lost,
@@ -99,6 +100,7 @@ async function openWebGpuEngine(slice: SliceRequest, options: WebEngineOptions):
       isSoftware: adapterFacts.isSoftware,
       activationDtype: float,
       maxChunk: options.maxChunk ?? adapterFacts.maxChunk,
+      maxRows: 1,
     },
     async openCaches() {
       const device = await keepDevice(ort)
