@@ -27,6 +27,7 @@ import { createIceRenewal } from './ice-renewal.ts'
 import { createPoolTraffic } from './pool-traffic.ts'
 import {
   createRequestTable,
+  type Lap,
   type LiveRequest,
   type RequestLimits,
   type RequestObserver,
@@ -54,6 +55,10 @@ export interface DeskOptions {
   readonly iceRenewalMs?: number | null
   /** One line for the operator of the orchestrator. */
   readonly onNotice?: (text: string) => void
+  /** Hears of each lap, for traces and metrics. */
+  readonly onLap?: (lap: Lap, atMs: number) => void
+  /** Hears of each change of the pool's status. */
+  readonly onStatus?: (status: PoolSnapshot['status'], atMs: number) => void
 }
 
 export interface Desk extends DeskPort {
@@ -83,7 +88,7 @@ export function createDesk(options: DeskOptions): Desk {
   let isSettling = false
   let isClosed = false
   let cancelTick: (() => void) | null = null
-  let status = 'waiting'
+  let status: PoolSnapshot['status'] = 'waiting'
 
   const changed = (): void => {
     for (const listener of listeners) listener()
@@ -96,6 +101,7 @@ export function createDesk(options: DeskOptions): Desk {
     send: hub.command,
     onLap: lap => {
       traffic.record(lap, clock.monotonicMs())
+      options.onLap?.(lap, clock.monotonicMs())
       changed()
     },
     onChange: () => {
@@ -183,8 +189,10 @@ export function createDesk(options: DeskOptions): Desk {
 
   const notice = (): void => {
     const view = viewPool(state)
-    if (view.status !== status) onNotice(view.explanation)
+    if (view.status === status) return
     status = view.status
+    onNotice(view.explanation)
+    options.onStatus?.(status, clock.monotonicMs())
   }
 
   return {
