@@ -20,7 +20,12 @@ export function checkRow(row: EngineRow, slice: SliceRequest, facts: EngineFacts
   const tokens = rowTokens(row)
   if (!Number.isInteger(tokens) || tokens < 1 || tokens > facts.maxChunk)
     throw invalid(row, `A step brought ${tokens} positions; this engine takes 1 to ${facts.maxChunk}.`)
-  if (!Number.isInteger(row.position) || row.position < 0 || row.position > cachedLength)
+  const { reuse } = row
+  if (reuse !== undefined && (row.position !== reuse.positions || row.position < 1))
+    throw invalid(row, `A step at position ${row.position} reuses ${reuse.positions} positions of another's cache.`)
+  // A reused cache is longer than what the request itself holds; whether it is there is the books' business.
+  const reachable = reuse !== undefined && cachedLength === 0 ? reuse.positions : cachedLength
+  if (!Number.isInteger(row.position) || row.position < 0 || row.position > reachable)
     throw invalid(row, `A step starts at position ${row.position}, but the cache holds ${cachedLength} positions.`)
   if (row.position + tokens > slice.maxContext)
     throw new ComputePoolError(

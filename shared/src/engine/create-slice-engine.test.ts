@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { openFakeEngine } from '../../testing/fake-engine.ts'
 import { fakeManifest } from '../../testing/fake-manifest.ts'
+import { ComputePoolError } from '../errors/index.ts'
 import { greedy } from '../pipeline/index.ts'
 import type { EngineRow } from '../ports/index.ts'
 import { createSliceEngine } from './create-slice-engine.ts'
@@ -16,9 +17,18 @@ const row = (requestId: string, position: number, tokens: readonly number[]): En
   sample: null,
 })
 
+function deferred<T>() {
+  let resolve: (value: T) => void = () => undefined
+  const promise = new Promise<T>(settle => {
+    resolve = settle
+  })
+  return { promise, resolve }
+}
+
 /** A backend that counts its caches and steps as told. */
 function countingBackend(forward: (position: number) => Promise<void> = async () => undefined) {
   const released: number[] = []
+  const { promise: lost, resolve: lose } = deferred<ComputePoolError>()
   let caches = 0
   const activation = { dtype: 'f32', tokens: 1, hidden: 8, data: new Uint8Array(32) } as const
   const backend: SliceBackend<number> = {
@@ -43,10 +53,10 @@ function countingBackend(forward: (position: number) => Promise<void> = async ()
         discard: () => undefined,
       }
     },
-    lost: new Promise(() => undefined),
+    lost,
     close: async () => undefined,
   }
-  return { engine: createSliceEngine({ ...slice, parts }, backend), released }
+  return { engine: createSliceEngine({ ...slice, parts }, backend), released, lose }
 }
 
 test('a step that fails is told as such, leaves the other caches, and the queue goes on', async () => {
@@ -138,3 +148,47 @@ test('a lost device is told once and refuses every later step', async () => {
   expect((await engine.lost).code).toBe('engine_device_lost')
   await expect(engine.run([row('a', 1, [1])])).rejects.toMatchObject({ code: 'engine_device_lost' })
 })
+
+test('a request that ends before its row begins leaves no cache behind', async () => {
+  const { engine, released } = countingBackend()
+  const running = engine.run([row('a', 0, [1]), row('b', 0, [1]), row('c', 0, [1])])
+  engine.forget('b')
+  engine.keep('c')
+  await running
+  expect(engine.memory()).toMatchObject({ requests: 1, kvBytes: 40, keptBytes: 0 })
+  expect(released).toEqual([2, 3])
+})
+
+test('a cache that is kept while its step runs can be reused, and gives way only when the step is over', async () => {
+  const gate = deferred<void>()
+  const entered = deferred<void>()
+  const { engine, released } = countingBackend(async position => {
+    if (position !== 4) return
+    entered.resolve()
+    await gate.promise
+  })
+  await engine.run([row('a', 0, [1, 2, 3, 4])])
+  const running = engine.run([row('a', 4, [5])])
+  await entered.promise
+  engine.keep('a')
+  engine.forget('a')
+  expect([engine.memory().kvBytes, released]).toEqual([0, []])
+  gate.resolve()
+  await running
+  expect(released).toEqual([101])
+})
+
+test('a device that is lost ends the step that it never answers, those that wait, and those that come', async () => {
+  const { engine, lose } = countingBackend(() => new Promise(() => undefined))
+  const calls = [engine.run([row('a', 0, [1])]), engine.run([row('b', 0, [1])])]
+  lose(new ComputePoolError('engine_device_lost', 'gone'))
+  const codes = await Promise.all([...calls, engine.lost.then(() => engine.run([row('c', 0, [1])]))].map(codeOf))
+  expect(codes).toEqual(['engine_device_lost', 'engine_device_lost', 'engine_device_lost'])
+  await engine.close()
+})
+
+const codeOf = (run: Promise<unknown>) =>
+  run.then(
+    () => 'it ran',
+    error => (error as ComputePoolError).code,
+  )
