@@ -32,9 +32,11 @@ export interface RowTask {
 /** What only the entry knows. */
 export interface EntryRequest {
   readonly job: RequestJob
-  /** Prompt positions that were given to the engine. */
+  /** What the engine is fed before it draws: the prompt, and the tokens of the answer that were drawn before. */
+  readonly text: readonly number[]
+  /** Positions of the text that were given to the engine. */
   readonly prefilled: number
-  /** Prompt positions that the exit has taken. */
+  /** Positions of the text that the exit has taken. */
   readonly acknowledged: number
   /** The desk heard that work is under way. */
   readonly isFlowing: boolean
@@ -59,9 +61,10 @@ export interface RequestState {
   readonly pending: readonly RowTask[]
   readonly sampling: SamplingParams | null
   readonly prompt: readonly number[]
-  /** Exit: tokens drawn, the first of them at position `firstDrawn`. */
+  /** Tokens drawn, the first of them at position `firstDrawn`: at the exit, and before it those that an earlier attempt drew. */
   readonly generated: readonly number[]
-  readonly firstDrawn: number
+  /** Null until the exit knows where the text ends. */
+  readonly firstDrawn: number | null
   /** Position of the token that was fed last to be drawn from; null before the first. */
   readonly fedAt: number | null
   readonly lastProgressMs: number
@@ -136,18 +139,24 @@ export function openPipelineState(config: SeatConfig): PipelineState {
 }
 
 export function openRequestState(requestId: string, nowMs: number, entry: EntryRequest | null): RequestState {
+  const { promptTokens = [], generatedTokens = [], sampling = null } = entry?.job ?? {}
   return {
     requestId,
     inbox: emptyReorderBuffer(),
     outSeq: 0,
     length: 0,
     pending: [],
-    sampling: entry?.job.sampling ?? null,
-    prompt: entry !== null && entry.job.sampling.repetitionPenalty !== 1 ? entry.job.promptTokens : [],
-    generated: [],
-    firstDrawn: entry?.job.promptTokens.length ?? 0,
+    sampling,
+    prompt: sampling !== null && sampling.repetitionPenalty !== 1 ? promptTokens : [],
+    generated: sampling !== null && isPenalised(sampling) ? generatedTokens : [],
+    firstDrawn: null,
     fedAt: null,
     lastProgressMs: nowMs,
     entry,
   }
+}
+
+/** Whether the draw depends on the tokens that were drawn before. */
+function isPenalised({ presencePenalty, frequencyPenalty, repetitionPenalty }: SamplingParams): boolean {
+  return presencePenalty !== 0 || frequencyPenalty !== 0 || repetitionPenalty !== 1
 }

@@ -59,6 +59,7 @@ export function firstDrawnAt({ position, tokens, guesses }: RowTask): number {
 
 /** Tokens drawn at positions below `position`: after a rewind the later ones no longer count. */
 export function generatedBefore(request: RequestState, position: number): readonly number[] {
-  const count = request.generated.length === 0 ? 0 : Math.max(0, position - request.firstDrawn)
-  return count >= request.generated.length ? request.generated : request.generated.slice(0, count)
+  const { generated, firstDrawn } = request
+  const count = firstDrawn === null ? generated.length : Math.max(0, position - firstDrawn)
+  return count >= generated.length ? generated : generated.slice(0, count)
 }

@@ -27,9 +27,9 @@ export interface Speculation {
   readonly length: number
 }
 
-export function openSpeculation(draft: Draft, job: RequestJob): Speculation | null {
+export function openSpeculation(draft: Draft, job: RequestJob, text: readonly number[]): Speculation | null {
   if (!draft.config.speculate || job.speculate === false) return null
-  return { text: indexText(job.promptTokens), acceptance: noAcceptance, guess: null, length: 0 }
+  return { text: indexText(text), acceptance: noAcceptance, guess: null, length: 0 }
 }
 
 /** Takes in what was drawn where something was guessed. */

@@ -15,8 +15,19 @@ export function submitRequest(draft: Draft, job: RequestJob, nowMs: number): voi
     draft.acts.push({ type: 'report', message: { type: 'request-failed', requestId, error: refusal.toJSON() } })
     return
   }
+  const { promptTokens, generatedTokens = [] } = job
+  const text = generatedTokens.length === 0 ? promptTokens : [...promptTokens, ...generatedTokens]
+  const over = endBefore(draft, job, text)
+  if (over !== null) {
+    draft.acts.push({
+      type: 'report',
+      message: { type: 'request-finished', requestId, reason: over, directHops: 0, laps: 0 },
+    })
+    return
+  }
   const entry: EntryRequest = {
     job,
+    text,
     prefilled: 0,
     acknowledged: 0,
     isFlowing: false,
@@ -25,11 +36,19 @@ export function submitRequest(draft: Draft, job: RequestJob, nowMs: number): voi
     directHops: 0,
     laps: 0,
     guesses: [],
-    speculation: openSpeculation(draft, job),
+    speculation: openSpeculation(draft, job, text),
   }
   const request = openRequestState(requestId, nowMs, entry)
   draft.requests.set(requestId, request)
   feedPrompt(draft, request, nowMs)
+}
+
+/** An answer may have been complete when its ring was lost, with nobody left to say so. */
+function endBefore(draft: Draft, job: RequestJob, text: readonly number[]): 'stop' | 'length' | null {
+  const last = job.generatedTokens?.at(-1)
+  if (last === undefined) return null
+  if (job.stopTokens.includes(last)) return 'stop'
+  return text.length > draft.config.maxContext ? 'length' : null
 }
 
 function refusalOf(draft: Draft, job: RequestJob): ComputePoolError | null {
@@ -72,14 +91,13 @@ export function feedPrompt(draft: Draft, request: RequestState, nowMs: number): 
   const { entry } = request
   if (entry === null || request.pending.length > 0) return
   const { maxChunk, chunksInFlight } = draft.config
-  const { promptTokens } = entry.job
-  const { prefilled } = entry
-  if (prefilled >= promptTokens.length || prefilled - entry.acknowledged >= chunksInFlight * maxChunk) return
+  const { prefilled, text } = entry
+  if (prefilled >= text.length || prefilled - entry.acknowledged >= chunksInFlight * maxChunk) return
   if (isRunning(draft, request)) return
-  const tokens = promptTokens.slice(prefilled, prefilled + maxChunk)
+  const tokens = text.slice(prefilled, prefilled + maxChunk)
   const end = prefilled + tokens.length
   const fed = change(draft, request, { entry: { ...entry, prefilled: end } })
-  const isSampled = end === promptTokens.length
+  const isSampled = end === text.length
   enqueue(draft, fed, tokenTask(fed, { position: prefilled, tokens, guesses: [], isSampled, nowMs }))
 }
 
@@ -126,7 +144,7 @@ export interface Drawn {
 export function takeTokens(draft: Draft, request: RequestState, drawn: Drawn) {
   const { entry, requestId } = request
   // The exit may only answer the row that was asked: anything else is late, or made up.
-  if (entry === null || entry.prefilled < entry.job.promptTokens.length) return
+  if (entry === null || entry.prefilled < entry.text.length) return
   if (drawn.position !== request.length - entry.guesses.length) return
   if (request.pending.length > 0 || isRunning(draft, request)) return
   const fault = faultOfAnswer(drawn.sampled, entry.guesses)

@@ -92,6 +92,7 @@ function passHidden(
       position: task.position,
       ...(isFirst && request.sampling !== null ? { sampling: request.sampling } : {}),
       ...(isFirst && request.prompt.length > 0 ? { prompt_tokens: [...request.prompt] } : {}),
+      ...(isFirst && request.generated.length > 0 ? { generated_tokens: [...request.generated] } : {}),
       ...(task.isSampled ? { sample: true } : {}),
       ...(task.guesses.length > 0 ? { draft: [...task.guesses] } : {}),
       trace,

@@ -61,8 +61,13 @@ function acceptHidden(draft: Draft, before: RequestState, frame: Frame, nowMs: n
     return failRequest(draft, requestId, error.toJSON())
   }
   let request = before
-  if (header.sampling !== undefined)
-    request = change(draft, request, { sampling: header.sampling, prompt: header.prompt_tokens ?? [] })
+  if (header.sampling !== undefined && request.sampling === null)
+    request = change(draft, request, {
+      sampling: header.sampling,
+      prompt: header.prompt_tokens ?? [],
+      generated: header.generated_tokens ?? [],
+      firstDrawn: null,
+    })
   const dtype = header.dtype as Activation['dtype']
   const activation: Activation = { dtype, tokens: brought, hidden, data: payload }
   const asked = header.draft ?? []
@@ -101,6 +106,9 @@ function faultOf(draft: Draft, request: RequestState, { header, payload }: Frame
   if (position > request.length)
     return `A frame starts at position ${position}, but this seat has only seen ${request.length}.`
   if (request.sampling === null && header.sampling === undefined) return 'The first frame of a request has no sampling.'
+  const told = (header.prompt_tokens?.length ?? 0) + (header.generated_tokens?.length ?? 0)
+  if (told > draft.config.maxContext)
+    return `A text of ${told} tokens came beside the activation; this seat's context is ${draft.config.maxContext}.`
   if ((header.trace?.length ?? 0) > draft.config.seat) return 'A trace names more seats than came before.'
   return null
 }
