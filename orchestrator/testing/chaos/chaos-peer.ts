@@ -1,0 +1,136 @@
+/** One tab of the chaos: the real peer runtime on a host that can freeze or vanish, with a fake engine that can lose its device. */
+import { createMemoryStorage } from '@computepool/peer/artifacts/memory-storage.ts'
+import type { PeerSnapshot } from '@computepool/peer/runtime/peer-snapshot.ts'
+import { type RunningPeer, runPeer } from '@computepool/peer/runtime/run-peer.ts'
+import { idleSnapshot } from '@computepool/peer/runtime/snapshot-box.ts'
+import { rowTokens } from '@computepool/shared/engine'
+import type { Engine, EngineRow } from '@computepool/shared/ports'
+import { createSeededRandom, type FakeEngine, type ManualClock, openFakeEngine } from '@computepool/shared/testing'
+import type { SignalingHub } from '@computepool/signaling'
+import { type ChaosHost, createChaosHost } from './chaos-host.ts'
+import { type ChaosNetwork, type ChaosSocket, openChaosSocket } from './chaos-network.ts'
+import type { ChaosPack } from './chaos-pack.ts'
+
+export interface ChaosPeerFacts {
+  readonly seed: number
+  /** One step of one row, and what each position beyond the first adds. */
+  readonly stepMs: number
+  readonly rowMs: number
+  readonly loadMs: number
+  readonly socketMs: number
+  readonly maxChunk: number
+}
+
+export interface ChaosPeer {
+  readonly running: RunningPeer
+  readonly host: ChaosHost
+  snapshot(): PeerSnapshot
+  /** Engines that it opened and has not closed. */
+  engines(): readonly FakeEngine[]
+  /** Steps that were begun and have not ended. */
+  stepsUnderWay(): number
+  breakSocket(): void
+  /** Gone, without a word: its socket closes and its links are found broken after these times. */
+  vanish(after: { readonly socketMs: number; readonly linkMs: number }): void
+}
+
+export interface ChaosPeerOptions {
+  readonly clock: ManualClock
+  readonly network: ChaosNetwork
+  readonly hub: SignalingHub
+  readonly pack: ChaosPack
+  readonly facts: ChaosPeerFacts
+  /** The page would start another worker now. */
+  readonly onEngineLost: () => void
+}
+
+const pageUrl = 'http://pool.test/operate'
+
+export function openChaosPeer({ clock, network, hub, pack, facts, onEngineLost }: ChaosPeerOptions): ChaosPeer {
+  const random = createSeededRandom(facts.seed)
+  const host = createChaosHost(clock)
+  const engines = new Set<FakeEngine>()
+  let snapshot = idleSnapshot
+  let self = ''
+  let socket: ChaosSocket | null = null
+  let stepsUnderWay = 0
+
+  const beforeStep = (rows: readonly EngineRow[]): Promise<void> => {
+    const positions = rows.reduce((sum, row) => sum + rowTokens(row), 0)
+    return host.wait(facts.stepMs + facts.rowMs * (positions - 1))
+  }
+  const openEngine = async (slice: Parameters<typeof openFakeEngine>[0]): Promise<Engine> => {
+    await host.wait(facts.loadMs)
+    const engine = openFakeEngine(slice, { maxChunk: facts.maxChunk, beforeStep })
+    const opened: FakeEngine = {
+      ...engine,
+      async run(rows) {
+        stepsUnderWay += 1
+        try {
+          return await engine.run(rows)
+        } finally {
+          stepsUnderWay -= 1
+        }
+      },
+      async close() {
+        engines.delete(opened)
+        await engine.close()
+      },
+    }
+    engines.add(opened)
+    return opened
+  }
+
+  const running = runPeer(
+    {
+      clock: host,
+      entropy: random,
+      pageUrl,
+      agent: 'chaos',
+      reach: { webrtc: true, axl: null },
+      openKey: async () => ({
+        address: `0x${Buffer.from(random.bytes(20)).toString('hex')}`,
+        sign: async () => `0x${'11'.repeat(65)}`,
+      }),
+      openSocket: () => {
+        socket = openChaosSocket(hub, clock, host, facts.socketMs)
+        return socket
+      },
+      openTransport: peer => {
+        self = peer
+        return network.transport(peer, host)
+      },
+      openStorages: async () => [createMemoryStorage()],
+      fetchBytes: pack.fetchBytes,
+      probeEngines: async () => ({
+        probes: [{ kind: 'wasm', device: 'fake', isSoftware: true, msPerLayer: facts.stepMs / 2, headMs: 1 }],
+        kind: 'wasm',
+        activationDtype: 'f32',
+        reason: 'It is the only one.',
+      }),
+      openEngine: (_, slice) => openEngine(slice),
+      selfTest: async () => {},
+      holdAwake: () => () => {},
+      isHidden: () => false,
+      breathe: () => host.wait(0),
+      tell: next => {
+        snapshot = next
+      },
+      onEngineLost,
+    },
+    { memoryBudgetBytes: 1e9, engine: null },
+  )
+  return {
+    running,
+    host,
+    snapshot: () => snapshot,
+    engines: () => [...engines],
+    stepsUnderWay: () => stepsUnderWay,
+    breakSocket: () => socket?.fail(),
+    vanish({ socketMs, linkMs }) {
+      host.die()
+      socket?.abandon(socketMs)
+      network.remove(self, linkMs)
+    },
+  }
+}

@@ -1,0 +1,158 @@
+/**
+ * A pool in one process for the chaos: real desk and request table, real hub, real peer runtimes and pipelines, on one manual clock. It
+ * carries out the blows of a plan; it asks nothing and judges nothing.
+ */
+import { createManualClock, createSeededRandom, type ManualClock } from '@computepool/shared/testing'
+import { createSignalingHub, type SignalingHub } from '@computepool/signaling'
+import { createDesk, type Desk } from '../../src/dispatch/index.ts'
+import { kvBytesPerPosition, swarmConfigOf } from '../../src/dispatch/swarm-config.ts'
+import { createChaosNetwork } from './chaos-network.ts'
+import type { ChaosPack } from './chaos-pack.ts'
+import { type ChaosPeer, openChaosPeer } from './chaos-peer.ts'
+import { type ChaosBlow, type ChaosPlan, drawChaosPeer } from './chaos-plan.ts'
+
+export interface ChaosWorld {
+  readonly clock: ManualClock
+  readonly desk: Desk
+  readonly hub: SignalingHub
+  /** All that ever were. */
+  readonly peers: readonly ChaosPeer[]
+  /** Whatever nobody may raise. */
+  readonly faults: readonly unknown[]
+  /** What happened, in words, with its time: for a seed that failed. */
+  readonly log: readonly string[]
+  strike(blow: ChaosBlow): void
+  /** Wakes who is frozen. */
+  calm(): void
+  isShutDown(): boolean
+  note(text: string): void
+}
+
+/** `isVerbose`: the log also has every message between desk and tabs. */
+export function openChaosWorld(plan: ChaosPlan, pack: ChaosPack, isVerbose: boolean): ChaosWorld {
+  const clock = createManualClock()
+  const random = createSeededRandom(plan.seed ^ 0x5eed)
+  const network = createChaosNetwork(clock, random, plan.link)
+  const peers: ChaosPeer[] = []
+  const faults: unknown[] = []
+  const log: string[] = []
+  let isShutDown = false
+  const note = (text: string): void => void log.push(`${String(clock.monotonicMs()).padStart(8)} ${text}`)
+
+  const { manifest, manifestSha256, packUrl } = pack
+  const hub: SignalingHub = createSignalingHub({
+    clock,
+    entropy: random,
+    domain: { domain: 'pool.test', uri: 'http://pool.test', chainId: 1 },
+    desk: {
+      peerConnected: peer => desk.peerConnected(peer),
+      peerRequest: (peer, request) => {
+        if (isVerbose) note(`< ${peer.slice(-8)} ${JSON.stringify(request).slice(0, 300)}`)
+        desk.peerRequest(peer, request)
+      },
+      peerGone: (peer, reason) => {
+        note(`${peer.slice(-8)} is gone: ${reason}`)
+        desk.peerGone(peer, reason)
+      },
+    },
+    verifySignature: async () => true,
+    onFault: fault => faults.push(fault),
+  })
+  const settings = { minSeats: plan.minSeats, maxSeats: 8, maxContext: 256, wallMs: clock.wallMs() }
+  const desk = createDesk({
+    swarm: swarmConfigOf(manifest, settings),
+    limits: { maxRunning: 8, maxQueued: 32, stallTimeoutMs: 60_000, queueTimeoutMs: 60_000 },
+    model: {
+      packUrl,
+      manifestSha256,
+      vocab: manifest.dimensions.vocab,
+      kvBytesPerPosition: kvBytesPerPosition(manifest),
+    },
+    hub: {
+      command: (peer, command) => {
+        if (isVerbose) note(`> ${peer.slice(-8)} ${JSON.stringify(command).slice(0, 300)}`)
+        hub.command(peer as Parameters<typeof hub.command>[0], command)
+      },
+      setCoalition: (id, members) => hub.setCoalition(id, members as Parameters<typeof hub.setCoalition>[1]),
+    },
+    clock,
+    entropy: random,
+    iceServersFor: () => [],
+    onNotice: note,
+  })
+
+  const join = (facts = drawChaosPeer(random)): void => {
+    const peer = openChaosPeer({
+      clock,
+      network,
+      hub,
+      pack,
+      facts,
+      onEngineLost: () => {
+        // The page ends the worker and starts another, which signs in as another tab.
+        clock.schedule(50, () => {
+          if (peer.host.isDead()) return
+          peer.vanish({ socketMs: 5, linkMs: 500 })
+          join(facts)
+        })
+      },
+    })
+    peers.push(peer)
+  }
+  for (const facts of plan.peers) join(facts)
+
+  const strike = (blow: ChaosBlow): void => {
+    const living = peers.filter(({ host }) => !host.isDead())
+    const peer = living[blow.pick % Math.max(1, living.length)]
+    note(`${JSON.stringify(blow)} on ${peer?.snapshot().peer?.slice(-8)}`)
+    switch (blow.type) {
+      case 'join':
+        join()
+        break
+      case 'vanish':
+        peer?.vanish(blow)
+        break
+      case 'leave':
+        void peer?.running.leave()
+        break
+      case 'drain':
+        void peer?.running.drain(20_000)
+        break
+      case 'freeze':
+        peer?.host.freeze()
+        clock.schedule(blow.forMs, () => peer?.host.thaw())
+        break
+      case 'lose-device':
+        for (const engine of peer?.engines() ?? []) engine.loseDevice()
+        break
+      case 'cut-link': {
+        const links = network.open()
+        const link = links[blow.pick % Math.max(1, links.length)]
+        if (link !== undefined) network.cut(...link)
+        break
+      }
+      case 'break-socket':
+        peer?.breakSocket()
+        break
+      case 'break-hub':
+        for (const each of living) each.breakSocket()
+        break
+      case 'shut-down':
+        isShutDown = true
+        desk.close()
+    }
+  }
+
+  return {
+    clock,
+    desk,
+    hub,
+    peers,
+    faults,
+    log,
+    strike,
+    calm: () => peers.forEach(({ host }) => void host.thaw()),
+    isShutDown: () => isShutDown,
+    note,
+  }
+}
