@@ -3,17 +3,48 @@ import { ComputePoolError, type ErrorData } from '../errors/index.ts'
 import type { FrameControl } from '../wire/index.ts'
 import { type Draft, sendControl } from './pipeline-draft.ts'
 import type { RequestState } from './pipeline-state.ts'
+import type { CacheReuse } from './sampling-params.ts'
 
 /** Ended requests that are remembered, so that their late frames revive nothing. */
 const rememberedEnds = 1024
 
-/** Forgets the request here. While its row is in the engine the cache is freed when that step is over. */
-function release(draft: Draft, requestId: string): void {
+/** Ended requests whose caches are kept: beyond this the eldest is forgotten, however much room the engine has. */
+const keptLimit = 64
+
+/** Forgets the request here, or keeps its cache. While its row is in the engine the cache is freed when that step is over. */
+function release(draft: Draft, requestId: string, isKept: boolean): void {
+  const request = draft.requests.get(requestId)
   draft.requests.delete(requestId)
   draft.turns = draft.turns.filter(id => id !== requestId)
   if (!draft.ended.has(requestId)) draft.ended.set(requestId, false)
   if (draft.ended.size > rememberedEnds) draft.ended.delete(draft.ended.keys().next().value!)
-  if (!draft.running?.some(task => task.requestId === requestId)) draft.acts.push({ type: 'forget', requestId })
+  if (draft.running?.some(task => task.requestId === requestId)) return
+  // Rows that wait for the engine are rows that its cache lacks.
+  if (isKept && request !== undefined && request.pending.length === 0) keepCache(draft, requestId)
+  else draft.acts.push({ type: 'forget', requestId })
+}
+
+function keepCache(draft: Draft, requestId: string): void {
+  draft.acts.push({ type: 'keep', requestId })
+  const kept = [...draft.kept.filter(id => id !== requestId), requestId]
+  for (const eldest of kept.splice(0, kept.length - keptLimit)) draft.acts.push({ type: 'forget', requestId: eldest })
+  draft.kept = kept
+}
+
+/** The seat is given up: caches of requests that are over go with it. */
+export function forgetKept(draft: Draft): void {
+  for (const requestId of draft.kept) draft.acts.push({ type: 'forget', requestId })
+  draft.kept = []
+}
+
+/** What keeps a request from beginning with the cache that it names; null where it is kept, as far as is known here. */
+export function missingPrefix(draft: Draft, { requestId, positions }: CacheReuse): ErrorData | null {
+  if (draft.kept.includes(requestId) && !draft.requests.has(requestId)) return null
+  return new ComputePoolError(
+    'engine_prefix_missing',
+    `Seat ${draft.config.seat} keeps no cache of request ${requestId}, of which ${positions} positions were to be used again.`,
+    { remedy: 'Send the request again from position 0.', context: { reusedRequestId: requestId, positions } },
+  ).toJSON()
 }
 
 /** Tells the next seat, once. */
@@ -24,17 +55,18 @@ function passOn(draft: Draft, requestId: string, seq: number, control: FrameCont
   if (next !== null && !draft.lostPeers.has(next)) sendControl(draft, next, requestId, seq, control)
 }
 
-/** Frees the request here and behind, with no word to the entry: it asked for it, or it is gone. */
+/** Frees the request here and behind, or keeps its caches, with no word to the entry: it asked for it, or it is gone. */
 export function endRequest(draft: Draft, requestId: string, control: FrameControl = { type: 'end' }): void {
   const seq = draft.requests.get(requestId)?.outSeq ?? 0
-  release(draft, requestId)
+  release(draft, requestId, control.type === 'end' && control.keep === true)
   passOn(draft, requestId, seq, control)
 }
 
 /** Entry: the answer is complete, or nobody wants it any more. */
 export function finishRequest(draft: Draft, request: RequestState, reason: 'stop' | 'length' | 'cancelled'): void {
   const { requestId } = request
-  endRequest(draft, requestId)
+  const isKept = reason !== 'cancelled' && request.entry?.job.keepCache === true
+  endRequest(draft, requestId, isKept ? { type: 'end', keep: true } : { type: 'end' })
   const { directHops = 0, laps = 0 } = request.entry ?? {}
   draft.acts.push({ type: 'report', message: { type: 'request-finished', requestId, reason, directHops, laps } })
 }

@@ -7,7 +7,7 @@ import type { EngineOutput, EngineRow } from '../ports/index.ts'
 import { type LapCosts, noLapCosts } from '../speculation/index.ts'
 import { type DeskRequest, type Frame, type FrameHeader, type HopTrace, maxDraftTokens } from '../wire/index.ts'
 import { emptyReorderBuffer, type ReorderBuffer } from './reorder-frames.ts'
-import type { RequestJob, SamplingParams } from './sampling-params.ts'
+import type { CacheReuse, RequestJob, SamplingParams } from './sampling-params.ts'
 import type { SeatConfig } from './seat-config.ts'
 import type { Speculation } from './speculate.ts'
 
@@ -18,6 +18,8 @@ export interface RowTask {
   readonly tokens: number
   readonly input: EngineRow['input']
   readonly isSampled: boolean
+  /** On a request's first row: the kept cache that it begins with. */
+  readonly reuse: CacheReuse | null
   /** Guesses whose rows are the last of these. */
   readonly guesses: readonly number[]
   /** Of the seats before this one. */
@@ -61,6 +63,8 @@ export interface RequestState {
   readonly pending: readonly RowTask[]
   readonly sampling: SamplingParams | null
   readonly prompt: readonly number[]
+  /** What its cache begins with. */
+  readonly reuse: CacheReuse | null
   /** Tokens drawn, the first of them at position `firstDrawn`: at the exit, and before it those that an earlier attempt drew. */
   readonly generated: readonly number[]
   /** Null until the exit knows where the text ends. */
@@ -79,6 +83,8 @@ export interface PipelineState {
   readonly running: readonly RowTask[] | null
   /** Requests that ended here, so that their late frames revive nothing; true once their end was passed on. */
   readonly ended: ReadonlyMap<string, boolean>
+  /** Requests whose caches were kept when they ended, the eldest first; the engine may have given some of them up. */
+  readonly kept: readonly string[]
   readonly lostPeers: ReadonlyMap<string, ErrorData>
   /** Smoothed; null before the first. */
   readonly lapMs: number | null
@@ -117,6 +123,8 @@ export type PipelineAct =
   /** At most one at a time: the answer is `step-finished` or `step-failed`. */
   | { readonly type: 'run'; readonly rows: readonly EngineRow[] }
   | { readonly type: 'forget'; readonly requestId: string }
+  /** The request is over, its cache may serve another. */
+  | { readonly type: 'keep'; readonly requestId: string }
   | { readonly type: 'report'; readonly message: DeskRequest }
   /** The peer broke the protocol: take nothing more from it. */
   | { readonly type: 'drop-peer'; readonly peer: string; readonly error: ErrorData }
@@ -128,6 +136,7 @@ export function openPipelineState(config: SeatConfig): PipelineState {
     turns: [],
     running: null,
     ended: new Map(),
+    kept: [],
     lostPeers: new Map(),
     lapMs: null,
     stepMs: null,
@@ -139,15 +148,16 @@ export function openPipelineState(config: SeatConfig): PipelineState {
 }
 
 export function openRequestState(requestId: string, nowMs: number, entry: EntryRequest | null): RequestState {
-  const { promptTokens = [], generatedTokens = [], sampling = null } = entry?.job ?? {}
+  const { promptTokens = [], generatedTokens = [], sampling = null, reuse = null } = entry?.job ?? {}
   return {
     requestId,
     inbox: emptyReorderBuffer(),
     outSeq: 0,
-    length: 0,
+    length: reuse?.positions ?? 0,
     pending: [],
     sampling,
     prompt: sampling !== null && sampling.repetitionPenalty !== 1 ? promptTokens : [],
+    reuse,
     generated: sampling !== null && isPenalised(sampling) ? generatedTokens : [],
     firstDrawn: null,
     fedAt: null,

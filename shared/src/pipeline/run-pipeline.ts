@@ -83,6 +83,8 @@ export function runPipeline(options: PipelineOptions): Pipeline {
         return
       case 'forget':
         return engine.forget(act.requestId)
+      case 'keep':
+        return engine.keep(act.requestId)
       case 'report':
         return options.report(act.message)
       case 'drop-peer':

@@ -43,13 +43,17 @@ function fits(draft: Draft, tasks: readonly RowTask[], task: RowTask): boolean {
 
 function engineRow(draft: Draft, task: RowTask): EngineRow {
   const request = draft.requests.get(task.requestId)!
-  const { requestId, position, input } = task
-  if (!draft.place.isExit || !task.isSampled || request.sampling === null)
-    return { requestId, position, input, sample: null }
+  const row = {
+    requestId: task.requestId,
+    position: task.position,
+    input: task.input,
+    ...(task.reuse === null ? {} : { reuse: task.reuse }),
+  }
+  if (!draft.place.isExit || !task.isSampled || request.sampling === null) return { ...row, sample: null }
   const generated = generatedBefore(request, firstDrawnAt(task))
   const guessed = task.guesses.length > 0 ? { draft: task.guesses } : {}
   const sample = { params: request.sampling, generated, prompt: request.prompt, ...guessed }
-  return { requestId, position, input, sample }
+  return { ...row, sample }
 }
 
 /** Position of the first token that is drawn from the row. */

@@ -1,10 +1,10 @@
 /** The entry's side of a request: feeds the prompt in chunks, takes each token from the exit, decides when the answer ends. */
-import { ComputePoolError, isErrorCode } from '../errors/index.ts'
+import { ComputePoolError, type ErrorData, isErrorCode } from '../errors/index.ts'
 import type { FrameControl, HopTrace } from '../wire/index.ts'
-import { failRequest, finishRequest, frameError } from './end-request.ts'
+import { failRequest, finishRequest, frameError, missingPrefix } from './end-request.ts'
 import { change, type Draft, enqueue } from './pipeline-draft.ts'
 import { type EntryRequest, openRequestState, type RequestState, type RowTask } from './pipeline-state.ts'
-import type { RequestJob, SampledToken } from './sampling-params.ts'
+import type { CacheReuse, RequestJob, SampledToken } from './sampling-params.ts'
 import { draftOf, guessNext, learnFrom, learnLap, openSpeculation } from './speculate.ts'
 
 export function submitRequest(draft: Draft, job: RequestJob, nowMs: number): void {
@@ -25,11 +25,17 @@ export function submitRequest(draft: Draft, job: RequestJob, nowMs: number): voi
     })
     return
   }
+  const missing = job.reuse === undefined ? null : refusalOfReuse(draft, job.reuse, text)
+  if (missing !== null) {
+    draft.acts.push({ type: 'report', message: { type: 'request-failed', requestId, error: missing } })
+    return
+  }
+  const cached = job.reuse?.positions ?? 0
   const entry: EntryRequest = {
     job,
     text,
-    prefilled: 0,
-    acknowledged: 0,
+    prefilled: cached,
+    acknowledged: cached,
     isFlowing: false,
     lapStartedMs: nowMs,
     drawn: 0,
@@ -78,11 +84,23 @@ function refusalOf(draft: Draft, job: RequestJob): ComputePoolError | null {
   })
 }
 
+/** At least one position must be fed to draw from. */
+function refusalOfReuse(draft: Draft, reuse: CacheReuse, text: readonly number[]): ErrorData | null {
+  if (reuse.positions < text.length) return missingPrefix(draft, reuse)
+  return new ComputePoolError(
+    'engine_prefix_missing',
+    `${reuse.positions} positions of a kept cache were named for a text of ${text.length} tokens, of which the last must be computed.`,
+    { remedy: 'Send the request again from position 0.', context: { positions: reuse.positions } },
+  ).toJSON()
+}
+
 /** Tells the desk, once, that the request's first activation has left; alone in a ring, that its first step has run. */
 export function reportFlowing(draft: Draft, request: RequestState): RequestState {
   const { entry, requestId } = request
   if (entry === null || entry.isFlowing) return request
-  draft.acts.push({ type: 'report', message: { type: 'request-flowing', requestId } })
+  const { reuse } = entry.job
+  const cached = reuse === undefined ? {} : { cachedTokens: reuse.positions }
+  draft.acts.push({ type: 'report', message: { type: 'request-flowing', requestId, ...cached } })
   return change(draft, request, { entry: { ...entry, isFlowing: true } })
 }
 
@@ -98,7 +116,8 @@ export function feedPrompt(draft: Draft, request: RequestState, nowMs: number): 
   const end = prefilled + tokens.length
   const fed = change(draft, request, { entry: { ...entry, prefilled: end } })
   const isSampled = end === text.length
-  enqueue(draft, fed, tokenTask(fed, { position: prefilled, tokens, guesses: [], isSampled, nowMs }))
+  const reuse = entry.job.reuse?.positions === prefilled ? entry.job.reuse : null
+  enqueue(draft, fed, tokenTask(fed, { position: prefilled, tokens, reuse, guesses: [], isSampled, nowMs }))
 }
 
 function isRunning(draft: Draft, request: RequestState): boolean {
@@ -108,18 +127,20 @@ function isRunning(draft: Draft, request: RequestState): boolean {
 interface TokenRow {
   readonly position: number
   readonly tokens: readonly number[]
+  readonly reuse: CacheReuse | null
   /** Guesses behind the tokens. */
   readonly guesses: readonly number[]
   readonly isSampled: boolean
   readonly nowMs: number
 }
 
-function tokenTask(request: RequestState, { position, tokens, guesses, isSampled, nowMs }: TokenRow): RowTask {
+function tokenTask(request: RequestState, { position, tokens, reuse, guesses, isSampled, nowMs }: TokenRow): RowTask {
   return {
     requestId: request.requestId,
     position,
     tokens: tokens.length + guesses.length,
     input: { tokens: [...tokens, ...guesses] },
+    reuse,
     isSampled,
     guesses,
     trace: [],
@@ -176,7 +197,7 @@ export function takeTokens(draft: Draft, request: RequestState, drawn: Drawn) {
   const taken = change(draft, request, { entry: next, lastProgressMs: drawn.nowMs })
   if (end !== null) return finishRequest(draft, taken, end)
   const tokens = [drawn.sampled.at(-1)!.token]
-  const row = { position, tokens, guesses: next.guesses, isSampled: true, nowMs: drawn.nowMs }
+  const row = { position, tokens, reuse: null, guesses: next.guesses, isSampled: true, nowMs: drawn.nowMs }
   enqueue(draft, taken, tokenTask(taken, row))
 }
 

@@ -93,6 +93,7 @@ function passHidden(
       ...(isFirst && request.sampling !== null ? { sampling: request.sampling } : {}),
       ...(isFirst && request.prompt.length > 0 ? { prompt_tokens: [...request.prompt] } : {}),
       ...(isFirst && request.generated.length > 0 ? { generated_tokens: [...request.generated] } : {}),
+      ...(isFirst && request.reuse !== null ? { reuse: request.reuse } : {}),
       ...(task.isSampled ? { sample: true } : {}),
       ...(task.guesses.length > 0 ? { draft: [...task.guesses] } : {}),
       trace,

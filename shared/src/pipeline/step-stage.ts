@@ -4,7 +4,7 @@ import { activationElementBytes, activationRows } from '../engine/index.ts'
 import { ComputePoolError } from '../errors/index.ts'
 import type { Activation } from '../ports/index.ts'
 import type { Frame } from '../wire/index.ts'
-import { failRequest, frameError } from './end-request.ts'
+import { failRequest, frameError, missingPrefix } from './end-request.ts'
 import { change, type Draft, enqueue } from './pipeline-draft.ts'
 import { openRequestState, type RequestState } from './pipeline-state.ts'
 import { reorder, reorderLimit } from './reorder-frames.ts'
@@ -60,6 +60,9 @@ function acceptHidden(draft: Draft, before: RequestState, frame: Frame, nowMs: n
     )
     return failRequest(draft, requestId, error.toJSON())
   }
+  const { reuse = null } = header
+  const missing = reuse === null ? null : missingPrefix(draft, reuse)
+  if (missing !== null) return failRequest(draft, requestId, missing)
   let request = before
   if (header.sampling !== undefined && request.sampling === null)
     request = change(draft, request, {
@@ -67,6 +70,7 @@ function acceptHidden(draft: Draft, before: RequestState, frame: Frame, nowMs: n
       prompt: header.prompt_tokens ?? [],
       generated: header.generated_tokens ?? [],
       firstDrawn: null,
+      reuse,
     })
   const dtype = header.dtype as Activation['dtype']
   const activation: Activation = { dtype, tokens: brought, hidden, data: payload }
@@ -82,6 +86,7 @@ function acceptHidden(draft: Draft, before: RequestState, frame: Frame, nowMs: n
       position: header.position + start,
       tokens: end - start,
       input: { activation: end - start === brought ? activation : activationRows(activation, start, end) },
+      reuse: start === 0 ? reuse : null,
       isSampled: header.sample === true && end === tokens,
       guesses: end === tokens ? guesses : [],
       trace: header.trace ?? [],
@@ -103,7 +108,11 @@ function faultOf(draft: Draft, request: RequestState, { header, payload }: Frame
   const expectedBytes = tokens * hidden * activationElementBytes(dtype)
   if (payload.byteLength !== expectedBytes)
     return `${payload.byteLength} bytes arrived; ${tokens} rows of ${hidden} ${dtype} are ${expectedBytes}.`
-  if (position > request.length)
+  if (header.reuse !== undefined && request.sampling !== null)
+    return 'A cache to begin with was named after the first frame.'
+  if (header.reuse !== undefined && header.reuse.positions !== position)
+    return `A frame begins at position ${position} with ${header.reuse.positions} positions of a kept cache.`
+  if (position > request.length && header.reuse === undefined)
     return `A frame starts at position ${position}, but this seat has only seen ${request.length}.`
   if (request.sampling === null && header.sampling === undefined) return 'The first frame of a request has no sampling.'
   const told = (header.prompt_tokens?.length ?? 0) + (header.generated_tokens?.length ?? 0)

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { encodeControl, encodeTokens, type Frame } from '../wire/index.ts'
-import { openPipelineState, type PipelineEvent, type PipelineState } from './pipeline-state.ts'
+import { openPipelineState, type PipelineAct, type PipelineEvent, type PipelineState } from './pipeline-state.ts'
 import { greedy } from './sampling-params.ts'
 import { defaultDeadlines, requestsWithinBudget, type SeatConfig } from './seat-config.ts'
 import { step } from './step.ts'
@@ -58,12 +58,13 @@ const anyFrame: fc.Arbitrary<Frame> = fc
         tokens: fc.integer({ min: 1, max: 9 }),
         width: fc.constantFrom(4, 4, 3),
         guesses: fc.constantFrom(0, 0, 1, 4, 8),
+        reuse: fc.option(fc.record({ requestId: fc.constantFrom('a', 'b', 'c'), positions: fc.nat(70) })),
       }),
       fc.record({ kind: fc.constant('token' as const), tokens: fc.array(fc.nat(300), { minLength: 1, maxLength: 4 }) }),
       fc.record({
         kind: fc.constant('control' as const),
         control: fc.oneof(
-          fc.constant({ type: 'end' as const }),
+          fc.record({ type: fc.constant('end' as const), keep: fc.boolean() }),
           fc.record({ type: fc.constant('progress' as const), position: fc.nat(70) }),
           fc.record({
             type: fc.constant('failed' as const),
@@ -78,7 +79,7 @@ const anyFrame: fc.Arbitrary<Frame> = fc
   })
   .map(({ what, ...shared }): Frame => {
     if (what.kind === 'hidden') {
-      const { tokens, width, guesses } = what
+      const { tokens, width, guesses, reuse } = what
       const draft = guesses > 0 && guesses < tokens ? { sample: true, draft: new Array<number>(guesses).fill(9) } : {}
       const header = {
         ...shared,
@@ -87,6 +88,7 @@ const anyFrame: fc.Arbitrary<Frame> = fc
         shape: [tokens, width],
         sampling: greedy,
         ...draft,
+        ...(reuse === null ? {} : { reuse }),
       }
       return { header, payload: new Uint8Array(tokens * width * 4) }
     }
@@ -115,6 +117,23 @@ const anyEvent: fc.Arbitrary<PipelineEvent> = fc.oneof(
         nowMs: 0,
       }),
     ),
+  },
+  {
+    weight: 1,
+    arbitrary: fc
+      .record({
+        requestId: fc.constantFrom('a', 'b', 'g'),
+        generatedTokens: fc.array(fc.nat(9), { maxLength: 70 }),
+        reuse: fc.record({ requestId: fc.constantFrom('a', 'b', 'c'), positions: fc.integer({ min: 1, max: 80 }) }),
+        keepCache: fc.boolean(),
+      })
+      .map(
+        (told): PipelineEvent => ({
+          type: 'request-submitted',
+          job: { ...told, promptTokens: [1, 2, 3], maxTokens: 4, stopTokens: [7], sampling: greedy },
+          nowMs: 0,
+        }),
+      ),
   },
   {
     weight: 1,
@@ -158,6 +177,7 @@ describe('step', () => {
             const [next, acts] = step(frozen(state), frozen(event))
             expect(acts.filter(act => act.type === 'run').length).toBeLessThanOrEqual(1)
             expect(next.requests.size).toBeLessThanOrEqual(3)
+            expect(next.kept.length).toBeLessThanOrEqual(64)
             for (const request of next.requests.values()) expect(request.inbox.held.size).toBeLessThanOrEqual(64)
             state = isAnswered ? answerStep(next, seat) : next
           }
@@ -238,5 +258,85 @@ describe('step', () => {
     expect(failed.map(act => act.type)).toContain('forget')
     const words = failed.flatMap(act => (act.type === 'send' ? [new TextDecoder().decode(act.payload)] : []))
     expect(words.join()).toContain('peer_frame_invalid')
+  })
+
+  describe('with a kept cache', () => {
+    const receive = (state: PipelineState, frame: Frame) =>
+      step(state, { type: 'frame-received', peer: peerOf(0), frame, nowMs: 0 })
+    const control = (requestId: string, keep: boolean): Frame => {
+      const { payload, ...described } = encodeControl(keep ? { type: 'end', keep } : { type: 'end' })
+      return { header: { ...described, request_id: requestId, seq: 1, position: 0, epoch: 5 }, payload }
+    }
+    const beginning = (position: number, reuse: { requestId: string; positions: number }, seq = 0): Frame => {
+      const { header, payload } = hidden('b', seq, position, 2)
+      return { header: { ...header, reuse }, payload }
+    }
+    const codeIn = (acts: readonly PipelineAct[]) =>
+      acts.flatMap(act =>
+        act.type === 'send' && act.header.kind === 'control'
+          ? [JSON.parse(new TextDecoder().decode(act.payload)).code]
+          : [],
+      )
+
+    /** Seat 1, whose request `a` of three positions is over. */
+    function afterFirst(): PipelineState {
+      const [first] = receive(openPipelineState(configOf(1)), hidden('a', 0, 0, 3))
+      const [kept, acts] = receive(answerStep(first, 1), control('a', true))
+      expect(acts).toMatchObject([
+        { type: 'keep', requestId: 'a' },
+        { type: 'send', header: { kind: 'control' } },
+      ])
+      const passedOn = acts.flatMap(act => (act.type === 'send' ? [new TextDecoder().decode(act.payload)] : []))
+      expect(passedOn).toEqual(['{"type":"end","keep":true}'])
+      return kept
+    }
+
+    it('begins a request at the position that its first frame names', () => {
+      const reuse = { requestId: 'a', positions: 2 }
+      const [state, acts] = receive(afterFirst(), beginning(2, reuse))
+      expect(acts).toMatchObject([{ type: 'run', rows: [{ requestId: 'b', position: 2, reuse }] }])
+      const outputs = [
+        {
+          kind: 'activation' as const,
+          activation: { dtype: 'f32' as const, tokens: 2, hidden: 4, data: new Uint8Array(32) },
+        },
+      ]
+      const [, passed] = step(state, { type: 'step-finished', outputs, computeMs: 1, nowMs: 0 })
+      expect(passed).toMatchObject([{ type: 'send', header: { position: 2, reuse } }])
+    })
+
+    it.each([
+      ['at another position', beginning(1, { requestId: 'a', positions: 2 }), 'peer_frame_invalid'],
+      ['beyond the context', beginning(63, { requestId: 'a', positions: 63 }), 'input_context_too_long'],
+      ['of nobody', beginning(2, { requestId: 'z', positions: 2 }), 'engine_prefix_missing'],
+      ['of itself', beginning(2, { requestId: 'b', positions: 2 }), 'engine_prefix_missing'],
+    ])('%s fails the request, and no row of it runs', (_, frame, code) => {
+      const [state, acts] = receive(afterFirst(), frame)
+      expect(codeIn(acts)).toContain(code)
+      expect(acts.map(act => act.type)).not.toContain('run')
+      expect(state.requests.size).toBe(0)
+    })
+
+    it('is begun with by the first frame alone', () => {
+      const [first] = receive(afterFirst(), hidden('b', 0, 0, 3))
+      const [, acts] = receive(answerStep(first, 1), beginning(3, { requestId: 'a', positions: 3 }, 1))
+      expect(codeIn(acts)).toContain('peer_frame_invalid')
+    })
+
+    it('of a request that still computes is forgotten when its step is over', () => {
+      const [first] = receive(openPipelineState(configOf(1)), hidden('a', 0, 0, 3))
+      const [ended, acts] = receive(first, control('a', true))
+      expect(acts.map(act => act.type)).toEqual(['send'])
+      const [after, late] = step(ended, { type: 'step-finished', outputs: [{ kind: 'none' }], computeMs: 1, nowMs: 0 })
+      expect(late).toEqual([{ type: 'forget', requestId: 'a' }])
+      expect(after.kept).toEqual([])
+    })
+
+    it('is forgotten when the seat is given up', () => {
+      const error = { code: 'swarm_coalition_lost' as const, message: 'Over.', remedy: 'None.', context: {} }
+      const [closed, acts] = step(afterFirst(), { type: 'seat-closed', error, nowMs: 0 })
+      expect(acts).toEqual([{ type: 'forget', requestId: 'a' }])
+      expect(closed.kept).toEqual([])
+    })
   })
 })

@@ -4,7 +4,7 @@
  */
 import { asComputePoolError, ComputePoolError, type ErrorData } from '../errors/index.ts'
 import { decodeControl, decodeTokens, type Frame } from '../wire/index.ts'
-import { endRequest, failRequest, finishRequest, frameError, passFailure } from './end-request.ts'
+import { endRequest, failRequest, finishRequest, forgetKept, frameError, passFailure } from './end-request.ts'
 import { change, closeDraft, type Draft, openDraft } from './pipeline-draft.ts'
 import type { PipelineAct, PipelineEvent, PipelineState, RequestState } from './pipeline-state.ts'
 import { reorder } from './reorder-frames.ts'
@@ -53,7 +53,7 @@ function apply(draft: Draft, event: PipelineEvent) {
       return
     case 'seat-closed':
       for (const requestId of [...draft.requests.keys()]) failRequest(draft, requestId, event.error)
-      return
+      return forgetKept(draft)
     case 'ticked':
       return checkDeadlines(draft, event.nowMs)
   }
@@ -67,7 +67,7 @@ function takeFrame(draft: Draft, peer: string, frame: Frame, nowMs: number) {
   if (header.kind === 'hidden' && isMember && peer === previous) return takeHidden(draft, frame, nowMs)
   if (header.kind === 'token' && isEntry && isMember && peer === exit) return takeFromExit(draft, frame, nowMs)
   const control = header.kind === 'control' && isMember ? decodeControl(frame) : null
-  if (control?.type === 'end' && peer === previous) return endRequest(draft, header.request_id)
+  if (control?.type === 'end' && peer === previous) return endRequest(draft, header.request_id, control)
   if (control?.type === 'progress' && isEntry && peer === exit) return takeFromExit(draft, frame, nowMs)
   if (control?.type === 'failed' && peer === previous) return passFailure(draft, header.request_id, control)
   if (control?.type === 'failed' && isEntry) {
