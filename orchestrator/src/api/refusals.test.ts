@@ -154,9 +154,11 @@ describe('what the API refuses', () => {
     const pool = createTestPool()
     const [entry] = await pool.joinTabs(2)
     const reply = refusal(pool, { stream: true })
-    const { requestId } = await entry!.nextJob()
     const error = { code: 'engine_out_of_memory', message: 'The cache is full.', remedy: 'Ask for less.', context: {} }
-    entry!.say({ type: 'request-failed', requestId, error })
+    for (const wait of [500, 1000, 0]) {
+      entry!.say({ type: 'request-failed', requestId: (await entry!.nextJob()).requestId, error })
+      await pool.clock.advance(wait)
+    }
     expect(await reply).toMatchObject({
       status: 500,
       code: 'engine_out_of_memory',
@@ -164,7 +166,7 @@ describe('what the API refuses', () => {
     })
   })
 
-  it('gives up on tabs that stall, and tells them', async () => {
+  it('asks tabs that stall once more, then gives up, and tells them', async () => {
     const pool = createTestPool()
     const [entry] = await pool.joinTabs(2)
     const reply = refusal(pool, {})
@@ -175,8 +177,11 @@ describe('what the API refuses', () => {
     await pool.clock.advance(59_000)
     expect(entry!.cancelled).toEqual([])
     await pool.clock.advance(2000)
+    const again = await entry!.nextJob()
+    expect(again.generatedTokens).toEqual([50])
+    await pool.clock.advance(62_000)
     expect(await reply).toMatchObject({ status: 500, code: 'peer_timed_out' })
-    expect(entry!.cancelled).toEqual([requestId])
+    expect(entry!.cancelled).toEqual([requestId, again.requestId])
   })
 
   it('queues what the ring cannot run yet, and refuses what the queue cannot hold', async () => {

@@ -44,18 +44,24 @@ describe('the desk', () => {
     expect(await served).toEqual({ events: [1, 'finished'], code: null })
   })
 
-  it('keeps what waits through a change of coalition', async () => {
+  it('takes what runs and what waits to the next coalition', async () => {
     const requests = { maxRunning: 1, maxQueued: 4, stallTimeoutMs: 60_000, queueTimeoutMs: 30_000 }
     const pool = createTestPool({ requests })
     const [entry, exit] = await pool.joinTabs(2)
     const first = read(pool.desk.submit(order))
     const second = read(pool.desk.submit(order))
     const waited = read(pool.desk.submit(order))
-    await entry!.nextJob()
-    exit!.leave()
+    const { requestId } = await entry!.nextJob()
+    entry!.token(requestId, 0, 7)
     pool.hub.tab(3, { model: pool.model }).join()
+    exit!.leave()
     await pool.clock.settle()
-    expect((await first).code).toBe('swarm_coalition_lost')
+    const moved = await entry!.nextJob()
+    expect(moved).toMatchObject({ promptTokens: [1, 2], generatedTokens: [7], maxTokens: 3 })
+    entry!.token(requestId, 1, 9)
+    entry!.token(moved.requestId, 0, 8)
+    entry!.finish(moved.requestId, 'stop')
+    expect(await first).toEqual({ events: [7, 8, 'finished'], code: null })
     const next = await entry!.nextJob()
     entry!.finish(next.requestId, 'stop')
     expect((await second).code).toBe(null)
@@ -82,7 +88,6 @@ describe('the desk', () => {
       id => entry!.token(id, 2, 1),
       id => entry!.token(id, 1, 288),
       id => entry!.tokens(id, [1, 1, 1, 1, 1]),
-      id => entry!.finish(id, 'cancelled'),
     ]
     const codes: unknown[] = []
     for (const wrong of wrongs) {
@@ -99,7 +104,6 @@ describe('the desk', () => {
       [[1], 'peer_message_invalid'],
       [[1], 'peer_message_invalid'],
       [[1, 1, 1, 1], 'peer_message_invalid'],
-      [[1], 'peer_disconnected'],
     ])
   })
 

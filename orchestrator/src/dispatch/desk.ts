@@ -24,15 +24,9 @@ import type { DeskCommand } from '@computepool/shared/wire'
 import { endRelay, formCoalition } from './form-coalition.ts'
 import type { DeskPort, HubPort } from './hub-port.ts'
 import { createIceRenewal } from './ice-renewal.ts'
+import type { Lap, LiveRequest, RequestLimits, RequestObserver, RequestOrder } from './live-request.ts'
 import { createPoolTraffic } from './pool-traffic.ts'
-import {
-  createRequestTable,
-  type Lap,
-  type LiveRequest,
-  type RequestLimits,
-  type RequestObserver,
-  type RequestOrder,
-} from './request-table.ts'
+import { createRequestTable } from './request-table.ts'
 import type { Ring } from './ring.ts'
 
 type IceServers = Extract<DeskCommand, { type: 'model-offered' }>['iceServers']
@@ -87,6 +81,7 @@ export function createDesk(options: DeskOptions): Desk {
   let state: SwarmState = emptySwarm(options.swarm)
   let isSettling = false
   let isClosed = false
+  let isServing = false
   let cancelTick: (() => void) | null = null
   let status: PoolSnapshot['status'] = 'waiting'
 
@@ -136,8 +131,7 @@ export function createDesk(options: DeskOptions): Desk {
         onNotice(act.error.message)
         hub.setCoalition(act.id, [])
         for (const relay of act.relays) endRelay(hub, relay, act)
-        table.setRing(null)
-        table.failEpoch(act.epoch, errorFromData(act.error))
+        table.interrupt(act.epoch, errorFromData(act.error))
         return { type: 'coalition-dissolved', epoch: act.epoch }
       case 'drop-relay':
         hub.setCoalition(act.id, act.remaining)
@@ -175,7 +169,7 @@ export function createDesk(options: DeskOptions): Desk {
     } finally {
       isSettling = false
     }
-    table.setRing(ringOf(state, model.kvBytesPerPosition))
+    tellTable()
     if (isTimeAwaited(state) && cancelTick === null) {
       cancelTick = clock.schedule(tickMs, () => {
         cancelTick = null
@@ -186,6 +180,14 @@ export function createDesk(options: DeskOptions): Desk {
     changed()
     drainIfIdle()
   }
+
+  const tellTable = (): void => {
+    const ring = ringOf(state, model.kvBytesPerPosition)
+    // The first ring may load for minutes: nobody is kept waiting for that. Its successor is waited for.
+    isServing = ring !== null || (isServing && canFollow(state))
+    table.setRings(ring === null ? [] : [ring], isServing ? null : whyNoRing(state))
+  }
+  tellTable()
 
   const notice = (): void => {
     const view = viewPool(state)
@@ -206,8 +208,8 @@ export function createDesk(options: DeskOptions): Desk {
       ice.forget(peer)
       dispatch({ type: 'peer-gone', peer, reason })
     },
-    submit: (order, observer) => table.submit(order, refusalOf(state), observer),
-    requireRing: () => table.requireRing(refusalOf(state)),
+    submit: (order, observer) => table.submit(order, observer),
+    requireRing: table.requireRing,
     context: () => contextOf(state),
     snapshot: () => {
       const figures = traffic.view(clock.monotonicMs())
@@ -241,9 +243,10 @@ function whyNoRing(state: SwarmState): string {
   return `${missingLayersInWords(view)} ${view.explanation}`.trim()
 }
 
-/** Why a request cannot be taken while no ring serves; null where it may wait: the ring drains, and others can take it over. */
-function refusalOf(state: SwarmState): string | null {
-  return isRingDraining(state) && canPlace(state) ? null : whyNoRing(state)
+/** Others can take the ring's place, or do already. */
+function canFollow(state: SwarmState): boolean {
+  const isForming = state.coalition !== null && state.coalition.status !== 'ready'
+  return isForming || (isRingDraining(state) && canPlace(state))
 }
 
 /** The ready coalition as requests see it; null also while it takes no new ones. */
@@ -254,5 +257,9 @@ function ringOf(state: SwarmState, kvBytesPerPosition: number): Ring | null {
     const peer = state.peers[seat.peer]!
     return { ...seat, engine: peer.capability!.engine, kvBudgetBytes: peer.kvBudgetBytes! }
   })
-  return { epoch: coalition.epoch, maxContext: contextOf(state), kvBytesPerPosition, seats }
+  const expectedLapMs = seats.reduce((sum, { peer, layers }) => {
+    return sum + state.peers[peer]!.capability!.msPerLayer * (layers.end - layers.start)
+  }, 0)
+  const { id, epoch } = coalition
+  return { id, epoch, maxContext: contextOf(state), kvBytesPerPosition, expectedLapMs, seats }
 }

@@ -9,4 +9,4 @@ export type {
   RequestObserver,
   RequestOrder,
   RequestOutcome,
-} from './request-table.ts'
+} from './live-request.ts'

@@ -1,6 +1,6 @@
 /** What the page draws of the work itself: the last lap, laps counted, tokens a second over the last seconds. */
 import type { PoolSnapshot } from '@computepool/shared/swarm'
-import type { Lap } from './request-table.ts'
+import type { Lap } from './live-request.ts'
 
 const windowMs = 5000
 

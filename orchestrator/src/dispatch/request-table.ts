@@ -1,80 +1,37 @@
 /**
- * The requests that run, and those that wait: each is sent to the ring's entry, its tokens are handed on in order, and it ends by
- * its last token, a typed failure, a cancellation or a deadline. It knows no HTTP, no text and no activation.
+ * The answers that are under way. An answer belongs to the table, not to a ring: it is sent to a ring's entry as an attempt, its tokens
+ * are handed on in order, and where the ring is lost it waits for another, which goes on at the next token. It knows no HTTP, no text
+ * and no activation.
  */
-import { ComputePoolError, errorFromData } from '@computepool/shared/errors'
-import type { RequestJob, SampledToken } from '@computepool/shared/pipeline'
+import { type ComputePoolError, errorFromData } from '@computepool/shared/errors'
 import type { Clock, Entropy } from '@computepool/shared/ports'
-import type { DeskCommand, DeskRequest, HopTrace } from '@computepool/shared/wire'
-import { createEventQueue, type EventQueue } from './event-queue.ts'
+import type { DeskCommand, DeskRequest } from '@computepool/shared/wire'
+import {
+  type AnswerRecord,
+  canTryAgain,
+  lengthOf,
+  nextJob,
+  openAnswer,
+  turnPage,
+  wholeBecause,
+} from './answer-record.ts'
+import { chooseRing } from './choose-ring.ts'
+import { createEventQueue } from './event-queue.ts'
+import { createFairQueue } from './fair-queue.ts'
 import { createKvLedger, reservedPositions } from './kv-ledger.ts'
-import type { Ring, RingSeat } from './ring.ts'
-
-export interface RequestLimits {
-  /** Requests that run at once, where the seats' caches allow as many. */
-  readonly maxRunning: number
-  readonly maxQueued: number
-  /** Longest silence of a running request; before the first token, the prompt's length adds to it. */
-  readonly stallTimeoutMs: number
-  /** Longest wait in the queue. */
-  readonly queueTimeoutMs: number
-}
-
-export type RequestOrder = Omit<RequestJob, 'requestId'>
-
-export type RequestEvent =
-  | {
-      readonly type: 'token'
-      readonly sampled: SampledToken
-      readonly lapMs: number
-      readonly trace: readonly HopTrace[]
-      readonly atMs: number
-    }
-  | {
-      readonly type: 'finished'
-      readonly reason: 'stop' | 'length'
-      /** What ended it before its end; null where the model did. */
-      readonly stoppedBy: CutReason | null
-      /** Null where the entry was not asked. */
-      readonly directHops: number | null
-    }
-
-/** The payer's cap is spent, or its session is over. */
-export type CutReason = 'cap' | 'closed'
-
-export type RequestOutcome = 'stop' | 'length' | CutReason | 'cancelled' | 'failed'
-
-/** Hears of a request's work as it happens, whether or not anybody reads its events: what a meter needs. */
-export interface RequestObserver {
-  /** Once, before the first token: the first activation has left the entry. Monotonic time. */
-  onFlowing(requestId: string, atMs: number): void
-  onToken(requestId: string, atMs: number): void
-  /** Once, whatever ended it; also where it never flowed. */
-  onEnded(
-    requestId: string,
-    end: { readonly atMs: number; readonly tokens: number; readonly outcome: RequestOutcome },
-  ): void
-}
-
-export interface LiveRequest {
-  readonly requestId: string
-  /** Monotonic time of submission. */
-  readonly submittedAtMs: number
-  /** Read once. Throws the ComputePoolError that ended it; leaving early cancels. */
-  readonly events: AsyncIterable<RequestEvent>
-  /** Who serves it; empty until it runs. */
-  seats(): readonly RingSeat[]
-  /** Stops the tabs at once; the events end without an error. */
-  cancel(): void
-  /** The payer's money ends here: stops the tabs at once, and the events end as finished, with the reason. */
-  cutShort(by: CutReason): void
-}
-
-export interface Lap {
-  readonly requestId: string
-  readonly lapMs: number
-  readonly trace: readonly HopTrace[]
-}
+import type {
+  CutReason,
+  Lap,
+  LiveRequest,
+  RequestEvent,
+  RequestLimits,
+  RequestObserver,
+  RequestOrder,
+  RequestOutcome,
+} from './live-request.ts'
+import { noRing, notMoved, queueFull, silent, stoppedByEntry, waitedTooLong, wrongToken } from './request-errors.ts'
+import type { Ring } from './ring.ts'
+import { createRingPace } from './ring-pace.ts'
 
 export interface RequestTableOptions {
   readonly clock: Clock
@@ -87,19 +44,23 @@ export interface RequestTableOptions {
 }
 
 export interface RequestTable {
+  /** Errors: `swarm_layers_missing` where no ring is to be expected, `swarm_busy`. */
+  submit(order: RequestOrder, observer?: RequestObserver): LiveRequest
+  /** Errors: `swarm_layers_missing` where there is no ring and none is to be expected. */
+  requireRing(): void
   /**
-   * Where no ring is there the request waits for one if `whyNoRing` is null. Errors: `swarm_layers_missing` with `whyNoRing`,
-   * `swarm_busy`.
+   * The rings that take new requests now. Without one, `whyNone` says why none is to be expected, and what waits ends with a typed error;
+   * null: one is on its way, and what waits goes on waiting.
    */
-  submit(order: RequestOrder, whyNoRing: string | null, observer?: RequestObserver): LiveRequest
-  /** Errors: `swarm_layers_missing` with `whyNoRing`, unless that is null. */
-  requireRing(whyNoRing: string | null): void
-  /** The ring that new requests run on; null while there is none. Waiting requests start. */
-  setRing(ring: Ring | null): void
-  /** Fails every running request of that assignment. */
-  failEpoch(epoch: number, error: ComputePoolError): void
+  setRings(rings: readonly Ring[], whyNone: string | null): void
+  /**
+   * That ring serves no more. Its answers wait at the head of the queue; where none is to be expected they end with `error`, at the next
+   * `setRings`.
+   */
+  interrupt(epoch: number, error: ComputePoolError): void
   heard(peer: string, request: DeskRequest): void
   running(): number
+  runningOn(epoch: number): number
   queued(): number
   /** Fails everything, at the end. */
   close(error: ComputePoolError): void
@@ -107,192 +68,273 @@ export interface RequestTable {
 
 /** What a slow tab may take for each token of a prompt, before its silence counts as a stall. */
 const prefillMsPerToken = 100
-
-interface Entry {
-  readonly id: string
-  readonly order: RequestOrder
-  readonly queue: EventQueue<RequestEvent>
-  readonly observer: RequestObserver | undefined
-  isFlowing: boolean
-  ring: Ring | null
-  nextIndex: number
-  cancelDeadline: () => void
-}
+const usualMoveTimeoutMs = 30_000
+/** Attempts that may fail one after the other with no new token. */
+const mostFailures = 3
+const mostStalls = 2
+/** Before an attempt is sent to the ring that has just failed it, for each failure: by then the desk may know that it is lost. */
+const retryDelayMs = 500
 
 export function createRequestTable(options: RequestTableOptions): RequestTable {
   const { clock, entropy, limits, vocab, send, onLap, onChange } = options
-  const running = new Map<string, Entry>()
-  const waiting = new Map<string, Entry>()
+  const moveTimeoutMs = limits.moveTimeoutMs ?? usualMoveTimeoutMs
+  /** By the id of the attempt. */
+  const running = new Map<string, AnswerRecord>()
+  const interrupted = new Set<AnswerRecord>()
+  const waiting = createFairQueue<AnswerRecord>()
   const ledger = createKvLedger()
-  let ring: Ring | null = null
+  const pace = createRingPace()
+  let rings: readonly Ring[] = []
+  let whyNone: string | null = null
 
-  const settle = (entry: Entry, outcome: RequestOutcome, error?: ComputePoolError): void => {
-    if (!running.delete(entry.id) && !waiting.delete(entry.id)) return
-    entry.cancelDeadline()
-    ledger.release(entry.id)
-    entry.observer?.onEnded(entry.id, { atMs: clock.monotonicMs(), tokens: entry.nextIndex, outcome })
-    entry.queue.end(error)
+  const isRunning = (answer: AnswerRecord): boolean => running.get(answer.wireId) === answer
+  const isUnderWay = (answer: AnswerRecord): boolean =>
+    isRunning(answer) || interrupted.has(answer) || waiting.has(answer)
+
+  /** The attempt, sent or not, is over. */
+  const endAttempt = (answer: AnswerRecord, outcome: RequestOutcome): void => {
+    answer.cancelDeadline()
+    answer.cancelRetry()
+    const atMs = clock.monotonicMs()
+    if (running.delete(answer.wireId)) answer.ranMs += atMs - answer.sentAtMs
+    ledger.release(answer.wireId)
+    const tokens = answer.drawn.length - answer.drawnBefore
+    answer.observer?.onEnded(answer.wireId, { atMs, tokens, outcome })
+  }
+
+  const settle = (answer: AnswerRecord, outcome: RequestOutcome, error?: ComputePoolError): void => {
+    if (!isUnderWay(answer)) return
+    interrupted.delete(answer)
+    waiting.remove(answer)
+    endAttempt(answer, outcome)
+    answer.events.end(error)
     startWaiting()
     onChange()
   }
 
-  const stop = (entry: Entry, outcome: RequestOutcome, error?: ComputePoolError): void => {
-    if (running.has(entry.id)) send(entry.ring!.seats[0]!.peer, { type: 'cancel-request', requestId: entry.id })
-    settle(entry, outcome, error)
+  const cancelAttempt = (answer: AnswerRecord): void => {
+    if (!isRunning(answer)) return
+    send(answer.ring!.seats[0]!.peer, { type: 'cancel-request', requestId: answer.wireId })
   }
 
-  const flow = (entry: Entry): void => {
-    if (entry.isFlowing) return
-    entry.isFlowing = true
-    entry.observer?.onFlowing(entry.id, clock.monotonicMs())
+  const stop = (answer: AnswerRecord, outcome: RequestOutcome, error?: ComputePoolError): void => {
+    cancelAttempt(answer)
+    settle(answer, outcome, error)
   }
 
-  const watch = (entry: Entry, delayMs: number, onLate: () => void): void => {
-    entry.cancelDeadline()
-    entry.cancelDeadline = clock.schedule(delayMs, onLate)
+  const finish = (answer: AnswerRecord, reason: 'stop' | 'length', directHops: number | null): void => {
+    if (!isUnderWay(answer)) return
+    answer.events.push({ type: 'finished', reason, stoppedBy: null, directHops })
+    settle(answer, reason)
+    pace.noteAnswer(answer.drawn.length, answer.ranMs)
   }
 
-  const watchStall = (entry: Entry): void => {
-    const prefillMs = entry.nextIndex === 0 ? entry.order.promptTokens.length * prefillMsPerToken : 0
-    const silenceMs = limits.stallTimeoutMs + prefillMs
-    watch(entry, silenceMs, () => {
-      const seconds = Math.round(silenceMs / 1000)
-      const message = `The tabs sent no token for ${seconds} s (${entry.nextIndex} tokens had come).`
-      stop(
-        entry,
-        'failed',
-        new ComputePoolError('peer_timed_out', message, {
-          remedy: 'Send the request again; a tab in the background may be throttled by its browser.',
-          context: { requestId: entry.id, tokens: entry.nextIndex },
-        }),
-      )
-    })
-  }
-
-  const fits = (current: Ring, order: RequestOrder): boolean =>
-    running.size < limits.maxRunning && ledger.fits(current, positionsOf(order, current))
-
-  const start = (entry: Entry, current: Ring): void => {
-    waiting.delete(entry.id)
-    running.set(entry.id, entry)
-    entry.ring = current
-    ledger.reserve(entry.id, positionsOf(entry.order, current))
-    watchStall(entry)
-    const job = { requestId: entry.id, ...entry.order }
-    send(current.seats[0]!.peer, { type: 'run-request', epoch: current.epoch, job })
-  }
-
-  // First come, first served: a small request does not overtake a large one, which would starve it.
-  const startWaiting = (): void => {
-    for (const entry of waiting.values()) {
-      if (ring === null || !fits(ring, entry.order)) return
-      start(entry, ring)
+  /** The attempt is over, the answer is not: it waits at the head of the queue. */
+  const move = (answer: AnswerRecord, error: ComputePoolError): void => {
+    cancelAttempt(answer)
+    const whole = wholeBecause(answer)
+    if (whole !== null) {
+      finish(answer, whole, null)
+      return
     }
-  }
-
-  const requireRing: RequestTable['requireRing'] = whyNoRing => {
-    if (ring !== null || whyNoRing === null) return
-    throw new ComputePoolError('swarm_layers_missing', whyNoRing, {
-      remedy: 'Open the operator page in another tab, or try again shortly.',
-      context: { retryAfterSeconds: 5 },
+    endAttempt(answer, 'moved')
+    turnPage(answer)
+    answer.interruption = error
+    interrupted.add(answer)
+    answer.cancelDeadline = clock.schedule(moveTimeoutMs, () => {
+      settle(answer, 'failed', notMoved(answer, moveTimeoutMs))
     })
   }
 
-  const submit: RequestTable['submit'] = (order, whyNoRing, observer) => {
-    requireRing(whyNoRing)
-    const current = ring
-    const canRun = current !== null && waiting.size === 0 && fits(current, order)
-    if (!canRun && waiting.size >= limits.maxQueued) {
-      const message = `${running.size} requests run and ${waiting.size} wait; the queue is full.`
-      throw new ComputePoolError('swarm_busy', message, {
-        remedy: 'Try again after the time in Retry-After.',
-        context: { retryAfterSeconds: 5 },
+  /** After a failure that another attempt may mend. */
+  const tryAgain = (answer: AnswerRecord, error: ComputePoolError): void => {
+    answer.failures++
+    if (answer.failures >= mostFailures && wholeBecause(answer) === null) {
+      stop(answer, 'failed', error)
+      return
+    }
+    const delayMs = retryDelayMs * answer.failures
+    answer.notBefore = { epoch: answer.ring!.epoch, atMs: clock.monotonicMs() + delayMs }
+    move(answer, error)
+    if (interrupted.has(answer)) answer.cancelRetry = clock.schedule(delayMs, startWaiting)
+    startWaiting()
+    onChange()
+  }
+
+  const watchStall = (answer: AnswerRecord): void => {
+    const isPrefill = answer.drawn.length === answer.drawnBefore
+    const fed = isPrefill ? answer.order.promptTokens.length + answer.drawnBefore : 0
+    const silenceMs = limits.stallTimeoutMs + fed * prefillMsPerToken
+    answer.cancelDeadline()
+    answer.cancelDeadline = clock.schedule(silenceMs, () => {
+      answer.stalls++
+      const error = silent(answer, silenceMs)
+      if (answer.stalls < mostStalls) tryAgain(answer, error)
+      else stop(answer, 'failed', error)
+    })
+  }
+
+  const start = (answer: AnswerRecord, ring: Ring): void => {
+    interrupted.delete(answer)
+    waiting.serve(answer)
+    answer.cancelRetry()
+    answer.ring = ring
+    answer.attempts++
+    answer.sentAtMs = clock.monotonicMs()
+    running.set(answer.wireId, answer)
+    ledger.reserve(ring.epoch, answer.wireId, reservedPositions(lengthOf(answer.order), ring.maxContext))
+    watchStall(answer)
+    send(ring.seats[0]!.peer, { type: 'run-request', epoch: ring.epoch, job: nextJob(answer) })
+  }
+
+  /** Starts it where it is expected to end first, if that has a place now; false where it must wait for one. */
+  const place = (answer: AnswerRecord): boolean => {
+    const { notBefore, order, drawn } = answer
+    const isHeld = (ring: Ring): boolean =>
+      notBefore !== null && notBefore.epoch === ring.epoch && clock.monotonicMs() < notBefore.atMs
+    const choice = chooseRing({
+      rings: rings.filter(ring => !isHeld(ring)),
+      running: [...running.values()].map(other => ({
+        wireId: other.wireId,
+        epoch: other.ring!.epoch,
+        leftTokens: other.order.maxTokens - other.drawn.length,
+      })),
+      ledger,
+      pace,
+      maxRunning: limits.maxRunning,
+      positionsOn: ring => reservedPositions(lengthOf(order), ring.maxContext),
+      fedOn: () => order.promptTokens.length + drawn.length,
+      maxTokens: order.maxTokens - drawn.length,
+    })
+    // With no ring to go to it is in nobody's way.
+    if (choice === null) return true
+    if (choice.waitMs > 0) return false
+    start(answer, choice.ring)
+    return true
+  }
+
+  // First come, first served within a client: a small request does not overtake a large one, which would starve it.
+  const startWaiting = (): void => {
+    if (rings.length === 0) return
+    for (const answer of interrupted) if (!place(answer)) return
+    for (let next = waiting.next(); next !== undefined; next = waiting.next()) if (!place(next)) return
+  }
+
+  const requireRing = (): void => {
+    if (rings.length === 0 && whyNone !== null) throw noRing(whyNone)
+  }
+
+  const submit: RequestTable['submit'] = (order, observer) => {
+    requireRing()
+    const id = [...entropy.bytes(12)].map(byte => byte.toString(16).padStart(2, '0')).join('')
+    const events = createEventQueue<RequestEvent>(() => stop(answer, 'cancelled'))
+    const answer = openAnswer(id, order, events, observer)
+    const isFirst = waiting.size === 0 && interrupted.size === 0
+    waiting.add('', answer)
+    if (isFirst) startWaiting()
+    if (waiting.has(answer) && waiting.size > limits.maxQueued) {
+      waiting.remove(answer)
+      throw queueFull(running.size, waiting.size)
+    }
+    if (waiting.has(answer)) {
+      answer.cancelDeadline = clock.schedule(limits.queueTimeoutMs, () => {
+        settle(answer, 'failed', waitedTooLong(limits.queueTimeoutMs))
       })
     }
-    const id = [...entropy.bytes(12)].map(byte => byte.toString(16).padStart(2, '0')).join('')
-    const queue = createEventQueue<RequestEvent>(() => stop(entry, 'cancelled'))
-    const started = { isFlowing: false, ring: null, nextIndex: 0, cancelDeadline: () => {} }
-    const entry: Entry = { id, order, queue, observer, ...started }
-    waiting.set(id, entry)
-    watch(entry, limits.queueTimeoutMs, () => {
-      const message = `The request waited ${limits.queueTimeoutMs / 1000} s for a free place.`
-      const context = { retryAfterSeconds: 10 }
-      settle(entry, 'failed', new ComputePoolError('swarm_busy', message, { remedy: 'Try again later.', context }))
-    })
-    if (canRun) start(entry, current)
     onChange()
     return {
       requestId: id,
       submittedAtMs: clock.monotonicMs(),
-      events: queue,
-      seats: () => entry.ring?.seats ?? [],
-      cancel: () => stop(entry, 'cancelled'),
-      cutShort: by => {
-        queue.push({ type: 'finished', reason: 'length', stoppedBy: by, directHops: null })
-        stop(entry, by)
+      events,
+      seats: () => answer.ring?.seats ?? [],
+      moves: () => Math.max(0, answer.attempts - 1),
+      cancel: () => stop(answer, 'cancelled'),
+      cutShort: (by: CutReason) => {
+        events.push({ type: 'finished', reason: 'length', stoppedBy: by, directHops: null })
+        stop(answer, by)
       },
     }
   }
 
-  const heardToken = (entry: Entry, said: Extract<DeskRequest, { type: 'token-generated' }>): void => {
-    if (said.index < entry.nextIndex) return
-    const isSane = said.index === entry.nextIndex && said.index < entry.order.maxTokens && said.sampled.token < vocab
-    if (!isSane) {
-      const message = `The entry tab sent token ${said.sampled.token} as number ${said.index} where number ${entry.nextIndex} of at most ${entry.order.maxTokens} was due.`
-      const error = new ComputePoolError('peer_message_invalid', message, { remedy: 'Send the request again.' })
-      stop(entry, 'failed', error)
+  const flow = (answer: AnswerRecord): void => {
+    if (answer.isFlowing) return
+    answer.isFlowing = true
+    answer.observer?.onFlowing(answer.wireId, clock.monotonicMs())
+  }
+
+  const heardToken = (answer: AnswerRecord, said: Extract<DeskRequest, { type: 'token-generated' }>): void => {
+    const { index, sampled, lapMs, trace } = said
+    const due = answer.drawn.length - answer.drawnBefore
+    if (index < due) return
+    if (index > due || answer.drawn.length >= answer.order.maxTokens || sampled.token >= vocab) {
+      stop(answer, 'failed', wrongToken(answer, { index, token: sampled.token }))
       return
     }
-    flow(entry)
-    entry.nextIndex++
-    watchStall(entry)
-    const { sampled, lapMs, trace } = said
+    flow(answer)
     const atMs = clock.monotonicMs()
-    entry.queue.push({ type: 'token', sampled, lapMs, trace, atMs })
-    onLap({ requestId: entry.id, lapMs, trace })
+    const ring = answer.ring!
+    if (due > 0) pace.noteLap(ring, lapMs, ledger.count(ring.epoch))
+    else pace.notePrefill(ring, answer.order.promptTokens.length + answer.drawn.length, atMs - answer.sentAtMs)
+    answer.drawn.push(sampled.token)
+    answer.failures = 0
+    answer.stalls = 0
+    watchStall(answer)
+    answer.events.push({ type: 'token', sampled, lapMs, trace, atMs })
+    onLap({ requestId: answer.wireId, epoch: ring.epoch, lapMs, trace })
     // Last: it may cut the request short, and the token that it was told of is part of the answer.
-    entry.observer?.onToken(entry.id, atMs)
+    answer.observer?.onToken(answer.wireId, atMs)
   }
 
   const heard: RequestTable['heard'] = (peer, said) => {
     if (!('requestId' in said)) return
-    const entry = running.get(said.requestId)
-    // Not of this table, over already, or not from its entry: nothing to do with it.
-    if (entry === undefined || entry.ring?.seats[0]?.peer !== peer) return
-    if (said.type === 'request-flowing') return flow(entry)
-    if (said.type === 'token-generated') return heardToken(entry, said)
-    if (said.type === 'request-failed') return settle(entry, 'failed', errorFromData(said.error))
-    if (said.type !== 'request-finished') return
-    if (said.reason === 'cancelled') {
-      const error = new ComputePoolError('peer_disconnected', 'The entry tab stopped the answer on its own account.', {
-        remedy: 'Send the request again.',
-      })
-      return settle(entry, 'failed', error)
+    const answer = running.get(said.requestId)
+    // Not of this table, over already, an earlier attempt's, or not from its entry: nothing to do with it.
+    if (answer === undefined || answer.ring?.seats[0]?.peer !== peer) return
+    if (said.type === 'request-flowing') return flow(answer)
+    if (said.type === 'token-generated') return heardToken(answer, said)
+    if (said.type === 'request-failed') {
+      const error = errorFromData(said.error)
+      return canTryAgain(error) ? tryAgain(answer, error) : settle(answer, 'failed', error)
     }
-    entry.queue.push({ type: 'finished', reason: said.reason, stoppedBy: null, directHops: said.directHops })
-    settle(entry, said.reason)
+    if (said.type !== 'request-finished') return
+    if (said.reason === 'cancelled') return tryAgain(answer, stoppedByEntry())
+    finish(answer, said.reason, said.directHops)
+  }
+
+  const setRings: RequestTable['setRings'] = (next, why) => {
+    rings = next
+    whyNone = why
+    const inUse = [...running.values()].map(answer => answer.ring!.epoch)
+    pace.keepOnly(new Set([...rings.map(({ epoch }) => epoch), ...inUse]))
+    if (rings.length > 0) return startWaiting()
+    if (why === null) return
+    for (const answer of [...interrupted]) settle(answer, 'failed', answer.interruption!)
+    for (const answer of waiting.items()) settle(answer, 'failed', noRing(why))
   }
 
   return {
     submit,
     requireRing,
+    setRings,
     heard,
-    setRing: next => {
-      if (ring === next) return
-      ring = next
+    interrupt: (epoch, error) => {
+      // Not to be chosen again before the desk says what there is now.
+      rings = rings.filter(ring => ring.epoch !== epoch)
+      for (const answer of [...running.values()]) {
+        if (answer.ring?.epoch !== epoch || !isRunning(answer)) continue
+        answer.failures++
+        if (answer.failures >= mostFailures && wholeBecause(answer) === null) stop(answer, 'failed', error)
+        else move(answer, error)
+      }
       startWaiting()
-    },
-    failEpoch: (epoch, error) => {
-      for (const entry of [...running.values()]) if (entry.ring?.epoch === epoch) stop(entry, 'failed', error)
+      onChange()
     },
     running: () => running.size,
-    queued: () => waiting.size,
+    runningOn: ledger.count,
+    queued: () => waiting.size + interrupted.size,
     close: error => {
-      ring = null
-      for (const entry of [...waiting.values(), ...running.values()]) stop(entry, 'failed', error)
+      rings = []
+      for (const answer of [...waiting.items(), ...interrupted, ...running.values()]) stop(answer, 'failed', error)
     },
   }
 }
-
-const positionsOf = (order: RequestOrder, ring: Ring): number =>
-  reservedPositions(order.promptTokens.length + order.maxTokens, ring.maxContext)

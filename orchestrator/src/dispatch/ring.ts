@@ -8,10 +8,14 @@ export interface RingSeat extends Seat {
 }
 
 export interface Ring {
+  /** The coalition's. */
+  readonly id: string
   readonly epoch: number
   /** Seat 0 is the entry. */
   readonly seats: readonly RingSeat[]
   readonly maxContext: number
   /** Cache bytes of one position in one layer. */
   readonly kvBytesPerPosition: number
+  /** One token's way around the ring, as planned or as measured. */
+  readonly expectedLapMs: number
 }

@@ -1,0 +1,107 @@
+/**
+ * What the table knows of one answer: its prompt, every token drawn, and the attempt that draws more. It outlives the ring that it runs
+ * on; it knows no queue, no clock and no message.
+ */
+import type { ComputePoolError, ErrorCode } from '@computepool/shared/errors'
+import type { RequestJob } from '@computepool/shared/pipeline'
+import type { EventQueue } from './event-queue.ts'
+import type { RequestEvent, RequestObserver, RequestOrder } from './live-request.ts'
+import type { Ring } from './ring.ts'
+
+export interface AnswerRecord {
+  readonly id: string
+  readonly order: RequestOrder
+  readonly events: EventQueue<RequestEvent>
+  readonly observer: RequestObserver | undefined
+  /** Ever drawn, by whichever attempt. */
+  readonly drawn: number[]
+  /** Attempts that were sent. */
+  attempts: number
+  /** Of the attempt that runs, or of the next one. */
+  wireId: string
+  /** Where it runs, or ran last. */
+  ring: Ring | null
+  /** Tokens that were drawn before this attempt. */
+  drawnBefore: number
+  isFlowing: boolean
+  /** Attempts that failed since the last token. */
+  failures: number
+  /** Of these, those that fell silent. */
+  stalls: number
+  /** What ended the last attempt; null while there was none. */
+  interruption: ComputePoolError | null
+  /** Not on that ring again before that time: it has just failed there. */
+  notBefore: { readonly epoch: number; readonly atMs: number } | null
+  /** When this attempt was sent. */
+  sentAtMs: number
+  /** Sum of the time that its attempts ran. */
+  ranMs: number
+  cancelDeadline: () => void
+  cancelRetry: () => void
+}
+
+export function openAnswer(
+  id: string,
+  order: RequestOrder,
+  events: EventQueue<RequestEvent>,
+  observer?: RequestObserver,
+): AnswerRecord {
+  return {
+    id,
+    order,
+    events,
+    observer,
+    drawn: [],
+    attempts: 0,
+    wireId: id,
+    ring: null,
+    drawnBefore: 0,
+    isFlowing: false,
+    failures: 0,
+    stalls: 0,
+    interruption: null,
+    notBefore: null,
+    sentAtMs: 0,
+    ranMs: 0,
+    cancelDeadline: () => {},
+    cancelRetry: () => {},
+  }
+}
+
+/** The job of the attempt that begins now. */
+export function nextJob({ wireId, order, drawn }: AnswerRecord): RequestJob {
+  const moved = drawn.length === 0 ? {} : { generatedTokens: [...drawn] }
+  return { ...order, requestId: wireId, ...moved, maxTokens: order.maxTokens - drawn.length }
+}
+
+/** Another attempt needs an id of its own: what the old one still says is not its word. */
+export function turnPage(answer: AnswerRecord): void {
+  answer.wireId = `${answer.id}.${answer.attempts + 1}`
+  answer.drawnBefore = answer.drawn.length
+  answer.isFlowing = false
+}
+
+/** How the answer ends where all its tokens are drawn; null where some are missing. */
+export function wholeBecause({ order, drawn }: AnswerRecord): 'stop' | 'length' | null {
+  const last = drawn.at(-1)
+  if (last !== undefined && order.stopTokens.includes(last)) return 'stop'
+  return drawn.length >= order.maxTokens ? 'length' : null
+}
+
+/** Positions that the answer may reach. */
+export const lengthOf = ({ promptTokens, maxTokens }: RequestOrder): number => promptTokens.length + maxTokens
+
+const mendable: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'peer_disconnected',
+  'peer_timed_out',
+  'peer_unreachable',
+  'engine_device_lost',
+  'engine_failed',
+  'engine_worker_died',
+  'engine_out_of_memory',
+  'engine_prefix_missing',
+  'swarm_coalition_lost',
+])
+
+/** True where another attempt, on this ring or another, may do better. */
+export const canTryAgain = (error: ComputePoolError): boolean => mendable.has(error.code)

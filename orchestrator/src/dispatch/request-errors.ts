@@ -1,0 +1,61 @@
+/** What a client is told where its request cannot be taken, or its answer not finished. */
+import { ComputePoolError } from '@computepool/shared/errors'
+import type { AnswerRecord } from './answer-record.ts'
+
+export function noRing(why: string): ComputePoolError {
+  return new ComputePoolError('swarm_layers_missing', why, {
+    remedy: 'Open the operator page in another tab, or try again shortly.',
+    context: { retryAfterSeconds: 5 },
+  })
+}
+
+export function silent(answer: AnswerRecord, silenceMs: number): ComputePoolError {
+  const seconds = Math.round(silenceMs / 1000)
+  const tokens = answer.drawn.length
+  return new ComputePoolError(
+    'peer_timed_out',
+    `The tabs sent no token for ${seconds} s (${tokens} tokens had come).`,
+    {
+      remedy: 'Send the request again; a tab in the background may be throttled by its browser.',
+      context: { requestId: answer.id, tokens },
+    },
+  )
+}
+
+export function notMoved(answer: AnswerRecord, waitedMs: number): ComputePoolError {
+  const tokens = answer.drawn.length
+  const what = `The answer stopped after ${tokens} tokens, and nobody took it over within ${Math.round(waitedMs / 1000)} s.`
+  const why = answer.interruption === null ? '' : ` ${answer.interruption.message}`
+  return new ComputePoolError('swarm_coalition_lost', `${what}${why}`, {
+    remedy: 'Send the request again.',
+    context: { requestId: answer.id, tokens },
+  })
+}
+
+/** A token that is not due, or does not exist. */
+export function wrongToken(answer: AnswerRecord, said: { index: number; token: number }): ComputePoolError {
+  const due = answer.drawn.length - answer.drawnBefore
+  const most = answer.order.maxTokens - answer.drawnBefore
+  const message = `The entry tab sent token ${said.token} as number ${said.index} where number ${due} of at most ${most} was due.`
+  return new ComputePoolError('peer_message_invalid', message, { remedy: 'Send the request again.' })
+}
+
+export function stoppedByEntry(): ComputePoolError {
+  return new ComputePoolError('peer_disconnected', 'The entry tab stopped the answer on its own account.', {
+    remedy: 'Send the request again.',
+  })
+}
+
+export function waitedTooLong(waitedMs: number): ComputePoolError {
+  return new ComputePoolError('swarm_busy', `The request waited ${waitedMs / 1000} s for a free place.`, {
+    remedy: 'Try again later.',
+    context: { retryAfterSeconds: 10 },
+  })
+}
+
+export function queueFull(running: number, waiting: number): ComputePoolError {
+  return new ComputePoolError('swarm_busy', `${running} requests run and ${waiting} wait; the queue is full.`, {
+    remedy: 'Try again after the time in Retry-After.',
+    context: { retryAfterSeconds: 5 },
+  })
+}
