@@ -22,6 +22,8 @@ export interface FakeRtcNet {
   commands(self: PeerId): readonly HostCommand[]
   /** Tells both ends of every connection of `self` a new state. */
   changeConnections(self: PeerId, state: RTCPeerConnectionState): void
+  /** Ends the connections of `self`; the other ends hear nothing of it, nor ever again from them. */
+  lose(self: PeerId): void
   /** Closes the connection between two, at both ends. */
   breakBetween(one: PeerId, other: PeerId): void
 }
@@ -30,6 +32,10 @@ interface End {
   readonly self: PeerId
   readonly link: number
   other: End | null
+  /** Whose description was applied here. */
+  heard: string | null
+  /** Its own, where it made one. */
+  offer: string | null
   takenBytes: number
 }
 
@@ -51,12 +57,30 @@ export function createFakeRtcNet({
     }
   }
 
+  /** As real connections do: an answer fits one offer, and a connection talks to one other for life. */
   function signalArrived(end: End, sdpType: 'offer' | 'answer', sdp: string): void {
-    end.other = ends.get(sdp) ?? null
-    if (sdpType === 'offer') {
-      const signal = { type: 'description', sdpType: 'answer', sdp: keyOf(end.self, end.link) } as const
-      tell(end.self, { type: 'signal-made', link: end.link, signal })
-    } else for (const channel of ['control', 'frames'] as const) tellBoth(channel, end, 'opened')
+    const [from, to] = sdp.split(' answers ')
+    const isFitting = sdpType === 'offer' ? end.offer === null : to === keyOf(end.self, end.link)
+    if (!isFitting || (end.heard ?? from) !== from) {
+      tell(end.self, { type: 'link-failed', link: end.link, message: `An ${sdpType} that does not fit` })
+      return
+    }
+    end.heard = from!
+    end.other = ends.get(from!) ?? null
+    if (sdpType === 'offer') describe(end, 'answer', `${keyOf(end.self, end.link)} answers ${from}`)
+    else for (const channel of ['control', 'frames'] as const) tellBoth(channel, end, 'opened')
+  }
+
+  function candidateArrived(end: End): void {
+    if (end.heard !== null) return
+    tell(end.self, { type: 'link-failed', link: end.link, message: 'A candidate before any description' })
+  }
+
+  /** With the candidate that ends the list. */
+  function describe({ self, link }: End, sdpType: 'offer' | 'answer', sdp: string): void {
+    tell(self, { type: 'signal-made', link, signal: { type: 'description', sdpType, sdp } })
+    const candidate = { type: 'candidate', candidate: '', sdpMid: null, sdpMLineIndex: null } as const
+    tell(self, { type: 'signal-made', link, signal: candidate }, delayMs)
   }
 
   function pass(end: End, channel: ChannelName, data: Data): void {
@@ -82,12 +106,15 @@ export function createFakeRtcNet({
     const { link } = command
     const end = ends.get(keyOf(self, link))
     if (command.type === 'open-link') {
-      ends.set(keyOf(self, link), { self, link, other: null, takenBytes: 0 })
+      const made: End = { self, link, other: null, heard: null, offer: null, takenBytes: 0 }
+      ends.set(keyOf(self, link), made)
       for (const name of ['control', 'frames'] as const) tell(self, { type: 'channel-proxied', link, name })
-      const signal = { type: 'description', sdpType: 'offer', sdp: keyOf(self, link) } as const
-      if (command.isInitiator) tell(self, { type: 'signal-made', link, signal })
-    } else if (end && command.type === 'signal-arrived' && command.signal.type === 'description') {
-      signalArrived(end, command.signal.sdpType, command.signal.sdp)
+      if (!command.isInitiator) return
+      made.offer = keyOf(self, link)
+      describe(made, 'offer', made.offer)
+    } else if (end && command.type === 'signal-arrived') {
+      if (command.signal.type === 'description') signalArrived(end, command.signal.sdpType, command.signal.sdp)
+      else candidateArrived(end)
     } else if (end && command.type === 'send-by-proxy') pass(end, command.channel, command.data)
     else if (end && command.type === 'close-link') {
       ends.delete(keyOf(self, link))
@@ -110,6 +137,14 @@ export function createFakeRtcNet({
       return port as unknown as MessagePort
     },
     commands: self => given.get(self) ?? [],
+    lose(self) {
+      for (const end of [...ends.values()]) {
+        if (end.self !== self) continue
+        if (end.other) end.other.other = null
+        end.other = null
+        tell(self, { type: 'connection-changed', link: end.link, state: 'closed' })
+      }
+    },
     breakBetween(one, other) {
       for (const { self, link, other: far } of ends.values()) {
         const isBetween = (self === one && far?.self === other) || (self === other && far?.self === one)

@@ -75,7 +75,15 @@ describe('over real sockets', () => {
     const [peerA, peerB] = [peerOf(testAccount(1)), peerOf(testAccount(2))]
     hub.setCoalition('c', [peerA, peerB])
     const arrived = next(b)
-    const signal = { type: 'candidate', epoch: 1, candidate: '', sdpMid: null, sdpMLineIndex: null }
+    const signal = {
+      type: 'candidate',
+      epoch: 1,
+      link: 0,
+      toLink: null,
+      candidate: '',
+      sdpMid: null,
+      sdpMLineIndex: null,
+    }
     a.send(JSON.stringify({ type: 'signal', to: peerB, signal }))
     expect(await arrived).toEqual({ type: 'signal', from: peerA, signal })
     a.close()

@@ -170,7 +170,15 @@ describe('a detached hub', () => {
     desk.hub.command(peerA, { type: 'release-slice', epoch: 1 })
     await ordered
     const arrived = once(b, 'message')
-    const signal = { type: 'candidate', epoch: 1, candidate: '', sdpMid: null, sdpMLineIndex: null }
+    const signal = {
+      type: 'candidate',
+      epoch: 1,
+      link: 0,
+      toLink: null,
+      candidate: '',
+      sdpMid: null,
+      sdpMLineIndex: null,
+    }
     a.send(JSON.stringify({ type: 'signal', to: peerB, signal }))
     expect(JSON.parse(String((await arrived)[0]))).toEqual({ type: 'signal', from: peerA, signal })
   })

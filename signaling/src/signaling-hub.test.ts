@@ -2,7 +2,7 @@ import { type HubReply, type HubRequest, type LinkSignal, protocolVersion } from
 import { describe, expect, it } from 'vitest'
 import { createHubFixture, peerOf, type Tab, testAccount } from '../testing/hub-fixture.ts'
 
-const signal: LinkSignal = { type: 'description', epoch: 1, sdpType: 'offer', sdp: 'v=0' }
+const signal: LinkSignal = { type: 'description', epoch: 1, link: 0, toLink: null, sdpType: 'offer', sdp: 'v=0' }
 const refusalOf = (tab: Tab): Extract<HubReply, { type: 'refused' }>['error'] | undefined => tab.last('refused')?.error
 const oddities: HubRequest[] = [
   { type: 'signal', to: peerOf(testAccount(2)), signal },

@@ -163,21 +163,52 @@ describe('a peer with two ways', () => {
 })
 
 describe('an assignment', () => {
-  it('closes the links of the one before', async () => {
-    const { a, events, calls, setBoth } = await openLinked()
+  it('keeps a link whose way stays open, and closes those that it does not name', async () => {
+    const { clock, webrtc, a, events, calls, setBoth } = await openLinked()
     events.length = 0
     setBoth(2)
-    expect(events).toEqual([
+    expect(events).toEqual([])
+    expect(calls).toContain('axl 2')
+    // The preferred way stays, also where a spare goes.
+    setBoth(2, [{ kind: 'webrtc' }])
+    setBoth(3, bothWays)
+    expect(events).toEqual([])
+    await a.send(peerB, numberedFrame(1, 8))
+    await clock.advance(100)
+    expect(webrtc.delivered(peerA, peerB)).toBe(1)
+    a.setRoutes({ epoch: 3, routes: [] })
+    expect(events).toEqual(['a link-closed'])
+    await expect(a.send(peerB, numberedFrame(1, 8))).rejects.toMatchObject({ code: 'peer_unreachable' })
+  })
+
+  it('tells the end of a link whose way it takes away, and goes on over another', async () => {
+    const { clock, axl, a, events, setBoth } = await openLinked()
+    await a.send(peerB, numberedFrame(1, 8))
+    events.length = 0
+    setBoth(2, [{ kind: 'axl', key: axlKey }])
+    expect(events.filter(event => event.startsWith('a'))).toEqual([
+      'a link-closed',
+      'a link-opened',
+      'a link-measured 30',
+    ])
+    await a.send(peerB, numberedFrame(2, 8))
+    await clock.advance(100)
+    expect(axl.delivered(peerA, peerB)).toBe(1)
+  })
+
+  it('tells the end of a link where frames of this assignment may be lost with a way that goes', async () => {
+    const { clock, webrtc, axl, a, events, setBoth } = openPair()
+    axl.connect(peerA, peerB)
+    await a.send(peerB, numberedFrame(1, 8))
+    webrtc.connect(peerA, peerB)
+    await clock.advance(100)
+    events.length = 0
+    setBoth(1, [{ kind: 'webrtc' }])
+    expect(events.filter(event => event.startsWith('a'))).toEqual([
       'a link-closed',
       'a link-opened',
       'a link-measured 20',
-      'b link-closed',
-      'b link-opened',
-      'b link-measured 20',
     ])
-    expect(calls).toContain('axl 2')
-    a.setRoutes({ epoch: 2, routes: [] })
-    await expect(a.send(peerB, numberedFrame(1, 8))).rejects.toMatchObject({ code: 'peer_unreachable' })
   })
 
   it('may have no way that this peer knows', async () => {

@@ -32,9 +32,9 @@ interface Path {
 
 interface Link {
   /** The route's paths, to see a change. */
-  readonly ways: string
+  ways: string
   /** In the order of preference. */
-  readonly paths: readonly Path[]
+  paths: readonly Path[]
   /** Null: no way is open. */
   current: Path | null
   /** What the layer above was told when the link ended; null before, and while it is open again. */
@@ -163,38 +163,63 @@ export function combineTransports({ clock, members, signals }: CombineOptions): 
 
   function setRoutes({ epoch: nextEpoch, routes }: WantedRoutes): void {
     if (isClosed) return
-    const wanted = new Map(routes.map(({ peer, paths }) => [peer, JSON.stringify(paths)]))
-    for (const [peer, { ways }] of [...links]) {
-      if (nextEpoch !== epoch || wanted.get(peer) !== ways)
-        forget(peer, `Assignment ${nextEpoch} has no such link to ${peer}`)
-    }
+    const wanted = new Set(routes.map(({ peer }) => peer))
+    for (const peer of [...links.keys()])
+      if (!wanted.has(peer)) forget(peer, `Assignment ${nextEpoch} has no link to ${peer}`)
+    const isNewEpoch = nextEpoch !== epoch
     epoch = nextEpoch
-    const fresh = new Set<PeerId>()
+    /** Links whose ways may change, with those that frames of this assignment may be under way on. */
+    const fresh = new Map<PeerId, readonly Path[]>()
+    const isRecent = ({ state, sentAtMs }: Path): boolean =>
+      !isNewEpoch && state === 'open' && clock.monotonicMs() - sentAtMs < lossHorizonMs
     for (const { peer, paths } of routes) {
-      if (links.has(peer)) continue
-      const inOrder = new Set(paths.flatMap(path => members.filter(member => member.takes(path))))
-      const opening = (member: PathMember): Path => ({ member, state: 'opening', sentAtMs: -lossHorizonMs })
       const ways = JSON.stringify(paths)
-      fresh.add(peer)
-      links.set(peer, {
+      const known = links.get(peer)
+      if (known?.ways === ways && !isNewEpoch) continue
+      fresh.set(peer, known?.paths.filter(isRecent) ?? [])
+      const inOrder = new Set(paths.flatMap(path => members.filter(member => member.takes(path))))
+      const pathOf = (member: PathMember): Path =>
+        known?.paths.find(path => path.member === member) ?? { member, state: 'opening', sentAtMs: -lossHorizonMs }
+      const link = known ?? {
         ways,
-        paths: [...inOrder].map(opening),
+        paths: [],
         current: null,
         ending: null,
         waiting: openWaiters(),
-        cancelDeadline: () => {},
-      })
+        cancelDeadline() {},
+      }
+      link.ways = ways
+      link.paths = [...inOrder].map(pathOf)
+      link.ending = null
+      links.set(peer, link)
     }
     isRerouting = true
     for (const member of members) member.setRoutes({ epoch, routes })
     isRerouting = false
-    // Of the same epoch, links may be open already.
-    for (const [peer, link] of links) {
-      for (const path of link.paths) if (factsOf(path, peer)?.isOpen) path.state = 'open'
-      if (link.current === null) openOver(peer, link, choose(peer, link))
-      const isFresh = fresh.has(peer) && link.current === null && link.paths.length > 0
-      if (isFresh && link.ending === null) watchOpening(peer, link)
+    for (const [peer, link] of [...links]) {
+      // The handlers may have dropped the peer.
+      if (links.get(peer) === link) takeStock(peer, link, fresh.get(peer) ?? null)
     }
+  }
+
+  /** What the members made of new routes: ways that stayed open, ways that begin anew, ways that are gone. Null: its ways are as before. */
+  function takeStock(peer: PeerId, link: Link, used: readonly Path[] | null): void {
+    for (const path of link.paths) {
+      const isOpen = factsOf(path, peer)?.isOpen === true
+      if (isOpen || used !== null) path.state = isOpen ? 'open' : 'opening'
+    }
+    const hasStayed = (path: Path): boolean => link.paths.includes(path) && path.state === 'open'
+    const { current } = link
+    if (current !== null && used !== null && ![current, ...used].every(hasStayed)) {
+      link.current = null
+      const reason = `Assignment ${epoch} makes the link to ${peer} anew`
+      tell({ type: 'link-closed', peer, error: closedOnPurpose(peer, reason).toJSON() })
+      if (links.get(peer) !== link) return
+    }
+    if (link.current === null) openOver(peer, link, choose(peer, link))
+    if (used === null || link.current !== null || link.paths.length === 0) return
+    link.cancelDeadline()
+    watchOpening(peer, link)
   }
 
   async function send(peer: string, frame: Uint8Array, signal?: AbortSignal): Promise<void> {

@@ -7,6 +7,7 @@ import type { Clock, LinkEvent, Transport } from '@computepool/shared/ports'
 import type { LinkSignal, PeerId } from '@computepool/shared/wire'
 import type { HostPort } from './host-port.ts'
 import type { HostCommand, HostEvent, HostSignal, IceServer } from './host-protocol.ts'
+import { isOfKeptLink, judgeSignal, type Pairing } from './link-pairing.ts'
 import { createRtcLink, type RtcLink } from './rtc-link.ts'
 import { defaultTransportLimits, type TransportLimits } from './transport-limits.ts'
 import { type ProxiedChannel, proxyChannel, wrapDataChannel } from './wrap-channel.ts'
@@ -34,13 +35,13 @@ export interface ChannelCounts {
 
 export interface RtcTransport extends Transport {
   /**
-   * Links to exactly these peers. With the same epoch, links that stay are kept; a new epoch makes all links anew, because the
-   * other side may have been reloaded in between.
+   * Links to exactly these peers. Links that stay are kept: with the same epoch all, with a new one those that are open and have a path.
+   * (A peer that was reloaded has another id.)
    */
   setPeers(peers: readonly PeerLink[], epoch: number): void
   /** For links made from now on, and for restarts of those that are open. */
   setIceServers(servers: readonly IceServer[]): void
-  /** A signal that the hub brought. One of a later epoch waits for its `setPeers`; one of an earlier epoch is dropped. */
+  /** A signal that the hub brought. One of a later epoch waits for its `setPeers`; one of an earlier epoch counts for a kept link only. */
   handleSignal(from: PeerId, signal: LinkSignal): void
   /** Signals for the hub to carry. */
   onSignal(handler: (to: PeerId, signal: LinkSignal) => void): () => void
@@ -49,13 +50,18 @@ export interface RtcTransport extends Transport {
 
 interface Entry {
   readonly peer: PeerId
-  readonly number: number
+  readonly isInitiator: boolean
+  readonly pairing: Pairing
   readonly link: RtcLink
   readonly proxies: Map<string, ProxiedChannel>
+  /** False while ICE looks for another path. */
+  hasPath: boolean
 }
 
 /** Signals that came before their assignment: offers and candidates of a whole coalition fit. */
 const maxEarlySignals = 2048
+/** Times that one peer may have its link made anew within an assignment: each costs a connection. */
+const maxReplacements = 8
 
 export function createRtcTransport(options: RtcTransportOptions): RtcTransport {
   const { self, port, clock } = options
@@ -66,6 +72,7 @@ export function createRtcTransport(options: RtcTransportOptions): RtcTransport {
   const linkHandlers = new Set<(event: LinkEvent) => void>()
   const signalHandlers = new Set<(to: PeerId, signal: LinkSignal) => void>()
   const counts = { transferred: 0, proxied: 0, madeHere: 0 }
+  const replacements = new Map<PeerId, number>()
   let early: { readonly from: PeerId; readonly signal: LinkSignal }[] = []
   let iceServers: readonly IceServer[] = []
   let epoch = 0
@@ -77,7 +84,8 @@ export function createRtcTransport(options: RtcTransportOptions): RtcTransport {
     for (const handler of [...linkHandlers]) handler(event)
   }
 
-  function openLink({ peer, isInitiator }: PeerLink): void {
+  /** `since`: the first of this side's connections to the peer that this one stands for. */
+  function openLink({ peer, isInitiator }: PeerLink, since?: number): Entry {
     const number = nextNumber++
     const link = createRtcLink({
       self,
@@ -97,10 +105,17 @@ export function createRtcTransport(options: RtcTransportOptions): RtcTransport {
       },
       restartIce: () => post({ type: 'restart-ice', link: number }),
     })
-    const entry = { peer, number, link, proxies: new Map() }
+    const pairing: Pairing = { own: number, since: since ?? number, theirs: null, isUsed: false }
+    const entry: Entry = { peer, isInitiator, pairing, link, proxies: new Map(), hasPath: true }
     entries.set(peer, entry)
     byNumber.set(number, entry)
     post({ type: 'open-link', link: number, isInitiator, iceServers })
+    return entry
+  }
+
+  function signalOut({ peer, pairing }: Entry, signal: HostSignal | { readonly type: 'offer-wanted' }): void {
+    const full = { ...signal, epoch, link: pairing.own, toLink: pairing.theirs } as LinkSignal
+    for (const handler of [...signalHandlers]) handler(peer, full)
   }
 
   function closeLink(peer: PeerId, reason: string): void {
@@ -115,10 +130,32 @@ export function createRtcTransport(options: RtcTransportOptions): RtcTransport {
   }
 
   function passIn(from: PeerId, signal: LinkSignal): void {
-    const entry = entries.get(from)
-    if (!entry) return
-    const { epoch: _, ...hostSignal } = signal
-    post({ type: 'signal-arrived', link: entry.number, signal: hostSignal as HostSignal })
+    const known = entries.get(from)
+    // Only who offers can be asked to.
+    if (!known || (signal.type === 'offer-wanted' && !known.isInitiator)) return
+    const verdict = judgeSignal(known.pairing, signal)
+    if (verdict === 'drop') return
+    const entry = verdict === 'take' ? known : replaceLink(known)
+    if (entry === null) return
+    const { epoch: _, link, toLink: __, ...hostSignal } = signal
+    entry.pairing.theirs = link
+    if (hostSignal.type === 'offer-wanted') return
+    // Who offers begins anew with an offer of its own.
+    if (verdict === 'replace' && (entry.isInitiator || signal.type !== 'description')) return
+    if (hostSignal.type === 'description') entry.pairing.isUsed = true
+    post({ type: 'signal-arrived', link: entry.pairing.own, signal: hostSignal })
+  }
+
+  /** The other side has lost the link that this side kept, and made another. */
+  function replaceLink({ peer, isInitiator, pairing }: Entry): Entry | null {
+    const count = (replacements.get(peer) ?? 0) + 1
+    if (count > maxReplacements) return null
+    replacements.set(peer, count)
+    closeLink(peer, `${peer} has made its link anew`)
+    // A handler may have changed the routes.
+    if (entries.has(peer) || isClosed) return null
+    // An answer fits the one offer that it was made for.
+    return openLink({ peer, isInitiator }, isInitiator ? undefined : pairing.since)
   }
 
   port.onmessage = ({ data: event }: MessageEvent<HostEvent>) => {
@@ -126,7 +163,7 @@ export function createRtcTransport(options: RtcTransportOptions): RtcTransport {
     if (!entry) return
     switch (event.type) {
       case 'signal-made':
-        for (const handler of [...signalHandlers]) handler(entry.peer, { ...event.signal, epoch } as LinkSignal)
+        signalOut(entry, event.signal)
         break
       case 'channel-transferred':
         counts.transferred += 1
@@ -152,6 +189,7 @@ export function createRtcTransport(options: RtcTransportOptions): RtcTransport {
         entry.proxies.get(event.channel)?.accept(event.event)
         break
       case 'connection-changed':
+        entry.hasPath = event.state !== 'disconnected' && event.state !== 'failed'
         entry.link.connectionChanged(event.state)
         break
       case 'link-failed':
@@ -169,23 +207,32 @@ export function createRtcTransport(options: RtcTransportOptions): RtcTransport {
     setPeers(peers, nextEpoch) {
       if (isClosed) return
       const wanted = new Map(peers.map(entry => [entry.peer, entry]))
-      for (const peer of [...entries.keys()]) {
-        if (nextEpoch !== epoch) closeLink(peer, `Assignment ${epoch} gave way to ${nextEpoch}`)
-        else if (!wanted.has(peer)) closeLink(peer, `Assignment ${epoch} has no link to ${peer} any more`)
+      for (const [peer, { link, hasPath }] of [...entries]) {
+        if (!wanted.has(peer)) closeLink(peer, `Assignment ${nextEpoch} has no link to ${peer}`)
+        else if (nextEpoch !== epoch && !(link.facts.isOpen && hasPath))
+          closeLink(peer, `Assignment ${epoch} gave way to ${nextEpoch}`)
       }
+      if (nextEpoch !== epoch) replacements.clear()
       epoch = nextEpoch
-      for (const [peer, entry] of wanted) if (!entries.has(peer)) openLink(entry)
+      for (const [peer, link] of wanted) {
+        if (entries.has(peer)) continue
+        const entry = openLink(link)
+        // It may have kept its own, and would never offer.
+        if (!link.isInitiator) signalOut(entry, { type: 'offer-wanted' })
+      }
       const waiting = early
       early = waiting.filter(({ signal }) => signal.epoch > epoch)
       for (const { from, signal } of waiting) if (signal.epoch === epoch) passIn(from, signal)
     },
     setIceServers(servers) {
       iceServers = servers
-      for (const { number } of entries.values()) post({ type: 'set-ice-servers', link: number, iceServers })
+      for (const { pairing } of entries.values()) post({ type: 'set-ice-servers', link: pairing.own, iceServers })
     },
     handleSignal(from, signal) {
-      if (signal.epoch === epoch) passIn(from, signal)
-      else if (signal.epoch > epoch && early.length < maxEarlySignals) early.push({ from, signal })
+      const entry = entries.get(from)
+      if (signal.epoch > epoch) {
+        if (early.length < maxEarlySignals) early.push({ from, signal })
+      } else if (signal.epoch === epoch || (entry && isOfKeptLink(entry.pairing, signal))) passIn(from, signal)
     },
     async send(peer, frame, signal) {
       signal?.throwIfAborted()

@@ -232,18 +232,29 @@ export const deskCommandSchema = z.discriminatedUnion('type', [
 ])
 export type DeskCommand = z.infer<typeof deskCommandSchema>
 
+const linkNumber = z.int().min(0).max(0xffff_ffff)
+const ofLink = {
+  epoch,
+  /** Counts the sender's connections: which of them this is about. */
+  link: linkNumber,
+  /** The receiver's that it talks to; null before that one's first word. */
+  toLink: linkNumber.nullable(),
+}
+
 /** What one peer tells another through the hub, to open a link: opaque to the hub, capped in size. */
 export const linkSignalSchema = z.discriminatedUnion('type', [
+  /** Of the side that makes no offer: its connection is new, and one is wanted. */
+  z.strictObject({ type: z.literal('offer-wanted'), ...ofLink }),
   z.strictObject({
     type: z.literal('description'),
-    epoch,
+    ...ofLink,
     sdpType: z.enum(['offer', 'answer']),
     sdp: z.string().max(20_000),
   }),
   /** An empty candidate ends the list. */
   z.strictObject({
     type: z.literal('candidate'),
-    epoch,
+    ...ofLink,
     candidate: z.string().max(2000),
     sdpMid: z.string().max(64).nullable(),
     sdpMLineIndex: z.int().min(0).max(16).nullable(),
