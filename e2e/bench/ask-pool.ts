@@ -13,7 +13,7 @@ export interface Measured {
 }
 
 /** SmolLM2-135M's shape in q4, random weights: the same bytes each time. */
-export async function writeSmolPack(outDir: string): Promise<void> {
+export async function writeSmolPack(outDir: string, context: number = smolLm2Dimensions.context): Promise<void> {
   console.error('Writing a random pack of SmolLM2-135M’s shape …')
   await writeRandomPack({
     outDir,
@@ -21,7 +21,7 @@ export async function writeSmolPack(outDir: string): Promise<void> {
     architecture: 'llama',
     quantisation: 'q4',
     seed: 1,
-    dimensions: smolLm2Dimensions,
+    dimensions: { ...smolLm2Dimensions, context },
     rope: { theta: 100_000, scaling: null },
   })
 }

@@ -1,8 +1,16 @@
-/** `npm run bench -- <suite> [--json]`: runs one suite and prints its report; the last line of stdout is one JSON object. */
+/**
+ * `npm run bench -- <suite> [--json] [--quick]`: runs one suite and prints its report; the last line of stdout is one JSON object. A suite
+ * that takes many minutes takes few where quick.
+ */
 import { parseArgs } from 'node:util'
 import { type BenchReport, formatReport } from './bench-report.ts'
 
-const suites: Record<string, { readonly about: string; readonly load: () => Promise<() => Promise<BenchReport>> }> = {
+interface Suite {
+  readonly about: string
+  readonly load: () => Promise<(options: { readonly isQuick: boolean }) => Promise<BenchReport>>
+}
+
+const suites: Record<string, Suite> = {
   ring: {
     about:
       'one, two and three real tabs sharing a model of SmolLM2-135M’s shape (WASM engine): tokens/s, ratios, the hop’s cost',
@@ -25,6 +33,11 @@ const suites: Record<string, { readonly about: string; readonly load: () => Prom
     about: 'guessing ahead on two nodes that are 50 ms apart: text that repeats itself, and text that does not',
     load: async () => (await import('./guess.ts')).runGuessBench,
   },
+  pressure: {
+    about:
+      'native nodes under pressure: eight requests at once, a long prompt beside a decoding request, a second turn, killed nodes',
+    load: async () => (await import('./pressure.ts')).runPressureBench,
+  },
   engine: {
     about: 'milliseconds per layer on each engine of this machine; static against growing KV cache',
     load: async () => (await import('./engine.ts')).runEngineBench,
@@ -33,16 +46,20 @@ const suites: Record<string, { readonly about: string; readonly load: () => Prom
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { json: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } },
+  options: {
+    json: { type: 'boolean', default: false },
+    quick: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
 })
 const suite = suites[positionals[0] ?? '']
 if (values.help || !suite) {
-  console.log('Usage: npm run bench -- <suite> [--json]\n')
+  console.log('Usage: npm run bench -- <suite> [--json] [--quick]\n')
   for (const [name, { about }] of Object.entries(suites)) console.log(`  ${name.padEnd(8)} ${about}`)
   process.exit(values.help ? 0 : 2)
 }
 const run = await suite.load()
-const report = await run()
+const report = await run({ isQuick: values.quick })
 if (!values.json) console.error(formatReport(report))
 console.log(JSON.stringify(report))
 process.exit(0)

@@ -19,15 +19,19 @@ export interface StartedNodes {
   close(): Promise<void>
 }
 
+/** A node of one thread, from the start of its process; `dataDir` holds its key and what it downloaded before. */
+export function spawnNode({ url, dataDir }: Pick<NodesOptions, 'url' | 'dataDir'>): ChildProcess {
+  const options = ['--threads', '1', '--engine', 'cpu', '--memory', '4GB', '--drain-seconds', '0']
+  return spawn(process.execPath, ['--import', 'tsx', command, 'node', url, '--data', dataDir, ...options], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  })
+}
+
 /** One thread each. Resolves when the pool is ready; rejects where a node ends before, or the deadline passes. */
 export async function startNodes({ url, count, dataDir, deadlineMs }: NodesOptions): Promise<StartedNodes> {
-  const children = Array.from({ length: count }, (_, index) => {
-    const options = ['--threads', '1', '--engine', 'cpu', '--memory', '4GB', '--drain-seconds', '0']
-    const data = path.join(dataDir, String(index))
-    return spawn(process.execPath, ['--import', 'tsx', command, 'node', url, '--data', data, ...options], {
-      stdio: ['ignore', 'ignore', 'inherit'],
-    })
-  })
+  const children = Array.from({ length: count }, (_, index) =>
+    spawnNode({ url, dataDir: path.join(dataDir, String(index)) }),
+  )
   const close = async (): Promise<void> => void (await Promise.all(children.map(endProcess)))
   try {
     await Promise.race([untilReady(url, deadlineMs), ...children.map(untilGone)])
@@ -44,7 +48,8 @@ function untilGone(child: ChildProcess): Promise<never> {
   )
 }
 
-async function untilReady(url: string, deadlineMs: number): Promise<void> {
+/** Resolves when the pool is ready; rejects with its own words at the deadline. */
+export async function untilReady(url: string, deadlineMs: number): Promise<void> {
   const startedMs = performance.now()
   for (;;) {
     const { status, explanation } = poolSnapshotSchema.parse(await (await fetch(new URL('/api/pool', url))).json())

@@ -1,0 +1,136 @@
+/** The pressure bench's second part: a long prompt beside a request that decodes, and the second turn of a long conversation. */
+import path from 'node:path'
+import { startOrchestrator } from '@computepool/orchestrator/serve.ts'
+import { type BenchRow, benchRow, median } from './bench-report.ts'
+import { startNodes } from './node-processes.ts'
+import type { PressureSetting } from './pressure.ts'
+import { gapsMs, type StreamedAnswer, streamAnswer } from './stream-answer.ts'
+
+const stages = 2
+const longPrompt = 2048
+const conversationTokens = 2000
+/** Pieces of the decoding answer before the long prompt comes: what it takes alone. */
+const aloneTokens = 40
+
+interface Pool {
+  readonly url: string
+  readonly model: string
+}
+
+export async function measurePrompts({ packDir, folder, isQuick }: PressureSetting): Promise<BenchRow[]> {
+  const orchestrator = await startOrchestrator({
+    port: 0,
+    packDir,
+    minSeats: stages,
+    maxSeats: stages,
+    pageFolder: null,
+  })
+  try {
+    const { url } = orchestrator
+    const dataDir = path.join(folder, 'prompts')
+    const nodes = await startNodes({ url, count: stages, dataDir, deadlineMs: 120_000 })
+    try {
+      await ask(orchestrator, '/v1/completions', { prompt: [1, 2, 3], max_tokens: 8 })
+      return [
+        ...(await besideLongPrompt(orchestrator, isQuick ? 1 : 3)),
+        ...(await secondTurn(orchestrator, isQuick ? 1 : 5)),
+      ]
+    } finally {
+      await nodes.close()
+    }
+  } finally {
+    await orchestrator.close()
+  }
+}
+
+interface Extras {
+  readonly onPiece?: (pieces: number) => void
+  readonly signal?: AbortSignal
+}
+
+async function ask({ url, model }: Pool, endpoint: string, body: object, extras: Extras = {}): Promise<StreamedAnswer> {
+  const answer = await streamAnswer({ url, path: endpoint, body: { model, ...body }, ...extras })
+  if (answer.errorCode !== null) throw new Error(`An answer ended with ${answer.errorCode}`)
+  return answer
+}
+
+/** Gaps between tokens while another request's prompt is read, over the median gap before. */
+async function besideLongPrompt(pool: Pool, rounds: number): Promise<BenchRow[]> {
+  const ratios: number[] = []
+  const alone: number[] = []
+  const promptMs: number[] = []
+  for (let round = 1; round <= rounds; round++) {
+    const { gaps, beginMs, endMs, arrivalsMs } = await decodeBeside(pool, round)
+    const before = median(gaps.filter((_, index) => arrivalsMs[index + 1]! <= beginMs).slice(5))
+    const during = gaps.filter((_, index) => arrivalsMs[index]! >= beginMs && arrivalsMs[index + 1]! <= endMs)
+    alone.push(before)
+    promptMs.push(endMs - beginMs)
+    ratios.push(...during.map(gap => gap / before))
+    console.error(`${before.toFixed(1)} ms alone, ${median(during).toFixed(1)} ms beside (${during.length} tokens)`)
+  }
+  return [
+    benchRow('time between tokens, alone', 'ms', alone),
+    benchRow(`… while another prefills ${longPrompt} tokens, over its median alone`, 'ratio', ratios, { atMost: 2 }),
+    benchRow(`prefill of ${longPrompt} tokens beside a request that decodes`, 'ms', promptMs),
+  ]
+}
+
+interface Beside {
+  readonly arrivalsMs: readonly number[]
+  readonly gaps: readonly number[]
+  /** When the long prompt was sent, and when its first token came. */
+  readonly beginMs: number
+  readonly endMs: number
+}
+
+async function decodeBeside(pool: Pool, round: number): Promise<Beside> {
+  // Other tokens each time: no cache of an earlier round may help.
+  const prompt = Array.from({ length: longPrompt }, (_, index) => (index * 7 + round * 131) % 251)
+  const hangUp = new AbortController()
+  let other: Promise<StreamedAnswer> | null = null
+  const onPiece = (pieces: number): void => {
+    if (pieces !== aloneTokens) return
+    other = ask(pool, '/v1/completions', { prompt, max_tokens: 1 })
+    other.finally(() => hangUp.abort()).catch(() => {})
+  }
+  const body = { prompt: [round, 2, 3], max_tokens: 1900 }
+  const { arrivalsMs } = await ask(pool, '/v1/completions', body, { onPiece, signal: hangUp.signal })
+  if (other === null) throw new Error('The decoding answer ended before the long prompt was sent')
+  const { askedMs, arrivalsMs: first } = await (other as Promise<StreamedAnswer>)
+  if (first[0] === undefined) throw new Error('The long prompt was answered without text')
+  return { arrivalsMs, gaps: gapsMs(arrivalsMs), beginMs: askedMs, endMs: first[0] }
+}
+
+/** Time to the first token of a conversation's second turn over that of its first. */
+async function secondTurn(pool: Pool, rounds: number): Promise<BenchRow[]> {
+  const firsts: number[] = []
+  const seconds: number[] = []
+  const cached: number[] = []
+  for (let round = 1; round <= rounds; round++) {
+    const content = `${round} `.padEnd(conversationTokens, 'The quick brown fox jumps over the lazy dog. ')
+    const turn = async (messages: object[]): Promise<StreamedAnswer> =>
+      ask(pool, '/v1/chat/completions', { messages, max_tokens: 16 })
+    const first = await turn([{ role: 'user', content }])
+    const second = await turn([
+      { role: 'user', content },
+      { role: 'assistant', content: first.text },
+      { role: 'user', content: 'And then?' },
+    ])
+    const untilFirst = ({ askedMs, arrivalsMs }: StreamedAnswer): number => arrivalsMs[0]! - askedMs
+    firsts.push(untilFirst(first))
+    seconds.push(untilFirst(second))
+    cached.push(second.cachedTokens)
+    console.error(`first turn ${firsts.at(-1)!.toFixed(0)} ms, second ${seconds.at(-1)!.toFixed(0)} ms`)
+  }
+  return [
+    benchRow(`first turn of ${conversationTokens} tokens: time to first token`, 'ms', firsts),
+    benchRow('second turn: time to first token', 'ms', seconds),
+    benchRow('… tokens of its prompt that a cache held', 'tokens', cached),
+    benchRow(
+      '… over the first turn’s',
+      'ratio',
+      seconds.map((ms, round) => ms / firsts[round]!),
+      { atMost: 0.2 },
+    ),
+  ]
+}

@@ -1,0 +1,111 @@
+/**
+ * The pressure bench's first part: what eight requests get out of S stages together, against what one gets. Rings of which this machine has
+ * too few cores are simulated, with the times that the smaller ring showed, and their rows say so.
+ */
+import os from 'node:os'
+import path from 'node:path'
+import { startOrchestrator } from '@computepool/orchestrator/serve.ts'
+import { askPool, type Measured } from './ask-pool.ts'
+import { type BenchRow, benchRow, median } from './bench-report.ts'
+import { startNodes } from './node-processes.ts'
+import type { PressureSetting } from './pressure.ts'
+import { simulateGain } from './simulate-ring.ts'
+
+const requestsAtOnce = 8
+const reachPerStage = 0.8
+
+export async function measureThroughput({ packDir, folder, isQuick }: PressureSetting): Promise<BenchRow[]> {
+  const rounds = isQuick ? 2 : 8
+  const tokens = isQuick ? 16 : 48
+  const rows: BenchRow[] = []
+  let calibration: Measured | null = null
+  for (const stages of [1, 2, 3]) {
+    const name = `${requestsAtOnce} requests against one, ${stages} stage${stages === 1 ? '' : 's'}`
+    const reach = { atLeast: Number((reachPerStage * stages).toFixed(2)) }
+    if (stages > 1 && stages > os.availableParallelism()) {
+      const hopMs = calibration!.wireMs / 2
+      const stepMs = calibration!.computeMs / stages
+      const gain = await simulateGain({ stages, requests: requestsAtOnce, stepMs, hopMs })
+      rows.push(benchRow(`${name} (simulated: steps of ${stepMs.toFixed(1)} ms)`, 'ratio', [gain], reach))
+      continue
+    }
+    const dataDir = path.join(folder, `throughput-${stages}`)
+    const { alone, together, measured } = await measureRing({ packDir, dataDir, stages, rounds, tokens })
+    calibration = measured
+    rows.push(
+      benchRow(`one request, ${stages} stages`, 'tokens/s', alone),
+      benchRow(`${requestsAtOnce} requests together, ${stages} stages`, 'tokens/s', together),
+      benchRow(
+        name,
+        'ratio',
+        together.map((speed, round) => speed / alone[round]!),
+        reach,
+      ),
+    )
+  }
+  return rows
+}
+
+interface RingOrder {
+  readonly packDir: string
+  readonly dataDir: string
+  readonly stages: number
+  readonly rounds: number
+  readonly tokens: number
+}
+
+interface RingSpeeds {
+  /** Tokens/s, one value a round. */
+  readonly alone: readonly number[]
+  readonly together: readonly number[]
+  /** Of the lone requests, medians. */
+  readonly measured: Measured
+}
+
+async function measureRing({ packDir, dataDir, stages, rounds, tokens }: RingOrder): Promise<RingSpeeds> {
+  const orchestrator = await startOrchestrator({
+    port: 0,
+    packDir,
+    minSeats: stages,
+    maxSeats: stages,
+    pageFolder: null,
+  })
+  try {
+    const { url, model } = orchestrator
+    console.error(`Starting ${stages} node${stages === 1 ? '' : 's'} …`)
+    const nodes = await startNodes({ url, count: stages, dataDir, deadlineMs: 120_000 })
+    try {
+      const ask = (): Promise<Measured> => askPool(url, model, tokens)
+      /** Whole answers over the whole time: prompts count for both alike. */
+      const speedOf = async (count: number): Promise<{ speed: number; answers: Measured[] }> => {
+        const startedMs = performance.now()
+        const answers = await Promise.all(Array.from({ length: count }, ask))
+        return { speed: (count * tokens * 1000) / (performance.now() - startedMs), answers }
+      }
+      await ask()
+      const alone: number[] = []
+      const together: number[] = []
+      const answers: Measured[] = []
+      for (let round = 1; round <= rounds; round++) {
+        const one = await speedOf(1)
+        const many = await speedOf(requestsAtOnce)
+        alone.push(one.speed)
+        together.push(many.speed)
+        answers.push(...one.answers)
+        console.error(`round ${round}: ${one.speed.toFixed(1)} tokens/s alone, ${many.speed.toFixed(1)} together`)
+      }
+      const middle = (of: (answer: Measured) => number): number => median(answers.map(of))
+      const measured = {
+        tokensPerSecond: middle(answer => answer.tokensPerSecond),
+        lapMs: middle(answer => answer.lapMs),
+        wireMs: middle(answer => answer.wireMs),
+        computeMs: middle(answer => answer.computeMs),
+      }
+      return { alone, together, measured }
+    } finally {
+      await nodes.close()
+    }
+  } finally {
+    await orchestrator.close()
+  }
+}
