@@ -9,6 +9,7 @@ import { errorResponse, openAiRoutes } from './api/openai-routes.ts'
 import { packRoutes } from './api/pack-routes.ts'
 import { pageRoutes } from './api/page-routes.ts'
 import { poolRoutes } from './api/pool-routes.ts'
+import type { Observatory } from './observe/create-observatory.ts'
 import { moneyRoutes } from './payments/money-routes.ts'
 import { sessionRoutes } from './payments/session-routes.ts'
 import type { MoneyDesk } from './payments/till.ts'
@@ -28,6 +29,7 @@ export interface AppOptions {
   /** A fault of ours, for the log. */
   readonly onFault: (fault: unknown) => void
   readonly money: MoneyDesk
+  readonly observatory: Observatory
 }
 
 // WASM engines need 'wasm-unsafe-eval' and blob workers; peers, packs and wallets may live on other origins.
@@ -44,7 +46,8 @@ const contentSecurityPolicy = [
 ].join('; ')
 
 export function createApp(options: AppOptions): Hono {
-  const { service, pack, pageFolder, clock, addressOf, maxBodyBytes, corsOrigins, onFault, money } = options
+  const { service, pack, pageFolder, clock, addressOf, maxBodyBytes, corsOrigins, onFault, money, observatory } =
+    options
   const app = new Hono()
   const limiter = createCallLimiter(options.limitsFor, clock)
   app.onError(error => {
@@ -75,6 +78,11 @@ export function createApp(options: AppOptions): Hono {
   const gate = () => (money.mode === 'paid' ? money.till().gate : null)
   app.route('/v1', openAiRoutes({ service, limiter, addressOf, maxBodyBytes, gate }))
   app.route('/api', moneyRoutes({ desk: money, addressOf, limitsFor: options.limitsFor, clock }))
+  app.route('/', observatory.metricsRoutes(money, addressOf))
+  app.route(
+    '/api',
+    observatory.traceRoutes(money, c => limiter.begin(addressOf(c))),
+  )
   app.route('/api', poolRoutes(service.desk, clock))
   app.route('/packs', packRoutes(pack))
   app.route('/', pageRoutes(pageFolder))

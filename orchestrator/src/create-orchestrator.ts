@@ -10,6 +10,8 @@ import { packUrlOf } from './api/pack-routes.ts'
 import { createApp } from './app.ts'
 import { createDesk, type Desk, type DeskOptions, type HubPort, type RequestLimits } from './dispatch/index.ts'
 import { kvBytesPerPosition, swarmConfigOf } from './dispatch/swarm-config.ts'
+import { createObservatory } from './observe/create-observatory.ts'
+import { isLoopback } from './observe/is-loopback.ts'
 import type { MoneyDesk } from './payments/till.ts'
 import type { PackFolder } from './store/pack-folder.ts'
 import { createTextCodec } from './text/index.ts'
@@ -23,6 +25,8 @@ export interface OrchestratorSettings {
   readonly limitsFor: (address: string) => CallLimits
   readonly maxBodyBytes: number
   readonly corsOrigins: readonly string[] | '*'
+  /** May read the metrics from other machines; null: the owner alone may, where there is one. */
+  readonly metricsToken: string | null
 }
 
 export const defaultSettings: OrchestratorSettings = {
@@ -34,6 +38,7 @@ export const defaultSettings: OrchestratorSettings = {
   limitsFor: address => (isLoopback(address) ? { perMinute: 6000, concurrent: 64 } : { perMinute: 60, concurrent: 4 }),
   maxBodyBytes: 8 << 20,
   corsOrigins: '*',
+  metricsToken: null,
 }
 
 export interface OrchestratorDeps {
@@ -60,8 +65,9 @@ export interface Orchestrator {
 export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
   const { pack, hub, clock, entropy, settings, iceServersFor, onNotice = () => {} } = deps
   const { manifest, manifestSha256 } = pack
-  const { minSeats, maxSeats, maxContext } = settings
-  const desk = createDesk({
+  const { minSeats, maxSeats, maxContext, metricsToken } = settings
+  const observatory = createObservatory({ clock, metricsToken })
+  const unwatched = createDesk({
     swarm: swarmConfigOf(manifest, { minSeats, maxSeats, maxContext, wallMs: clock.wallMs() }),
     limits: settings.requests,
     model: {
@@ -76,16 +82,15 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
     iceServersFor,
     iceRenewalMs: deps.iceRenewalMs ?? null,
     onNotice,
+    ...observatory.hooks,
   })
+  const desk = observatory.over(unwatched)
   const codec = createTextCodec({ tokenizer: pack.tokenizer, config: pack.tokenizerConfig, manifest })
   const service = createModelService({ manifest, manifestSha256, codec, desk, clock, entropy })
   const { pageFolder, addressOf, onFault } = deps
   const { limitsFor, maxBodyBytes, corsOrigins } = settings
   const money = deps.moneyFor?.(desk) ?? { mode: 'free' }
   const common = { service, pack, pageFolder, clock, addressOf, limitsFor, maxBodyBytes, corsOrigins, onFault }
-  const app = createApp({ ...common, money })
+  const app = createApp({ ...common, money, observatory })
   return { app, desk }
 }
-
-const isLoopback = (address: string): boolean =>
-  address === '::1' || address.startsWith('127.') || address.startsWith('::ffff:127.')

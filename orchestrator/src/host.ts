@@ -11,6 +11,12 @@ export const hostClock: Clock = {
   },
 }
 
+/** What this process takes of the machine's memory. */
+export function processMemory() {
+  const { rss, heapUsed, external } = process.memoryUsage()
+  return { residentBytes: rss, heapUsedBytes: heapUsed, externalBytes: external }
+}
+
 export const hostEntropy: Entropy = {
   bytes: length => new Uint8Array(randomBytes(length)),
 }

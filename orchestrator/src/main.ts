@@ -34,6 +34,7 @@ async function main(): Promise<void> {
     ...(settings.maxContext === null ? {} : { maxContext: settings.maxContext }),
     ...(settings.publicUrl === null ? {} : { publicUrl: settings.publicUrl, isProxyTrusted: true }),
     corsOrigins: settings.corsOrigins,
+    metricsToken: settings.metricsToken,
     ice: settings.ice,
     signaling: settings.signaling,
     money: moneyOf(settings),

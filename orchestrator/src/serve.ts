@@ -174,6 +174,7 @@ function settingsOf(options: StartOptions): OrchestratorSettings {
     limitsFor: pick('limitsFor'),
     maxBodyBytes: pick('maxBodyBytes'),
     corsOrigins: pick('corsOrigins'),
+    metricsToken: pick('metricsToken'),
   }
 }
 

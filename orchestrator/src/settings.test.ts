@@ -50,6 +50,18 @@ describe('parseSettings', () => {
     })
   })
 
+  it('takes a token for scrapers of the metrics, if it is long enough to be one', () => {
+    expect(parseSettings([], {}).metricsToken).toBeNull()
+    expect(parseSettings([], { COMPUTEPOOL_METRICS_TOKEN: 'sixteen-letters-' }).metricsToken).toBe('sixteen-letters-')
+    expect(() => parseSettings([], { COMPUTEPOOL_METRICS_TOKEN: 'short-secret' })).toThrow(
+      expect.objectContaining({
+        code: 'input_invalid',
+        message: expect.not.stringContaining('short-secret'),
+        context: { param: 'COMPUTEPOOL_METRICS_TOKEN' },
+      }),
+    )
+  })
+
   it.each([
     [['--port', 'eighty'], '--port is "eighty"; it must be a whole number from 0 to 65535.'],
     [['--seats', '0'], '--seats is "0"; it must be a whole number from 1 to 64.'],

@@ -30,6 +30,7 @@ Environment: COMPUTEPOOL_STUN_URLS, COMPUTEPOOL_TURN_URLS (comma-separated), COM
 COMPUTEPOOL_CORS_ORIGINS (comma-separated; default: any), COMPUTEPOOL_HUB_URL and HF_TOKEN (for hf: sources),
 COMPUTEPOOL_SIGNALING_URL and COMPUTEPOOL_SIGNALING_KEY (a hub of its own, and the private key that attaches this orchestrator to it),
 COMPUTEPOOL_CACHE (folder of the packs that --model made; default: .computepool/packs beside the code), COMPUTEPOOL_DATA (as --data),
+COMPUTEPOOL_METRICS_TOKEN (Bearer token that may read /metrics from other machines; 16 characters or more),
 DATABASE_URL (PostgreSQL for the ledger); for other chains COMPUTEPOOL_SETTLER_KEY, COMPUTEPOOL_KEEPER_KEY, COMPUTEPOOL_OWNER_KEY (to deploy)
 and COMPUTEPOOL_RPC_URL.`
 
@@ -46,6 +47,8 @@ export interface Settings {
   readonly maxContext: number | null
   readonly publicUrl: string | null
   readonly corsOrigins: readonly string[] | '*'
+  /** May read the metrics from other machines; null: the owner alone may. */
+  readonly metricsToken: string | null
   readonly ice: IceConfig
   /** A hub of its own; null: one in this process. */
   readonly signaling: DetachedHub | null
@@ -91,6 +94,7 @@ export function parseSettings(
     maxContext: values.context === undefined ? null : wholeNumber('--context', values.context, 16, 1_000_000),
     publicUrl: values['public-url'] === undefined ? null : originOf('--public-url', values['public-url']),
     corsOrigins: corsOrigins.length === 0 ? '*' : corsOrigins,
+    metricsToken: metricsTokenOf(environment.COMPUTEPOOL_METRICS_TOKEN),
     ice: {
       stunUrls: listOf(environment.COMPUTEPOOL_STUN_URLS),
       turn: turnUrls.length === 0 ? null : { urls: turnUrls, secret, lifetimeSeconds: turnLifetimeSeconds },
@@ -144,6 +148,15 @@ function signalingOf(
     throw invalid('COMPUTEPOOL_SIGNALING_KEY', 'COMPUTEPOOL_SIGNALING_KEY must be a private key: 0x and 64 hex digits.')
   }
   return { url: originOf('--signaling', url), deskKey }
+}
+
+function metricsTokenOf(token: string | undefined): string | null {
+  if (token === undefined || token === '') return null
+  if (/^[\x21-\x7e]{16,512}$/.test(token)) return token
+  throw invalid(
+    'COMPUTEPOOL_METRICS_TOKEN',
+    'COMPUTEPOOL_METRICS_TOKEN must have 16 to 512 characters, none of them a blank.',
+  )
 }
 
 const isPrivateKey = (text: string): text is `0x${string}` => /^0x[0-9a-f]{64}$/i.test(text)

@@ -20,6 +20,8 @@ export interface TestPoolExtras extends Partial<IceDeps> {
   readonly pageFolder?: string | null
   /** Default: bytes that count up, the same in every pool. */
   readonly entropy?: Entropy
+  /** Whence requests come; default: this machine. */
+  readonly address?: string
   readonly moneyFor?: (desk: Desk, clock: ManualClock) => MoneyDesk
 }
 
@@ -38,7 +40,7 @@ export interface TestPool {
 
 export function createTestPool(
   settings: Partial<OrchestratorSettings> = {},
-  { pageFolder = null, moneyFor, entropy, ...ice }: TestPoolExtras = {},
+  { pageFolder = null, moneyFor, entropy, address = '127.0.0.1', ...ice }: TestPoolExtras = {},
 ): TestPool {
   const { tokenizer, config } = tinyFiles('qwen3')
   const manifest = tinyManifest('qwen3')
@@ -63,7 +65,7 @@ export function createTestPool(
     iceServersFor: () => [],
     ...ice,
     ...(moneyFor === undefined ? {} : { moneyFor: (desk: Desk) => moneyFor(desk, clock) }),
-    addressOf: () => '127.0.0.1',
+    addressOf: () => address,
     settings: { ...defaultSettings, ...settings },
     onNotice: text => notices.push(text),
     onFault: fault => faults.push(fault),
