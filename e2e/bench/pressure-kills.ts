@@ -5,17 +5,17 @@
 import type { ChildProcess } from 'node:child_process'
 import path from 'node:path'
 import { type RunningOrchestrator, startOrchestrator } from '@computepool/orchestrator/serve.ts'
+import { followPeers } from '../harness/follow-peers.ts'
+import { gapsMs, streamAnswer } from '../harness/stream-answer.ts'
 import { type BenchRow, benchRow } from './bench-report.ts'
 import { endProcess } from './hop-webrtc.ts'
 import { spawnNode } from './node-processes.ts'
 import type { PressureSetting } from './pressure.ts'
-import { gapsMs, streamAnswer } from './stream-answer.ts'
 
 const stages = 2
 /** The node dies when so many pieces have come. */
 const piecesBefore = 12
 const maxTokens = 64
-const deadlineMs = 120_000
 
 export async function measureKills(setting: PressureSetting): Promise<BenchRow[]> {
   const { packDir, folder, isQuick } = setting
@@ -69,7 +69,7 @@ async function killAgain({ packDir, dataDir, nodes, trials }: KillOrder): Promis
       await pool.untilPrepared(nodes)
       const seat = trial % stages
       const answer = await ask(pieces => {
-        if (pieces === piecesBefore) void pool.replace(seat)
+        if (pieces === piecesBefore) pool.replace(seat)
       })
       const silence = Math.max(...gapsMs(answer.arrivalsMs))
       if (answer.errorCode !== null) throw new Error(`Trial ${trial}: the answer ended with ${answer.errorCode}`)
@@ -90,54 +90,27 @@ interface Nodes {
   /** So many nodes hold a slice: those of the ring, which is ready, and its standbys. */
   untilPrepared(count: number): Promise<void>
   /** Kills who has the seat, and starts it anew. */
-  replace(seat: number): Promise<void>
+  replace(seat: number): void
   close(): Promise<void>
 }
 
 function openNodes({ url, desk }: RunningOrchestrator, dataDir: string): Nodes {
+  const peers = followPeers(desk)
   /** By wallet, which is the folder's. */
   const indexOf = new Map<string, number>()
   const children = new Map<number, ChildProcess>()
-  const prepared = new Set<string>()
   const walletOf = (peer: string): string => peer.slice(0, 42)
-  const hear = desk.peerRequest
-  desk.peerRequest = (peer, request) => {
-    if (request.type === 'slice-ready') prepared.add(peer)
-    hear(peer, request)
-  }
-  const forget = desk.peerGone
-  desk.peerGone = (peer, reason) => {
-    prepared.delete(peer)
-    forget(peer, reason)
-  }
-  const until = async (what: string, isSo: () => boolean): Promise<void> => {
-    const startedMs = performance.now()
-    while (!isSo()) {
-      if (performance.now() - startedMs > deadlineMs)
-        throw new Error(`It never came to this: ${what}. ${desk.snapshot().explanation}`)
-      await new Promise(resolve => setTimeout(resolve, 50))
-    }
-  }
   const spawn = (index: number): void => {
     children.set(index, spawnNode({ url, dataDir: path.join(dataDir, String(index)) }))
   }
   return {
     async start(index) {
-      const connected = desk.peerConnected
-      const joined = new Promise<void>(resolve => {
-        desk.peerConnected = peer => {
-          indexOf.set(walletOf(peer), index)
-          desk.peerConnected = connected
-          connected(peer)
-          resolve()
-        }
-      })
+      const joined = peers.next()
       spawn(index)
-      await joined
+      indexOf.set(walletOf(await joined), index)
     },
-    untilPrepared: count =>
-      until(`${count} nodes hold slices`, () => desk.snapshot().status === 'ready' && prepared.size >= count),
-    async replace(seat) {
+    untilPrepared: count => peers.untilPrepared(count),
+    replace(seat) {
       const index = indexOf.get(walletOf(desk.snapshot().seats[seat]!.peer))!
       children.get(index)!.kill('SIGKILL')
       spawn(index)

@@ -1,0 +1,46 @@
+/**
+ * Listens at a running orchestrator's desk: which peer has just come, and who holds a slice by now, standbys among them. It changes
+ * nothing of what the desk hears.
+ */
+import type { Desk } from '@computepool/orchestrator/dispatch/index.ts'
+
+export interface FollowedPeers {
+  /** The next peer that signs in. */
+  next(): Promise<string>
+  /** Peers that are here and have said that their slice is loaded. */
+  prepared(): readonly string[]
+  /** Resolves when the ring is ready and so many peers hold slices; rejects with the pool's words at the deadline. */
+  untilPrepared(count: number, deadlineMs?: number): Promise<void>
+}
+
+export function followPeers(desk: Desk): FollowedPeers {
+  const prepared = new Set<string>()
+  const waiters: ((peer: string) => void)[] = []
+  const { peerConnected, peerRequest, peerGone } = desk
+  desk.peerConnected = peer => {
+    peerConnected(peer)
+    waiters.shift()?.(peer)
+  }
+  desk.peerRequest = (peer, request) => {
+    if (request.type === 'slice-ready') prepared.add(peer)
+    peerRequest(peer, request)
+  }
+  desk.peerGone = (peer, reason) => {
+    prepared.delete(peer)
+    peerGone(peer, reason)
+  }
+  return {
+    next: () => new Promise(resolve => void waiters.push(resolve)),
+    prepared: () => [...prepared],
+    async untilPrepared(count, deadlineMs = 120_000) {
+      const startedMs = performance.now()
+      while (desk.snapshot().status !== 'ready' || prepared.size < count) {
+        if (performance.now() - startedMs > deadlineMs) {
+          const { explanation } = desk.snapshot()
+          throw new Error(`${prepared.size} of ${count} peers hold slices after ${deadlineMs / 1000} s. ${explanation}`)
+        }
+        await new Promise(resolve => setTimeout(resolve, 20))
+      }
+    },
+  }
+}
