@@ -16,7 +16,7 @@ import {
   type ManualClock,
   openFakeEngine,
 } from '@computepool/shared/testing'
-import type { DeskCommand, DeskRequest, PeerId } from '@computepool/shared/wire'
+import type { AssignedRoute, DeskCommand, DeskRequest, PeerId, Seat } from '@computepool/shared/wire'
 import { createSignalingHub, type GoneReason, type SignalingHub, verifySignature } from '@computepool/signaling'
 import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesToHex } from '@noble/hashes/utils.js'
@@ -42,6 +42,8 @@ export interface PoolPeer {
   peer(): PeerId
   /** Breaks its socket, as a network does. */
   breakSocket(): void
+  /** The same for good: no other socket opens. */
+  loseNetwork(): void
 }
 
 export interface PeerPool {
@@ -53,8 +55,10 @@ export interface PeerPool {
   open(powers?: Partial<PeerPowers>, engine?: FakeEngineOptions): PoolPeer
   command(tab: PoolPeer, command: DeskCommand): void
   offer(tab: PoolPeer, iceServers?: IceServer[]): void
-  /** Deals the layers to these tabs and waits for `status` of all of them. */
+  /** Deals the layers to these tabs. */
   assign(tabs: readonly PoolPeer[], epoch: number): void
+  /** Has `standby` stand by for `seat` of these tabs, which hold `epoch`. */
+  prepare(tabs: readonly PoolPeer[], standby: PoolPeer, seat: number, epoch: number): void
   until(what: string, isTrue: () => boolean): Promise<void>
   untilStatus(tab: PoolPeer, status: PeerStatus): Promise<void>
 }
@@ -84,6 +88,19 @@ export function openPeerPool(answer?: (path: string, earlier: number, start: num
     verifySignature,
   })
 
+  const { layers } = manifest.dimensions
+  const seatsOf = (tabs: readonly PoolPeer[]): Seat[] =>
+    tabs.map((tab, seat) => ({
+      seat,
+      peer: tab.peer(),
+      layers: {
+        start: Math.floor((layers * seat) / tabs.length),
+        end: Math.floor((layers * (seat + 1)) / tabs.length),
+      },
+    }))
+  const routesTo = (tabs: readonly PoolPeer[]): AssignedRoute[] =>
+    tabs.map(tab => ({ peer: tab.peer(), paths: [{ kind: 'webrtc' as const }], secret: '5e'.repeat(16) }))
+
   const pool: PeerPool = {
     clock,
     hub,
@@ -97,6 +114,7 @@ export function openPeerPool(answer?: (path: string, earlier: number, start: num
       let iceServers: readonly IceServer[] = []
       let lastPeer = ''
       let socket: MemorySocket | null = null
+      let hasNetwork = true
       const running = runPeer(
         {
           clock,
@@ -107,6 +125,7 @@ export function openPeerPool(answer?: (path: string, earlier: number, start: num
           openKey: async () => keyOfSecret(`0x${bytesToHex(random.bytes(32))}`),
           openSocket: () => {
             socket = openMemorySocket(hub)
+            if (!hasNetwork) socket.fail()
             return socket
           },
           openTransport: self => ({
@@ -153,6 +172,10 @@ export function openPeerPool(answer?: (path: string, earlier: number, start: num
         },
         peer: () => snapshot.peer as PeerId,
         breakSocket: () => socket?.fail(),
+        loseNetwork() {
+          hasNetwork = false
+          socket?.fail()
+        },
       }
     },
     command: (tab, command) => void hub.command(tab.peer(), command),
@@ -165,29 +188,21 @@ export function openPeerPool(answer?: (path: string, earlier: number, start: num
         iceServers,
       }),
     assign(tabs, epoch) {
-      const { layers } = manifest.dimensions
-      const seats = tabs.map((tab, seat) => ({
-        seat,
-        peer: tab.peer(),
-        layers: {
-          start: Math.floor((layers * seat) / tabs.length),
-          end: Math.floor((layers * (seat + 1)) / tabs.length),
-        },
-      }))
-      const shared = {
-        epoch,
-        coalition: `c${epoch}`,
-        model: manifest.model,
-        seats,
-        kvBudgetBytes: 1e8,
-        maxContext: 128,
-      }
+      const shared = { epoch, coalition: `c${epoch}`, model: manifest.model, kvBudgetBytes: 1e8, maxContext: 128 }
+      const seats = seatsOf(tabs)
       tabs.forEach((tab, seat) => {
-        const routes = seats
-          .filter(other => other.seat !== seat)
-          .map(other => ({ peer: other.peer, paths: [{ kind: 'webrtc' as const }], secret: '5e'.repeat(16) }))
-        pool.command(tab, { type: 'assign-slice', ...shared, seat, routes })
+        const routes = routesTo(tabs.filter(other => other !== tab))
+        pool.command(tab, { type: 'assign-slice', ...shared, seats, seat, routes })
       })
+    },
+    prepare(tabs, standby, seat, epoch) {
+      for (const tab of tabs) {
+        const routes = routesTo([...tabs.filter(other => other !== tab), standby])
+        pool.command(tab, { type: 'routes-renewed', epoch, routes })
+      }
+      const shared = { epoch, coalition: `c${epoch}`, model: manifest.model, kvBudgetBytes: 1e8, maxContext: 128 }
+      const { layers } = seatsOf(tabs)[seat]!
+      pool.command(standby, { type: 'prepare-slice', ...shared, layers, routes: routesTo(tabs) })
     },
     async until(what, isTrue) {
       for (let turn = 0; !isTrue(); turn += 1) {

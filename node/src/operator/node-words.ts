@@ -58,6 +58,7 @@ const statusWords = {
   testing: 'testing',
   linking: 'linking',
   serving: 'serving',
+  'standing-by': 'standing by with',
   leaving: 'leaving',
   failed: 'failed',
 } as const satisfies Record<PeerSnapshot['status'], string>

@@ -1,48 +1,36 @@
 /**
- * One assignment, from its first byte to its last request: load, link, serve, report. It knows the desk's words and the pipeline's
- * door, not the page and not how a socket works.
+ * One assignment, of a seat or as a standby, from its first byte to its last request: load, link, serve, report. It knows the desk's words,
+ * not the page and not how a socket works.
  */
-import { activationElementBytes } from '@computepool/shared/engine'
 import { asComputePoolError, type ErrorData } from '@computepool/shared/errors'
-import type { Manifest } from '@computepool/shared/model'
-import {
-  type Pipeline,
-  type RequestJob,
-  requestsWithinBudget,
-  ringPlace,
-  runPipeline,
-} from '@computepool/shared/pipeline'
+import type { RequestJob } from '@computepool/shared/pipeline'
 import type { Engine, EngineKind } from '@computepool/shared/ports'
-import type { DeskRequest } from '@computepool/shared/wire'
+import type { AssignedRoute } from '@computepool/shared/wire'
 import type { VerifiedStore } from '../artifacts/verified-store.ts'
 import type { EngineShelf } from './engine-shelf.ts'
 import { loadSlice, type SliceLoad } from './load-slice.ts'
-import type { Assignment, Offer, PeerPowers, PeerTransport } from './peer-powers.ts'
-import { createRateMeter } from './rate-meter.ts'
-import { noSlice, type SnapshotBox } from './snapshot-box.ts'
+import type { Assignment, Offer, Preparation } from './peer-powers.ts'
+import { type SeatHost, type ServedSeat, serveSeat } from './serve-seat.ts'
+import { noSlice } from './snapshot-box.ts'
 
 const tickMs = 1000
 /** Round trips change slowly; the desk plans with them. */
 const linksEveryTicks = 5
 
-export interface SliceHost {
-  readonly powers: PeerPowers
-  readonly self: string
+export interface SliceHost extends SeatHost {
   readonly offer: Offer
   readonly packUrl: string
-  readonly manifest: Manifest
   readonly engineKind: EngineKind
   readonly store: VerifiedStore
-  readonly transport: PeerTransport
   readonly shelf: EngineShelf
-  readonly box: SnapshotBox
-  readonly send: (request: DeskRequest) => void
   /** The slice was refused: the desk has heard why. */
   readonly onFailed: (error: ErrorData) => void
 }
 
 export interface HeldSlice {
   readonly epoch: number
+  /** The ways to the other members, where they have changed. */
+  renewRoutes(routes: readonly AssignedRoute[]): void
   submit(job: RequestJob): void
   cancel(requestId: string): void
   pause(): void
@@ -51,22 +39,23 @@ export interface HeldSlice {
   close(): Promise<void>
 }
 
-export function holdSlice(host: SliceHost, assignment: Assignment): HeldSlice {
-  const { powers, self, manifest, transport, shelf, box, send } = host
+export function holdSlice(host: SliceHost, assignment: Assignment | Preparation): HeldSlice {
+  const { powers, transport, shelf, box, send, offer, engineKind } = host
   const { clock } = powers
-  const { epoch, seat, seats, maxContext, kvBudgetBytes } = assignment
-  const layers = seats[seat]!.layers
-  const place = ringPlace(assignment)
+  const { epoch, maxContext, kvBudgetBytes } = assignment
+  const { layers, seat, seats } = placeOf(assignment)
   const abort = new AbortController()
   const cleanups: (() => void)[] = []
-  const rate = createRateMeter()
-  const servedBefore = box.get().tokensServed
   let load: SliceLoad | null = null
-  let serving: { readonly pipeline: Pipeline; readonly engine: Engine } | null = null
+  let engine: Engine | null = null
+  let served: ServedSeat | null = null
   let ticks = 0
 
   async function run(): Promise<void> {
-    box.set({ ...noSlice, status: 'downloading', layers, seat, seats, error: null })
+    const { model, manifestSha256 } = offer
+    const label = { model, manifestSha256, engineKind, layers, kvBudgetBytes, maxContext }
+    let found = shelf.find(label)
+    box.set({ ...noSlice, status: found ? 'linking' : 'downloading', layers, seat, seats, error: null })
     transport.setRoutes({ epoch, routes: assignment.routes })
     cleanups.push(
       transport.onLink(event => {
@@ -77,39 +66,22 @@ export function holdSlice(host: SliceHost, assignment: Assignment): HeldSlice {
       }),
     )
     cleanups.push(repeat(tick))
-    const key = JSON.stringify([host.offer.manifestSha256, host.engineKind, layers, kvBudgetBytes, maxContext])
-    let engine = shelf.take(key)
-    if (engine === null) {
+    if (found === null) {
+      // Of links that stayed open nothing more will be told.
+      if (transport.links().some(({ isOpen }) => isOpen)) reportLinks()
       await shelf.clear()
       abort.signal.throwIfAborted()
       load = loadSlice({ ...host, assignment, layers, signal: abort.signal, onPhase: reportProgress })
-      engine = await load.finished
-      shelf.put(key, engine)
+      found = await load.finished
+      shelf.put(label, found)
     }
     abort.signal.throwIfAborted()
-    serve(engine)
+    begin(found)
   }
 
-  function serve(engine: Engine): void {
-    const elementBytes = activationElementBytes(engine.facts.activationDtype)
-    const { dimensions } = manifest
-    const maxRequests = requestsWithinBudget({ layers, dimensions, maxContext, kvBudgetBytes, elementBytes })
-    const pipeline = runPipeline({
-      seat: { epoch, seat, seats, hidden: dimensions.hidden, maxContext, maxRequests },
-      engine,
-      transport,
-      clock,
-      report: send,
-      breathe: powers.breathe,
-      dropPeer: (peer, error) => {
-        transport.dropPeer(peer)
-        box.set({ error })
-      },
-    })
-    void engine.lost.then(error => {
-      if (!abort.signal.aborted) powers.onEngineLost(error.toJSON())
-    })
-    serving = { pipeline, engine }
+  function begin(loaded: Engine): void {
+    engine = loaded
+    if (assignment.type === 'assign-slice') served = serveSeat(host, assignment, loaded)
     cleanups.push(powers.holdAwake())
     send({ type: 'slice-ready', epoch, kvBudgetBytes, maxContext })
     reportLinks()
@@ -125,38 +97,32 @@ export function holdSlice(host: SliceHost, assignment: Assignment): HeldSlice {
       .map(({ peer, kind, isOpen, rttMs, bytesPerSecond }) => ({ peer, kind, isOpen, rttMs, bytesPerSecond }))
     send({ type: 'links-reported', epoch, links })
     box.set({ links })
-    if (serving === null) return
-    const needed = [place.previous ?? place.exit, place.next ?? place.entry].filter(peer => peer !== self)
-    const isLinked = needed.every(peer => links.some(link => link.peer === peer && link.isOpen))
-    box.set({ status: isLinked ? 'serving' : 'linking' })
+    if (engine === null) return
+    if (served === null) box.set({ status: 'standing-by' })
+    else box.set({ status: served.isLinked(links) ? 'serving' : 'linking' })
   }
 
   function tick(): void {
     ticks += 1
-    if (serving === null) {
+    if (engine === null) {
       reportProgress()
       return
     }
     if (ticks % linksEveryTicks === 0) reportLinks()
-    const stats = serving.pipeline.stats()
-    const memory = serving.engine.memory()
-    const tokensServed = servedBefore + stats.tokensServed
-    const onward = transport.links().find(link => link.peer === (place.next ?? place.entry))
-    rate.count(clock.monotonicMs(), tokensServed)
-    const figures = {
-      requests: stats.requests,
-      tokensServed,
-      weightsBytes: Math.round(memory.weightsBytes),
-      kvBytes: Math.round(memory.kvBytes),
-    }
-    box.set({
-      ...figures,
-      tokensPerSecond: rate.perSecond(),
-      computeMs: stats.stepMs,
-      // Only the entry measures a lap; half a round trip is what the others know.
-      hopMs: stats.hopMs ?? (onward?.rttMs == null ? null : onward.rttMs / 2),
+    const memory = engine.memory()
+    const weightsBytes = Math.round(memory.weightsBytes)
+    const kvBytes = Math.round(memory.kvBytes)
+    const work = served?.figures() ?? { requests: 0, tokensServed: box.get().tokensServed, computeMs: null }
+    box.set({ ...work, weightsBytes, kvBytes })
+    send({
+      type: 'stats-reported',
+      requests: work.requests,
+      tokensServed: work.tokensServed,
+      weightsBytes,
+      kvBytes,
+      stepMs: work.computeMs,
+      isHidden: powers.isHidden(),
     })
-    send({ type: 'stats-reported', ...figures, stepMs: stats.stepMs, isHidden: powers.isHidden() })
   }
 
   /** Every second, until the returned function is called. */
@@ -187,18 +153,23 @@ export function holdSlice(host: SliceHost, assignment: Assignment): HeldSlice {
 
   async function shutDown(): Promise<void> {
     abort.abort(new Error('The slice was given up.'))
-    await serving?.pipeline.close()
+    await served?.close()
     await running
     cleanUp()
   }
 
   return {
     epoch,
+    renewRoutes(routes) {
+      if (abort.signal.aborted) return
+      transport.setRoutes({ epoch, routes })
+      reportLinks()
+    },
     submit(job) {
-      if (serving !== null) serving.pipeline.submit(job)
+      if (served !== null) served.submit(job)
       else send({ type: 'request-failed', requestId: job.requestId, error: notServing(epoch) })
     },
-    cancel: requestId => serving?.pipeline.cancel(requestId),
+    cancel: requestId => served?.cancel(requestId),
     pause: () => load?.pause(),
     resume: () => load?.resume(),
     close: () => {
@@ -206,6 +177,12 @@ export function holdSlice(host: SliceHost, assignment: Assignment): HeldSlice {
       return closing
     },
   }
+}
+
+function placeOf(assignment: Assignment | Preparation) {
+  if (assignment.type === 'prepare-slice') return { layers: assignment.layers, seat: null, seats: [] }
+  const { seat, seats } = assignment
+  return { layers: seats[seat]!.layers, seat, seats }
 }
 
 /** For a request of an assignment that is not, or no longer, served here. */

@@ -19,7 +19,7 @@ export interface SliceLoadOptions {
   readonly engineKind: EngineKind
   readonly store: VerifiedStore
   readonly box: SnapshotBox
-  readonly assignment: Assignment
+  readonly assignment: Pick<Assignment, 'kvBudgetBytes' | 'maxContext'>
   readonly layers: LayerRange
   readonly signal: AbortSignal
   /** Called as a phase begins: the desk gives up on a tab that says nothing, and a load can block this thread for long. */

@@ -17,7 +17,10 @@ import type { SocketLike } from './hub-client.ts'
 import type { EngineProbe, PeerSnapshot } from './peer-snapshot.ts'
 
 export type Offer = Extract<DeskCommand, { type: 'model-offered' }>
+/** A seat of a ring. */
 export type Assignment = Extract<DeskCommand, { type: 'assign-slice' }>
+/** The place of a standby, without a seat. */
+export type Preparation = Extract<DeskCommand, { type: 'prepare-slice' }>
 
 /** The wallet key that proves who the peer is. */
 export interface PeerKey {
@@ -37,7 +40,7 @@ export interface EngineChoice {
 
 /** A transport whose links are opened by signals that travel through the hub. */
 export interface PeerTransport extends Transport {
-  /** Opens links along these routes and closes all others; signals of other epochs are dropped. */
+  /** Links along these routes and no others; what is open between peers that stay is kept, over epochs too. */
   setRoutes(wanted: { readonly epoch: number; readonly routes: readonly AssignedRoute[] }): void
   /** For links made from now on, and for restarts of those that are open. */
   setIceServers(servers: Offer['iceServers']): void

@@ -40,6 +40,8 @@ export type PeerStatus =
   | 'testing'
   | 'linking'
   | 'serving'
+  /** Loaded, linked, and without a seat: it takes over when one falls vacant. */
+  | 'standing-by'
   | 'leaving'
   | 'failed'
 

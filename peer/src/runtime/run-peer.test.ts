@@ -216,20 +216,29 @@ describe('a tab', () => {
     expect(tab.engines).toHaveLength(1)
   })
 
-  it.each(['is released', 'lost its connection'])('keeps no links once it %s', async how => {
+  it('keeps no links once it is released', async () => {
     const pool = openPeerPool()
     const [gone, stays] = [pool.open(), pool.open()]
     await serving(pool, [gone, stays], 4)
     const isLinked = (): boolean[] => stays.snapshot().links.map(link => link.isOpen)
     await pool.until('linked', () => isLinked()[0] === true)
-    if (how === 'is released') pool.command(gone, { type: 'release-slice', epoch: 4 })
-    else gone.breakSocket()
+    pool.command(gone, { type: 'release-slice', epoch: 4 })
     await pool.until('the link’s end', () => isLinked()[0] === false)
     // The next assignment links it again.
-    if (how === 'is released') {
-      pool.assign([gone, stays], 5)
-      await pool.until('linked again', () => isLinked()[0] === true)
-    }
+    pool.assign([gone, stays], 5)
+    await pool.until('linked again', () => isLinked()[0] === true)
+  })
+
+  it('ends its links when it was without a connection for a minute', async () => {
+    const pool = openPeerPool()
+    const [gone, stays] = [pool.open(), pool.open()]
+    await serving(pool, [gone, stays], 4)
+    const isLinked = (): boolean[] => stays.snapshot().links.map(link => link.isOpen)
+    gone.loseNetwork()
+    await pool.clock.advance(50_000)
+    expect(isLinked()).toEqual([true])
+    await pool.clock.advance(15_000)
+    expect(isLinked()).toEqual([false])
   })
 
   it('stays connected while it is idle: it pings', async () => {

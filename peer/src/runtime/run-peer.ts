@@ -10,7 +10,7 @@ import { createVerifiedStore, type VerifiedStore } from '../artifacts/verified-s
 import { createEngineShelf } from './engine-shelf.ts'
 import { type HeldSlice, holdSlice, notServing } from './hold-slice.ts'
 import { type HubClient, openHubClient } from './hub-client.ts'
-import type { Assignment, EngineChoice, Offer, PeerPowers, PeerTransport } from './peer-powers.ts'
+import type { Assignment, EngineChoice, Offer, PeerPowers, PeerTransport, Preparation } from './peer-powers.ts'
 import type { JoinOptions } from './peer-snapshot.ts'
 import { createSnapshotBox, idleSnapshot, noSlice } from './snapshot-box.ts'
 
@@ -33,11 +33,16 @@ interface Accepted {
   readonly choice: EngineChoice
 }
 
+/** How long links outlive the connection to the hub: a ring that is formed again of the same peers goes on over them. */
+const linksWithoutHubMs = 60_000
+
 /** Joins the pool at once. */
 export function runPeer(powers: PeerPowers, options: JoinOptions): RunningPeer {
   const { clock, entropy } = powers
   const box = createSnapshotBox(clock, powers.tell)
-  const shelf = createEngineShelf()
+  const shelf = createEngineShelf(error => {
+    if (!abort.signal.aborted) powers.onEngineLost(error.toJSON())
+  })
   const abort = new AbortController()
   let hub: HubClient | null = null
   let self = ''
@@ -45,6 +50,10 @@ export function runPeer(powers: PeerPowers, options: JoinOptions): RunningPeer {
   let store: VerifiedStore | null = null
   let accepted: Accepted | null = null
   let held: HeldSlice | null = null
+  /** Of the last assignment, while its links stand. */
+  let linkedEpoch: number | null = null
+  /** Since the first break after it. */
+  let unlinkTimer: (() => void) | null = null
   /** Assignments take effect one after another: the slice before must have let go of its memory. */
   let turn: Promise<void> = Promise.resolve()
 
@@ -81,6 +90,7 @@ export function runPeer(powers: PeerPowers, options: JoinOptions): RunningPeer {
           agent: powers.agent.slice(0, 300),
           role: 'operator',
           reach: powers.reach,
+          ...holding(),
         })
       },
       onCommand: command => obey(command),
@@ -88,8 +98,9 @@ export function runPeer(powers: PeerPowers, options: JoinOptions): RunningPeer {
       onBroken: error => {
         // Whoever waits to go has nobody left to wait for.
         if (isDraining) return void leave()
-        // The desk takes the tab for gone; what it held is planned anew after the next welcome.
-        queue(letGo)
+        // The desk takes the tab for gone; what it holds is planned anew after the next welcome.
+        queue(dropSlice)
+        unlinkTimer ??= clock.schedule(linksWithoutHubMs, () => queue(async () => unlink()))
         box.set({ status: 'connecting', error: error.toJSON() })
       },
       onRefused: fail,
@@ -109,6 +120,7 @@ export function runPeer(powers: PeerPowers, options: JoinOptions): RunningPeer {
   }
 
   async function closeAll(): Promise<void> {
+    keepLinks()
     await held?.close()
     await transport?.close()
     await shelf.clear()
@@ -129,17 +141,24 @@ export function runPeer(powers: PeerPowers, options: JoinOptions): RunningPeer {
         transport?.setIceServers(command.iceServers)
         break
       case 'assign-slice':
+      case 'prepare-slice':
         // The ring it was finishing for is gone: this one would be begun only to be left.
         if (isDraining) return void leave()
         // Stops at once what the older assignment still loads.
         void held?.close()
         queue(() => takeSlice(command))
         break
+      case 'routes-renewed':
+        queue(async () => {
+          if (held?.epoch === command.epoch) held.renewRoutes(command.routes)
+        })
+        break
       case 'release-slice':
         if (isDraining && (held === null || held.epoch <= command.epoch)) return void leave()
         queue(async () => {
           if (held === null || held.epoch > command.epoch) return
-          await letGo()
+          await dropSlice()
+          unlink()
           await shelf.clear()
           box.set({ status: 'waiting-for-slice' })
         })
@@ -196,16 +215,18 @@ export function runPeer(powers: PeerPowers, options: JoinOptions): RunningPeer {
     })
   }
 
-  async function takeSlice(assignment: Assignment): Promise<void> {
+  async function takeSlice(assignment: Assignment | Preparation): Promise<void> {
     await dropSlice()
     if (abort.signal.aborted || accepted === null || store === null || transport === null) return
-    if (assignment.seats[assignment.seat]?.peer !== self)
+    if (assignment.type === 'assign-slice' && assignment.seats[assignment.seat]?.peer !== self)
       throw new ComputePoolError(
         'bug_unreachable_state',
         `Seat ${assignment.seat} of the assignment is not this peer's.`,
       )
     const { offer, packUrl, manifest, choice } = accepted
     const engineKind = choice.kind
+    keepLinks()
+    linkedEpoch = assignment.epoch
     held = holdSlice(
       { powers, self, offer, packUrl, manifest, engineKind, store, transport, shelf, box, send, onFailed: giveUp },
       assignment,
@@ -219,11 +240,23 @@ export function runPeer(powers: PeerPowers, options: JoinOptions): RunningPeer {
     box.set(noSlice)
   }
 
-  /** The slice and its links: without an assignment, nobody is to be pinged or polled for. */
-  async function letGo(): Promise<void> {
-    const epoch = held?.epoch
-    await dropSlice()
-    if (epoch !== undefined) transport?.setRoutes({ epoch, routes: [] })
+  function keepLinks(): void {
+    unlinkTimer?.()
+    unlinkTimer = null
+  }
+
+  /** Without an assignment nobody is to be pinged or polled for. */
+  function unlink(): void {
+    keepLinks()
+    if (linkedEpoch !== null && held === null) transport?.setRoutes({ epoch: linkedEpoch, routes: [] })
+    linkedEpoch = null
+  }
+
+  /** What need not be loaded again, of the model last offered. */
+  function holding() {
+    const { label } = shelf
+    if (label === null || label.manifestSha256 !== accepted?.offer.manifestSha256) return {}
+    return { holding: { model: label.model, layers: label.layers } }
   }
 
   let leaving: Promise<void> | null = null

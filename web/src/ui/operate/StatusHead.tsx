@@ -9,7 +9,7 @@ const road: readonly { readonly name: string; readonly statuses: readonly PeerSt
   { name: 'Download', statuses: ['downloading', 'paused'] },
   { name: 'Check', statuses: ['loading', 'testing'] },
   { name: 'Link', statuses: ['linking'] },
-  { name: 'Serve', statuses: ['serving'] },
+  { name: 'Serve', statuses: ['serving', 'standing-by'] },
 ]
 
 export function StatusHead({ snapshot, onLeave }: { snapshot: PeerSnapshot; onLeave: (() => void) | null }) {
@@ -32,7 +32,7 @@ export function StatusHead({ snapshot, onLeave }: { snapshot: PeerSnapshot; onLe
           </button>
         )}
       </div>
-      {at < 0 || status === 'serving' ? null : (
+      {at < 0 || status === 'serving' || status === 'standing-by' ? null : (
         <ol className="road" aria-label="Steps to serving">
           {road.map((step, index) => (
             <li

@@ -14,6 +14,7 @@ export const statusNames: Readonly<Record<PeerStatus, string>> = {
   testing: 'Self-test',
   linking: 'Linking',
   serving: 'Serving',
+  'standing-by': 'Standing by',
   leaving: 'Leaving',
   failed: 'Stopped',
 }
@@ -41,6 +42,8 @@ export function describeStatus(snapshot: PeerSnapshot): string {
       return linkingWords(snapshot)
     case 'serving':
       return heldWords(snapshot)
+    case 'standing-by':
+      return `${heldWords(snapshot)} You take over at once when somebody who serves them goes.`
     case 'leaving':
       return 'Closing links and giving the memory back.'
     case 'failed':
