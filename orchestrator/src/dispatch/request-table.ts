@@ -91,22 +91,23 @@ export function createRequestTable(options: RequestTableOptions): RequestTable {
   const isUnderWay = (answer: AnswerRecord): boolean =>
     isRunning(answer) || interrupted.has(answer) || waiting.has(answer)
 
-  /** The attempt, sent or not, is over. */
-  const endAttempt = (answer: AnswerRecord, outcome: RequestOutcome): void => {
+  /** The attempt, sent or not, is over; returns what tells its observer. */
+  const endAttempt = (answer: AnswerRecord, outcome: RequestOutcome): (() => void) => {
     answer.cancelDeadline()
     answer.cancelRetry()
+    const { wireId } = answer
     const atMs = clock.monotonicMs()
-    if (running.delete(answer.wireId)) answer.ranMs += atMs - answer.sentAtMs
-    ledger.release(answer.wireId)
+    if (running.delete(wireId)) answer.ranMs += atMs - answer.sentAtMs
+    ledger.release(wireId)
     const tokens = answer.drawn.length - answer.drawnBefore
-    answer.observer?.onEnded(answer.wireId, { atMs, tokens, outcome })
+    return () => answer.observer?.onEnded(wireId, { atMs, tokens, outcome })
   }
 
   const settle = (answer: AnswerRecord, outcome: RequestOutcome, error?: ComputePoolError): void => {
     if (!isUnderWay(answer)) return
     interrupted.delete(answer)
     waiting.remove(answer)
-    endAttempt(answer, outcome)
+    endAttempt(answer, outcome)()
     answer.events.end(error)
     startWaiting()
     onChange()
@@ -137,13 +138,15 @@ export function createRequestTable(options: RequestTableOptions): RequestTable {
       finish(answer, whole, null)
       return
     }
-    endAttempt(answer, 'moved')
+    const tell = endAttempt(answer, 'moved')
     turnPage(answer)
     answer.interruption = error
     interrupted.add(answer)
     answer.cancelDeadline = clock.schedule(moveTimeoutMs, () => {
       settle(answer, 'failed', notMoved(answer, moveTimeoutMs))
     })
+    // Last: it may cut the answer short.
+    tell()
   }
 
   /** After a failure that another attempt may mend. */

@@ -196,4 +196,57 @@ describe('the meter', () => {
     expect(written).toEqual([['ended', 'a', 0, 'closed']])
     expect(faults).toEqual([refusal])
   })
+
+  it('charges an answer that moved for its attempts, and nothing for the silence between them', async () => {
+    const { clock, meter, written, admit } = open()
+    const { request } = admit('a')
+    const { observer } = request
+    const ended = (id: string, outcome: RequestOutcome) =>
+      observer.onEnded(id, { atMs: clock.monotonicMs(), tokens: 1, outcome })
+    let isOver = false
+    void request.over.then(() => {
+      isOver = true
+    })
+    observer.onFlowing('a', clock.monotonicMs())
+    await clock.advance(1000)
+    ended('a', 'moved')
+    await clock.advance(3000)
+    expect(meter.reading('0xs')).toEqual({ spentAtomic: 1000n, runningRequests: 0 })
+    expect(request.payment()).toMatchObject({ costAtomic: '1000' })
+    // One that never flowed costs nothing.
+    ended('a.2', 'moved')
+    observer.onFlowing('a.3', clock.monotonicMs())
+    await clock.advance(500)
+    expect([isOver, request.payment().costAtomic]).toEqual([false, '1500'])
+    ended('a.3', 'stop')
+    await request.over
+    expect(request.payment()).toMatchObject({ costAtomic: '1500', refundableAtomic: '3500' })
+    expect(written).toEqual([
+      ['started', 'a'],
+      ['ended', 'a', 1000, 'moved'],
+      ['started', 'a.3'],
+      ['ended', 'a.3', 500, 'stop'],
+    ])
+    expect([meter.reading('0xs'), clock.pending]).toEqual([null, 0])
+  })
+
+  it('cuts an answer short that waits for another ring when others spend the cap, or the session closes', async () => {
+    const { clock, meter, admit } = open()
+    const [a, b] = [admit('a'), admit('b')]
+    a.flow()
+    await clock.advance(1000)
+    a.request.observer.onEnded('a', { atMs: 1000, tokens: 1, outcome: 'moved' })
+    b.flow()
+    await clock.advance(3999)
+    expect([a.isOver(), b.isOver()]).toEqual([false, false])
+    await clock.advance(1)
+    expect([a.isOver(), b.isOver()]).toEqual([true, true])
+    expect(a.request.payment()).toMatchObject({ costAtomic: '1000', spentAtomic: '5000' })
+    await Promise.all([a.request.over, b.request.over])
+    const c = open()
+    const moved = c.admit('c')
+    moved.request.observer.onEnded('c', { atMs: 0, tokens: 0, outcome: 'moved' })
+    await c.meter.stop('0xs')
+    expect([moved.isOver(), meter.reading('0xs')]).toEqual([true, null])
+  })
 })

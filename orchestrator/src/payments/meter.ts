@@ -37,7 +37,7 @@ export interface MeterBook {
   }): Promise<unknown>
 }
 
-/** What a request may still do to itself. */
+/** What an answer may still do to itself. */
 interface Stoppable {
   cutShort(by: CutReason): void
 }
@@ -56,8 +56,9 @@ export interface MeteredRequest {
   attach(live: Stoppable): void
   /** It was never submitted: its place is free again. */
   abandon(): void
+  /** Of the whole answer: its attempts together. */
   payment(): RequestPayment
-  /** Resolves when the request is over and the ledger knows. */
+  /** Resolves when the answer is over and the ledger knows. */
   readonly over: Promise<void>
 }
 
@@ -86,10 +87,13 @@ export interface MeterOptions {
   readonly onFault: (fault: unknown) => void
 }
 
+/** One answer: an attempt that flows, or the silence before, between or after them. */
 interface Run {
   live: Stoppable | null
-  requestId: string | null
+  /** Null where nothing flows. */
   startedMs: number | null
+  hasMoved: boolean
+  /** Of the attempts that are over. */
   costAtomic: bigint
 }
 
@@ -141,8 +145,12 @@ export function createMeter({ clock, book, onFault }: MeterOptions): Meter {
     account.cancelTimer()
     const leftMs = msUntilLimit(readingOf(account))
     if (leftMs === null) return
-    if (leftMs > 0) account.cancelTimer = clock.schedule(Math.min(leftMs, 2 ** 31 - 1), () => enforce(account))
-    else for (const run of flowing(account)) run.live?.cutShort('cap')
+    if (leftMs > 0) {
+      account.cancelTimer = clock.schedule(Math.min(leftMs, 2 ** 31 - 1), () => enforce(account))
+      return
+    }
+    // One that waits for another ring could not be paid there; one that has not begun may still be refused at its start.
+    for (const run of [...account.runs]) if (run.startedMs !== null || run.hasMoved) run.live?.cutShort('cap')
   }
 
   const requireRoom = (account: Account): void => {
@@ -171,7 +179,7 @@ export function createMeter({ clock, book, onFault }: MeterOptions): Meter {
     requireRoom(account)
     // Only now: one that was refused has no end at which it would be forgotten.
     accounts.set(account.id, account)
-    const run: Run = { live: null, requestId: null, startedMs: null, costAtomic: 0n }
+    const run: Run = { live: null, startedMs: null, hasMoved: false, costAtomic: 0n }
     account.runs.add(run)
     let finish = (): void => {}
     const over = new Promise<void>(resolve => {
@@ -190,7 +198,6 @@ export function createMeter({ clock, book, onFault }: MeterOptions): Meter {
     }
     const observer: RequestObserver = {
       onFlowing: (requestId, atMs) => {
-        run.requestId = requestId
         run.startedMs = atMs
         const start = { sessionId: account.id, requestId, atMonotonicMs: atMs }
         // Work that the ledger will not book is not done.
@@ -210,12 +217,17 @@ export function createMeter({ clock, book, onFault }: MeterOptions): Meter {
         if (!account.runs.has(run)) return
         if (run.startedMs !== null) {
           const meteredMs = msOf(run, atMs)
-          run.costAtomic = endCostAtomic(readingOf(account), meteredMs)
-          account.settledAtomic += run.costAtomic
+          const costAtomic = endCostAtomic(readingOf(account), meteredMs)
+          run.startedMs = null
+          run.costAtomic += costAtomic
+          account.settledAtomic += costAtomic
           const end = { sessionId: account.id, requestId, meteredMs, tokens, outcome }
           write(account, () => book.requestEnded(end))
         }
-        leave()
+        if (outcome !== 'moved') return leave()
+        run.hasMoved = true
+        enforce(account)
+        changed(account)
       },
     }
     return {
@@ -230,7 +242,7 @@ export function createMeter({ clock, book, onFault }: MeterOptions): Meter {
       payment: () => {
         const spent = dueAtomic(readingOf(account))
         const ms = wholeMs(msOf(run, clock.monotonicMs()))
-        const cost = account.runs.has(run) ? requestCostAtomic(account.priceAtomic, ms) : run.costAtomic
+        const cost = run.costAtomic + requestCostAtomic(account.priceAtomic, ms)
         return {
           sessionId: account.id,
           costAtomic: (cost < account.capAtomic ? cost : account.capAtomic).toString(),

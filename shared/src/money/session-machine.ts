@@ -38,6 +38,7 @@ export type SessionEvent =
       readonly requestId: string
       readonly meteredMs: number
       readonly tokens: number
+      /** `moved`: another request goes on with its answer; a session of one request waits for that one. */
       readonly stoppedBy: string
     }
   /** The same target again under a new epoch: to renew the lease, or because the last order failed. */
@@ -165,7 +166,7 @@ function endRequest(session: MoneySession, event: Extract<SessionEvent, { type: 
   }
   if (session.status !== 'streaming') throw illegal(session, event)
   if (running.length > 0) return { ...ordered(ended), costAtomic }
-  if (session.origin === 'request') {
+  if (session.origin === 'request' && event.stoppedBy !== 'moved') {
     return { ...ordered({ ...ended, status: 'closing', closeReason: event.stoppedBy }), costAtomic }
   }
   return { ...ordered({ ...ended, status: 'open' }), costAtomic }
