@@ -108,7 +108,7 @@ it('tells the desk of links that stayed before it has loaded what it was given',
   pool.assign([first, second], 1)
   for (const tab of [first, second]) await pool.untilStatus(tab, 'serving')
   pool.assign([second, first], 2)
-  await pool.untilStatus(first, 'serving')
+  await pool.until('the other layers', () => of(first, 'slice-ready').length === 2)
   const ofSecond = first.heard.filter(message => 'epoch' in message && message.epoch === 2)
   expect(ofSecond[0]).toMatchObject({ type: 'links-reported', links: [{ peer: second.peer(), isOpen: true }] })
 })
