@@ -36,8 +36,12 @@ export interface FakeTab {
   /** Resolves when the tab was told to cancel the request. */
   cancelOf(requestId: string): Promise<void>
   say(request: DeskRequest): void
-  join(): void
+  /** `holding`: it says that these layers are loaded. */
+  join(holding?: { readonly start: number; readonly end: number }): void
+  /** On purpose. */
   leave(reason?: string): void
+  /** Its connection ends without a word. */
+  vanish(): void
   assignment(): Extract<DeskCommand, { type: 'assign-slice' }>
   ready(): void
   openLinks(isOpen?: boolean): void
@@ -153,6 +157,8 @@ export function createFakeTab(peer: string, options: FakeTabOptions, socket: Tab
     }))
     socket.say({ type: 'links-reported', epoch, links })
   }
+  const standBy = ({ epoch, maxContext }: Extract<DeskCommand, { type: 'prepare-slice' }>): void =>
+    socket.say({ type: 'slice-ready', epoch, kvBudgetBytes, maxContext })
   const sayToken: FakeTab['token'] = (requestId, index, token, extra = {}) =>
     socket.say({
       type: 'token-generated',
@@ -187,6 +193,9 @@ export function createFakeTab(peer: string, options: FakeTabOptions, socket: Tab
         openLinks()
       })
     }
+    if (command.type === 'prepare-slice' && isEager) {
+      queueMicrotask(() => standBy(command))
+    }
     if (command.type === 'run-request') jobs.push(command.job)
     if (command.type === 'cancel-request') cancelled.push(command.requestId)
     for (const waiter of waiters.splice(0)) waiter()
@@ -207,7 +216,7 @@ export function createFakeTab(peer: string, options: FakeTabOptions, socket: Tab
     },
     cancelOf: requestId => until(() => cancelled.includes(requestId)),
     say: socket.say,
-    join: () => {
+    join: layers => {
       socket.connect(hear)
       socket.say({
         type: 'peer-joined',
@@ -215,9 +224,14 @@ export function createFakeTab(peer: string, options: FakeTabOptions, socket: Tab
         agent: 'fake',
         role,
         reach,
+        ...(layers === undefined ? {} : { holding: { model, layers } }),
       })
     },
-    leave: (reason = 'left') => socket.leave(reason),
+    leave: (reason = 'left') => {
+      socket.say({ type: 'peer-leaving' })
+      socket.leave(reason)
+    },
+    vanish: () => socket.leave('socket-closed'),
     assignment,
     ready,
     openLinks,

@@ -2,11 +2,19 @@
  * The pure swarm with the smallest shell round it: it performs every act at once and keeps what it did. No hub, no requests; time is a
  * number that tests move.
  */
+import type { LayerRange } from '../src/model/index.ts'
 import { apply } from '../src/swarm/apply.ts'
+import { mainCoalition, partOf } from '../src/swarm/coalitions.ts'
 import { plan } from '../src/swarm/plan.ts'
 import { viewPool } from '../src/swarm/pool-view.ts'
 import type { SwarmAct, SwarmEvent } from '../src/swarm/swarm-events.ts'
-import { emptySwarm, type SwarmConfig, type SwarmState } from '../src/swarm/swarm-state.ts'
+import {
+  type Coalition,
+  emptySwarm,
+  type Standby,
+  type SwarmConfig,
+  type SwarmState,
+} from '../src/swarm/swarm-state.ts'
 import type { DeskRequest, LinkRoute, Reach } from '../src/wire/index.ts'
 import { protocolVersion } from '../src/wire/index.ts'
 
@@ -24,6 +32,11 @@ const config: SwarmConfig = {
   firstEpoch: 7,
   loadStallMs: 120_000,
   linkStallMs: 45_000,
+  linkReturnMs: 3000,
+  returnGraceMs: 5000,
+  replanMs: 60_000,
+  maxRings: 8,
+  maxStandbys: 8,
 }
 /** Told apart by the last digit of the address. */
 export const shellPeer = (name: string): string => `0x${name.padStart(40, '0')}.00000000`
@@ -47,6 +60,10 @@ export function createSwarmShell(change: Partial<SwarmConfig> = {}) {
         return { type: 'peer-refused', peer: act.peer }
       case 'form-coalition':
         return { ...act, type: 'coalition-formed', atMs }
+      case 'renew-standbys':
+        return { ...act, type: 'standbys-renewed', atMs }
+      case 'choose-successor':
+        return { ...act, type: 'successor-chosen' }
       case 'dissolve-coalition':
         return { type: 'coalition-dissolved', epoch: act.epoch }
       case 'drop-relay':
@@ -62,23 +79,28 @@ export function createSwarmShell(change: Partial<SwarmConfig> = {}) {
     }
   }
   const say = (peer: string, request: DeskRequest): void => happen({ type: 'peer-said', peer, request, atMs })
-  const epoch = (): number => state.coalition!.epoch
-  const seats = (): string[] =>
-    (state.coalition?.seats ?? []).map(seat => `${seat.peer[41]}:${seat.layers.start}-${seat.layers.end}`)
+  const coalition = (): Coalition | null => mainCoalition(state)
+  const epoch = (): number => coalition()!.epoch
+  const inWords = ({ peer, layers }: Pick<Standby, 'peer' | 'layers'>): string =>
+    `${peer[41]}:${layers.start}-${layers.end}`
+  const seats = (): string[] => (coalition()?.seats ?? []).map(inWords)
   /** By the path that each route prefers. */
   const links = (peer: string, isOpen = true, rttMs = 3): void => {
+    const own = state.coalitions.find(({ seats }) => seats.some(seat => seat.peer === peer))!
     const reports = routesOf(peer).map(route => {
       const { kind } = route.paths[0]!
       return { peer: route.peer, kind, isOpen, rttMs, bytesPerSecond: null }
     })
-    say(peer, { type: 'links-reported', epoch: epoch(), links: reports })
+    say(peer, { type: 'links-reported', epoch: own.epoch, links: reports })
   }
   const routesOf = (peer: string): readonly LinkRoute[] => {
-    const { seats, routes } = state.coalition!
+    const { seats, routes } = state.coalitions.find(({ seats }) => seats.some(seat => seat.peer === peer))!
     return routes[seats.findIndex(seat => seat.peer === peer)]!
   }
-  const sliceReady = (peer: string): void =>
-    say(peer, { type: 'slice-ready', epoch: epoch(), kvBudgetBytes: 400, maxContext: 64 })
+  const sliceReady = (peer: string): void => {
+    const part = state.coalitions.find(other => partOf(other, peer) !== null)
+    say(peer, { type: 'slice-ready', epoch: part?.epoch ?? epoch(), kvBudgetBytes: 400, maxContext: 64 })
+  }
   return {
     acts,
     happen,
@@ -87,6 +109,15 @@ export function createSwarmShell(change: Partial<SwarmConfig> = {}) {
     seats,
     links,
     sliceReady,
+    coalition,
+    /** All that live: seats, and after a `+` the standbys, with a `?` where they still load. */
+    rings: () =>
+      state.coalitions.map(({ seats, standbys }) => {
+        const waiting = standbys.map(
+          standby => `${inWords(standby)}${state.peers[standby.peer]?.phase === 'ready' ? '' : '?'}`,
+        )
+        return [...seats.map(inWords), ...(waiting.length === 0 ? [] : ['+', ...waiting])].join(' ')
+      }),
     status: () => viewPool(state).status,
     view: () => viewPool(state),
     advance: (ms: number) => {
@@ -100,9 +131,16 @@ export function createSwarmShell(change: Partial<SwarmConfig> = {}) {
       happen({ type: 'peer-connected', peer, atMs })
       say(peer, { ...joined, role: 'relay', reach })
     },
-    join: (peer: string, memoryBudgetBytes = 5000, msPerLayer = 1, reach: Reach = byChannels) => {
+    join: (
+      peer: string,
+      memoryBudgetBytes = 5000,
+      msPerLayer = 1,
+      reach: Reach = byChannels,
+      layers: LayerRange | null = null,
+    ) => {
       happen({ type: 'peer-connected', peer, atMs })
-      say(peer, { ...joined, role: 'operator', reach })
+      const holding = layers === null ? {} : { holding: { model: 'demo', layers } }
+      say(peer, { ...joined, role: 'operator', reach, ...holding })
       const measured = {
         engine: reach.webrtc ? 'wasm' : 'native',
         device: 'cpu',
@@ -113,11 +151,15 @@ export function createSwarmShell(change: Partial<SwarmConfig> = {}) {
       say(peer, { type: 'capability-reported', model: 'demo', capability })
     },
     serve: () => {
-      for (const seat of state.coalition!.seats) {
-        sliceReady(seat.peer)
-        links(seat.peer)
+      const { seats } = state.coalitions.find(({ status }) => status === 'forming') ?? coalition()!
+      for (const { peer } of seats) {
+        sliceReady(peer)
+        links(peer)
       }
     },
-    gone: (peer: string) => happen({ type: 'peer-gone', peer, reason: 'left' }),
+    /** Its connection ends without a word. */
+    gone: (peer: string) => happen({ type: 'peer-gone', peer, reason: 'left', atMs }),
+    /** It goes on purpose. */
+    leave: (peer: string) => say(peer, { type: 'peer-leaving' }),
   }
 }

@@ -103,11 +103,11 @@ describe('POST /v1/chat/completions, streaming', () => {
     const events = readSse(await reply)
     await events.next()
     await events.next()
-    exit.leave('silent')
+    exit.leave()
     expect(await events.rest()).toMatchInlineSnapshot(`
       [
         "event: error
-      data: {"error":{"message":"The answer was cut short: tab 0x0000…00000002, which held layers 2 to 3, was lost: silent. Send the request again; the remaining tabs are being re-planned.","type":"server_error","param":null,"code":"swarm_coalition_lost"}}",
+      data: {"error":{"message":"The answer was cut short: tab 0x0000…00000002, which held layers 2 to 3, was lost: left. Send the request again; the remaining tabs are being re-planned.","type":"server_error","param":null,"code":"swarm_coalition_lost"}}",
       ]
     `)
   })

@@ -6,12 +6,12 @@ import { ComputePoolError, errorFromData } from '@computepool/shared/errors'
 import type { Clock, Entropy } from '@computepool/shared/ports'
 import {
   apply,
-  canPlace,
   contextOf,
   emptySwarm,
   isRingDraining,
   isTimeAwaited,
-  missingLayersInWords,
+  livingCoalitions,
+  mainCoalition,
   type PoolSnapshot,
   plan,
   type SwarmAct,
@@ -21,13 +21,13 @@ import {
   viewPool,
 } from '@computepool/shared/swarm'
 import type { DeskCommand } from '@computepool/shared/wire'
-import { endRelay, formCoalition } from './form-coalition.ts'
+import { createCoalitionTeller } from './form-coalition.ts'
 import type { DeskPort, HubPort } from './hub-port.ts'
 import { createIceRenewal } from './ice-renewal.ts'
 import type { Lap, LiveRequest, RequestLimits, RequestObserver, RequestOrder } from './live-request.ts'
 import { createPoolTraffic } from './pool-traffic.ts'
 import { createRequestTable } from './request-table.ts'
-import type { Ring } from './ring.ts'
+import { canFollow, ringsOf, whyNoRing } from './rings-of.ts'
 
 type IceServers = Extract<DeskCommand, { type: 'model-offered' }>['iceServers']
 
@@ -78,6 +78,9 @@ export function createDesk(options: DeskOptions): Desk {
   const listeners = new Set<() => void>()
   const traffic = createPoolTraffic()
   const pending: SwarmEvent[] = []
+  const teller = createCoalitionTeller(hub, entropy, options.swarm.model)
+  /** Epochs of the rings that were ready when requests were last told of them. */
+  let serving: ReadonlySet<number> = new Set()
   let state: SwarmState = emptySwarm(options.swarm)
   let isSettling = false
   let isClosed = false
@@ -125,17 +128,20 @@ export function createDesk(options: DeskOptions): Desk {
         hub.command(act.peer, { type: 'peer-refused', error: act.error })
         return { type: 'peer-refused', peer: act.peer }
       case 'form-coalition':
-        formCoalition(hub, entropy, options.swarm.model, act)
+        teller.form(act)
         return { ...act, type: 'coalition-formed', atMs: clock.monotonicMs() }
+      case 'renew-standbys':
+        teller.renew(act)
+        return { ...act, type: 'standbys-renewed', atMs: clock.monotonicMs() }
+      case 'choose-successor':
+        return { ...act, type: 'successor-chosen' }
       case 'dissolve-coalition':
         onNotice(act.error.message)
-        hub.setCoalition(act.id, [])
-        for (const relay of act.relays) endRelay(hub, relay, act)
+        teller.dissolve(act)
         table.interrupt(act.epoch, errorFromData(act.error))
         return { type: 'coalition-dissolved', epoch: act.epoch }
       case 'drop-relay':
-        hub.setCoalition(act.id, act.remaining)
-        endRelay(hub, act.relay, act)
+        teller.dropRelay(act)
         return { type: 'relay-dropped', epoch: act.epoch, relay: act.relay }
       case 'release-slice':
         hub.command(act.peer, { type: 'release-slice', epoch: act.epoch })
@@ -155,8 +161,9 @@ export function createDesk(options: DeskOptions): Desk {
 
   /** The last answer of a ring that drains has ended: its seats may go. */
   const drainIfIdle = (): void => {
-    if (isClosed || state.coalition === null || table.running() > 0 || !isRingDraining(state)) return
-    dispatch({ type: 'ring-drained', epoch: state.coalition.epoch })
+    if (isClosed) return
+    const idle = livingCoalitions(state).find(ring => isRingDraining(state, ring) && table.runningOn(ring.epoch) === 0)
+    if (idle !== undefined) dispatch({ type: 'ring-drained', epoch: idle.epoch })
   }
 
   // A command may come back as an event before it returns (a socket found dead): events queue, and one loop settles them.
@@ -181,11 +188,24 @@ export function createDesk(options: DeskOptions): Desk {
     drainIfIdle()
   }
 
+  /** A ring whose link closed may be ready again in a moment; its answers do not wait for that if another can go on with them. */
+  const interruptBroken = (): void => {
+    const living = livingCoalitions(state)
+    for (const { epoch, status } of living) {
+      if (status !== 'forming' || !serving.has(epoch)) continue
+      const message = 'The answer was cut short: a link of its ring closed.'
+      const remedy = 'Send the request again; the ring is being mended.'
+      table.interrupt(epoch, new ComputePoolError('swarm_coalition_lost', message, { remedy, context: { epoch } }))
+    }
+    serving = new Set(living.filter(({ status }) => status === 'ready').map(({ epoch }) => epoch))
+  }
+
   const tellTable = (): void => {
-    const ring = ringOf(state, model.kvBytesPerPosition)
+    interruptBroken()
+    const rings = ringsOf(state, model.kvBytesPerPosition)
     // The first ring may load for minutes: nobody is kept waiting for that. Its successor is waited for.
-    isServing = ring !== null || (isServing && canFollow(state))
-    table.setRings(ring === null ? [] : [ring], isServing ? null : whyNoRing(state))
+    isServing = rings.length > 0 || (isServing && canFollow(state))
+    table.setRings(rings, isServing ? null : whyNoRing(state))
   }
   tellTable()
 
@@ -206,13 +226,13 @@ export function createDesk(options: DeskOptions): Desk {
     },
     peerGone: (peer, reason) => {
       ice.forget(peer)
-      dispatch({ type: 'peer-gone', peer, reason })
+      dispatch({ type: 'peer-gone', peer, reason, atMs: clock.monotonicMs() })
     },
     submit: (order, observer) => table.submit(order, observer),
     requireRing: table.requireRing,
     context: () => contextOf(state),
     snapshot: () => {
-      const figures = traffic.view(clock.monotonicMs())
+      const figures = traffic.view(clock.monotonicMs(), mainCoalition(state)?.epoch ?? null)
       const view = viewPool(state)
       const seats = view.seats.map(seat => {
         const hop = figures.lastLap?.hops.find(hop => hop.seat === seat.seat)
@@ -235,31 +255,4 @@ export function createDesk(options: DeskOptions): Desk {
       table.close(new ComputePoolError('swarm_coalition_lost', 'The orchestrator is shutting down.', { remedy }))
     },
   }
-}
-
-/** What is missing, and what happens next. Where all layers are held only links are: the explanation says so. */
-function whyNoRing(state: SwarmState): string {
-  const view = viewPool(state)
-  return `${missingLayersInWords(view)} ${view.explanation}`.trim()
-}
-
-/** Others can take the ring's place, or do already. */
-function canFollow(state: SwarmState): boolean {
-  const isForming = state.coalition !== null && state.coalition.status !== 'ready'
-  return isForming || (isRingDraining(state) && canPlace(state))
-}
-
-/** The ready coalition as requests see it; null also while it takes no new ones. */
-function ringOf(state: SwarmState, kvBytesPerPosition: number): Ring | null {
-  const { coalition } = state
-  if (coalition?.status !== 'ready' || isRingDraining(state)) return null
-  const seats = coalition.seats.map(seat => {
-    const peer = state.peers[seat.peer]!
-    return { ...seat, engine: peer.capability!.engine, kvBudgetBytes: peer.kvBudgetBytes! }
-  })
-  const expectedLapMs = seats.reduce((sum, { peer, layers }) => {
-    return sum + state.peers[peer]!.capability!.msPerLayer * (layers.end - layers.start)
-  }, 0)
-  const { id, epoch } = coalition
-  return { id, epoch, maxContext: contextOf(state), kvBytesPerPosition, expectedLapMs, seats }
 }

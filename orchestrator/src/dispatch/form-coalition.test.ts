@@ -1,7 +1,7 @@
 import { createSeededRandom } from '@computepool/shared/testing'
 import { type DeskCommand, deskCommandSchema, type PeerId } from '@computepool/shared/wire'
 import { describe, expect, it } from 'vitest'
-import { formCoalition } from './form-coalition.ts'
+import { createCoalitionTeller } from './form-coalition.ts'
 
 const peers = ['1', '2', '3'].map((digit): PeerId => `0x${digit.repeat(40)}.0000000${digit}`)
 
@@ -9,7 +9,7 @@ const peers = ['1', '2', '3'].map((digit): PeerId => `0x${digit.repeat(40)}.0000
 function formedBy(entropy: ReturnType<typeof createSeededRandom>, epoch: number): string[] {
   const commands: { peer: string; command: DeskCommand }[] = []
   const hub = { command: (peer: string, command: DeskCommand) => commands.push({ peer, command }), setCoalition() {} }
-  formCoalition(hub as never, entropy, 'm', {
+  createCoalitionTeller(hub as never, entropy, 'm').form({
     type: 'form-coalition',
     id: `c${epoch}`,
     epoch,
@@ -20,6 +20,7 @@ function formedBy(entropy: ReturnType<typeof createSeededRandom>, epoch: number)
       peers.filter(peer => peer !== self).map(peer => ({ peer, paths: [{ kind: 'webrtc' as const }] })),
     ),
     relays: [],
+    lapMs: 1,
   })
   return commands.flatMap(({ peer: self, command }) => {
     expect(deskCommandSchema.parse(command)).toEqual(command)

@@ -3,28 +3,34 @@ import type { PoolSnapshot } from '@computepool/shared/swarm'
 import type { Lap } from './live-request.ts'
 
 const windowMs = 5000
+/** Rings whose last lap is kept. */
+const mostRings = 16
 
 export interface PoolTraffic {
   record(lap: Lap, atMs: number): void
-  view(atMs: number): Pick<PoolSnapshot, 'lastLap' | 'laps' | 'tokensPerSecond'>
+  /** `epoch`: of the ring whose last lap is shown; laps and tokens are those of all. */
+  view(atMs: number, epoch: number | null): Pick<PoolSnapshot, 'lastLap' | 'laps' | 'tokensPerSecond'>
 }
 
 export function createPoolTraffic(): PoolTraffic {
-  let lastLap: PoolSnapshot['lastLap'] = null
+  const lastLaps = new Map<number, NonNullable<PoolSnapshot['lastLap']>>()
   let laps = 0
   let times: number[] = []
   const recent = (atMs: number): number[] => times.filter(time => atMs - time < windowMs)
   return {
-    record: ({ requestId, lapMs, trace }, atMs) => {
+    record: ({ requestId, epoch, lapMs, trace }, atMs) => {
       const spent = trace.reduce((sum, hop) => sum + hop.computeMs + hop.queueMs, 0)
       const hops = trace.map(({ seat, computeMs, queueMs }) => ({ seat, computeMs, queueMs }))
-      lastLap = { requestId, lapMs, hops, wireMs: Math.max(0, lapMs - spent) }
+      lastLaps.delete(epoch)
+      lastLaps.set(epoch, { requestId, lapMs, hops, wireMs: Math.max(0, lapMs - spent) })
+      for (const old of [...lastLaps.keys()].slice(0, -mostRings)) lastLaps.delete(old)
       laps++
       times = [...recent(atMs), atMs]
     },
-    view: atMs => {
+    view: (atMs, epoch) => {
       const inWindow = recent(atMs)
       const spanMs = inWindow.length < 2 ? 0 : inWindow[inWindow.length - 1]! - inWindow[0]!
+      const lastLap = epoch === null ? null : (lastLaps.get(epoch) ?? null)
       return { lastLap, laps, tokensPerSecond: spanMs > 0 ? ((inWindow.length - 1) * 1000) / spanMs : null }
     },
   }

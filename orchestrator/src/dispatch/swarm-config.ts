@@ -46,5 +46,12 @@ export function swarmConfigOf(manifest: Manifest, settings: SwarmSettings): Swar
     firstEpoch: Math.floor(settings.wallMs / 1000),
     loadStallMs: 120_000,
     linkStallMs: 45_000,
+    // A link that changes networks opens again within two seconds, or not for long.
+    linkReturnMs: 3000,
+    // A page that reloads, or a hub that starts anew, has its peers back by then.
+    returnGraceMs: 5000,
+    replanMs: 60_000,
+    maxRings: 8,
+    maxStandbys: 8,
   }
 }

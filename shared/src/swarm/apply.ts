@@ -2,18 +2,19 @@
  * The only writer of a swarm's state: one event in, the next state out. What an old epoch's tab says is dropped here. It decides
  * nothing (that is `plan`) and performs nothing.
  */
-import { ComputePoolError } from '../errors/index.ts'
-import type { DeskRequest } from '../wire/control-messages.ts'
-import { ban, refusalOf } from './bans.ts'
-import { leavingPeer } from './coalition-links.ts'
-import { judge, linksHeard, meetLinkDeadline } from './hear-links.ts'
-import { lose, losePeer } from './lose-coalition.ts'
+import { isRingDraining, isSuccessorLoaded, leavingPeer } from './coalition-links.ts'
+import { coalitionOf, isSameRange, withCoalition } from './coalitions.ts'
+import { hearPeer } from './hear-peer.ts'
+import { forgetSuccessors, lose, losePeer } from './lose-coalition.ts'
+import { meetDeadlines } from './meet-deadlines.ts'
 import { peerInWords } from './peer-words.ts'
+import { noteVanished } from './returning.ts'
 import type { SwarmEvent } from './swarm-events.ts'
-import type { Coalition, PeerPhase, SwarmPeer, SwarmState } from './swarm-state.ts'
+import { changePeer, newPeer, withPeer } from './swarm-peers.ts'
+import type { Coalition, Standby, SwarmPeer, SwarmState } from './swarm-state.ts'
 
-/** The way of a slice: what was reached once is not left again. */
-const loadOrder: readonly PeerPhase[] = ['assigned', 'downloading', 'loading', 'testing', 'ready']
+/** Seat lists of lost coalitions that are remembered. */
+const mostPrevious = 8
 
 /** The state after `event`; the same state and event always give the same answer. */
 export function apply(state: SwarmState, event: SwarmEvent): SwarmState {
@@ -23,14 +24,19 @@ export function apply(state: SwarmState, event: SwarmEvent): SwarmState {
 
 function happen(state: SwarmState, event: SwarmEvent): SwarmState {
   switch (event.type) {
-    case 'peer-connected':
-      return withPeer(withoutPeer(state, event.peer, 'connected anew'), newPeer(event.peer, event.atMs))
+    case 'peer-connected': {
+      const { peer, atMs } = event
+      const noted = noteVanished(state, peer, atMs)
+      return withPeer(withoutPeer(noted, peer, 'connected anew'), newPeer(peer, atMs))
+    }
     case 'peer-said': {
       const peer = state.peers[event.peer]
-      return peer === undefined ? state : hear(state, peer, event.request, event.atMs)
+      if (peer === undefined) return state
+      if (event.request.type === 'peer-leaving') return withoutPeer(state, peer.peer, 'left')
+      return hearPeer(state, peer, event.request, event.atMs)
     }
     case 'peer-gone':
-      return withoutPeer(state, event.peer, event.reason)
+      return withoutPeer(noteVanished(state, event.peer, event.atMs), event.peer, event.reason)
     case 'time-passed':
       return meetDeadlines(state, event.atMs)
     case 'model-offered':
@@ -39,55 +45,35 @@ function happen(state: SwarmState, event: SwarmEvent): SwarmState {
       return changePeer(state, event.peer, { isRefused: true })
     case 'coalition-formed':
       return formed(state, event)
-    case 'coalition-dissolved':
-      if (state.coalition?.epoch !== event.epoch) return state
-      return { ...state, coalition: null, previousSeats: state.coalition.seats }
-    case 'ring-drained': {
-      const leaving = state.coalition?.epoch === event.epoch ? leavingPeer(state) : null
-      return leaving === null ? state : lose(state, `${peerInWords(state, leaving)} left the ring as it had asked to`)
+    case 'standbys-renewed':
+      return standbysRenewed(state, event)
+    case 'successor-chosen': {
+      const coalition = coalitionOf(state, event.epoch)
+      return coalition === null ? state : withCoalition(state, { ...coalition, successor: event.seats })
     }
-    case 'relay-dropped':
-      return state.coalition?.epoch === event.epoch ? dropRelay(state, event.relay) : state
+    case 'coalition-dissolved':
+      return dissolved(state, event.epoch)
+    case 'ring-drained':
+      return drained(state, event.epoch)
+    case 'relay-dropped': {
+      const coalition = coalitionOf(state, event.epoch)
+      if (coalition === null) return state
+      return withCoalition(state, {
+        ...coalition,
+        relays: coalition.relays.filter(({ relay }) => relay !== event.relay),
+      })
+    }
     case 'slice-released':
       return released(state, event.peer)
   }
 }
 
-const newPeer = (peer: string, atMs: number): SwarmPeer => ({
-  peer,
-  version: null,
-  role: 'operator',
-  reach: { webrtc: false, axl: null },
-  draining: 'no',
-  phase: 'joined',
-  capability: null,
-  doneBytes: 0,
-  totalBytes: 0,
-  kvBudgetBytes: null,
-  maxContext: null,
-  isHolding: false,
-  isRefused: false,
-  progressedAtMs: atMs,
-  stats: null,
-})
-
-const withPeer = (state: SwarmState, peer: SwarmPeer): SwarmState => ({
-  ...state,
-  peers: { ...state.peers, [peer.peer]: peer },
-})
-
 /** The state after `peer` went: its seat, or its relay's links, with it. */
 function withoutPeer(state: SwarmState, peer: string, reason: string): SwarmState {
   if (state.peers[peer] === undefined) return state
-  const lost = losePeer(state, peer, reason)
+  const lost = forgetSuccessors(losePeer(state, peer, reason), peer)
   const { [peer]: _gone, ...peers } = lost.peers
   return { ...lost, peers }
-}
-
-function dropRelay(state: SwarmState, relay: string): SwarmState {
-  const coalition = state.coalition!
-  const relays = coalition.relays.filter(other => other.relay !== relay)
-  return { ...state, coalition: { ...coalition, relays } }
 }
 
 function released(state: SwarmState, peer: string): SwarmState {
@@ -95,132 +81,69 @@ function released(state: SwarmState, peer: string): SwarmState {
   if (known === undefined) return state
   const phase = known.capability === null ? known.phase : 'measured'
   const draining = known.draining === 'no' ? 'no' : 'released'
-  return withPeer(state, { ...known, isHolding: false, phase, draining, kvBudgetBytes: null })
+  return withPeer(state, { ...known, isHolding: false, held: null, phase, draining, kvBudgetBytes: null })
 }
 
-function changePeer(state: SwarmState, peer: string, change: Partial<SwarmPeer>): SwarmState {
-  const known = state.peers[peer]
-  return known === undefined ? state : withPeer(state, { ...known, ...change })
+/** As it is when it was told to load these layers; what it holds already stays on its shelf if it is the same. */
+function assigned(peer: SwarmPeer, { layers }: Pick<Standby, 'layers'>, atMs: number): SwarmPeer {
+  const fresh = { doneBytes: 0, totalBytes: 0, kvBudgetBytes: null, maxContext: null, progressedAtMs: atMs }
+  const held = isSameRange(peer.held, layers) ? peer.held : null
+  return { ...peer, ...fresh, phase: 'assigned', isHolding: true, held }
 }
 
 function formed(state: SwarmState, event: Extract<SwarmEvent, { type: 'coalition-formed' }>): SwarmState {
-  const { id, epoch, seats, routes, relays, atMs } = event
+  const { id, epoch, seats, routes, relays, lapMs, atMs } = event
   const peers = { ...state.peers }
-  for (const { peer } of seats) {
-    const known = peers[peer]
-    if (known === undefined) continue
-    const fresh = { doneBytes: 0, totalBytes: 0, kvBudgetBytes: null, maxContext: null, progressedAtMs: atMs }
-    peers[peer] = { ...known, ...fresh, phase: 'assigned', isHolding: true }
+  for (const seat of seats) {
+    const known = peers[seat.peer]
+    if (known !== undefined) peers[seat.peer] = assigned(known, seat, atMs)
   }
-  const ring = { id, epoch, seats, routes, relays }
+  const ring = { id, epoch, seats, routes, relays, lapMs, standbys: [], hasServed: false, successor: null }
   const coalition: Coalition = { ...ring, status: 'forming', reports: {}, sinceMs: atMs, lostBy: null }
-  const next = { ...state, peers, coalition, nextEpoch: epoch + 1 }
+  const isTaken = (peer: string): boolean => seats.some(seat => seat.peer === peer)
+  const next = {
+    ...state,
+    peers,
+    coalitions: [...state.coalitions, coalition],
+    previous: state.previous.filter(others => !others.some(({ peer }) => isTaken(peer))),
+    returningSinceMs: null,
+    nextEpoch: epoch + 1,
+  }
   const missing = seats.find(seat => peers[seat.peer] === undefined)
   return missing === undefined ? next : losePeer(next, missing.peer, 'left')
 }
 
-function hear(heard: SwarmState, peer: SwarmPeer, request: DeskRequest, atMs: number): SwarmState {
-  const { coalition } = heard
-  const isCurrent = (epoch: number): boolean =>
-    coalition?.epoch === epoch && coalition.status !== 'lost' && coalition.seats.some(seat => seat.peer === peer.peer)
-  switch (request.type) {
-    case 'peer-joined': {
-      const { version, role, reach } = request
-      // Once a connection: routes were made from it.
-      return peer.version === null ? withPeer(heard, { ...peer, version, role, reach }) : heard
-    }
-    case 'capability-reported': {
-      // Before it said what it is there was nothing to offer, and nothing to measure.
-      const isAsked = peer.version !== null && peer.role === 'operator'
-      if (!isAsked || request.model !== heard.config.model) return heard
-      // Once a connection: a stranger whose figures never stand still would have the placement searched anew each time.
-      if (peer.capability !== null) return heard
-      const phase = peer.phase === 'joined' || peer.phase === 'offered' ? 'measured' : peer.phase
-      return withPeer(heard, { ...peer, phase, capability: request.capability })
-    }
-    case 'slice-progressed': {
-      if (!isCurrent(request.epoch) || peer.phase === 'ready') return heard
-      return withPeer(heard, progressed(peer, request, atMs))
-    }
-    case 'slice-ready': {
-      // Said again it would put off the links' deadline.
-      if (!isCurrent(request.epoch) || peer.phase === 'ready') return heard
-      const { kvBudgetBytes, maxContext } = request
-      const judged = judge(withPeer(heard, { ...peer, phase: 'ready', kvBudgetBytes, maxContext }), atMs)
-      // The links' deadline starts when the last slice is ready.
-      return { ...judged, coalition: { ...judged.coalition!, sinceMs: atMs } }
-    }
-    case 'slice-refused': {
-      if (!isCurrent(request.epoch)) return heard
-      const banned = ban(heard, peer.peer, refusalOf(request.error))
-      return lose(banned, `${peerInWords(heard, peer.peer)} refused its slice: ${request.error.message}`)
-    }
-    case 'links-reported':
-      return isCurrent(request.epoch) ? judge(linksHeard(heard, peer.peer, request.links), atMs) : heard
-    case 'stats-reported': {
-      const { stepMs, weightsBytes, kvBytes, tokensServed, isHidden } = request
-      return withPeer(heard, { ...peer, stats: { stepMs, weightsBytes, kvBytes, tokensServed, isHidden } })
-    }
-    case 'relay-reported':
-      return relayHeard(heard, peer.peer, request)
-    case 'peer-draining':
-      return peer.draining === 'no' ? withPeer(heard, { ...peer, draining: 'asked' }) : heard
-    case 'peer-leaving':
-      return withoutPeer(heard, peer.peer, 'left')
-    case 'request-flowing':
-    case 'token-generated':
-    case 'request-finished':
-    case 'request-failed':
-      return heard
+function standbysRenewed(state: SwarmState, event: Extract<SwarmEvent, { type: 'standbys-renewed' }>): SwarmState {
+  const coalition = coalitionOf(state, event.epoch)
+  if (coalition === null) return state
+  const peers = { ...state.peers }
+  for (const standby of event.joined) {
+    const known = peers[standby.peer]
+    if (known !== undefined) peers[standby.peer] = assigned(known, standby, event.atMs)
+  }
+  return withCoalition({ ...state, peers }, { ...coalition, standbys: event.standbys })
+}
+
+/** Its seats are remembered, and above them those that were to replace them. */
+function dissolved(state: SwarmState, epoch: number): SwarmState {
+  const coalition = coalitionOf(state, epoch)
+  if (coalition === null) return state
+  const { seats, successor } = coalition
+  const next = successor !== null && isSuccessorLoaded(state, coalition) ? [seats, successor] : [seats]
+  return {
+    ...state,
+    coalitions: state.coalitions.filter(other => other !== coalition),
+    previous: [...state.previous, ...next].slice(-mostPrevious),
   }
 }
 
-function relayHeard(
-  state: SwarmState,
-  relay: string,
-  { epoch, members }: Extract<DeskRequest, { type: 'relay-reported' }>,
-): SwarmState {
-  const { coalition } = state
-  const known = coalition?.epoch === epoch ? coalition.relays.find(other => other.relay === relay) : undefined
-  if (coalition === null || known === undefined) return state
-  const isMember = (peer: string): boolean => known.members.some(member => member.peer === peer)
-  const traffic = Object.fromEntries(
-    members
-      .filter(({ peer }) => isMember(peer))
-      .map(({ peer, forwardedBytes, refusedBytes }) => [peer, { forwardedBytes, refusedBytes }]),
-  )
-  const relays = coalition.relays.map(other => (other === known ? { ...known, traffic } : other))
-  return { ...state, coalition: { ...coalition, relays } }
-}
-
-/** A slice that only goes to and fro, or of which the same is told again, has got no further. */
-function progressed(
-  peer: SwarmPeer,
-  { phase, doneBytes, totalBytes }: Extract<DeskRequest, { type: 'slice-progressed' }>,
-  atMs: number,
-): SwarmPeer {
-  const steps = loadOrder.indexOf(phase) - loadOrder.indexOf(peer.phase)
-  if (steps < 0 || (steps === 0 && doneBytes <= peer.doneBytes)) return peer
-  return { ...peer, phase, doneBytes, totalBytes, progressedAtMs: atMs }
-}
-
-function meetDeadlines(state: SwarmState, atMs: number): SwarmState {
-  const { coalition, config } = state
-  if (coalition === null || coalition.status !== 'forming') return state
-  for (const { peer } of coalition.seats) {
-    const known = state.peers[peer]
-    if (known === undefined || known.phase === 'ready' || atMs - known.progressedAtMs <= config.loadStallMs) continue
-    const seconds = Math.round(config.loadStallMs / 1000)
-    const error = new ComputePoolError(
-      'peer_timed_out',
-      `It got no further for ${seconds} s while it was ${known.phase}.`,
-      {
-        remedy: 'Reload the tab and join again.',
-      },
-    )
-    const words = `${peerInWords(state, peer)} got no further while it was ${known.phase}`
-    return lose(ban(state, peer, error.toJSON()), words)
-  }
-  const isLoaded = coalition.seats.every(seat => state.peers[seat.peer]?.phase === 'ready')
-  return isLoaded ? meetLinkDeadline(state, atMs) : state
+function drained(state: SwarmState, epoch: number): SwarmState {
+  const coalition = coalitionOf(state, epoch)
+  if (coalition === null || !isRingDraining(state, coalition)) return state
+  const leaving = leavingPeer(state, coalition)
+  const words =
+    leaving === null
+      ? 'the ring is formed anew, to be faster'
+      : `${peerInWords(state, leaving)} left the ring as it had asked to`
+  return lose(state, epoch, words)
 }

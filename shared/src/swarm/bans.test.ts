@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { createSwarmShell, shellPeer } from '../../testing/swarm-shell.ts'
-import { ban, isTimeAwaited } from './bans.ts'
+import { isTimeAwaited } from './awaits-time.ts'
+import { ban } from './bans.ts'
 
 const [a, b, c] = ['a', 'b', 'c'].map(shellPeer) as [string, string, string]
 const error = { code: 'engine_self_test_failed', message: 'Layer 4 is off.', remedy: '', context: {} } as const
@@ -12,7 +13,7 @@ const again = (start: number): string => `${b.slice(0, 43)}${String(start).padSt
 function failOnce(shell: Shell, start: number): boolean {
   const peer = again(start)
   shell.join(peer)
-  const isPlaced = shell.state().coalition?.seats.some(seat => seat.peer === peer) === true
+  const isPlaced = shell.coalition()?.seats.some(seat => seat.peer === peer) === true
   if (isPlaced) shell.say(peer, { type: 'slice-refused', epoch: shell.epoch(), error })
   shell.gone(peer)
   return isPlaced
@@ -27,7 +28,7 @@ describe('a wallet whose peers fail', () => {
     for (let start = 4; waits.length < 7; start++) {
       const from = shell.state().nowMs
       shell.join(again(start))
-      while (shell.state().coalition === null) shell.advance(1000)
+      while (shell.coalition() === null) shell.advance(1000)
       waits.push((shell.state().nowMs - from) / 1000)
       shell.say(again(start), { type: 'slice-refused', epoch: shell.epoch(), error })
       shell.gone(again(start))

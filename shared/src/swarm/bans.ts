@@ -48,12 +48,6 @@ export function refusalOf(error: Extract<DeskRequest, { type: 'slice-refused' }>
   return { ...error, code: isErrorCode(error.code) ? error.code : 'engine_failed' }
 }
 
-/** True where time alone can change what `plan` answers: a deadline runs, or somebody here waits for one. */
-export function isTimeAwaited(state: SwarmState): boolean {
-  if (state.coalition !== null) return state.coalition.status === 'forming'
-  return Object.keys(state.peers).some(peer => isMadeToWait(state, peer))
-}
-
 /** The last three wallets of those here that wait. */
 export function explainWaits(state: SwarmState): string {
   const here = new Set(Object.keys(state.peers).map(addressOf))

@@ -1,5 +1,6 @@
 /** A coalition's links: which its ring needs, which are open, which hang on one relay. Read only. */
 import type { LinkPath, Seat } from '../wire/control-messages.ts'
+import { isSameRange } from './coalitions.ts'
 import type { Coalition, SwarmState } from './swarm-state.ts'
 
 /** The links that a ring needs: each seat to the next, the exit to the entry; none for one seat. */
@@ -39,13 +40,22 @@ function livePaths(coalition: Coalition, from: string, to: string): readonly Lin
   return paths.filter(path => path.kind !== 'relay' || isHere(path.via))
 }
 
-/** True where the ring takes no new work because a seat, or a relay that it uses, wants to go. */
-export const isRingDraining = (state: SwarmState): boolean => leavingPeer(state) !== null
+/** True where the ring takes no new work: a seat, or a relay that it uses, wants to go, or a faster ring is loaded. */
+export const isRingDraining = (state: SwarmState, coalition: Coalition): boolean =>
+  leavingPeer(state, coalition) !== null || (coalition.status === 'ready' && isSuccessorLoaded(state, coalition))
+
+/** True where whoever is new in the ring's successor holds its layers; seats that only change theirs load at the change. */
+export function isSuccessorLoaded(state: SwarmState, { seats, successor }: Coalition): boolean {
+  if (successor === null) return false
+  return successor.every(
+    ({ peer, layers }) =>
+      seats.some(seat => seat.peer === peer) || isSameRange(state.peers[peer]?.held ?? null, layers),
+  )
+}
 
 /** The seat, else the relay in use, that wants to leave its ring; null where nobody does. */
-export function leavingPeer(state: SwarmState): string | null {
-  const { coalition } = state
-  if (coalition === null || coalition.status === 'lost') return null
+export function leavingPeer(state: SwarmState, coalition: Coalition): string | null {
+  if (coalition.status === 'lost') return null
   const isLeaving = (peer: string): boolean => (state.peers[peer]?.draining ?? 'no') !== 'no'
   const seat = coalition.seats.find(({ peer }) => isLeaving(peer))
   const relay = coalition.relays.find(({ relay }) => isLeaving(relay) && isRelayInUse(coalition, relay))

@@ -3,30 +3,31 @@
 import { tilesModel } from '../model/index.ts'
 import type { LinkKind } from '../ports/index.ts'
 import { isLinkOpen, neededLinks } from './coalition-links.ts'
+import { partOf, withCoalition } from './coalitions.ts'
 import { lose } from './lose-coalition.ts'
 import { peerInWords } from './peer-words.ts'
 import type { LinkMeasure } from './plan-routes.ts'
 import { planLinks, withFailed } from './swarm-links.ts'
-import { type LinkReport, pairKey, type SwarmState } from './swarm-state.ts'
+import { type Coalition, type LinkReport, pairKey, type SwarmState } from './swarm-state.ts'
 
 /** Pairs of peers that were measured; the oldest are forgotten. */
 const mostPairs = 4096
 
-/** Keeps what `from` reported of its links to other seats. */
+/** Keeps what `from`, a seat or a standby, reported of its links to others of the coalition. */
 export function linksHeard(
   state: SwarmState,
+  coalition: Coalition,
   from: string,
   links: ReadonlyArray<LinkReport & { peer: string }>,
 ): SwarmState {
-  const coalition = state.coalition!
   const reports: Record<string, LinkReport> = { ...coalition.reports[from] }
   let next = state
   for (const { peer, kind, isOpen, rttMs, bytesPerSecond } of links) {
-    if (peer === from || !coalition.seats.some(seat => seat.peer === peer)) continue
+    if (peer === from || partOf(coalition, peer) === null) continue
     reports[peer] = { kind, isOpen, rttMs, bytesPerSecond }
     if (rttMs !== null && isOpen) next = measured(next, pairKey(from, peer), kind, { rttMs, bytesPerSecond })
   }
-  return { ...next, coalition: { ...coalition, reports: { ...coalition.reports, [from]: reports } } }
+  return withCoalition(next, { ...coalition, reports: { ...coalition.reports, [from]: reports } })
 }
 
 function measured(state: SwarmState, pair: string, kind: LinkKind, { rttMs, bytesPerSecond }: LinkMeasure): SwarmState {
@@ -51,8 +52,7 @@ function capped<T>(record: Record<string, T>): Record<string, T> {
 }
 
 /** Ready where the slices tile the model, every seat said so, and every needed link was reported open by both ends. */
-export function judge(state: SwarmState, atMs: number): SwarmState {
-  const coalition = state.coalition!
+export function judge(state: SwarmState, coalition: Coalition, atMs: number): SwarmState {
   const tiles = tilesModel(
     coalition.seats.map(seat => seat.layers),
     state.config.placement.layers,
@@ -62,13 +62,14 @@ export function judge(state: SwarmState, atMs: number): SwarmState {
   const status = tiles && isLoaded && isLinked ? 'ready' : 'forming'
   // It starts anew when an open link closes.
   const sinceMs = status === coalition.status ? coalition.sinceMs : atMs
-  return { ...state, coalition: { ...coalition, status, sinceMs } }
+  const hasServed = coalition.hasServed || status === 'ready'
+  return withCoalition(state, { ...coalition, status, sinceMs, hasServed })
 }
 
-/** All slices are loaded: loses the coalition where a needed link did not open in time. */
-export function meetLinkDeadline(state: SwarmState, atMs: number): SwarmState {
-  const coalition = state.coalition!
-  if (atMs - coalition.sinceMs <= state.config.linkStallMs) return state
+/** All slices are loaded: loses the coalition where a needed link did not open in time, or does not open again. */
+export function meetLinkDeadline(state: SwarmState, coalition: Coalition, atMs: number): SwarmState {
+  const { linkStallMs, linkReturnMs } = state.config
+  if (atMs - coalition.sinceMs <= (coalition.hasServed ? linkReturnMs : linkStallMs)) return state
   const closed = neededLinks(coalition.seats).find(([a, b]) => !isLinkOpen(coalition, a, b))
   if (closed === undefined) return state
   const [a, b] = closed
@@ -81,6 +82,7 @@ export function meetLinkDeadline(state: SwarmState, atMs: number): SwarmState {
   const failedPaths = capped({ ...state.failedPaths, [pair]: tried })
   return lose(
     { ...state, failedPaths },
-    `${peerInWords(state, a)} and ${peerInWords(state, b)} could not reach each other`,
+    coalition.epoch,
+    `${peerInWords(state, a)} and ${peerInWords(state, b)} ${coalition.hasServed ? 'lost their link' : 'could not reach each other'}`,
   )
 }

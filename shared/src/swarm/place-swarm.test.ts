@@ -59,7 +59,7 @@ describe('the search for a placement', () => {
     searches.mockClear()
     for (let rttMs = 1; rttMs < 20; rttMs++) {
       shell.links(a, true, rttMs)
-      expect(canPlace(shell.state())).toBe(true)
+      expect(canPlace(shell.state(), shell.coalition()!)).toBe(true)
     }
     expect(searches.mock.calls.length).toBeLessThanOrEqual(1)
   })

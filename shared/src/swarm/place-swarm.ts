@@ -1,50 +1,60 @@
 /**
- * Where a swarm's state would put the model. Searched anew only when something changed that the search reads: every desk message makes
- * another state, and strangers may send many.
+ * Where a swarm's state would put the model, with those that have no seat. Searched anew only when something changed that the search
+ * reads: every desk message makes another state, and strangers may send many.
  */
-import { layerCount } from '../model/index.ts'
-import { neededLinks } from './coalition-links.ts'
+import { seatedPeers } from './coalitions.ts'
 import { explainUnlinked } from './explain-unlinked.ts'
-import { orderedChoices } from './placement-search.ts'
-import { capacityOf, lapMs, type Placement, type PlacementInput, planPlacement } from './plan-placement.ts'
+import { fillHoles } from './fill-holes.ts'
+import { keepHoldings } from './keep-holdings.ts'
+import { expectedLayerMs, workFactor } from './learn-speed.ts'
+import { hasFailedLink, type Placed } from './placed-ring.ts'
+import { type Placement, type PlacementInput, planPlacement } from './plan-placement.ts'
 import { isPlaceable, openRelays, planLinks } from './swarm-links.ts'
-import { pairKey, type SwarmConfig, type SwarmPeer, type SwarmState } from './swarm-state.ts'
+import type { Coalition, SwarmConfig, SwarmPeer, SwarmState } from './swarm-state.ts'
 
 interface Searched {
   readonly facts: readonly unknown[]
   readonly measures: SwarmState['measures']
-  readonly placement: Placement
+  readonly answer: unknown
 }
 
-// The last search of each swarm: a swarm keeps its config for life.
-const searched = new WeakMap<SwarmConfig, Searched>()
+/** Questions that are asked of one swarm: where the model goes now, and for each ring what would replace it. */
+const mostAnswers = 24
+// The last answers of each swarm: a swarm keeps its config for life.
+const searched = new WeakMap<SwarmConfig, Map<string, Searched>>()
 
-/** Where the model would go if no coalition held it: the last seats with their holes filled, where that works, else a fresh plan. */
-export function placeSwarm(state: SwarmState): Placement {
-  const facts = factsOf(state)
-  const known = searched.get(state.config)
-  if (known !== undefined && known.measures === state.measures && isSame(known.facts, facts)) return known.placement
-  const placement = search(state)
-  searched.set(state.config, { facts, measures: state.measures, placement })
-  return placement
+/**
+ * `search`, or its last answer to the same `question` where nothing has changed that it reads: `peers` and what is known of them, relays,
+ * failed links, `others`, and unless `ignoresMeasures` what links measured. Objects that only change as a whole stand for themselves.
+ */
+export function remembered<T>(
+  state: SwarmState,
+  question: { readonly name: string; readonly peers: readonly SwarmPeer[]; readonly others?: readonly unknown[] },
+  search: () => T,
+  ignoresMeasures = false,
+): T {
+  const { name, peers, others = [] } = question
+  const answers = searched.get(state.config) ?? new Map<string, Searched>()
+  searched.set(state.config, answers)
+  const facts = [...others, ...factsOf(state, peers)]
+  const known = answers.get(name)
+  const isMeasured = ignoresMeasures || known?.measures === state.measures
+  if (known !== undefined && isMeasured && isSame(known.facts, facts)) return known.answer as T
+  const answer = search()
+  answers.delete(name)
+  answers.set(name, { facts, measures: state.measures, answer })
+  for (const old of [...answers.keys()].slice(0, -mostAnswers)) answers.delete(old)
+  return answer
 }
 
-/** Whether `placeSwarm` would place the model. What links measure, again and again, moves seats but does not decide that. */
-export function canPlace(state: SwarmState): boolean {
-  const known = searched.get(state.config)
-  const placement = known !== undefined && isSame(known.facts, factsOf(state)) ? known.placement : placeSwarm(state)
-  return placement.kind === 'placed'
-}
-
-/** All that the search reads, but measures; objects that only change as a whole stand for themselves. */
-function factsOf(state: SwarmState): unknown[] {
-  const facts: unknown[] = [state.failedPaths, state.previousSeats]
+function factsOf(state: SwarmState, peers: readonly SwarmPeer[]): unknown[] {
+  const facts: unknown[] = [state.failedPaths]
   const add = ({ peer, reach }: SwarmPeer): number => facts.push(peer, reach.webrtc, reach.axl)
-  for (const peer of Object.values(state.peers)) {
-    if (!isPlaceable(state, peer)) continue
-    const { engine, memoryBudgetBytes, msPerLayer, headMs } = peer.capability!
+  const factor = factorOf(state)
+  for (const peer of peers) {
+    const { engine, memoryBudgetBytes, headMs } = peer.capability!
     add(peer)
-    facts.push(engine, memoryBudgetBytes, msPerLayer, headMs)
+    facts.push(engine, memoryBudgetBytes, expectedLayerMs(peer, factor), headMs, peer.held?.start, peer.held?.end)
   }
   for (const relay of openRelays(state)) add(relay)
   return facts
@@ -53,61 +63,60 @@ function factsOf(state: SwarmState): unknown[] {
 const isSame = (a: readonly unknown[], b: readonly unknown[]): boolean =>
   a.length === b.length && a.every((fact, index) => fact === b[index])
 
-function search(state: SwarmState): Placement {
-  const input = placementInput(state)
-  const planned = fillHoles(state, input) ?? planPlacement(input)
+/** Operators that may be given a slice and have none that a coalition needs; those of `ring`, which will be given up, among them. */
+export function freePeers(state: SwarmState, ring: Coalition | null = null): SwarmPeer[] {
+  const seated = seatedPeers(state)
+  for (const seat of ring?.seats ?? []) seated.delete(seat.peer)
+  return Object.values(state.peers).filter(peer => !seated.has(peer.peer) && isPlaceable(state, peer))
+}
+
+/** Where the model would go now: the seats of a lost ring with their holes filled, else as the peers hold it already, else afresh. */
+export function placeSwarm(state: SwarmState): Placement {
+  const peers = freePeers(state)
+  const question = { name: 'now', peers, others: [state.previous] }
+  // Beside rings that serve nothing hurries: what their links measure every few seconds is no reason to search.
+  return remembered(state, question, () => search(state, peers), state.coalitions.length > 0)
+}
+
+/** Whether the model has a place when `ring` is given up. What links measure moves seats but does not decide that. */
+export function canPlace(state: SwarmState, ring: Coalition): boolean {
+  const peers = freePeers(state, ring)
+  const question = { name: `after ${ring.id}`, peers, others: [state.previous] }
+  return remembered(state, question, () => planPlacement(placementInput(state, peers)), true).kind === 'placed'
+}
+
+function search(state: SwarmState, peers: readonly SwarmPeer[]): Placement {
+  const input = placementInput(state, peers)
+  const kept = keepSeats(state, input)
+  if (kept !== null && !hasFailedLink(state, kept.seats)) return kept
+  const planned = planPlacement(input)
+  if (kept !== null && (planned.kind !== 'placed' || kept.lapMs <= planned.lapMs)) return kept
   const isUnlinked = planned.kind === 'impossible' && planned.reason === 'links'
   return isUnlinked ? { ...planned, explanation: explainUnlinked(state) } : planned
 }
 
-function placementInput(state: SwarmState): PlacementInput {
+/** The latest ring that was lost comes first. */
+function keepSeats(state: SwarmState, input: PlacementInput): Placed | null {
+  for (const seats of state.previous.toReversed()) {
+    const filled = fillHoles(state, input, seats)
+    if (filled !== null) return filled
+  }
+  return keepHoldings(state, input)
+}
+
+const factorOf = (state: SwarmState): number => workFactor(Object.values(state.peers))
+
+/** What the search is asked, for these peers. */
+export function placementInput(state: SwarmState, candidates: readonly SwarmPeer[]): PlacementInput {
   const { config } = state
-  const peers = Object.values(state.peers)
-    .filter(peer => isPlaceable(state, peer))
-    .map(({ peer, capability }) => ({
-      peer,
-      memoryBudgetBytes: capability!.memoryBudgetBytes,
-      msPerLayer: capability!.msPerLayer,
-      headMs: capability!.headMs,
-    }))
+  const factor = factorOf(state)
+  const peers = candidates.map(known => ({
+    peer: known.peer,
+    memoryBudgetBytes: known.capability!.memoryBudgetBytes,
+    msPerLayer: expectedLayerMs(known, factor),
+    headMs: known.capability!.headMs,
+  }))
   const { minSeats, maxSeats, hopMs, lapTolerance, placement } = config
   const { hopMs: linkMs } = planLinks(state)
   return { model: placement, peers, linkMs, minSeats, maxSeats, hopMs, lapTolerance }
-}
-
-/** Keeps every slice that is still held and gives the lost ones to waiting tabs; null where there are too few, or none fits. */
-function fillHoles(state: SwarmState, input: PlacementInput): Placement | null {
-  const previous = state.previousSeats
-  const here = new Map(input.peers.map(peer => [peer.peer, peer]))
-  const holes = previous.flatMap((seat, index) => (here.has(seat.peer) ? [] : [index]))
-  if (holes.length === previous.length) return null
-  // Two that stay failed to link: only a fresh plan can tell another way.
-  const stay = (peer: string): boolean => here.has(peer)
-  const failed = neededLinks(previous).some(
-    ([a, b]) => stay(a) && stay(b) && state.failedPaths[pairKey(a, b)] !== undefined,
-  )
-  if (failed) return null
-  const spare = input.peers
-    .filter(peer => !previous.some(seat => seat.peer === peer.peer))
-    .sort((a, b) => a.msPerLayer - b.msPerLayer || (a.peer < b.peer ? -1 : 1))
-    .slice(0, 8)
-  if (spare.length < holes.length) return null
-  // A lap is summed for every choice: the crowd that waits has no part in it.
-  const near = { ...input, peers: [...spare, ...previous.flatMap(seat => here.get(seat.peer) ?? [])] }
-  let best: Extract<Placement, { kind: 'placed' }> | null = null
-  for (const choice of orderedChoices(spare, holes.length)) {
-    const seats = previous.map(({ peer, layers }, index) => {
-      const hole = holes.indexOf(index)
-      return { peer: hole < 0 ? peer : choice[hole]!.peer, layers }
-    })
-    const fits = seats.every(({ peer, layers }, index) => {
-      const capacity = capacityOf(input.model, here.get(peer)!, index === 0, index === seats.length - 1)
-      return layerCount(layers) <= capacity
-    })
-    if (!fits) continue
-    const lap = lapMs(near, seats)
-    if (!Number.isFinite(lap)) continue
-    if (best === null || lap < best.lapMs) best = { kind: 'placed', seats, lapMs: lap }
-  }
-  return best
 }

@@ -1,51 +1,64 @@
 /**
  * What is to be done about a swarm's state. `plan` never changes it: the shell performs each act and reports it as an event, after
- * which `plan` no longer asks for it. A ready coalition is left alone; a further tab waits.
+ * which `plan` no longer asks for it.
  */
 import { ComputePoolError } from '../errors/index.ts'
-import { layerCount } from '../model/index.ts'
-import type { Seat } from '../wire/control-messages.ts'
 import { protocolVersion } from '../wire/frame-header.ts'
 import { isRelayInUse } from './coalition-links.ts'
-import { placeSwarm } from './place-swarm.ts'
-import type { Placement } from './plan-placement.ts'
+import { livingCoalitions } from './coalitions.ts'
+import { formAct } from './form-act.ts'
+import { planRing } from './plan-ring.ts'
+import { planStandbys } from './plan-standbys.ts'
+import { planSuccessor } from './plan-successor.ts'
+import { isReturnAwaited } from './returning.ts'
 import type { SwarmAct } from './swarm-events.ts'
-import { routeSeats } from './swarm-links.ts'
 import type { Coalition, SwarmState } from './swarm-state.ts'
 
 /** The acts that `state` calls for; none where there is nothing to do. */
 export function plan(state: SwarmState): SwarmAct[] {
   const acts = greet(state)
-  const { coalition } = state
-  if (coalition?.status === 'lost') {
-    const { id, epoch, lostBy } = coalition
-    const relays = coalition.relays.map(({ relay }) => relay)
-    acts.push({ type: 'dissolve-coalition', id, epoch, relays, error: lostBy! })
+  const lost = state.coalitions.filter(({ status }) => status === 'lost')
+  if (lost.length > 0) {
+    for (const { id, epoch, lostBy, relays } of lost) {
+      acts.push({ type: 'dissolve-coalition', id, epoch, relays: relays.map(({ relay }) => relay), error: lostBy! })
+    }
     return acts
   }
-  if (coalition !== null) {
-    acts.push(...dropRelays(state, coalition))
-    const working = [...coalition.seats.map(seat => seat.peer), ...coalition.relays.map(({ relay }) => relay)]
-    acts.push(...release(state, new Set(working)))
-    return acts
-  }
-  const placement = placeSwarm(state)
-  const seated = placement.kind === 'placed' ? placement.seats.map(seat => seat.peer) : []
-  acts.push(...release(state, new Set(seated)))
-  if (placement.kind === 'placed') acts.push(formAct(state, placement))
-  return acts
+  const dropped = livingCoalitions(state).flatMap(coalition => dropRelays(state, coalition))
+  if (dropped.length > 0) return [...acts, ...dropped]
+  const ring = planRing(state)
+  // Who stands by for one ring may be taken into the next: what follows from a new ring is asked for when it is there.
+  if (ring !== null)
+    return [...acts, ...release(state, new Set(ring.seats.map(seat => seat.peer))), formAct(state, ring)]
+  const renewed = planStandbys(state)
+  const kept = renewed.flatMap(({ standbys }) => standbys.map(({ peer }) => peer))
+  acts.push(...release(state, new Set(kept)), ...renewed)
+  if (acts.length > 0) return acts
+  const successor = planSuccessor(state)
+  return successor === null ? [] : [successor]
 }
 
-/** Those that hold a slice for nobody, and those that asked to go and have nothing left to finish. */
-function release(state: SwarmState, working: ReadonlySet<string>): SwarmAct[] {
+/** Those that hold a slice for nobody, and those that asked to go and have nothing left to finish. `wanted` get another part at once. */
+function release(state: SwarmState, wanted: ReadonlySet<string>): SwarmAct[] {
+  const living = livingCoalitions(state)
+  const working = new Set(
+    living.flatMap(({ seats, relays, standbys }) => [
+      ...seats.map(({ peer }) => peer),
+      ...relays.map(({ relay }) => relay),
+      ...standbys.map(({ peer }) => peer),
+    ]),
+  )
+  // They may be given their layers again: by a ring that forms, or when those that vanished are back.
+  const isEarly = living.some(({ status }) => status === 'forming') || isReturnAwaited(state) || wanted.size > 0
   return Object.values(state.peers)
-    .filter(({ peer, isHolding, draining }) => !working.has(peer) && (isHolding || draining === 'asked'))
+    .filter(({ peer }) => !working.has(peer) && !wanted.has(peer))
+    .filter(({ isHolding, draining }) => draining === 'asked' || (isHolding && !isEarly))
     .map(({ peer }) => ({ type: 'release-slice', peer, epoch: state.nextEpoch - 1 }))
 }
 
 /** One at a time: what the next one is spared for depends on who is left. */
 function dropRelays(state: SwarmState, coalition: Coalition): SwarmAct[] {
-  const { id, epoch, seats, relays } = coalition
+  const { id, epoch, seats, relays, standbys } = coalition
   const dropped = relays.find(({ relay }) => {
     const known = state.peers[relay]
     if (known?.role !== 'relay') return true
@@ -54,7 +67,8 @@ function dropRelays(state: SwarmState, coalition: Coalition): SwarmAct[] {
   if (dropped === undefined) return []
   const { relay } = dropped
   const left = relays.flatMap(other => (other === dropped ? [] : [other.relay]))
-  return [{ type: 'drop-relay', id, epoch, relay, remaining: [...seats.map(seat => seat.peer), ...left] }]
+  const remaining = [...seats.map(seat => seat.peer), ...left, ...standbys.map(({ peer }) => peer)]
+  return [{ type: 'drop-relay', id, epoch, relay, remaining }]
 }
 
 function greet(state: SwarmState): SwarmAct[] {
@@ -70,28 +84,4 @@ function greet(state: SwarmState): SwarmAct[] {
     acts.push({ type: 'refuse-peer', peer, error: error.toJSON() })
   }
   return acts
-}
-
-function formAct(state: SwarmState, placement: Extract<Placement, { kind: 'placed' }>): SwarmAct {
-  const { config } = state
-  const seats: Seat[] = placement.seats.map((seat, index) => ({ seat: index, peer: seat.peer, layers: seat.layers }))
-  const kvBudgetBytes = seats.map((seat, index) => {
-    const { layerBytes, embeddingBytes, headBytes, kvBytesPerLayer } = config.placement
-    const layers = layerCount(seat.layers)
-    const weights =
-      layers * layerBytes + (index === 0 ? embeddingBytes : 0) + (index === seats.length - 1 ? headBytes : 0)
-    const spare = state.peers[seat.peer]!.capability!.memoryBudgetBytes - weights
-    return Math.min(spare, config.maxCaches * layers * kvBytesPerLayer)
-  })
-  const epoch = state.nextEpoch
-  const links = routeSeats(state, seats)
-  return {
-    type: 'form-coalition',
-    id: `c${epoch}`,
-    epoch,
-    seats,
-    kvBudgetBytes,
-    maxContext: config.maxContext,
-    ...links,
-  }
 }

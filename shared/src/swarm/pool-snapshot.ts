@@ -33,6 +33,26 @@ export const poolRelaySchema = z.strictObject({
     }),
   ),
 })
+/** A coalition, and who stands by for it. */
+export const poolRingSchema = z.strictObject({
+  id: z.string(),
+  status: z.enum(['forming', 'ready', 'draining']),
+  seats: z.array(poolSeatSchema),
+  standbys: z.array(
+    z.strictObject({
+      peer: z.string(),
+      /** The seat that it can take over; null: it loads for the ring that will replace this one. */
+      seat: z.int().nonnegative().nullable(),
+      layers: z.strictObject({ start: z.int(), end: z.int() }),
+      /** It holds the layers. */
+      isReady: z.boolean(),
+    }),
+  ),
+  /** As it was placed. */
+  plannedLapMs: ms,
+  /** By the speeds and links measured since; null where a seat is not here. */
+  expectedLapMs: ms.nullable(),
+})
 export const poolSnapshotSchema = z.strictObject({
   model: z.string(),
   layers: z.int().positive(),
@@ -44,6 +64,8 @@ export const poolSnapshotSchema = z.strictObject({
   relays: z.array(poolRelaySchema),
   /** Joined, but with no seat. */
   waitingPeers: z.int().nonnegative(),
+  /** All coalitions; `seats` and `relays` are of one of them. */
+  rings: z.array(poolRingSchema).optional(),
   activeRequests: z.int().nonnegative(),
   queuedRequests: z.int().nonnegative(),
   /** The last laps, newest last: where one token's time went. */

@@ -2,8 +2,10 @@
 
 import { explainWaits } from './bans.ts'
 import { isRingDraining, leavingPeer } from './coalition-links.ts'
+import { livingCoalitions, mainCoalition, seatedPeers } from './coalitions.ts'
 import { peerInWords, peersInWords } from './peer-words.ts'
 import { placeSwarm } from './place-swarm.ts'
+import { expectedLapMs } from './plan-successor.ts'
 import type { PoolSnapshot } from './pool-snapshot.ts'
 import { isWelcome, openRelays } from './swarm-links.ts'
 import type { Coalition, SwarmPeer, SwarmState } from './swarm-state.ts'
@@ -13,33 +15,57 @@ const mostIdleRelays = 8
 
 export type PoolView = Pick<
   PoolSnapshot,
-  'model' | 'layers' | 'context' | 'status' | 'explanation' | 'seats' | 'relays' | 'waitingPeers'
+  'model' | 'layers' | 'context' | 'status' | 'explanation' | 'seats' | 'relays' | 'waitingPeers' | 'rings'
 >
 
 /** What is public of `state`. */
 export function viewPool(state: SwarmState): PoolView {
-  const coalition = state.coalition?.status === 'lost' ? null : state.coalition
-  const seats = coalition === null ? [] : coalition.seats.map((_, index) => viewSeat(state, coalition, index))
-  const seated = new Set(seats.map(seat => seat.peer))
+  const coalition = mainCoalition(state)
+  const seats = coalition === null ? [] : viewSeats(state, coalition)
+  const seated = seatedPeers(state)
   const waiting = welcome(state).filter(({ peer }) => !seated.has(peer)).length
   return {
     model: state.config.model,
     layers: state.config.placement.layers,
     context: contextOf(state),
-    // A ring that drains takes no new request: it is whole, but does not serve.
     status:
-      coalition === null ? 'waiting' : coalition.status === 'ready' && !isRingDraining(state) ? 'ready' : 'forming',
+      coalition === null
+        ? 'waiting'
+        : livingCoalitions(state).some(ring => isServing(state, ring))
+          ? 'ready'
+          : 'forming',
     explanation: `${explain(state, coalition)}${explainBans(state)}${explainWaits(state)}`,
     seats,
     relays: viewRelays(state, coalition),
     waitingPeers: waiting,
+    rings: livingCoalitions(state).map(ring => viewRing(state, ring)),
+  }
+}
+
+/** A ring that drains takes no new request: it is whole, but does not serve. */
+const isServing = (state: SwarmState, ring: Coalition): boolean =>
+  ring.status === 'ready' && !isRingDraining(state, ring)
+
+function viewRing(state: SwarmState, ring: Coalition): NonNullable<PoolSnapshot['rings']>[number] {
+  return {
+    id: ring.id,
+    status: ring.status !== 'ready' ? 'forming' : isServing(state, ring) ? 'ready' : 'draining',
+    seats: viewSeats(state, ring),
+    standbys: ring.standbys.map(({ peer, seat, layers }) => ({
+      peer,
+      seat,
+      layers,
+      isReady: state.peers[peer]?.phase === 'ready',
+    })),
+    plannedLapMs: ring.lapMs,
+    expectedLapMs: expectedLapMs(state, ring),
   }
 }
 
 /** Positions that a request may reach now: the least of the seats, or what the pool aims for. */
 export function contextOf(state: SwarmState): number {
-  const said = (state.coalition?.seats ?? []).flatMap(seat => state.peers[seat.peer]?.maxContext ?? [])
-  return Math.min(state.config.maxContext, ...said)
+  const seats = livingCoalitions(state).flatMap(({ seats }) => seats)
+  return Math.min(state.config.maxContext, ...seats.flatMap(({ peer }) => state.peers[peer]?.maxContext ?? []))
 }
 
 const phaseWords = {
@@ -52,6 +78,9 @@ const phaseWords = {
   testing: 'testing',
   ready: 'ready',
 } as const
+
+const viewSeats = (state: SwarmState, coalition: Coalition): PoolSnapshot['seats'] =>
+  coalition.seats.map((_, index) => viewSeat(state, coalition, index))
 
 function viewSeat(state: SwarmState, coalition: Coalition, index: number): PoolSnapshot['seats'][number] {
   const { seat, peer, layers } = coalition.seats[index]!
@@ -96,7 +125,7 @@ function explain(state: SwarmState, coalition: Coalition | null): string {
   const count = coalition.seats.length
   const seated = coalition.seats.flatMap(seat => state.peers[seat.peer] ?? [])
   const noun = peersInWords(seated, count)
-  if (isRingDraining(state)) return explainDraining(state)
+  if (isRingDraining(state, coalition)) return explainDraining(state, coalition)
   if (coalition.status === 'ready') {
     return count === 1
       ? `Ready: one ${noun} holds the whole model.`
@@ -107,8 +136,10 @@ function explain(state: SwarmState, coalition: Coalition | null): string {
   return `Forming: all layers are loaded; the ${noun} are opening their links.`
 }
 
-function explainDraining(state: SwarmState): string {
-  const who = peerInWords(state, leavingPeer(state) ?? '')
+function explainDraining(state: SwarmState, coalition: Coalition): string {
+  const leaving = leavingPeer(state, coalition)
+  if (leaving === null) return 'Draining: a faster ring is loaded. What runs is finished, then it takes over.'
+  const who = peerInWords(state, leaving)
   // Whether others suffice is not searched for words' sake.
   return `Draining: ${who} wants to leave. What runs is finished, then the model is placed anew without it.`
 }

@@ -1,13 +1,14 @@
 /** What happens to a swarm, in the past tense, and what is to be done about it, in the imperative. */
 import type { ErrorData } from '../errors/index.ts'
 import type { DeskRequest, LinkRoute, Seat } from '../wire/control-messages.ts'
-import type { CoalitionRelay } from './swarm-state.ts'
+import type { CoalitionRelay, Standby } from './swarm-state.ts'
 
 export type SwarmEvent =
   /** The hub authenticated it. */
   | { readonly type: 'peer-connected'; readonly peer: string; readonly atMs: number }
   | { readonly type: 'peer-said'; readonly peer: string; readonly request: DeskRequest; readonly atMs: number }
-  | { readonly type: 'peer-gone'; readonly peer: string; readonly reason: string }
+  /** Its connection ended; it may come back. One that goes on purpose says so before. */
+  | { readonly type: 'peer-gone'; readonly peer: string; readonly reason: string; readonly atMs: number }
   | { readonly type: 'time-passed'; readonly atMs: number }
   /** Acts that were performed. */
   | { readonly type: 'model-offered'; readonly peer: string }
@@ -19,8 +20,18 @@ export type SwarmEvent =
       readonly seats: readonly Seat[]
       readonly routes: ReadonlyArray<readonly LinkRoute[]>
       readonly relays: readonly CoalitionRelay[]
+      readonly lapMs: number
       readonly atMs: number
     }
+  | {
+      readonly type: 'standbys-renewed'
+      readonly epoch: number
+      readonly standbys: readonly Standby[]
+      /** Those that were told to load. */
+      readonly joined: readonly Standby[]
+      readonly atMs: number
+    }
+  | { readonly type: 'successor-chosen'; readonly epoch: number; readonly seats: readonly Seat[] }
   /** No request runs on the coalition of this epoch, which takes no new ones. */
   | { readonly type: 'ring-drained'; readonly epoch: number }
   | { readonly type: 'relay-dropped'; readonly epoch: number; readonly relay: string }
@@ -41,9 +52,28 @@ export type SwarmAct =
       /** Of each seat, in the order of `seats`: its ways to the others. */
       readonly routes: ReadonlyArray<readonly LinkRoute[]>
       readonly relays: readonly CoalitionRelay[]
+      readonly lapMs: number
     }
+  /** The coalition goes on with these standbys, and each seat has a way to each. */
+  | {
+      readonly type: 'renew-standbys'
+      readonly id: string
+      readonly epoch: number
+      readonly standbys: readonly Standby[]
+      /** Those that load now, and their cache budgets. */
+      readonly joined: readonly Standby[]
+      readonly kvBudgetBytes: readonly number[]
+      readonly maxContext: number
+      /** All who may signal each other: seats, relays and standbys. */
+      readonly members: readonly string[]
+      readonly seats: readonly Seat[]
+      /** Of each seat, in the order of `seats`: to the other seats and to the standbys. */
+      readonly routes: ReadonlyArray<readonly LinkRoute[]>
+    }
+  /** The ring would be faster so: who is new in these seats loads first, then the ring takes no new request and is formed anew. */
+  | { readonly type: 'choose-successor'; readonly epoch: number; readonly seats: readonly Seat[] }
   /**
-   * Live requests fail with `error`; the tabs keep their slices until they are released or assigned anew, the relays' work ends.
+   * Live requests are interrupted with `error`; the tabs keep their slices until they are released or assigned anew, the relays' work ends.
    */
   | {
       readonly type: 'dissolve-coalition'

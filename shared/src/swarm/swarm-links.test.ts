@@ -15,7 +15,7 @@ function joinAll(shell: Shell, peers: ReadonlyArray<readonly [string, Reach]>): 
 
 /** Who would be seated if nothing stood yet, with these links measured. */
 function fresh(shell: Shell, measures: SwarmState['measures'] = {}): string[] {
-  const placement = placeSwarm({ ...shell.state(), coalition: null, previousSeats: [], measures })
+  const placement = placeSwarm({ ...shell.state(), coalitions: [], previous: [], measures })
   return placement.kind === 'placed' ? placement.seats.map(seat => seat.peer) : []
 }
 const formed = (shell: Shell) => shell.acts.filter(act => act.type === 'form-coalition')
@@ -246,7 +246,7 @@ describe('relays', () => {
       [shellPeer('8'), byChannels],
       [shellPeer('9'), byChannels],
     ])
-    const { relays, seats } = shell.state().coalition!
+    const { relays, seats } = shell.coalition()!
     expect(relays.length).toBeLessThanOrEqual(8)
     expect(relays.map(({ relay }) => relay)).toContain(r)
     for (const { peer } of seats) expect(shell.routesOf(peer)).toHaveLength(5)

@@ -3,6 +3,7 @@
  * `apply`; read by `plan` and by the page's view. It holds no sockets, no timers and no requests.
  */
 import type { ErrorData } from '../errors/index.ts'
+import type { LayerRange } from '../model/index.ts'
 import type { LinkKind } from '../ports/index.ts'
 import type { Capability, LinkRoute, PeerRole, Reach, Seat } from '../wire/control-messages.ts'
 import type { PlacementModel } from './plan-placement.ts'
@@ -29,6 +30,16 @@ export interface SwarmConfig {
   readonly loadStallMs: number
   /** Links that are not open so long after the last slice was ready break the coalition. */
   readonly linkStallMs: number
+  /** A link that a ready ring needs and that closed has so long to open again; then the ring is planned anew. */
+  readonly linkReturnMs: number
+  /** So long a seat whose connection vanished may come back before requests that wait for it are given up. */
+  readonly returnGraceMs: number
+  /** A ring is planned anew for speed's sake after so long at the earliest. */
+  readonly replanMs: number
+  /** Coalitions side by side. */
+  readonly maxRings: number
+  /** Standbys of one coalition. */
+  readonly maxStandbys: number
 }
 
 export type PeerPhase = 'joined' | 'offered' | 'measured' | 'assigned' | 'downloading' | 'loading' | 'testing' | 'ready'
@@ -56,12 +67,21 @@ export interface SwarmPeer {
   readonly totalBytes: number
   readonly kvBudgetBytes: number | null
   readonly maxContext: number | null
-  /** True while it holds a slice that no living coalition asks for. */
+  /** True from its first assignment until it was told to drop what it holds. */
   readonly isHolding: boolean
+  /** Layers that are loaded, as it said itself: ready for a seat or as a standby, or since before a break. */
+  readonly held: LayerRange | null
   readonly isRefused: boolean
   /** When it last got further with its slice. */
   readonly progressedAtMs: number
   readonly stats: PeerStats | null
+  readonly speed: LearnedSpeed
+}
+
+/** Milliseconds of one layer as measured at work, smoothed; null before there was work. A hidden tab is another machine. */
+export interface LearnedSpeed {
+  readonly visibleMs: number | null
+  readonly hiddenMs: number | null
 }
 
 export interface LinkReport {
@@ -80,6 +100,16 @@ export interface CoalitionRelay {
   readonly traffic: Readonly<Record<string, { readonly forwardedBytes: number; readonly refusedBytes: number }>>
 }
 
+/** A peer that holds, or loads, what it would compute if a seat fell vacant, or when the ring is planned anew. */
+export interface Standby {
+  readonly peer: string
+  /** The seat that it can take over; null: it loads for the ring's successor. */
+  readonly seat: number | null
+  readonly layers: LayerRange
+  /** Its ways to the seats; the seats have the same ones back. */
+  readonly routes: readonly LinkRoute[]
+}
+
 export interface Coalition {
   readonly id: string
   readonly epoch: number
@@ -88,6 +118,13 @@ export interface Coalition {
   readonly routes: ReadonlyArray<readonly LinkRoute[]>
   /** Those that its routes name and that are still here. */
   readonly relays: readonly CoalitionRelay[]
+  readonly standbys: readonly Standby[]
+  /** As it was planned. */
+  readonly lapMs: number
+  /** True once it was ready. */
+  readonly hasServed: boolean
+  /** The seats that replace its own at a request's end, once those that are new have loaded; null: it stays as it is. */
+  readonly successor: readonly Seat[] | null
   readonly status: 'forming' | 'ready' | 'lost'
   /** What each seat said of its links: reports[from][to]. */
   readonly reports: Readonly<Record<string, Readonly<Record<string, LinkReport>>>>
@@ -95,6 +132,13 @@ export interface Coalition {
   readonly sinceMs: number
   /** Why it was lost. */
   readonly lostBy: ErrorData | null
+}
+
+/** A seat whose connection ended without a word. */
+export interface Vanished {
+  readonly peer: string
+  readonly layers: LayerRange
+  readonly atMs: number
 }
 
 /** What a wallet's peers cost the pool of late: new ids are free, wallets that wait are not. */
@@ -109,9 +153,14 @@ export interface SwarmState {
   readonly nowMs: number
   readonly nextEpoch: number
   readonly peers: Readonly<Record<string, SwarmPeer>>
-  readonly coalition: Coalition | null
-  /** The seats of the last coalition: a re-plan keeps them where it can. */
-  readonly previousSeats: readonly Seat[]
+  /** The oldest first. */
+  readonly coalitions: readonly Coalition[]
+  /** The seats of those that are no more, the latest last: a re-plan keeps them where it can. */
+  readonly previous: ReadonlyArray<readonly Seat[]>
+  /** The latest last. */
+  readonly vanished: readonly Vanished[]
+  /** When the first peer came that holds layers already, while no coalition stood: others will follow. */
+  readonly returningSinceMs: number | null
   /** Peers that may hold no slice of this model, and why. Kept after they left. */
   readonly bans: Readonly<Record<string, ErrorData>>
   /** By address, the latest refusal last: no peer of these wallets gets a slice before its time. */
@@ -129,8 +178,10 @@ export function emptySwarm(config: SwarmConfig): SwarmState {
     nowMs: 0,
     nextEpoch: config.firstEpoch,
     peers: {},
-    coalition: null,
-    previousSeats: [],
+    coalitions: [],
+    previous: [],
+    vanished: [],
+    returningSinceMs: null,
     bans: {},
     waits: {},
     measures: {},

@@ -1,0 +1,14 @@
+/** Says whether time alone can change what is to be done: only then does the shell let it pass. It writes nothing. */
+import { isMadeToWait } from './bans.ts'
+import { isReturnAwaited } from './returning.ts'
+import type { SwarmState } from './swarm-state.ts'
+
+/** True where a deadline runs, or somebody here waits for one. */
+export function isTimeAwaited(state: SwarmState): boolean {
+  const { coalitions, peers } = state
+  if (coalitions.some(({ status }) => status === 'forming') || isReturnAwaited(state)) return true
+  const loads = coalitions.some(({ standbys }) =>
+    standbys.some(({ peer }) => peers[peer] !== undefined && peers[peer].phase !== 'ready'),
+  )
+  return loads || (coalitions.length === 0 && Object.keys(peers).some(peer => isMadeToWait(state, peer)))
+}

@@ -1,0 +1,120 @@
+/** What a peer says, written into the state; what it says of an assignment that is not its own any more is dropped. */
+import type { DeskRequest } from '../wire/control-messages.ts'
+import { ban, refusalOf } from './bans.ts'
+import { coalitionOf, partOf, withCoalition } from './coalitions.ts'
+import { judge, linksHeard } from './hear-links.ts'
+import { learnSpeed } from './learn-speed.ts'
+import { forgetSuccessors, lose } from './lose-coalition.ts'
+import { peerInWords } from './peer-words.ts'
+import { heldOf, holderCame, reclaimSeat } from './returning.ts'
+import { withPeer } from './swarm-peers.ts'
+import type { Coalition, PeerPhase, SwarmPeer, SwarmState } from './swarm-state.ts'
+
+/** The way of a slice: what was reached once is not left again. */
+const loadOrder: readonly PeerPhase[] = ['assigned', 'downloading', 'loading', 'testing', 'ready']
+
+/** The state after `peer` said this. */
+export function hearPeer(heard: SwarmState, peer: SwarmPeer, request: DeskRequest, atMs: number): SwarmState {
+  switch (request.type) {
+    case 'peer-joined': {
+      const { version, role, reach } = request
+      // Once a connection: routes were made from it.
+      if (peer.version !== null) return heard
+      const held = role === 'operator' ? heldOf(heard, request) : null
+      const joined = withPeer(heard, { ...peer, version, role, reach, held })
+      return held === null ? joined : holderCame(joined, atMs)
+    }
+    case 'capability-reported': {
+      // Before it said what it is there was nothing to offer, and nothing to measure.
+      const isAsked = peer.version !== null && peer.role === 'operator'
+      if (!isAsked || request.model !== heard.config.model) return heard
+      // Once a connection: a stranger whose figures never stand still would have the placement searched anew each time.
+      if (peer.capability !== null) return heard
+      const phase = peer.phase === 'joined' || peer.phase === 'offered' ? 'measured' : peer.phase
+      const measured = { ...peer, phase, capability: request.capability }
+      return reclaimSeat(withPeer(heard, measured), measured)
+    }
+    case 'slice-progressed':
+    case 'slice-ready':
+    case 'slice-refused':
+    case 'links-reported':
+      return hearAssigned(heard, peer, request, atMs)
+    case 'stats-reported': {
+      const { stepMs, weightsBytes, kvBytes, tokensServed, isHidden } = request
+      const stats = { stepMs, weightsBytes, kvBytes, tokensServed, isHidden }
+      return withPeer(heard, { ...peer, stats, speed: learnSpeed(heard, peer, stats) })
+    }
+    case 'relay-reported':
+      return relayHeard(heard, peer.peer, request)
+    case 'peer-draining': {
+      if (peer.draining !== 'no') return heard
+      return forgetSuccessors(withPeer(heard, { ...peer, draining: 'asked' }), peer.peer)
+    }
+    case 'peer-leaving':
+    case 'request-flowing':
+    case 'token-generated':
+    case 'request-finished':
+    case 'request-failed':
+      return heard
+  }
+}
+
+type Assigned = Extract<DeskRequest, { type: 'slice-progressed' | 'slice-ready' | 'slice-refused' | 'links-reported' }>
+
+function hearAssigned(heard: SwarmState, peer: SwarmPeer, request: Assigned, atMs: number): SwarmState {
+  const coalition = coalitionOf(heard, request.epoch)
+  const part = coalition === null || coalition.status === 'lost' ? null : partOf(coalition, peer.peer)
+  if (coalition === null || part === null) return heard
+  switch (request.type) {
+    case 'slice-progressed':
+      return peer.phase === 'ready' ? heard : withPeer(heard, progressed(peer, request, atMs))
+    case 'slice-ready': {
+      // Said again it would put off the links' deadline.
+      if (peer.phase === 'ready') return heard
+      const { kvBudgetBytes, maxContext } = request
+      const ready = withPeer(heard, { ...peer, phase: 'ready', kvBudgetBytes, maxContext, held: part.layers })
+      // The links' deadline starts when the last slice is ready.
+      return part.kind === 'seat' ? judge(ready, { ...coalition, sinceMs: atMs }, atMs) : ready
+    }
+    case 'slice-refused': {
+      const banned = forgetSuccessors(ban(heard, peer.peer, refusalOf(request.error)), peer.peer)
+      if (part.kind === 'standby') return banned
+      const words = `${peerInWords(heard, peer.peer)} refused its slice: ${request.error.message}`
+      return lose(banned, coalition.epoch, words)
+    }
+    case 'links-reported': {
+      const linked = linksHeard(heard, coalition, peer.peer, request.links)
+      return part.kind === 'seat' ? judge(linked, coalitionOf(linked, coalition.epoch)!, atMs) : linked
+    }
+  }
+}
+
+function relayHeard(
+  state: SwarmState,
+  relay: string,
+  { epoch, members }: Extract<DeskRequest, { type: 'relay-reported' }>,
+): SwarmState {
+  const coalition = coalitionOf(state, epoch)
+  const known = coalition?.relays.find(other => other.relay === relay)
+  if (coalition === null || known === undefined) return state
+  const isMember = (peer: string): boolean => known.members.some(member => member.peer === peer)
+  const traffic = Object.fromEntries(
+    members
+      .filter(({ peer }) => isMember(peer))
+      .map(({ peer, forwardedBytes, refusedBytes }) => [peer, { forwardedBytes, refusedBytes }]),
+  )
+  const relays = coalition.relays.map(other => (other === known ? { ...known, traffic } : other))
+  const next: Coalition = { ...coalition, relays }
+  return withCoalition(state, next)
+}
+
+/** A slice that only goes to and fro, or of which the same is told again, has got no further. */
+function progressed(
+  peer: SwarmPeer,
+  { phase, doneBytes, totalBytes }: Extract<DeskRequest, { type: 'slice-progressed' }>,
+  atMs: number,
+): SwarmPeer {
+  const steps = loadOrder.indexOf(phase) - loadOrder.indexOf(peer.phase)
+  if (steps < 0 || (steps === 0 && doneBytes <= peer.doneBytes)) return peer
+  return { ...peer, phase, doneBytes, totalBytes, progressedAtMs: atMs }
+}

@@ -1,0 +1,85 @@
+/**
+ * Whether a ring that serves would be faster with other seats: because one turned slow, or somebody faster waits. Speeds are those
+ * learned at work. It reads the state and writes nothing.
+ */
+import { isRingDraining } from './coalition-links.ts'
+import { livingCoalitions } from './coalitions.ts'
+import { seatsOf } from './form-act.ts'
+import { freePeers, placementInput, remembered } from './place-swarm.ts'
+import { asPlaced, hasFailedLink, type Placed } from './placed-ring.ts'
+import { lapMs, type PlacedSeat, type PlacementInput, planPlacement } from './plan-placement.ts'
+import type { SwarmAct } from './swarm-events.ts'
+import type { Coalition, SwarmPeer, SwarmState } from './swarm-state.ts'
+
+/** A lap that is so much longer or shorter than it was planned shows that the plan was made of wrong figures. */
+const drift = 0.25
+/** The new lap's share of the present one that is worth a change: less where the plan was right. */
+const worthAfterDrift = 0.9
+const worth = 0.8
+/** Of plans so much apart the one that moves fewer layers is the better one. */
+const asGood = 1.1
+/** Waiting peers that are tried in each seat. */
+const mostTried = 8
+
+/** The first ring that should change, and how; null: none. */
+export function planSuccessor(state: SwarmState): Extract<SwarmAct, { type: 'choose-successor' }> | null {
+  const living = livingCoalitions(state)
+  if (living.some(({ status, successor }) => status !== 'ready' || successor !== null)) return null
+  for (const coalition of living) {
+    if (state.nowMs - coalition.sinceMs < state.config.replanMs || isRingDraining(state, coalition)) continue
+    const better = betterRing(state, coalition)
+    if (better !== null) return { type: 'choose-successor', epoch: coalition.epoch, seats: seatsOf(better.seats) }
+  }
+  return null
+}
+
+/** Time of one lap of `coalition` in ms, by what is known now; null where a seat is not here. */
+export function expectedLapMs(state: SwarmState, coalition: Coalition): number | null {
+  const peers = coalition.seats.flatMap(({ peer }) => state.peers[peer] ?? [])
+  if (peers.length < coalition.seats.length || peers.some(({ capability }) => capability === null)) return null
+  return lapMs(placementInput(state, peers), coalition.seats)
+}
+
+function betterRing(state: SwarmState, coalition: Coalition): Placed | null {
+  const own = coalition.seats.flatMap(({ peer }) => state.peers[peer] ?? [])
+  const peers = [...own, ...freePeers(state)]
+  const now = expectedLapMs(state, coalition)
+  if (now === null) return null
+  // The lap in steps of a quarter: round trips that dither are no reason to search.
+  const inSteps = Math.round(Math.log(now) / Math.log(1 + drift))
+  const question = { name: `better ${coalition.epoch}`, peers, others: [inSteps] }
+  return remembered(state, question, () => searchBetter(state, coalition, peers, now), true)
+}
+
+function searchBetter(
+  state: SwarmState,
+  coalition: Coalition,
+  peers: readonly SwarmPeer[],
+  now: number,
+): Placed | null {
+  const input = placementInput(state, peers)
+  const hasDrifted = Math.abs(now / coalition.lapMs - 1) > drift
+  const limit = now * (hasDrifted ? worthAfterDrift : worth)
+  const fresh = planPlacement(input)
+  const swap = bestSwap(input, coalition.seats)
+  const freshMs = fresh.kind === 'placed' ? fresh.lapMs : Number.POSITIVE_INFINITY
+  const best = swap !== null && swap.lapMs <= freshMs * asGood ? swap : fresh.kind === 'placed' ? fresh : null
+  if (best === null || best.lapMs >= limit || hasFailedLink(state, best.seats)) return null
+  return best
+}
+
+/** The ring with one seat given to somebody who waits. */
+function bestSwap(input: PlacementInput, seats: readonly PlacedSeat[]): Placed | null {
+  const waiting = input.peers
+    .filter(({ peer }) => !seats.some(seat => seat.peer === peer))
+    .sort((a, b) => a.msPerLayer - b.msPerLayer || (a.peer < b.peer ? -1 : 1))
+    .slice(0, mostTried)
+  let best: Placed | null = null
+  for (const { peer } of waiting) {
+    for (const [index, { layers }] of seats.entries()) {
+      const placed = asPlaced(input, seats.toSpliced(index, 1, { peer, layers }))
+      if (placed !== null && (best === null || placed.lapMs < best.lapMs)) best = placed
+    }
+  }
+  return best
+}

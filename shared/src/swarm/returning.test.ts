@@ -1,0 +1,139 @@
+import { describe, expect, it } from 'vitest'
+import { byChannels, createSwarmShell, shellPeer } from '../../testing/swarm-shell.ts'
+import { isTimeAwaited } from './awaits-time.ts'
+import { isSeatAwaited } from './returning.ts'
+
+const [a, b, c] = ['a', 'b', 'c'].map(shellPeer) as [string, string, string]
+type Shell = ReturnType<typeof createSwarmShell>
+const [front, back] = [
+  { start: 0, end: 3 },
+  { start: 3, end: 6 },
+]
+const rejoin = (shell: Shell, peer: string, layers: { start: number; end: number } | null): void =>
+  shell.join(peer, 5000, 1, byChannels, layers)
+const releases = (shell: Shell) => shell.acts.filter(({ type }) => type === 'release-slice')
+
+function serving(change: Parameters<typeof createSwarmShell>[0] = {}): Shell {
+  const shell = createSwarmShell(change)
+  shell.join(a)
+  // A little slower: who comes next stands by for it.
+  shell.join(b, 5000, 1.05)
+  shell.serve()
+  return shell
+}
+
+describe('a seat that vanishes', () => {
+  it('is waited for, with all others keeping what they hold, and gets its layers back', () => {
+    const shell = serving()
+    shell.gone(b)
+    shell.advance(4000)
+    expect([isSeatAwaited(shell.state()), isTimeAwaited(shell.state()), releases(shell)]).toEqual([true, true, []])
+    rejoin(shell, b, back)
+    expect(shell.seats()).toEqual(['a:0-3', 'b:3-6'])
+  })
+
+  it('is given up after the grace, and at once where it left on purpose', () => {
+    const shell = serving()
+    shell.gone(b)
+    shell.advance(5000)
+    expect([isSeatAwaited(shell.state()), isTimeAwaited(shell.state())]).toEqual([false, false])
+    expect(releases(shell)).toMatchObject([{ peer: a }])
+    const left = serving()
+    left.leave(b)
+    expect([isSeatAwaited(left.state()), releases(left)]).toMatchObject([false, [{ peer: a }]])
+  })
+
+  it('has half the grace before those that stay are moved', () => {
+    const split = createSwarmShell()
+    split.join(a, 5000)
+    split.join(b, 5000)
+    split.serve()
+    split.gone(b)
+    // It cannot hold half of the model: the others would have to hold more.
+    split.join(c, 300)
+    expect(split.seats()).toEqual([])
+    split.advance(2000)
+    expect(split.seats()).toEqual([])
+    split.advance(1000)
+    expect(split.seats()).toEqual(['a:0-4', 'c:4-6'])
+    const left = serving()
+    left.leave(b)
+    left.join(c, 300)
+    expect(left.seats()).toEqual(['a:0-4', 'c:4-6'])
+  })
+
+  it('gets its seat back from one that has not loaded', () => {
+    const shell = serving()
+    shell.join(c)
+    shell.gone(b)
+    expect(shell.seats()).toEqual(['a:0-3', 'c:3-6'])
+    rejoin(shell, b, back)
+    expect(shell.seats()).toEqual(['a:0-3', 'b:3-6'])
+    shell.serve()
+    expect(shell.rings()).toEqual(['a:0-3 b:3-6 + c:3-6?'])
+  })
+
+  it('stands by where its seat is taken by one that has loaded', () => {
+    const shell = serving()
+    shell.join(c)
+    shell.sliceReady(c)
+    shell.gone(b)
+    shell.serve()
+    rejoin(shell, b, back)
+    expect(shell.rings()).toEqual(['a:0-3 c:3-6 + b:3-6?'])
+  })
+
+  it('does not take a seat from others for what it only says', () => {
+    const shell = serving()
+    shell.leave(b)
+    shell.join(c)
+    rejoin(shell, b, back)
+    expect(shell.seats()).toEqual(['a:0-3', 'c:3-6'])
+  })
+})
+
+describe('peers that come to an orchestrator that knows nothing', () => {
+  it('keep what they hold, in whatever order they come, and though others come between', () => {
+    for (const order of [
+      [a, c, b],
+      [b, c, a],
+      [c, b, a],
+    ]) {
+      const shell = createSwarmShell()
+      const layers: Record<string, typeof front | null> = { [a]: back, [b]: front, [c]: null }
+      for (const peer of order) rejoin(shell, peer, layers[peer]!)
+      expect(shell.seats()).toEqual(order[0] === c ? expect.anything() : ['b:0-3', 'a:3-6'])
+    }
+  })
+
+  it('are placed afresh when the others stay away', () => {
+    const shell = createSwarmShell()
+    rejoin(shell, a, back)
+    rejoin(shell, c, null)
+    expect([shell.status(), isTimeAwaited(shell.state())]).toEqual(['waiting', true])
+    shell.advance(5000)
+    expect(shell.status()).toBe('forming')
+  })
+
+  it('wait for nobody for ever: the wait begins once', () => {
+    const shell = createSwarmShell()
+    rejoin(shell, a, back)
+    shell.advance(4000)
+    rejoin(shell, c, back)
+    shell.advance(1000)
+    expect(shell.status()).toBe('forming')
+  })
+
+  it('hold nothing of other models, and nothing that the model has not', () => {
+    const shell = createSwarmShell()
+    shell.happen({ type: 'peer-connected', peer: a, atMs: 0 })
+    const joined = { type: 'peer-joined', version: 4, agent: '', role: 'operator', reach: byChannels } as const
+    shell.say(a, { ...joined, holding: { model: 'other', layers: front } })
+    rejoin(shell, b, { start: 3, end: 7 })
+    expect([shell.state().peers[a]!.held, shell.state().peers[b]!.held, isTimeAwaited(shell.state())]).toEqual([
+      null,
+      null,
+      false,
+    ])
+  })
+})
