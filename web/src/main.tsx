@@ -4,6 +4,7 @@ import { createMoneyStores } from './money/create-money-stores.ts'
 import { fetchWithSession } from './money/fetch-with-session.ts'
 import { createTabStore } from './peer/create-tab-store.ts'
 import { createIndexedDbArchive } from './ui/chat/conversation-archive.ts'
+import { fetchTrace } from './ui/chat/fetch-trace.ts'
 import { readSettings, writeSettings } from './ui/chat/sampling-settings.ts'
 import { streamChat } from './ui/chat/stream-chat.ts'
 import { probeMachine } from './ui/operate/machine.ts'
@@ -44,6 +45,7 @@ createRoot(root).render(
       router: createRouterStore(window),
       visibility: createVisibilityStore(document, () => performance.now()),
       probeMachine,
+      fetchTrace: requestId => fetchTrace(requestId, pay),
       ...money,
     }}
   />,

@@ -109,12 +109,16 @@ test('the token goes along with the API’s own requests, and with nothing else'
   await paying('/v1/chat/completions', { headers: { 'content-type': 'application/json' } })
   await paying('https://example.org/v1/chat/completions')
   await paying('/packs/a')
+  await paying('/api/requests/1/trace')
+  await paying('/api/pool')
   token = null
   await paying('/v1/chat/completions')
   expect(sent).toEqual([
     ['/v1/chat/completions', 'Bearer tok'],
     ['https://example.org/v1/chat/completions', null],
     ['/packs/a', null],
+    ['/api/requests/1/trace', 'Bearer tok'],
+    ['/api/pool', null],
     ['/v1/chat/completions', null],
   ])
 })

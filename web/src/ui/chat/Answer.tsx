@@ -9,6 +9,7 @@ import { CopyButton } from '../shell/CopyButton.tsx'
 import { useServices } from '../shell/services.ts'
 import { useStore } from '../stores/use-store.ts'
 import type { AnswerError, AnswerFigures, Message } from './conversation.ts'
+import { TraceButton } from './TraceButton.tsx'
 
 export interface AnswerProps {
   readonly message: Message
@@ -42,6 +43,7 @@ export const Answer = memo(
               <button type="button" className="button quiet small" data-testid="regenerate" onClick={onRegenerate}>
                 Regenerate
               </button>
+              {message.requestId === undefined ? null : <TraceButton requestId={message.requestId} />}
             </span>
           </footer>
         )}

@@ -10,6 +10,8 @@ export const answerFiguresSchema = z.object({
   timeToFirstTokenMs: z.number().nullable(),
   directHops: z.number().nullable(),
   finishReason: z.string().nullable(),
+  /** The peers of the ring that ended it, the entry first. */
+  route: z.array(z.string()).nullable().optional(),
   /** `cap`: the session's money ended the answer. */
   stoppedBy: z.string().nullable().optional(),
   /** Decimal digits: what the answer cost, in atomic units of USDC; absent where work is free. */
@@ -38,6 +40,8 @@ export const messageSchema = z.object({
   model: z.string().nullable(),
   figures: answerFiguresSchema.nullable(),
   error: answerErrorSchema.nullable(),
+  /** Under which the orchestrator knows it, for a while; absent where it was never taken. */
+  requestId: z.string().max(100).optional(),
 })
 export type Message = z.infer<typeof messageSchema>
 

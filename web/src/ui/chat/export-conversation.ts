@@ -1,13 +1,8 @@
 /** A conversation as a file: JSON for programs, Markdown for people. Pure; the download itself is the component's. */
+import type { SavedFile } from '../shell/save-file.ts'
 import type { Conversation } from './conversation.ts'
 
-export interface ExportedFile {
-  readonly name: string
-  readonly type: string
-  readonly text: string
-}
-
-export function exportAsJson(conversation: Conversation): ExportedFile {
+export function exportAsJson(conversation: Conversation): SavedFile {
   return {
     name: `${fileName(conversation)}.json`,
     type: 'application/json',
@@ -15,7 +10,7 @@ export function exportAsJson(conversation: Conversation): ExportedFile {
   }
 }
 
-export function exportAsMarkdown(conversation: Conversation): ExportedFile {
+export function exportAsMarkdown(conversation: Conversation): SavedFile {
   const turns = conversation.messages.map(({ role, content, model, status }) => {
     const speaker = role === 'user' ? 'You' : (model ?? 'Model')
     const note = status === 'stopped' ? '\n\n_(stopped)_' : status === 'failed' ? '\n\n_(failed)_' : ''

@@ -109,6 +109,15 @@ test('the request asks for a stream with usage and passes the sampling on', asyn
   expect(sent).toEqual({ ...request, temperature: 0, seed: 7, stream: true, stream_options: { include_usage: true } })
 })
 
+test('the id under which it can be asked for comes first, the ring that served it last', async () => {
+  const route = [{ peer: '0xa.1', layers: [0, 2], engine: 'wasm' }]
+  const init = { headers: { 'x-request-id': 'abc' } }
+  const served = chunk({ choices: [], computepool: { route } })
+  const events = await collect(server(`${word('Hi')}${stopChunk}${served}data: [DONE]\n\n`, 64, init))
+  expect(events[0]).toEqual({ type: 'taken', requestId: 'abc' })
+  expect(events.at(-1)).toMatchObject({ type: 'finished', figures: { route: ['0xa.1'] } })
+})
+
 test('what an answer cost, and that the cap ended it, are read', async () => {
   const payment = { sessionId: '0x1', costAtomic: '1234', spentAtomic: '5000', refundableAtomic: '0' }
   const paid = chunk({ choices: [], computepool: { stoppedBy: 'cap', payment } })

@@ -15,6 +15,8 @@ export interface ChatRequest {
 }
 
 export type ChatEvent =
+  /** First, where the orchestrator took the request: the id under which it can be asked for. */
+  | { readonly type: 'taken'; readonly requestId: string }
   | { readonly type: 'text'; readonly text: string }
   | { readonly type: 'finished'; readonly figures: AnswerFigures }
   | { readonly type: 'failed'; readonly error: AnswerError }
@@ -38,6 +40,7 @@ const chunkSchema = z.looseObject({
       tokensPerSecond: z.number().nullish(),
       directHops: z.number().nullish(),
       stoppedBy: z.string().nullish(),
+      route: z.array(z.looseObject({ peer: z.string() })).nullish(),
       payment: z.looseObject({ costAtomic: z.string().regex(/^\d{1,31}$/) }).nullish(),
     })
     .nullish(),
@@ -74,6 +77,8 @@ export async function* streamChat(
     yield await refusalOf(response)
     return
   }
+  const requestId = response.headers.get('x-request-id')
+  if (requestId !== null) yield { type: 'taken', requestId }
   yield* readEvents(response.body, signal)
 }
 
@@ -131,6 +136,7 @@ function parseChunk(
   }
   const { choices, usage, computepool } = chunk.data
   const stoppedBy = computepool?.stoppedBy ?? before.stoppedBy ?? null
+  const route = computepool?.route?.map(({ peer }) => peer) ?? before.route ?? null
   const costAtomic = computepool?.payment?.costAtomic ?? before.costAtomic ?? null
   const figures: AnswerFigures = {
     tokens: usage?.completion_tokens ?? before.tokens,
@@ -140,6 +146,7 @@ function parseChunk(
     finishReason: choices[0]?.finish_reason ?? before.finishReason,
     ...(stoppedBy === null ? {} : { stoppedBy }),
     ...(costAtomic === null ? {} : { costAtomic }),
+    ...(route === null || route.length === 0 ? {} : { route }),
   }
   return { text: choices[0]?.delta?.content ?? '', figures, failed: null }
 }

@@ -2,6 +2,7 @@
 import { createContext, useContext } from 'react'
 import type { MoneyStores } from '../../money/create-money-stores.ts'
 import type { TabStore } from '../../peer/tab-commands.ts'
+import type { FetchTrace } from '../chat/fetch-trace.ts'
 import type { ProbeMachine } from '../operate/machine.ts'
 import type { RouterStore } from '../router/router-store.ts'
 import type { ChatStore } from '../stores/chat-store.ts'
@@ -21,6 +22,7 @@ export interface Services extends MoneyStores {
   readonly router: RouterStore
   readonly visibility: VisibilityStore
   readonly probeMachine: ProbeMachine
+  readonly fetchTrace: FetchTrace
 }
 
 const ServicesContext = createContext<Services | null>(null)

@@ -109,7 +109,8 @@ export function createChatStore(parts: ChatStoreParts): ChatStore {
     let figures: AnswerFigures | null = null
     for await (const event of parts.stream(requestOf(model, prompt, view().settings), controller.signal)) {
       if (controller.signal.aborted) break
-      if (event.type === 'text') changeAnswer(at, old => ({ ...old, content: old.content + event.text }))
+      if (event.type === 'taken') changeAnswer(at, old => ({ ...old, requestId: event.requestId }))
+      else if (event.type === 'text') changeAnswer(at, old => ({ ...old, content: old.content + event.text }))
       else if (event.type === 'failed') changeAnswer(at, old => ({ ...old, status: 'failed', error: event.error }))
       else figures = event.figures
     }

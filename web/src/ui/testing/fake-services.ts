@@ -2,6 +2,7 @@
 import { conversationSchema } from '../chat/conversation.ts'
 import type { ConversationArchive } from '../chat/conversation-archive.ts'
 import { parseRecords } from '../chat/conversation-archive.ts'
+import type { FetchTrace } from '../chat/fetch-trace.ts'
 import type { Machine } from '../operate/machine.ts'
 import { createRouterStore } from '../router/router-store.ts'
 import type { Services } from '../shell/services.ts'
@@ -39,6 +40,7 @@ export interface FakeServicesGiven {
   readonly tab?: FakeTabStore
   /** Free work, unless a test says otherwise. */
   readonly money?: FakeMoney
+  readonly fetchTrace?: FetchTrace
 }
 
 export function createFakeServices(given: FakeServicesGiven = {}): FakeServices {
@@ -66,6 +68,7 @@ export function createFakeServices(given: FakeServicesGiven = {}): FakeServices 
     router: createRouterStore(window),
     visibility: createVisibilityStore(document, () => 0),
     probeMachine: async () => given.machine ?? capableMachine,
+    fetchTrace: given.fetchTrace ?? (async () => ({ kind: 'refused', words: 'No trace here.' })),
   }
 }
 
