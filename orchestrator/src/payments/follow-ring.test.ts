@@ -8,7 +8,8 @@ type Snapshot = ReturnType<Desk['snapshot']>
 /** A desk whose ring is what a test says, and a ledger that fails where a test says so. */
 function open() {
   const clock = createManualClock()
-  const peers: string[] = []
+  const rings: string[][] = []
+  let forming = 0
   const ordered: string[][] = []
   const faults: unknown[] = []
   const ledger = {
@@ -22,8 +23,14 @@ function open() {
   let tell = (): void => {}
   const desk: Pick<Desk, 'snapshot' | 'onChange'> = {
     snapshot: () => {
-      const seats = peers.map((peer, at) => ({ peer, layers: { start: at, end: at + 1 }, msPerLayer: 1 }))
-      return { status: peers.length === 0 ? 'gathering' : 'ready', seats } as unknown as Snapshot
+      const ready = rings.map(peers => ({
+        status: 'ready',
+        seats: peers.map((peer, at) => ({ peer, layers: { start: at, end: at + 1 }, msPerLayer: 1 })),
+      }))
+      return {
+        status: ready.length === 0 ? 'waiting' : 'ready',
+        rings: [...ready, ...Array(forming).fill({ status: 'forming', seats: [] })],
+      } as unknown as Snapshot
     },
     onChange: listener => {
       tell = () => listener()
@@ -33,12 +40,16 @@ function open() {
     },
   }
   const stop = followRing({ desk, ledger, clock, onFault: fault => faults.push(fault) })
-  const ring = async (...bytes: string[]): Promise<void> => {
-    peers.splice(0, peers.length, ...bytes.map(byte => `0x${byte.repeat(20)}.tab`))
+  const stand = async (...peers: string[][]): Promise<void> => {
+    rings.splice(0, rings.length, ...peers.map(bytes => bytes.map(byte => `0x${byte.repeat(20)}.tab`)))
     tell()
     await clock.settle()
   }
-  return { clock, ledger, ordered, faults, ring, stop }
+  const ring = (...bytes: string[]): Promise<void> => stand(...(bytes.length === 0 ? [] : [bytes]))
+  const form = (count: number): void => {
+    forming = count
+  }
+  return { clock, ledger, ordered, faults, ring, stand, form, stop }
 }
 
 it('orders the members of each ring once', async () => {
@@ -51,6 +62,37 @@ it('orders the members of each ring once', async () => {
     ['0xa1', '0xb2'],
     ['0xa1', '0xc3'],
   ])
+})
+
+it('orders the members of all rings together', async () => {
+  const { ordered, stand } = open()
+  await stand(['a1', 'b2'], ['c3', 'a1'])
+  await stand(['c3', 'a1'])
+  expect(ordered).toEqual([
+    ['0xa1', '0xb2', '0xc3'],
+    ['0xa1', '0xc3'],
+  ])
+})
+
+it('waits a little for a ring that forms beside one that serves', async () => {
+  const { clock, ordered, stand, form, stop } = open()
+  await stand(['a1'], ['b2', 'c3'])
+  form(1)
+  await stand(['a1'])
+  form(0)
+  await stand(['a1'], ['b2', 'd4'])
+  expect(ordered).toEqual([
+    ['0xa1', '0xb2', '0xc3'],
+    ['0xa1', '0xb2', '0xd4'],
+  ])
+  form(1)
+  await stand(['a1'])
+  await clock.advance(5000)
+  expect(ordered.at(-1)).toEqual(['0xa1'])
+  form(1)
+  await stand(['b2'])
+  stop()
+  expect(clock.pending).toBe(0)
 })
 
 it('tries again where an order failed, though nothing changes, until it is stopped', async () => {

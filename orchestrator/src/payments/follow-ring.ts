@@ -1,4 +1,4 @@
-/** Keeps the pool's members in step with the ring: who holds how much of the model, weighted by speed, earns that share. */
+/** Keeps the pool's members in step with the rings: who holds how much of the model in any of them, weighted by speed, earns that share. */
 import { workUnits } from '@computepool/shared/money'
 import type { Clock } from '@computepool/shared/ports'
 import type { Desk } from '../dispatch/index.ts'
@@ -13,16 +13,29 @@ export interface FollowRingOptions {
 
 /** A ring may stand for hours: who joined it must not wait for the next one because the database had a hiccup. */
 const retryMs = 5000
+/** While a ring forms, another order follows shortly: units cost a transaction each time. Longer than this nobody waits for theirs. */
+const settleMs = 5000
 
-/** Orders units whenever another ring is ready; returns what stops it. Units of a ring that fell apart stay until the next one. */
+/** Orders units whenever other rings are ready; returns what stops it. Units of the last ring that fell apart stay until the next one. */
 export function followRing({ desk, ledger, clock, onFault }: FollowRingOptions): () => void {
   let last = ''
   let line: Promise<unknown> = Promise.resolve()
   let isStopped = false
   let cancelRetry = (): void => {}
-  const look = (): void => {
-    const { status, seats } = desk.snapshot()
-    if (status !== 'ready') return
+  let cancelSettle: (() => void) | null = null
+  const look = (isLate = false): void => {
+    const { status, rings = [] } = desk.snapshot()
+    // One that drains still serves what it has begun.
+    const serving = rings.filter(ring => ring.status !== 'forming')
+    if (status !== 'ready' || serving.length === 0) return
+    if (rings.length > serving.length && !isLate) {
+      cancelSettle ??= clock.schedule(settleMs, () => {
+        cancelSettle = null
+        look(true)
+      })
+      return
+    }
+    const seats = serving.flatMap(ring => ring.seats)
     const work = seats.map(({ peer, layers, msPerLayer }) => ({
       // A peer is a wallet and a tab of it.
       operator: peer.slice(0, 42),
@@ -38,15 +51,16 @@ export function followRing({ desk, ledger, clock, onFault }: FollowRingOptions):
       if (last !== now) return
       last = ''
       cancelRetry()
-      if (!isStopped) cancelRetry = clock.schedule(retryMs, look)
+      if (!isStopped) cancelRetry = clock.schedule(retryMs, () => look(true))
     }
     line = line.then(() => ledger.setUnits(workUnits(work))).catch(failed)
   }
   look()
-  const forget = desk.onChange(look)
+  const forget = desk.onChange(() => look())
   return () => {
     isStopped = true
     cancelRetry()
+    cancelSettle?.()
     forget()
   }
 }
