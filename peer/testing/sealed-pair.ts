@@ -26,8 +26,11 @@ export interface SealedPair extends TransportPair {
   readonly clock: ManualClock
   readonly net: LossyNet
   readonly events: readonly { readonly at: string; readonly event: LinkEvent }[]
-  /** Links `a` and `b` under this epoch. */
+  /** Links `a` and `b` under this epoch, with a secret of its own. */
   setBoth(epoch: number): void
+  set(side: 'a' | 'b', epoch: number): void
+  /** That side has no link any more, nor tells the other. */
+  lose(side: 'a' | 'b'): void
   /** `a: code` for each link that closed. */
   closings(): string[]
 }
@@ -54,6 +57,13 @@ export function makeSealedPair(options: SealedPairOptions = {}): SealedPair {
   const [a, b] = [open(1), open(2)]
   const [carrierA, carrierB] = [net.carrier(peerA), net.carrier(peerB)]
   const events: { at: string; event: LinkEvent }[] = []
+  const epochs = { a: 0, b: 0 }
+  function set(side: 'a' | 'b', epoch: number): void {
+    const secret = epoch.toString(16).padStart(2, '0').repeat(16)
+    epochs[side] = epoch
+    if (side === 'a') a.setRoutes({ epoch, routes: [{ peer: peerB, kind: 'axl', secret, carrier: carrierA }] })
+    else b.setRoutes({ epoch, routes: [{ peer: peerA, kind: 'axl', secret, carrier: carrierB }] })
+  }
   a.onLink(event => events.push({ at: 'a', event }))
   b.onLink(event => events.push({ at: 'b', event }))
   return {
@@ -65,9 +75,15 @@ export function makeSealedPair(options: SealedPairOptions = {}): SealedPair {
     clock,
     net,
     events,
+    set,
     setBoth(epoch) {
-      a.setRoutes({ epoch, routes: [{ peer: peerB, kind: 'axl', secret: testSecret, carrier: carrierA }] })
-      b.setRoutes({ epoch, routes: [{ peer: peerA, kind: 'axl', secret: testSecret, carrier: carrierB }] })
+      set('a', epoch)
+      set('b', epoch)
+    },
+    lose(side) {
+      net.part(peerA, peerB)
+      ;(side === 'a' ? a : b).setRoutes({ epoch: epochs[side], routes: [] })
+      net.heal(peerA, peerB)
     },
     closings: () =>
       events.flatMap(({ at, event }) => (event.type === 'link-closed' ? [`${at}: ${event.error.code}`] : [])),

@@ -27,10 +27,11 @@ export interface BothKeys extends OpenerKeys {
 
 const signatureBytes = 65
 const macBytes = 16
-// The body of an init: version u8, key, signature, MAC; of a reply: version u8, the opener's key, key, signature, MAC.
+// The body of an init: version u8, key, signature, MAC; of a reply: version u8, the opener's key, key, signature, MAC; of a want: version u8, MAC.
 const versionBytes = 1
 export const initBytes = packetHeaderBytes + versionBytes + publicKeyBytes + signatureBytes + macBytes
 export const replyBytes = initBytes + publicKeyBytes
+export const wantBytes = packetHeaderBytes + versionBytes + macBytes
 
 /** The same at both ends, and another one for another epoch or pair: what belongs elsewhere is dropped before any key is used. */
 export function sessionIdOf({ opener, answerer, epoch }: Introduction): string {
@@ -79,7 +80,16 @@ export function encodeReply(link: LinkSecret, { openerKey, answererKey }: BothKe
   return join(link, 'reply', [openerKey, answererKey, hexToBytes(signature)])
 }
 
-function join({ sessionId, secret }: LinkSecret, type: 'init' | 'reply', parts: readonly Uint8Array[]): Uint8Array {
+/** Of the answerer: it has no link of this assignment, and waits for an init. The opener may have kept an older one. */
+export function encodeWant(link: LinkSecret): Uint8Array {
+  return join(link, 'want', [])
+}
+
+function join(
+  { sessionId, secret }: LinkSecret,
+  type: 'init' | 'reply' | 'want',
+  parts: readonly Uint8Array[],
+): Uint8Array {
   const body = packetHeaderBytes + versionBytes
   const packet = new Uint8Array(parts.reduce((sum, part) => sum + part.length, body + macBytes))
   writePacketHeader(packet, { type, sessionId, number: 0 })
@@ -125,6 +135,11 @@ export function decodeReply(packet: Uint8Array, link: Pick<LinkSecret, 'secret'>
     answererKey: body.subarray(second, second + publicKeyBytes),
     signature: body.subarray(second + publicKeyBytes),
   }
+}
+
+/** True where it is a want by its length, of somebody who has the secret. */
+export function isWant(packet: Uint8Array, link: Pick<LinkSecret, 'secret'>): boolean {
+  return packet.length === wantBytes && isAuthentic(packet, link)
 }
 
 /** True where the wallet in `peer` signed `text`. */

@@ -180,6 +180,8 @@ describe('somebody on the way', () => {
       expect([...pair.a.links(), ...pair.b.links()].map(link => link.isOpen)).toEqual([true, true])
       await expectRunning(pair)
       // Where the peer stays away, its absence is told, not what strangers said.
+      pair.lose('a')
+      pair.lose('b')
       pair.net.part(pair.peerA, pair.peerB)
       pair.setBoth(2)
       await pair.clock.advance(10)
@@ -257,14 +259,50 @@ describe('a peer of another assignment', () => {
     pair.setBoth(1)
     await pair.clock.advance(200)
     const old = [...heard]
+    pair.lose('a')
+    pair.lose('b')
+    const closings = pair.closings()
     pair.setBoth(2)
     await pair.clock.advance(200)
     const { strayDatagrams } = pair.b.counts
     const forB = old.filter(({ to }) => to === pair.peerB)
     for (const { from, to, datagram } of forB) pair.net.inject(from, to, datagram)
     expect(pair.b.counts.strayDatagrams).toBe(strayDatagrams + forB.length)
-    expect(pair.closings()).toEqual(['a: peer_disconnected', 'b: peer_disconnected'])
+    expect(pair.closings()).toEqual(closings)
     expect([...pair.a.links(), ...pair.b.links()].map(link => link.isOpen)).toEqual([true, true])
+  })
+
+  it('ends no link that was kept, and has no packet of it taken twice', async () => {
+    const pair = makeSealedPair()
+    const heard = overhear(pair)
+    const frames: number[] = []
+    pair.b.onFrame((_, frame) => frames.push(frame.length))
+    pair.setBoth(1)
+    await pair.clock.advance(200)
+    await pair.reach(pair.a.send(pair.peerB, numberedFrame(1, 3000)))
+    await pair.clock.advance(200)
+    pair.setBoth(2)
+    await pair.clock.advance(200)
+    const init = heard.find(({ type }) => type === 'init')!
+    const asOfNow = makeSealedPair()
+    const seen = overhear(asOfNow)
+    asOfNow.setBoth(2)
+    await asOfNow.clock.advance(200)
+    const { datagram: current } = seen.find(({ type }) => type === 'init')!
+    for (const { from, to, datagram } of [...heard]) {
+      pair.net.inject(from, to, datagram)
+      // In the session of the assignment that holds now, without its secret.
+      const forged = init.datagram.slice()
+      forged.set(current.subarray(1, 9), 1)
+      pair.net.inject(from, to, forged)
+      const want = forged.slice(0, 34)
+      want[0] = 4
+      pair.net.inject(from, to, want)
+    }
+    await pair.clock.advance(200)
+    expect(frames).toEqual([3000])
+    expect(pair.b.counts.duplicates).toBeGreaterThan(0)
+    await expectRunning(pair)
   })
 })
 

@@ -1,6 +1,6 @@
 /**
- * One sealed link, from its handshake to its end: both sides prove their wallets, agree on keys, and a session runs on them. One
- * handshake an epoch: what comes with another key afterwards is an echo or an attack. It knows no other links.
+ * One sealed link, from its handshake to its end: both sides prove their wallets, agree on keys, and a session runs on them. It has one
+ * handshake: what comes with another key afterwards is an echo or an attack. It knows no other links.
  */
 import { type PacketHeader, packetHeaderBytes } from '@computepool/shared/datagram'
 import { ComputePoolError, type ErrorCode } from '@computepool/shared/errors'
@@ -14,6 +14,7 @@ import {
   decodeReply,
   encodeInit,
   encodeReply,
+  encodeWant,
   type Introduction,
   isSameBytes,
   isSignedBy,
@@ -93,13 +94,18 @@ export function openSealedLink(options: SealedLinkOptions): SealedLink {
   async function beginOpening(): Promise<void> {
     const signature = await options.key.sign(openingText(introduction, { openerKey: ownKey }))
     const init = encodeInit(shared, { openerKey: ownKey }, signature)
+    postUntilHeard(init, { turns: true })
+  }
+
+  /** `turns`: the carrier is to try another way after a few in vain. */
+  function postUntilHeard(packet: Uint8Array, { turns }: { readonly turns: boolean }): void {
     let waitMs = firstRetryMs
     let posts = 0
     const postAgain = (): void => {
       if (state !== 'connecting' || session) return
-      if (posts > 0 && posts % postsPerWay === 0) options.onStalled()
+      if (turns && posts > 0 && posts % postsPerWay === 0) options.onStalled()
       posts += 1
-      post(init)
+      post(packet)
       cancelRetry = clock.schedule(waitMs, postAgain)
       waitMs = Math.min(lastRetryMs, waitMs * 1.5)
     }
@@ -219,6 +225,9 @@ export function openSealedLink(options: SealedLinkOptions): SealedLink {
     beginOpening().catch((fault: unknown) => {
       void close(problem('peer_unauthenticated', `This peer’s wallet signed no handshake: ${String(fault)}`))
     })
+  } else {
+    // Most openers open by themselves; one that has kept its link of an earlier assignment does not.
+    cancelRetry = clock.schedule(firstRetryMs, () => postUntilHeard(encodeWant(shared), { turns: false }))
   }
 
   return {
@@ -241,6 +250,8 @@ export function openSealedLink(options: SealedLinkOptions): SealedLink {
     },
     accept(header, packet) {
       if (state === 'closed') return
+      // Its own init is on the way, or was answered.
+      if (header.type === 'want') return
       const isHandshake = packet.length > packetHeaderBytes && header.type !== 'data'
       if (isHandshake) void (header.type === 'init' ? acceptInit(packet) : acceptReply(packet)).catch(() => {})
       else session?.accept(header, packet)

@@ -2,12 +2,13 @@
  * The Transport port over datagram carriers: a sealed link to each peer of an assignment, whatever carries its packets. It trusts no
  * carrier: who a peer is, is in its signature. It knows no routes beyond "this peer by this carrier".
  */
-import { readPacketHeader } from '@computepool/shared/datagram'
+import { type PacketHeader, readPacketHeader } from '@computepool/shared/datagram'
 import { ComputePoolError } from '@computepool/shared/errors'
 import type { Clock, DatagramCarrier, Entropy, LinkEvent, Transport } from '@computepool/shared/ports'
 import type { PeerId } from '@computepool/shared/wire'
 import { hexToBytes } from '@noble/hashes/utils.js'
 import type { PeerKey } from '../runtime/peer-powers.ts'
+import { decodeInit, isWant, sessionIdOf } from './handshake.ts'
 import { packetRoomBytes } from './packet-room.ts'
 import { defaultSealedLimits, type SealedLimits } from './sealed-limits.ts'
 import { openSealedLink, type SealedKind, type SealedLink } from './sealed-link.ts'
@@ -40,7 +41,8 @@ export interface SealedCounts extends SessionCounts {
 
 export interface SealedTransport extends Transport {
   /**
-   * Links to exactly these peers. With the same epoch links that stay are kept, also those that have ended; a new epoch makes all anew.
+   * Links to exactly these peers. Links that stay are kept: with the same epoch all, also those that have ended; with a new one those that
+   * are open. The other side may have lost such a link: it is made anew when that side says so.
    * Carriers are listened to while a route names them, and stay the caller's to close.
    */
   setRoutes(wanted: { readonly epoch: number; readonly routes: readonly SealedRoute[] }): void
@@ -52,10 +54,19 @@ export interface SealedTransport extends Transport {
   readonly held: { readonly unackedBytes: number; readonly pendingBytes: number; readonly packets: number }
 }
 
+/** What a link of the current assignment would be, beside the kept one that serves. */
+interface Renewal {
+  readonly route: SealedRoute
+  readonly sessionId: string
+  readonly secret: Uint8Array
+}
+
 interface Entry {
   link: SealedLink
   /** The preferred one first. */
   readonly carriers: readonly DatagramCarrier[]
+  /** Of the current assignment, where the link is of an earlier one; else null. */
+  renewal: Renewal | null
   /** In use. */
   carrier: DatagramCarrier
   /** By which the packet came that is looked at now. */
@@ -95,12 +106,33 @@ export function createSealedTransport(options: SealedTransportOptions): SealedTr
 
   function acceptDatagram(carrier: DatagramCarrier, from: string, datagram: Uint8Array): void {
     const header = datagram.length <= carrier.maxDatagramBytes ? readPacketHeader(datagram) : null
-    const entry = entries.get(from)
+    const known = entries.get(from)
+    const entry = header && known && isRenewed(known, header, datagram) ? renewLink(from, known) : known
     if (!header || entry?.link.sessionId !== header.sessionId || !entry.carriers.includes(carrier)) strayDatagrams += 1
     else {
       entry.via = carrier
       entry.link.accept(header, datagram)
     }
+  }
+
+  /** The other side has no link to this one any more: it opens, or wants to be opened to, in the current assignment. */
+  function isRenewed({ renewal }: Entry, header: PacketHeader, datagram: Uint8Array): boolean {
+    if (renewal?.sessionId !== header.sessionId) return false
+    // Anybody may have written the header; only the pair has the secret.
+    return self < renewal.route.peer ? isWant(datagram, renewal) : decodeInit(datagram, renewal) !== null
+  }
+
+  function renewLink(peer: string, { renewal }: Entry): Entry | undefined {
+    void closeLink(peer, `${peer} makes its link anew`)
+    // A handler may have changed the routes.
+    if (renewal !== null && !isClosed && !entries.has(peer)) openLink(renewal.route)
+    return entries.get(peer)
+  }
+
+  function renewalOf(route: SealedRoute): Renewal {
+    const { peer, secret } = route
+    const [opener, answerer] = self < peer ? [self, peer] : [peer, self]
+    return { route, secret: hexToBytes(secret), sessionId: sessionIdOf({ opener, answerer, epoch }) }
   }
 
   function openLink({ peer, kind, secret, carrier, spares = [] }: SealedRoute): void {
@@ -110,7 +142,7 @@ export function createSealedTransport(options: SealedTransportOptions): SealedTr
       refreshBusy(entry.carrier)
     }
     const carriers = [carrier, ...spares]
-    const entry = { carriers, carrier, via: carrier, isBusy: false } as Omit<Entry, 'link'> as Entry
+    const entry = { carriers, renewal: null, carrier, via: carrier, isBusy: false } as Omit<Entry, 'link'> as Entry
     const take = (next: DatagramCarrier): void => {
       const before = entry.carrier
       if (next === before) return
@@ -197,10 +229,13 @@ export function createSealedTransport(options: SealedTransportOptions): SealedTr
       if (isClosed) return
       const wanted = new Map(routes.map(route => [route.peer, route]))
       for (const [peer, entry] of [...entries]) {
-        const isKept = nextEpoch === epoch && isSameList(carriersOf(wanted.get(peer)), entry.carriers)
+        const hasWays = isSameList(carriersOf(wanted.get(peer)), entry.carriers)
+        const isKept = hasWays && (nextEpoch === epoch || entry.link.facts.isOpen)
         if (!isKept) void closeLink(peer, `Assignment ${nextEpoch} has no such link to ${peer}`)
       }
+      const isNewEpoch = nextEpoch !== epoch
       epoch = nextEpoch
+      if (isNewEpoch) for (const [peer, entry] of entries) entry.renewal = renewalOf(wanted.get(peer)!)
       listenTo(new Set(routes.flatMap(carriersOf)))
       for (const [peer, route] of wanted) if (!entries.has(peer)) openLink(route)
       for (const carrier of carriers.keys()) refreshBusy(carrier)

@@ -11,9 +11,9 @@ export const sessionIdBytes = 8
 export const packetNumberOffset = packetSessionOffset + sessionIdBytes // u64, counted up from 0; 0 in a handshake
 export const packetHeaderBytes = packetNumberOffset + 8
 
-export type PacketType = 'init' | 'reply' | 'data'
-const typeCodes = { init: 1, reply: 2, data: 3 } as const satisfies Record<PacketType, number>
-const typeOfCode: readonly (PacketType | undefined)[] = [undefined, 'init', 'reply', 'data']
+export type PacketType = 'init' | 'reply' | 'data' | 'want'
+const typeCodes = { init: 1, reply: 2, data: 3, want: 4 } as const satisfies Record<PacketType, number>
+const typeOfCode: readonly (PacketType | undefined)[] = [undefined, 'init', 'reply', 'data', 'want']
 
 export interface PacketHeader {
   readonly type: PacketType
