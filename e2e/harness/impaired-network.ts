@@ -79,7 +79,7 @@ export function openImpairedNetwork(options: {
 
   async function pass(from: PeerId, to: PeerId, signal: LinkSignal): Promise<LinkSignal | null> {
     if (signal.type === 'offer-wanted') return signal
-    const key = linkOf(from, to, signal)
+    const key = `${linkOf(from, to, signal)} ${signal.lane ?? 0}`
     let opening = connections.get(key)
     if (!opening) {
       opening = openDoors(from, to)

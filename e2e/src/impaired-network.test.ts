@@ -1,4 +1,6 @@
 import { stopNodeRtc } from '@computepool/node/links/node-rtc.ts'
+import { defaultTransportLimits } from '@computepool/peer/links/transport-limits.ts'
+import type { Transport } from '@computepool/shared/ports'
 import { createManualClock, createSeededRandom, numberedFrame } from '@computepool/shared/testing'
 import type { LinkSignal } from '@computepool/shared/wire'
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
@@ -133,6 +135,17 @@ describe('real peers with a distance between them', () => {
     expect([late, network.counts(peerA, peerB).arrived - arrivedThen < 4]).toEqual([[], true])
   })
 
+  it('open more connections over distance, and none where they are near', async () => {
+    const far = await open({ oneWayMs: 15 })
+    const near = await open({ oneWayMs: 2 })
+    await Promise.all([untilMeasured(far.a, 4), untilMeasured(near.a, 4)])
+    expect([far.network.connections, near.network.connections]).toEqual([1 + defaultTransportLimits.lanes, 1])
+    const arrived = new Promise<Uint8Array>(resolve => far.b.onFrame((_, frame) => resolve(frame)))
+    await far.a.send(peerB, numberedFrame(1, 300_000))
+    expect(await arrived).toEqual(numberedFrame(1, 300_000))
+    expect(far.a.channelCounts.madeHere).toBe(2 + defaultTransportLimits.lanes)
+  })
+
   it('get every frame once, over 20 ms and with each twentieth packet lost', async () => {
     const { network, a, b } = await open({ oneWayMs: 20, lossRate: 0.05, bitsPerSecond: 100_000_000 })
     const sent = Array.from({ length: 30 }, (_, n) => numberedFrame(n, 300 + 700 * n))
@@ -149,6 +162,16 @@ describe('real peers with a distance between them', () => {
     expect(network.counts(peerA, peerB).lost).toBeGreaterThan(5)
   })
 })
+
+/** The links' own measurements, one a second, are what they decide by. */
+function untilMeasured(transport: Transport, times: number): Promise<void> {
+  return new Promise(resolve => {
+    let measured = 0
+    transport.onLink(event => {
+      if (event.type === 'link-measured' && ++measured === times) resolve()
+    })
+  })
+}
 
 /** Packets are sent again by the library's own timers, which nobody tells. */
 async function untilLost(isLost: () => boolean): Promise<void> {

@@ -3,7 +3,14 @@
  * W3C polyfill, whose `setLocalDescription()` does nothing and whose `restartIce()` throws. It knows no peers, frames or epochs.
  */
 import type { HostPort } from '@computepool/peer/links/host-port.ts'
-import { channelIds, type HostCommand, type HostEvent, type HostSignal } from '@computepool/peer/links/host-protocol.ts'
+import {
+  channelsOf,
+  type HostCommand,
+  type HostEvent,
+  type HostSignal,
+  type IceServer,
+  maxLanes,
+} from '@computepool/peer/links/host-protocol.ts'
 import rtc, { type PeerConnection } from 'node-datachannel'
 import { wrapNativeChannel } from './native-channel.ts'
 import { nativeIceServers } from './native-ice.ts'
@@ -14,8 +21,15 @@ export interface NativeRtcHost {
 }
 
 interface HostLink {
-  readonly connection: PeerConnection
   readonly isInitiator: boolean
+  /** By lane; 0 is the link's first. */
+  readonly lanes: Map<number, Connection>
+  iceServers: readonly IceServer[]
+}
+
+interface Connection {
+  readonly lane: number
+  readonly connection: PeerConnection
   /** Candidates that came before the description they belong to. */
   readonly early: HostSignal[]
   /** An initiator's own candidates, until the answer is there. */
@@ -31,55 +45,81 @@ export function createNativeRtcHost(port: HostPort<HostEvent, HostCommand>): Nat
   }
 
   function open({ link, isInitiator, iceServers }: Extract<HostCommand, { type: 'open-link' }>): void {
+    links.set(link, { isInitiator, lanes: new Map(), iceServers })
+    openConnection(link, 0)
+  }
+
+  function openConnection(link: number, lane: number): void {
+    const { isInitiator, iceServers, lanes } = links.get(link)!
     // The initiator offers and the other answers: libdatachannel knows no rollback, so that glare must not come about.
-    const connection = new rtc.PeerConnection(String(link), {
+    const connection = new rtc.PeerConnection(`${link}.${lane}`, {
       iceServers: nativeIceServers(iceServers),
       disableAutoNegotiation: true,
     })
-    const made: HostLink = { connection, isInitiator, early: [], held: [], isDescribed: false }
-    links.set(link, made)
+    const made: Connection = { lane, connection, early: [], held: [], isDescribed: false }
+    lanes.set(lane, made)
     /** A native callback may still be under way when its link is closed. */
     const tell = (event: HostEvent): void => {
       if (links.has(link)) post(event)
     }
     connection.onLocalDescription((sdp, type) => {
       if (type === 'offer' || type === 'answer')
-        tell({ type: 'signal-made', link, signal: { type: 'description', sdpType: type, sdp } })
+        tell({ type: 'signal-made', link, signal: ofLane(lane, { type: 'description', sdpType: type, sdp }) })
     })
     connection.onLocalCandidate((candidate, sdpMid) => {
-      const signal: HostSignal = { type: 'candidate', candidate, sdpMid, sdpMLineIndex: 0 }
+      const signal = ofLane(lane, { type: 'candidate', candidate, sdpMid, sdpMLineIndex: 0 })
       // An answerer that knows them starts DTLS before its answer is here, and this side then refuses a certificate whose
       // fingerprint it has not read yet ("certificate verify failed"), or drops the first flight, which costs a second.
       if (isInitiator && !made.isDescribed) made.held.push(signal)
       else tell({ type: 'signal-made', link, signal })
     })
-    connection.onStateChange(state => tell({ type: 'connection-changed', link, state: state as 'connected' }))
-    for (const name of ['control', 'frames'] as const) {
-      const channel = connection.createDataChannel(name, {
-        negotiated: true,
-        id: channelIds[name],
-        // Reliable, but a lost packet of frames holds up only its own message.
-        unordered: name === 'frames',
-      })
+    // A lane tells by its channel alone.
+    if (lane === 0)
+      connection.onStateChange(state => tell({ type: 'connection-changed', link, state: state as 'connected' }))
+    for (const { name, id } of channelsOf(lane)) {
+      // Frames are reliable, but a lost packet holds up only its own message.
+      const channel = connection.createDataChannel(name, { negotiated: true, id, unordered: name !== 'control' })
       post({ type: 'channel-made-here', link, name, channel: wrapNativeChannel(channel) })
     }
     if (isInitiator) connection.setLocalDescription('offer')
   }
 
-  function accept(number: number, link: HostLink, signal: HostSignal): void {
-    if (signal.type === 'description') {
-      // A restart's offer from a browser: this library keeps its one ICE session, and the link's deadline decides.
-      if (link.isDescribed || (signal.sdpType === 'offer') === link.isInitiator) return
-      link.connection.setRemoteDescription(asActiveOfferer(signal.sdp), signal.sdpType)
-      link.isDescribed = true
-      if (signal.sdpType === 'offer') link.connection.setLocalDescription('answer')
-      for (const held of link.held.splice(0)) post({ type: 'signal-made', link: number, signal: held })
-      for (const early of link.early.splice(0)) accept(number, link, early)
-    } else if (!link.isDescribed) link.early.push(signal)
-    else if (signal.candidate !== '') addCandidate(link, signal.candidate, signal.sdpMid ?? '0')
+  function openLanes(
+    { link: number, count, iceServers }: Extract<HostCommand, { type: 'open-lanes' }>,
+    link: HostLink,
+  ) {
+    link.iceServers = iceServers
+    for (let lane = 1; lane <= count; lane++) openLane(number, link, lane)
   }
 
-  function addCandidate({ connection }: HostLink, candidate: string, mid: string): void {
+  function openLane(number: number, link: HostLink, lane: number): void {
+    if (lane < 1 || lane > maxLanes || link.lanes.has(lane)) return
+    try {
+      openConnection(number, lane)
+    } catch {
+      // The link goes on with the connections that it has.
+    }
+  }
+
+  function accept(number: number, link: HostLink, signal: HostSignal): void {
+    const lane = signal.lane ?? 0
+    // A lane begins at this side with the other side's offer of it.
+    if (lane > 0 && !link.isInitiator && signal.type === 'description') openLane(number, link, lane)
+    const to = link.lanes.get(lane)
+    if (!to) return
+    if (signal.type === 'description') {
+      // A restart's offer from a browser: this library keeps its one ICE session, and the link's deadline decides.
+      if (to.isDescribed || (signal.sdpType === 'offer') === link.isInitiator) return
+      to.connection.setRemoteDescription(asActiveOfferer(signal.sdp), signal.sdpType)
+      to.isDescribed = true
+      if (signal.sdpType === 'offer') to.connection.setLocalDescription('answer')
+      for (const held of to.held.splice(0)) post({ type: 'signal-made', link: number, signal: held })
+      for (const early of to.early.splice(0)) accept(number, link, early)
+    } else if (!to.isDescribed) to.early.push(signal)
+    else if (signal.candidate !== '') addCandidate(to, signal.candidate, signal.sdpMid ?? '0')
+  }
+
+  function addCandidate({ connection }: Connection, candidate: string, mid: string): void {
     try {
       connection.addRemoteCandidate(candidate, mid)
     } catch {
@@ -90,13 +130,14 @@ export function createNativeRtcHost(port: HostPort<HostEvent, HostCommand>): Nat
   function shut(link: number): void {
     const closing = links.get(link)
     links.delete(link)
-    closing?.connection.close()
+    for (const { connection } of closing?.lanes.values() ?? []) connection.close()
   }
 
   port.onmessage = ({ data: command }) => {
     const link = links.get(command.link)
     try {
       if (command.type === 'open-link') open(command)
+      else if (command.type === 'open-lanes' && link) openLanes(command, link)
       else if (command.type === 'signal-arrived' && link) accept(command.link, link, command.signal)
       else if (command.type === 'close-link') shut(command.link)
     } catch (fault) {
@@ -115,6 +156,8 @@ export function createNativeRtcHost(port: HostPort<HostEvent, HostCommand>): Nat
     },
   }
 }
+
+const ofLane = (lane: number, signal: HostSignal): HostSignal => (lane === 0 ? signal : { ...signal, lane })
 
 /**
  * The offer as if it had asked to open DTLS, which leaves the answerer to wait. This library's answerer opens it otherwise, and by ICE

@@ -1,20 +1,27 @@
 /**
- * Feeds one data channel: frames cut into fragments, paused while the channel's buffer is full. Small frames (a token, a decode
+ * Feeds a link's data channels: frames cut into fragments, paused while the channels' buffers are full. Small frames (a token, a decode
  * step) pass between the fragments of large ones; large ones go one after another, so that the first arrives early and the receiver
- * never holds many unfinished. It knows the channel and nothing of who is behind it.
+ * never holds many unfinished. It knows the channels and nothing of who is behind them.
  */
 import { createThroughput } from '@computepool/shared/datagram'
 import type { ComputePoolError } from '@computepool/shared/errors'
 import type { Clock } from '@computepool/shared/ports'
-import { countFragments, fragmentAt } from '@computepool/shared/wire'
-import { highWaterBytes, type LinkChannel } from './link-channel.ts'
+import { countFragments, defaultFragmentBytes, fragmentAt } from '@computepool/shared/wire'
+import { createFrameLanes } from './frame-lanes.ts'
+import type { LinkChannel } from './link-channel.ts'
 
 /** Up to 18 KB: a token, or one position of any model that fits in tabs. */
 const smallFragments = 4
+/**
+ * Small frames are cut to single packets where they are sent twice: then each packet's copy makes good for it, and not the one copy of four
+ * packets for any of them. dcSCTP's packets hold 1,160 bytes, those of usrsctp in libdatachannel 1,167.
+ */
+const packetBytes = 1150
 
 interface Sending {
   readonly frame: Uint8Array
   readonly frameId: number
+  readonly maxBytes: number
   readonly count: number
   nextIndex: number
   resolve(): void
@@ -27,9 +34,11 @@ export interface FrameSender {
    * frame goes on to its end, because a torn frame costs the receiver more than a whole one.
    */
   send(frame: Uint8Array, signal?: AbortSignal): Promise<void>
-  /** The channel has opened or has room again. */
+  /** Another connection's channel, for frames of the same link. */
+  addLane(channel: LinkChannel): void
+  /** A channel has opened or has room again. */
   resume(): void
-  /** What the channel's buffer lets go while large frames pass; null before the first. */
+  /** What the channels' buffers let go while large frames pass; null before the first. */
   readonly bytesPerSecond: number | null
   /** Rejects all that waits, and everything after it. */
   fail(error: ComputePoolError): void
@@ -37,6 +46,7 @@ export interface FrameSender {
 
 export function createFrameSender(channel: LinkChannel, clock: Pick<Clock, 'monotonicMs'>): FrameSender {
   const throughput = createThroughput()
+  const lanes = createFrameLanes(channel, clock)
   const small: Sending[] = []
   const large: Sending[] = []
   let isLargesTurn = false
@@ -46,7 +56,7 @@ export function createFrameSender(channel: LinkChannel, clock: Pick<Clock, 'mono
   /** From a large frame's first fragment to the next time that the buffer is low. */
   let measuring: { readonly sinceMs: number; readonly sentBytes: number } | null = null
 
-  const sentBytes = (): number => handedBytes - channel.bufferedBytes
+  const sentBytes = (): number => handedBytes - lanes.bufferedBytes
 
   function finishMeasuring(): void {
     if (measuring === null) return
@@ -56,16 +66,33 @@ export function createFrameSender(channel: LinkChannel, clock: Pick<Clock, 'mono
     measuring = null
   }
 
-  function pump(): void {
-    while (channel.isOpen && channel.bufferedBytes < highWaterBytes) {
-      const queue = small.length > 0 && (!isLargesTurn || large.length === 0) ? small : large
+  /** The next fragment's frame and channel, or null where there is none, or no room for it. */
+  function next(): { readonly queue: Sending[]; readonly to: LinkChannel } | null {
+    for (const queue of isLargesTurn ? [large, small] : [small, large]) {
       const sending = queue[0]
-      if (!sending) return
+      if (!sending) continue
+      const to = queue === small ? lanes.forSmall(sending.frameId, sending.nextIndex) : lanes.forLarge()
+      if (to !== null) return { queue, to }
+    }
+    return null
+  }
+
+  function hand(sending: Sending, to: LinkChannel): void {
+    const { frame, nextIndex, frameId, maxBytes } = sending
+    const fragment = fragmentAt(frame, nextIndex, { frameId, maxBytes })
+    handedBytes += fragment.length
+    to.send(fragment)
+  }
+
+  function pump(): void {
+    for (let step = next(); step !== null; step = next()) {
+      const { queue, to } = step
+      const sending = queue[0]!
       if (queue === large) measuring ??= { sinceMs: clock.monotonicMs(), sentBytes: sentBytes() }
       try {
-        const fragment = fragmentAt(sending.frame, sending.nextIndex, { frameId: sending.frameId })
-        handedBytes += fragment.length
-        channel.send(fragment)
+        hand(sending, to)
+        const copyTo = queue === small ? lanes.forCopy(to) : null
+        if (copyTo !== null) hand(sending, copyTo)
       } catch (fault) {
         // The channel closed under us; its `closed` event follows and fails the rest.
         queue.shift()
@@ -88,10 +115,13 @@ export function createFrameSender(channel: LinkChannel, clock: Pick<Clock, 'mono
         signal?.throwIfAborted()
         if (failure) throw failure
         const forget = (): void => signal?.removeEventListener('abort', abort)
+        const isSmall = countFragments(frame.length) <= smallFragments
+        const maxBytes = isSmall && lanes.canCopy ? packetBytes : defaultFragmentBytes
         const sending: Sending = {
           frame,
           frameId,
-          count: countFragments(frame.length),
+          maxBytes,
+          count: countFragments(frame.length, maxBytes),
           nextIndex: 0,
           resolve() {
             forget()
@@ -102,7 +132,7 @@ export function createFrameSender(channel: LinkChannel, clock: Pick<Clock, 'mono
             reject(reason)
           },
         }
-        const queue = sending.count <= smallFragments ? small : large
+        const queue = isSmall ? small : large
         const abort = (): void => {
           if (sending.nextIndex > 0) return
           queue.splice(queue.indexOf(sending), 1)
@@ -114,6 +144,7 @@ export function createFrameSender(channel: LinkChannel, clock: Pick<Clock, 'mono
         pump()
       })
     },
+    addLane: lane => lanes.add(lane),
     resume() {
       finishMeasuring()
       pump()

@@ -4,15 +4,33 @@
  */
 import type { LinkChannel } from './link-channel.ts'
 
-export type ChannelName = 'frames' | 'control'
-/** Both ends make both channels with these ids before the first offer: none has to be announced. */
-export const channelIds = { control: 0, frames: 1 } as const satisfies Record<ChannelName, number>
+/**
+ * A link's first connection has a control channel and one for frames. Over distance it has more connections, the lanes, with one channel
+ * for frames each: what one connection may have under way is little (see docs/decisions/distance.md).
+ */
+export type ChannelName = 'frames' | 'control' | LaneName
+export type LaneName = `lane-${number}`
+/** Both ends make their channels with these ids before the first offer: none has to be announced. */
+export const channelIds = { control: 0, frames: 1 } as const
+/** Lanes beside the first connection that either end may ask for. */
+export const maxLanes = 7
 
-/** A description or candidate without the epoch, which is the worker's business. */
+export function channelsOf(lane: number): readonly { readonly name: ChannelName; readonly id: number }[] {
+  const frames = { name: lane === 0 ? 'frames' : (`lane-${lane}` as const), id: channelIds.frames } as const
+  return lane === 0 ? [{ name: 'control', id: channelIds.control }, frames] : [frames]
+}
+
+/** A description or candidate without the link's numbers, which are the worker's business. `lane` is absent for the first connection. */
 export type HostSignal =
-  | { readonly type: 'description'; readonly sdpType: 'offer' | 'answer'; readonly sdp: string }
+  | {
+      readonly type: 'description'
+      readonly lane?: number | undefined
+      readonly sdpType: 'offer' | 'answer'
+      readonly sdp: string
+    }
   | {
       readonly type: 'candidate'
+      readonly lane?: number | undefined
       readonly candidate: string
       readonly sdpMid: string | null
       readonly sdpMLineIndex: number | null
@@ -31,6 +49,13 @@ export type HostCommand =
       readonly link: number
       /** Makes the first offer, and wins where both offer at once. */
       readonly isInitiator: boolean
+      readonly iceServers: readonly IceServer[]
+    }
+  /** Lanes 1 to `count`, of an open link, by the side that offers; the other side's host makes its own when it is offered one. */
+  | {
+      readonly type: 'open-lanes'
+      readonly link: number
+      readonly count: number
       readonly iceServers: readonly IceServer[]
     }
   | { readonly type: 'signal-arrived'; readonly link: number; readonly signal: HostSignal }
@@ -73,5 +98,6 @@ export type HostEvent =
         /** Bytes that have left the channel's buffer since it was opened. */
         | { readonly type: 'drained'; readonly sentBytes: number }
     }
+  /** Of the first connection: lanes tell by their channels only. */
   | { readonly type: 'connection-changed'; readonly link: number; readonly state: RTCPeerConnectionState }
   | { readonly type: 'link-failed'; readonly link: number; readonly message: string }

@@ -2,7 +2,15 @@
  * The page's half of the transport: makes RTCPeerConnections when the worker asks, and hands their channels to it before they open
  * (or passes messages on, where the browser cannot transfer channels). It knows no peers, no frames and no epochs.
  */
-import { type ChannelName, channelIds, type HostCommand, type HostEvent } from './host-protocol.ts'
+import {
+  type ChannelName,
+  channelsOf,
+  type HostCommand,
+  type HostEvent,
+  type HostSignal,
+  type IceServer,
+  maxLanes,
+} from './host-protocol.ts'
 import { lowWaterBytes } from './link-channel.ts'
 import { type Negotiation, negotiate } from './negotiate.ts'
 
@@ -18,10 +26,17 @@ export interface RtcHost {
   close(): void
 }
 
-interface HostLink {
+interface Connection {
   readonly connection: RTCPeerConnection
   readonly negotiation: Negotiation
+}
+
+interface HostLink {
+  readonly isInitiator: boolean
+  /** By lane; 0 is the link's first. */
+  readonly lanes: Map<number, Connection>
   readonly proxies: Map<ChannelName, (data: string | ArrayBuffer) => void>
+  iceServers: readonly IceServer[]
 }
 
 export function createRtcHost({ port, transferChannels = 'where-possible' }: RtcHostOptions): RtcHost {
@@ -29,18 +44,18 @@ export function createRtcHost({ port, transferChannels = 'where-possible' }: Rtc
   let canTransfer = transferChannels !== 'never'
   const post = (event: HostEvent, transfer: Transferable[] = []): void => port.postMessage(event, transfer)
 
-  function handOver(link: number, name: ChannelName, channel: RTCDataChannel): HostLink['proxies'] {
+  function handOver(link: number, name: ChannelName, channel: RTCDataChannel): void {
     if (canTransfer) {
       try {
         // RTCDataChannel is transferable in Chrome 130, Safari 15, Firefox 144; lib.dom does not list it yet.
         post({ type: 'channel-transferred', link, name, channel }, [channel as unknown as Transferable])
-        return new Map()
+        return
       } catch {
         canTransfer = false
       }
     }
     post({ type: 'channel-proxied', link, name })
-    return new Map([[name, serveProxy(link, name, channel)]])
+    links.get(link)?.proxies.set(name, serveProxy(link, name, channel))
   }
 
   function serveProxy(link: number, name: ChannelName, channel: RTCDataChannel): (data: string | ArrayBuffer) => void {
@@ -64,35 +79,56 @@ export function createRtcHost({ port, transferChannels = 'where-possible' }: Rtc
   }
 
   function open({ link, isInitiator, iceServers }: Extract<HostCommand, { type: 'open-link' }>): void {
-    const fail = (fault: unknown): void => post({ type: 'link-failed', link, message: String(fault) })
+    links.set(link, { isInitiator, lanes: new Map(), proxies: new Map(), iceServers })
     try {
-      const connection = new RTCPeerConnection({ iceServers: iceServers as RTCIceServer[] })
-      const negotiation = negotiate({
-        connection,
-        isInitiator,
-        emit: signal => post({ type: 'signal-made', link, signal }),
-        onFault: fail,
-      })
-      connection.onconnectionstatechange = () => {
-        post({ type: 'connection-changed', link, state: connection.connectionState })
-      }
-      const control = connection.createDataChannel('control', { negotiated: true, id: channelIds.control })
-      const controlProxy = handOver(link, 'control', control)
-      const frames = connection.createDataChannel('frames', {
-        negotiated: true,
-        id: channelIds.frames,
-        // Reliable, but a lost packet holds up only its own message.
-        ordered: false,
-      })
-      const proxies = new Map([...controlProxy, ...handOver(link, 'frames', frames)])
-      links.set(link, { connection, negotiation, proxies })
+      openConnection(link, 0)
     } catch (fault) {
-      fail(fault)
+      post({ type: 'link-failed', link, message: String(fault) })
     }
   }
 
+  function openConnection(link: number, lane: number): void {
+    const { isInitiator, iceServers, lanes } = links.get(link)!
+    // A lane that does not come up is one less; the link is its first connection.
+    const fail = (fault: unknown): void => {
+      if (lane === 0) post({ type: 'link-failed', link, message: String(fault) })
+    }
+    const connection = new RTCPeerConnection({ iceServers: iceServers as RTCIceServer[] })
+    const negotiation = negotiate({
+      connection,
+      isInitiator,
+      emit: signal => post({ type: 'signal-made', link, signal: lane === 0 ? signal : { ...signal, lane } }),
+      onFault: fail,
+    })
+    connection.onconnectionstatechange = () => {
+      const state = connection.connectionState
+      if (lane === 0) post({ type: 'connection-changed', link, state })
+      else if (state === 'disconnected' || state === 'failed') connection.restartIce()
+    }
+    lanes.set(lane, { connection, negotiation })
+    for (const { name, id } of channelsOf(lane)) {
+      // Frames are reliable, but a lost packet holds up only its own message.
+      handOver(link, name, connection.createDataChannel(name, { negotiated: true, id, ordered: name === 'control' }))
+    }
+  }
+
+  function openLane(number: number, link: HostLink, lane: number): void {
+    if (lane < 1 || lane > maxLanes || link.lanes.has(lane)) return
+    try {
+      openConnection(number, lane)
+    } catch {
+      // The browser allows no more connections: the link goes on with those that it has.
+    }
+  }
+
+  function accept(number: number, link: HostLink, { lane = 0, ...signal }: HostSignal): void {
+    // A lane begins at this side with the other side's offer of it.
+    if (lane > 0 && !link.isInitiator && signal.type === 'description') openLane(number, link, lane)
+    link.lanes.get(lane)?.negotiation.accept(signal)
+  }
+
   function shut(link: number): void {
-    links.get(link)?.connection.close()
+    for (const { connection } of links.get(link)?.lanes.values() ?? []) connection.close()
     links.delete(link)
   }
 
@@ -102,14 +138,22 @@ export function createRtcHost({ port, transferChannels = 'where-possible' }: Rtc
       case 'open-link':
         open(command)
         break
+      case 'open-lanes':
+        if (!link) break
+        link.iceServers = command.iceServers
+        for (let lane = 1; lane <= command.count; lane++) openLane(command.link, link, lane)
+        break
       case 'signal-arrived':
-        link?.negotiation.accept(command.signal)
+        if (link) accept(command.link, link, command.signal)
         break
       case 'set-ice-servers':
-        link?.connection.setConfiguration({ iceServers: command.iceServers as RTCIceServer[] })
+        if (!link) break
+        link.iceServers = command.iceServers
+        for (const { connection } of link.lanes.values())
+          connection.setConfiguration({ iceServers: command.iceServers as RTCIceServer[] })
         break
       case 'restart-ice':
-        link?.connection.restartIce()
+        link?.lanes.get(0)?.connection.restartIce()
         break
       case 'close-link':
         shut(command.link)

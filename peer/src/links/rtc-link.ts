@@ -31,6 +31,8 @@ export interface RtcLinkOptions {
   /** Told once, whoever ended it. */
   readonly onClosed: (error: ComputePoolError) => void
   readonly restartIce: () => void
+  /** Asks for so many more connections; null at the end that does not offer. */
+  readonly openLanes: ((count: number) => void) | null
 }
 
 export interface RtcLink {
@@ -67,6 +69,8 @@ export function createRtcLink(options: RtcLinkOptions): RtcLink {
   let roundTrip: RoundTrip | null = null
   let cancelPathDeadline = (): void => {}
   let cancelReassembly = (): void => {}
+  let measured = 0
+  let hasLanes = false
   const cancelConnect = clock.schedule(limits.connectDeadlineMs, () =>
     close(problem('peer_unreachable', `No link to ${peer} came up in ${limits.connectDeadlineMs} ms`)),
   )
@@ -91,7 +95,7 @@ export function createRtcLink(options: RtcLinkOptions): RtcLink {
     roundTrip = measureRoundTrip({
       clock,
       sendPing: nonce => attempt(() => say({ type: 'ping', nonce })),
-      onMeasured: options.onMeasured,
+      onMeasured: acceptRoundTrip,
       onSilence: silentMs => close(problem('peer_timed_out', `${peer} was silent for ${Math.round(silentMs)} ms`)),
       idleIntervalMs: limits.idlePingIntervalMs,
       busyIntervalMs: limits.busyPingIntervalMs,
@@ -100,6 +104,15 @@ export function createRtcLink(options: RtcLinkOptions): RtcLink {
     options.onOpened()
     waiting.resolve()
     for (const frame of early.splice(0)) deliver(frame)
+  }
+
+  function acceptRoundTrip(rttMs: number): void {
+    options.onMeasured(rttMs)
+    measured += 1
+    // The first ping met a link, and a machine, that was still at opening.
+    if (measured < 2 || limits.lanes === 0 || rttMs < limits.lanesFromRttMs || hasLanes) return
+    hasLanes = true
+    options.openLanes?.(limits.lanes)
   }
 
   function close(error: ComputePoolError): void {
@@ -183,8 +196,11 @@ export function createRtcLink(options: RtcLinkOptions): RtcLink {
     attach(name, channel) {
       channels.set(name, channel)
       if (name === 'frames') sender = createFrameSender(channel, clock)
+      else if (name !== 'control') sender?.addLane(channel)
+      let wasOpened = false
       channel.listen({
         opened() {
+          wasOpened = true
           attempt(() => {
             if (name === 'control') say({ type: 'hello', version: protocolVersion, peer: self, epoch })
             openWhenReady()
@@ -193,12 +209,16 @@ export function createRtcLink(options: RtcLinkOptions): RtcLink {
         received(data) {
           if (state === 'closed') return
           roundTrip?.noteHeard()
-          attempt(() => (name === 'frames' ? acceptFragment(data) : acceptMessage(parseLinkMessage(data))))
+          attempt(() => (name === 'control' ? acceptMessage(parseLinkMessage(data)) : acceptFragment(data)))
         },
         drained() {
-          if (name === 'frames') sender?.resume()
+          if (name !== 'control') sender?.resume()
         },
-        closed: () => close(problem('peer_disconnected', `The link to ${peer} was closed at the other end`)),
+        closed() {
+          // A lane that never opened carried nothing; with one that did, fragments were lost that nobody sends again.
+          if (name === 'control' || name === 'frames' || wasOpened)
+            close(problem('peer_disconnected', `The link to ${peer} was closed at the other end`))
+        },
       })
     },
     async send(frame, signal) {

@@ -104,6 +104,7 @@ export function createRtcTransport(options: RtcTransportOptions): RtcTransport {
         tell({ type: 'link-closed', peer, error: error.toJSON() })
       },
       restartIce: () => post({ type: 'restart-ice', link: number }),
+      openLanes: isInitiator ? count => post({ type: 'open-lanes', link: number, count, iceServers }) : null,
     })
     const pairing: Pairing = { own: number, since: since ?? number, theirs: null, isUsed: false }
     const entry: Entry = { peer, isInitiator, pairing, link, proxies: new Map(), hasPath: true }

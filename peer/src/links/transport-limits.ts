@@ -11,6 +11,9 @@ export interface TransportLimits {
   readonly idlePingIntervalMs: number
   /** Not shorter: at 10 ms the engines of three tabs on two cores lost a quarter of their speed to it. */
   readonly busyPingIntervalMs: number
+  /** Connections beside a link's first one, opened where the round trip is at least so long; 0: never. */
+  readonly lanes: number
+  readonly lanesFromRttMs: number
   /** From a frame's first fragment to its last. */
   readonly reassemblyDeadlineMs: number
 }
@@ -22,5 +25,7 @@ export const defaultTransportLimits: TransportLimits = {
   silenceLimitMs: 60_000,
   idlePingIntervalMs: 400,
   busyPingIntervalMs: 100,
+  lanes: 5,
+  lanesFromRttMs: 20,
   reassemblyDeadlineMs: 30_000,
 }

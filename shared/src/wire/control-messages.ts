@@ -240,6 +240,8 @@ const ofLink = {
   /** The receiver's that it talks to; null before that one's first word. */
   toLink: linkNumber.nullable(),
 }
+/** Which of a link's connections a signal is about: 0, or absent, is the first; the others carry frames only. */
+const lane = z.int().min(0).max(7).optional()
 
 /** What one peer tells another through the hub, to open a link: opaque to the hub, capped in size. */
 export const linkSignalSchema = z.discriminatedUnion('type', [
@@ -248,6 +250,7 @@ export const linkSignalSchema = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.literal('description'),
     ...ofLink,
+    lane,
     sdpType: z.enum(['offer', 'answer']),
     sdp: z.string().max(20_000),
   }),
@@ -255,6 +258,7 @@ export const linkSignalSchema = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.literal('candidate'),
     ...ofLink,
+    lane,
     candidate: z.string().max(2000),
     sdpMid: z.string().max(64).nullable(),
     sdpMLineIndex: z.int().min(0).max(16).nullable(),

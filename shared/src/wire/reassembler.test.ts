@@ -44,6 +44,13 @@ describe('a reassembler', () => {
     expect(reassembler.pendingFrames).toBe(0)
   })
 
+  it('drops a duplicate that comes thousands of frames late', () => {
+    const reassembler = createReassembler()
+    const copies = Array.from({ length: 8000 }, (_, frameId) => first(fragments(random.bytes(20), frameId)))
+    for (const fragment of copies) expect(reassembler.accept(fragment, 0)).not.toBeNull()
+    expect(copies.filter(fragment => reassembler.accept(fragment, 0) !== null)).toEqual([])
+  })
+
   it('does not copy a frame of one fragment', () => {
     const fragment = first(fragments(random.bytes(50), 1))
     expect(createReassembler().accept(fragment, 0)?.buffer).toBe(fragment.buffer)

@@ -1,0 +1,82 @@
+/**
+ * Which channel a fragment takes, where a link has several. Large frames fill the lanes; small ones (tokens) keep to channels that no
+ * large one has filled of late, and take two of them at once. It knows no frames, only when each channel was filled.
+ */
+import type { Clock } from '@computepool/shared/ports'
+import { highWaterBytes, type LinkChannel } from './link-channel.ts'
+
+export interface FrameLanes {
+  add(channel: LinkChannel): void
+  /** More than one channel is open. */
+  readonly canCopy: boolean
+  /** For fragment `index` of a small frame; null: wait for room. */
+  forSmall(frameId: number, index: number): LinkChannel | null
+  /**
+   * For the same fragment once more, so that a lost packet costs no retransmission, whose timer is 200 ms at least; null where there is one
+   * channel only, or where the line has no room to spare.
+   */
+  forCopy(of: LinkChannel): LinkChannel | null
+  /** Null: wait for room. */
+  forLarge(): LinkChannel | null
+  readonly bufferedBytes: number
+}
+
+/** What a large frame's fragment leaves in buffers that do not show is gone after this, unless more follows. */
+const busyMs = 300
+
+interface Lane {
+  readonly channel: LinkChannel
+  filledAtMs: number
+}
+
+export function createFrameLanes(first: LinkChannel, clock: Pick<Clock, 'monotonicMs'>): FrameLanes {
+  const lanes: Lane[] = [{ channel: first, filledAtMs: Number.NEGATIVE_INFINITY }]
+  let turn = 0
+
+  const hasRoom = ({ channel }: Lane): boolean => channel.isOpen && channel.bufferedBytes < highWaterBytes
+  /** The first connection is kept free of large frames, where there are lanes for them. */
+  function quiet(): Lane[] {
+    const sinceMs = clock.monotonicMs() - busyMs
+    return lanes.filter(lane => hasRoom(lane) && (lane === lanes[0] || lane.filledAtMs < sinceMs))
+  }
+
+  return {
+    add(channel) {
+      lanes.push({ channel, filledAtMs: Number.NEGATIVE_INFINITY })
+    },
+    get canCopy() {
+      return lanes.length > 1 && lanes.filter(({ channel }) => channel.isOpen).length > 1
+    },
+    forSmall(frameId, index) {
+      if (lanes.length === 1) return hasRoom(lanes[0]!) ? first : null
+      const open = quiet()
+      return open[(frameId + index) % open.length]?.channel ?? null
+    },
+    forCopy(of) {
+      if (lanes.length === 1) return null
+      const open = quiet()
+      const next = open[(open.findIndex(({ channel }) => channel === of) + 1) % open.length]
+      return next === undefined || next.channel === of || next.channel.bufferedBytes > 0 ? null : next.channel
+    },
+    forLarge() {
+      const open = lanes.filter(hasRoom)
+      const others = open.filter(lane => lane !== lanes[0])
+      // Until a lane is open the first connection carries all.
+      const isAlone = lanes.every(lane => lane === lanes[0] || !lane.channel.isOpen)
+      const choice = isAlone ? open : others
+      if (choice.length === 0) return null
+      turn += 1
+      const start = turn % choice.length
+      let least = choice[start]!
+      for (let n = 1; n < choice.length; n++) {
+        const lane = choice[(start + n) % choice.length]!
+        if (lane.channel.bufferedBytes < least.channel.bufferedBytes) least = lane
+      }
+      least.filledAtMs = clock.monotonicMs()
+      return least.channel
+    },
+    get bufferedBytes() {
+      return lanes.reduce((sum, { channel }) => sum + channel.bufferedBytes, 0)
+    },
+  }
+}

@@ -1,0 +1,72 @@
+import { createManualClock } from '@computepool/shared/testing'
+import { type PeerId, protocolVersion } from '@computepool/shared/wire'
+import { describe, expect, it } from 'vitest'
+import type { ChannelHandlers, LinkChannel } from './link-channel.ts'
+import { createRtcLink } from './rtc-link.ts'
+import { defaultTransportLimits, type TransportLimits } from './transport-limits.ts'
+
+const self: PeerId = `0x${'a'.repeat(40)}.00000001`
+const peer: PeerId = `0x${'b'.repeat(40)}.00000002`
+
+/** A link to a peer that answers pings after `rttMs`. */
+async function openLink(rttMs: number, given: Partial<TransportLimits> = {}, isInitiator = true) {
+  const clock = createManualClock()
+  const asked: number[] = []
+  const closings: string[] = []
+  const link = createRtcLink({
+    self,
+    peer,
+    epoch: 1,
+    clock,
+    limits: { ...defaultTransportLimits, ...given },
+    onOpened: () => {},
+    onMeasured: () => {},
+    onFrame: () => {},
+    onClosed: error => closings.push(error.code),
+    restartIce: () => {},
+    openLanes: isInitiator ? count => asked.push(count) : null,
+  })
+  function attach(name: Parameters<typeof link.attach>[0]): ChannelHandlers {
+    let handlers!: ChannelHandlers
+    const channel: LinkChannel = {
+      isOpen: true,
+      bufferedBytes: 0,
+      send(data) {
+        const ping = typeof data === 'string' ? JSON.parse(data) : null
+        if (ping?.type !== 'ping') return
+        clock.schedule(rttMs, () => handlers.received(JSON.stringify({ type: 'pong', nonce: ping.nonce })))
+      },
+      listen(told) {
+        handlers = told
+      },
+    }
+    link.attach(name, channel)
+    return handlers
+  }
+  const control = attach('control')
+  attach('frames')
+  control.opened()
+  control.received(JSON.stringify({ type: 'hello', version: protocolVersion, peer, epoch: 1 }))
+  await clock.advance(5000)
+  return { clock, link, asked, closings, attach }
+}
+
+describe('a link', () => {
+  it('asks for lanes once, where its peer is far', async () => {
+    expect((await openLink(100)).asked).toEqual([defaultTransportLimits.lanes])
+    expect((await openLink(20)).asked).toEqual([defaultTransportLimits.lanes])
+    expect((await openLink(19)).asked).toEqual([])
+    expect((await openLink(100, { lanes: 0 })).asked).toEqual([])
+    expect((await openLink(100, {}, false)).asked).toEqual([])
+  })
+
+  it('goes on without a lane that never opened, and ends with one that carried frames', async () => {
+    const { link, closings, attach } = await openLink(100)
+    attach('lane-1').closed()
+    expect([link.facts.isOpen, closings]).toEqual([true, []])
+    const lane = attach('lane-2')
+    lane.opened()
+    lane.closed()
+    expect([link.facts.isOpen, closings]).toEqual([false, ['peer_disconnected']])
+  })
+})
