@@ -63,6 +63,27 @@ describe('node to node', () => {
     expect(await arrived).toBe(5000)
     expect(a.channelCounts).toEqual({ transferred: 0, proxied: 0, madeHere: 2 })
   })
+
+  it.each(['offers', 'answers'])('replaces a link that the side which %s has lost', async role => {
+    const { a, b } = await openLinked()
+    const [loser, keeper] = role === 'offers' ? [a, b] : [b, a]
+    const set = (side: NodeRtc, epoch: number): void =>
+      side === a
+        ? a.setPeers([{ peer: peerB, isInitiator: true }], epoch)
+        : b.setPeers([{ peer: peerA, isInitiator: false }], epoch)
+    loser.setPeers([], 1)
+    // It has not noticed yet.
+    set(keeper, 2)
+    expect(keeper.links()[0]?.isOpen).toBe(true)
+    const bothOpen = Promise.all([a, b].map(end => untilEvent(end, 'link-opened')))
+    set(loser, 2)
+    await bothOpen
+    const arrived = Promise.all(
+      [a, b].map(end => new Promise<number>(resolve => end.onFrame((_, { length }) => resolve(length)))),
+    )
+    await Promise.all([a.send(peerB, numberedFrame(1, 5000)), b.send(peerA, numberedFrame(2, 6000))])
+    expect(await arrived).toEqual([6000, 5000])
+  })
 })
 
 describe('the process', () => {

@@ -127,7 +127,7 @@ export const deskRequestSchema = z.discriminatedUnion('type', [
           bytesPerSecond: z.number().min(0).max(1e12).nullable(),
         }),
       )
-      .max(64),
+      .max(71),
   }),
   /** Relay only: what it passed on, and what it refused, since the assignment began. */
   z.strictObject({
