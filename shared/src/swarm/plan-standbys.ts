@@ -16,12 +16,14 @@ type Wanted = Pick<Standby, 'peer' | 'seat' | 'layers'>
 
 /** Peers of one coalition that the hub lets signal each other. */
 const mostMembers = 72
+/** Of a crowd that waits, those that came first. */
+const mostConsidered = 128
 
 /** An act for each ring whose standbys are not those that it should have. */
 export function planStandbys(state: SwarmState): RenewStandbys[] {
   const living = livingCoalitions(state)
   if (living.length === 0) return []
-  const free = freePeers(state)
+  const free = freePeers(state).slice(0, mostConsidered)
   const others = living.flatMap(coalition => [
     coalition.epoch,
     coalition.status,

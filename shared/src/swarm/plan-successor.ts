@@ -2,14 +2,15 @@
  * Whether a ring that serves would be faster with other seats: because one turned slow, or somebody faster waits. Speeds are those
  * learned at work. It reads the state and writes nothing.
  */
-import { isRingDraining } from './coalition-links.ts'
+import type { Seat } from '../wire/control-messages.ts'
+import { isRingDraining, neededLinks } from './coalition-links.ts'
 import { livingCoalitions } from './coalitions.ts'
 import { seatsOf } from './form-act.ts'
 import { freePeers, placementInput, remembered } from './place-swarm.ts'
 import { asPlaced, hasFailedLink, type Placed } from './placed-ring.ts'
 import { lapMs, type PlacedSeat, type PlacementInput, planPlacement } from './plan-placement.ts'
 import type { SwarmAct } from './swarm-events.ts'
-import type { Coalition, SwarmPeer, SwarmState } from './swarm-state.ts'
+import { type Coalition, pairKey, type SwarmPeer, type SwarmState } from './swarm-state.ts'
 
 /** A lap that is so much longer or shorter than it was planned shows that the plan was made of wrong figures. */
 const drift = 0.25
@@ -20,6 +21,8 @@ const worth = 0.8
 const asGood = 1.1
 /** Waiting peers that are tried in each seat. */
 const mostTried = 8
+/** Of a crowd that waits, so many are looked at. */
+const mostIdle = 16
 
 /** The first ring that should change, and how; null: none. */
 export function planSuccessor(state: SwarmState): Extract<SwarmAct, { type: 'choose-successor' }> | null {
@@ -42,14 +45,29 @@ export function expectedLapMs(state: SwarmState, coalition: Coalition): number |
 
 function betterRing(state: SwarmState, coalition: Coalition): Placed | null {
   const own = coalition.seats.flatMap(({ peer }) => state.peers[peer] ?? [])
-  const peers = [...own, ...freePeers(state)]
+  const peers = [...own, ...candidates(state, coalition)]
   const now = expectedLapMs(state, coalition)
   if (now === null) return null
   // The lap in steps of a quarter: round trips that dither are no reason to search.
   const inSteps = Math.round(Math.log(now) / Math.log(1 + drift))
-  const question = { name: `better ${coalition.epoch}`, peers, others: [inSteps] }
+  const question = { name: `better ${coalition.epoch}`, peers, others: [inSteps, measuredPairs(state, peers)] }
   return remembered(state, question, () => searchBetter(state, coalition, peers, now), true)
 }
+
+/** Its own standbys, whose links are measured, and the first of those that stand by for nobody. */
+function candidates(state: SwarmState, { standbys }: Coalition): SwarmPeer[] {
+  const isOwn = (peer: string): boolean => standbys.some(standby => standby.peer === peer)
+  const isBusy = new Set(livingCoalitions(state).flatMap(ring => ring.standbys.map(({ peer }) => peer)))
+  const free = freePeers(state)
+  const idle = free.filter(({ peer }) => !isBusy.has(peer)).slice(0, mostIdle)
+  return [...free.filter(({ peer }) => isOwn(peer)), ...idle]
+}
+
+const measuredPairs = (state: SwarmState, peers: readonly SwarmPeer[]): number =>
+  peers.reduce((sum, { peer }, index) => {
+    const isMeasured = (other: SwarmPeer): boolean => state.measures[pairKey(peer, other.peer)] !== undefined
+    return sum + peers.slice(index + 1).filter(isMeasured).length
+  }, 0)
 
 function searchBetter(
   state: SwarmState,
@@ -57,7 +75,7 @@ function searchBetter(
   peers: readonly SwarmPeer[],
   now: number,
 ): Placed | null {
-  const input = placementInput(state, peers)
+  const input = withCautiousLinks(state, placementInput(state, peers), coalition.seats)
   const hasDrifted = Math.abs(now / coalition.lapMs - 1) > drift
   const limit = now * (hasDrifted ? worthAfterDrift : worth)
   const fresh = planPlacement(input)
@@ -66,6 +84,16 @@ function searchBetter(
   const best = swap !== null && swap.lapMs <= freshMs * asGood ? swap : fresh.kind === 'placed' ? fresh : null
   if (best === null || best.lapMs >= limit || hasFailedLink(state, best.seats)) return null
   return best
+}
+
+/** A link that nobody measured is taken for no better than the ring's worst: a guess is no reason to change. */
+function withCautiousLinks(state: SwarmState, input: PlacementInput, seats: readonly Seat[]): PlacementInput {
+  const worst = Math.max(0, ...neededLinks(seats).map(([a, b]) => input.linkMs(a, b)))
+  const linkMs = (a: string, b: string): number => {
+    const isMeasured = state.measures[pairKey(a, b)] !== undefined
+    return isMeasured ? input.linkMs(a, b) : Math.max(worst, input.linkMs(a, b))
+  }
+  return { ...input, linkMs }
 }
 
 /** The ring with one seat given to somebody who waits. */
