@@ -11,13 +11,14 @@ import {
   isRingDraining,
   isTimeAwaited,
   livingCoalitions,
-  mainCoalition,
   type PoolSnapshot,
   plan,
+  poolStatus,
   type SwarmAct,
   type SwarmConfig,
   type SwarmEvent,
   type SwarmState,
+  shownCoalition,
   viewPool,
 } from '@computepool/shared/swarm'
 import type { DeskCommand } from '@computepool/shared/wire'
@@ -210,10 +211,10 @@ export function createDesk(options: DeskOptions): Desk {
   tellTable()
 
   const notice = (): void => {
-    const view = viewPool(state)
-    if (view.status === status) return
-    status = view.status
-    onNotice(view.explanation)
+    const now = poolStatus(state)
+    if (now === status) return
+    status = now
+    onNotice(viewPool(state).explanation)
     options.onStatus?.(status, clock.monotonicMs())
   }
 
@@ -232,7 +233,7 @@ export function createDesk(options: DeskOptions): Desk {
     requireRing: table.requireRing,
     context: () => contextOf(state),
     snapshot: () => {
-      const figures = traffic.view(clock.monotonicMs(), mainCoalition(state)?.epoch ?? null)
+      const figures = traffic.view(clock.monotonicMs(), shownCoalition(state)?.epoch ?? null)
       const view = viewPool(state)
       const seats = view.seats.map(seat => {
         const hop = figures.lastLap?.hops.find(hop => hop.seat === seat.seat)

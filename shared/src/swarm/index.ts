@@ -1,7 +1,7 @@
 export { apply } from './apply.ts'
 export { isTimeAwaited } from './awaits-time.ts'
 export { isLinkOpen, isRingDraining, neededLinks } from './coalition-links.ts'
-export { livingCoalitions, mainCoalition } from './coalitions.ts'
+export { livingCoalitions } from './coalitions.ts'
 export { missingLayersInWords } from './missing-layers.ts'
 export { peerInWords } from './peer-words.ts'
 export { canPlace, placeSwarm } from './place-swarm.ts'
@@ -19,8 +19,14 @@ export {
 } from './plan-placement.ts'
 export { planPaths, type ReachablePeer } from './plan-routes.ts'
 export { expectedLapMs } from './plan-successor.ts'
-export { type PoolSnapshot, poolRelaySchema, poolSeatSchema, poolSnapshotSchema } from './pool-snapshot.ts'
-export { contextOf, type PoolView, viewPool } from './pool-view.ts'
+export {
+  type PoolSnapshot,
+  poolRelaySchema,
+  poolRingSchema,
+  poolSeatSchema,
+  poolSnapshotSchema,
+} from './pool-snapshot.ts'
+export { contextOf, type PoolView, poolStatus, shownCoalition, viewPool } from './pool-view.ts'
 export { isSeatAwaited } from './returning.ts'
 export type { SwarmAct, SwarmEvent } from './swarm-events.ts'
 export {

@@ -20,6 +20,8 @@ export const poolSeatSchema = z.strictObject({
   linkKind: z.enum(['loopback', 'webrtc', 'axl', 'relay']).nullable(),
   /** Of large frames on that link. */
   linkBytesPerSecond: z.number().nonnegative().nullable(),
+  /** Why it holds so much, and why not more, in words. */
+  reason: z.string().optional(),
 })
 /** A peer that passes sealed datagrams on, and whom it serves now; nobody where no link needs it. */
 export const poolRelaySchema = z.strictObject({

@@ -3,6 +3,7 @@
 import { explainWaits } from './bans.ts'
 import { isRingDraining, leavingPeer } from './coalition-links.ts'
 import { livingCoalitions, mainCoalition, seatedPeers } from './coalitions.ts'
+import { explainSeats } from './explain-seat.ts'
 import { peerInWords, peersInWords } from './peer-words.ts'
 import { placeSwarm } from './place-swarm.ts'
 import { expectedLapMs } from './plan-successor.ts'
@@ -20,27 +21,32 @@ export type PoolView = Pick<
 
 /** What is public of `state`. */
 export function viewPool(state: SwarmState): PoolView {
-  const coalition = mainCoalition(state)
-  const seats = coalition === null ? [] : viewSeats(state, coalition)
+  const coalition = shownCoalition(state)
+  const rings = livingCoalitions(state).map(ring => viewRing(state, ring))
   const seated = seatedPeers(state)
   const waiting = welcome(state).filter(({ peer }) => !seated.has(peer)).length
   return {
     model: state.config.model,
     layers: state.config.placement.layers,
     context: contextOf(state),
-    status:
-      coalition === null
-        ? 'waiting'
-        : livingCoalitions(state).some(ring => isServing(state, ring))
-          ? 'ready'
-          : 'forming',
+    status: poolStatus(state),
     explanation: `${explain(state, coalition)}${explainBans(state)}${explainWaits(state)}`,
-    seats,
+    seats: rings.find(({ id }) => id === coalition?.id)?.seats ?? [],
     relays: viewRelays(state, coalition),
     waitingPeers: waiting,
-    rings: livingCoalitions(state).map(ring => viewRing(state, ring)),
+    rings,
   }
 }
+
+/** `ready` where some ring takes requests. */
+export function poolStatus(state: SwarmState): PoolSnapshot['status'] {
+  const living = livingCoalitions(state)
+  return living.length === 0 ? 'waiting' : living.some(ring => isServing(state, ring)) ? 'ready' : 'forming'
+}
+
+/** The ring that pages draw: the first that serves, else the first. */
+export const shownCoalition = (state: SwarmState): Coalition | null =>
+  livingCoalitions(state).find(ring => isServing(state, ring)) ?? mainCoalition(state)
 
 /** A ring that drains takes no new request: it is whole, but does not serve. */
 const isServing = (state: SwarmState, ring: Coalition): boolean =>
@@ -79,8 +85,10 @@ const phaseWords = {
   ready: 'ready',
 } as const
 
-const viewSeats = (state: SwarmState, coalition: Coalition): PoolSnapshot['seats'] =>
-  coalition.seats.map((_, index) => viewSeat(state, coalition, index))
+function viewSeats(state: SwarmState, coalition: Coalition): PoolSnapshot['seats'] {
+  const reasons = explainSeats(state, coalition)
+  return coalition.seats.map((_, index) => ({ ...viewSeat(state, coalition, index), reason: reasons[index]! }))
+}
 
 function viewSeat(state: SwarmState, coalition: Coalition, index: number): PoolSnapshot['seats'][number] {
   const { seat, peer, layers } = coalition.seats[index]!
