@@ -59,3 +59,13 @@ export const stepArbitrary: fc.Arbitrary<Step> = fc.oneof(
   },
   { weight: 2, arbitrary: fc.constant({ kind: 'reap' as const }) },
 )
+
+/** Reaches every command's good end by itself: chance may leave one out, above all where a busy machine plays few schedules. */
+export const fullSchedule: Step[] = [
+  { kind: 'open', capSeconds: 60, odd: 1 },
+  { kind: 'open', capSeconds: 60, odd: 2 },
+  { kind: 'set', pick: 0, epoch: 1, rate: 1, leaseIn: 10, dueShift: 0 },
+  { kind: 'end', pick: 1, byPayer: true },
+  { kind: 'wait', seconds: 30 },
+  { kind: 'reap' },
+]
