@@ -55,10 +55,34 @@ function serve({ leave = async () => {}, start = async () => {}, args = [] }: Wo
 it('an engine that fails is left out, and the node joins anew with the next', async () => {
   const { clock, nodes, outcome } = serve()
   await clock.settle()
-  nodes[0]!.events.onEngineLost(lost('engine_device_lost'))
+  nodes[0]!.events.onEngineLost(lost('engine_self_test_failed'))
   await clock.settle()
   expect(nodes.map(({ shunned }) => shunned)).toEqual([[], ['webgpu']])
   expect([nodes[0]!.calls, outcome()]).toEqual([['leave'], 'serving'])
+})
+
+it('a device that is lost is tried once more, and left out where it is lost again soon', async () => {
+  const { clock, nodes, outcome } = serve()
+  await clock.settle()
+  nodes[0]!.events.onEngineLost(lost('engine_device_lost'))
+  await clock.advance(11 * 60_000)
+  nodes[1]!.events.onEngineLost(lost('engine_device_lost'))
+  await clock.advance(9 * 60_000)
+  expect(nodes.map(({ shunned }) => shunned)).toEqual([[], [], []])
+  nodes[2]!.events.onEngineLost(lost('engine_device_lost'))
+  await clock.settle()
+  expect(nodes.map(({ shunned }) => shunned)).toEqual([[], [], [], ['webgpu']])
+  expect(outcome()).toBe('serving')
+})
+
+it('a device that was asked for by name is lost twice, and ends the node', async () => {
+  const { clock, nodes, outcome } = serve({ args: ['--engine', 'webgpu'] })
+  await clock.settle()
+  for (const count of [0, 1]) {
+    nodes[count]!.events.onEngineLost(lost('engine_device_lost'))
+    await clock.settle()
+  }
+  expect([nodes.length, outcome()]).toEqual([2, 'engine_device_lost'])
 })
 
 it('an engine that fails while the node drains ends it: nobody joins again', async () => {

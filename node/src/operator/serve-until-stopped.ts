@@ -19,9 +19,12 @@ export interface ServeOptions {
   readonly settings: NodeSettings
   readonly log: Pick<NodeLog, 'show' | 'note'>
   readonly stop: StopSignals
-  readonly clock: Pick<Clock, 'schedule'>
+  readonly clock: Pick<Clock, 'schedule' | 'monotonicMs'>
   readonly start: StartNode
 }
+
+/** A device that was lost (a driver that was reset, a machine that slept) is tried once more, and again after so long without a loss. */
+const lossForgivenMs = 10 * 60_000
 
 /** A driver that hangs keeps neither the process nor what went wrong. */
 export const leaveDeadlineMs = 10_000
@@ -30,13 +33,24 @@ export const leaveDeadlineMs = 10_000
 export async function serveUntilStopped(options: ServeOptions): Promise<void> {
   const { settings, log, stop } = options
   const shunned = new Set<NativeProvider>()
+  const lostAtMs = new Map<NativeProvider, number>()
   for (;;) {
-    const run: Run = { provider: null }
+    const run: Run = { provider: null, hasLeft: false }
     try {
       return await serveOnce(options, shunned, run)
     } catch (thrown) {
       const error = asComputePoolError(thrown)
       const { provider } = run
+      if (stop.heard === 0 && error.code === 'engine_device_lost' && run.hasLeft && provider !== null) {
+        const nowMs = options.clock.monotonicMs()
+        const isFirst = nowMs - (lostAtMs.get(provider) ?? Number.NEGATIVE_INFINITY) >= lossForgivenMs
+        lostAtMs.set(provider, nowMs)
+        if (isFirst) {
+          const text = `${error.message} It is tried once more.`
+          log.note({ type: 'notice', text }, text)
+          continue
+        }
+      }
       const mayHelp = settings.engine === null && provider !== null && provider !== 'cpu'
       if (stop.heard > 0 || !mayHelp || !error.code.startsWith('engine_')) throw error
       shunned.add(provider)
@@ -49,6 +63,8 @@ export async function serveUntilStopped(options: ServeOptions): Promise<void> {
 interface Run {
   /** What served when it failed. */
   provider: NativeProvider | null
+  /** Then everything was closed in time: nothing of it is in the way of another start. */
+  hasLeft: boolean
 }
 
 async function serveOnce(
@@ -88,7 +104,7 @@ async function serveOnce(
   } catch (thrown) {
     run.provider = node.provider()
     // What it failed of is what is told, whatever leaving makes of it.
-    await within(leaveDeadlineMs, peer.leave()).catch(() => {})
+    run.hasLeft = await within(leaveDeadlineMs, peer.leave()).catch(() => false)
     throw thrown
   } finally {
     forget()

@@ -287,6 +287,8 @@ describe('a tab', () => {
     expect(tab.heard.find(message => message.type === 'request-failed')).toMatchObject({
       error: { code: 'engine_device_lost' },
     })
+    // Nobody is to wait for it to come back.
+    expect(tab.heard.at(-1)).toEqual({ type: 'peer-leaving' })
   })
 
   it('hears a cancellation although its engine never waits', async () => {

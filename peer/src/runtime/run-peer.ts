@@ -41,7 +41,13 @@ export function runPeer(powers: PeerPowers, options: JoinOptions): RunningPeer {
   const { clock, entropy } = powers
   const box = createSnapshotBox(clock, powers.tell)
   const shelf = createEngineShelf(error => {
-    if (!abort.signal.aborted) powers.onEngineLost(error.toJSON())
+    // The pipeline hears of it in this turn too, and has the first word: why its requests end.
+    queueMicrotask(() => {
+      if (abort.signal.aborted) return
+      // Whoever comes instead has another id: nobody is to wait for this one.
+      send({ type: 'peer-leaving' })
+      powers.onEngineLost(error.toJSON())
+    })
   })
   const abort = new AbortController()
   let hub: HubClient | null = null

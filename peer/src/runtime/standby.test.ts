@@ -91,6 +91,14 @@ describe('a standby', () => {
     expect(standby.engines).toHaveLength(2)
   })
 
+  it('tells the page where its device is lost, although it served nothing', async () => {
+    const { pool, standby } = await withStandby()
+    standby.engines[0]!.loseDevice()
+    await pool.clock.settle()
+    expect(standby.lostEngines).toEqual(['engine_device_lost'])
+    expect(standby.heard.at(-1)).toEqual({ type: 'peer-leaving' })
+  })
+
   it('may be moved to other layers of the same ring', async () => {
     const { pool, first, second, standby } = await withStandby()
     pool.prepare([first, second], standby, 0, 1)

@@ -1,6 +1,6 @@
 /**
  * The tab's store on the page's thread: starts the worker, hosts its RTC connections, shows its snapshots. A worker that dies, or
- * whose GPU is lost, is replaced once; the parts are on disk by then.
+ * whose GPU is lost, is replaced a few times; the parts are on disk by then.
  */
 
 import type { JoinOptions, PeerSnapshot } from '@computepool/peer/runtime/peer-snapshot.ts'
@@ -10,7 +10,8 @@ import type { Clock } from '@computepool/shared/ports'
 import type { TabStore } from './tab-commands.ts'
 import type { PeerCommand, PeerNews } from './worker-messages.ts'
 
-/** A worker that serves for so long after a restart has earned another. */
+/** So many restarts within ten minutes: a driver that was reset loses its device once, one that cannot bear the slice each time. */
+const maxRestarts = 3
 const restartForgivenMs = 10 * 60_000
 const watchEveryMs = 5000
 /** Two minutes: loading a large slice can block the worker's thread for long. Looks are counted, because a machine may sleep. */
@@ -39,7 +40,6 @@ export interface TabStorePowers {
 interface Running {
   readonly worker: WorkerLike
   readonly options: JoinOptions
-  readonly startedMs: number
   looksInSilence: number
   stop(): void
 }
@@ -49,7 +49,7 @@ export function createWorkerTabStore(powers: TabStorePowers): TabStore {
   const listeners = new Set<() => void>()
   let snapshot: PeerSnapshot = idleSnapshot
   let running: Running | null = null
-  let restarts = 0
+  let restartedAtMs: number[] = []
 
   function show(next: PeerSnapshot): void {
     snapshot = next
@@ -64,11 +64,9 @@ export function createWorkerTabStore(powers: TabStorePowers): TabStore {
       worker.postMessage({ type: 'visibility-changed', isHidden: powers.isHidden() }, [])
     const stopVisibility = powers.onVisibility(tellVisibility)
     let cancelWatch = (): void => {}
-    const nowMs = clock.monotonicMs()
     const started: Running = {
       worker,
       options,
-      startedMs: nowMs,
       looksInSilence: 0,
       stop() {
         cancelWatch()
@@ -111,18 +109,20 @@ export function createWorkerTabStore(powers: TabStorePowers): TabStore {
     show(last)
   }
 
-  /** Starts over once; a second loss soon after is told to the person. */
+  /** Starts over, and tells the person where that does not help. */
   function replace(dead: Running, error: ErrorData): void {
-    if (clock.monotonicMs() - dead.startedMs > restartForgivenMs) restarts = 0
+    const nowMs = clock.monotonicMs()
+    restartedAtMs = restartedAtMs.filter(atMs => nowMs - atMs < restartForgivenMs)
+    const isLast = restartedAtMs.length >= maxRestarts
     const { options } = dead
     stopAll({
       ...idleSnapshot,
-      status: restarts === 0 ? 'connecting' : 'failed',
+      status: isLast ? 'failed' : 'connecting',
       error,
       memoryBudgetBytes: options.memoryBudgetBytes,
     })
-    if (restarts > 0) return
-    restarts += 1
+    if (isLast) return
+    restartedAtMs.push(nowMs)
     start(options)
   }
 
@@ -135,7 +135,7 @@ export function createWorkerTabStore(powers: TabStorePowers): TabStore {
     join(options) {
       if (running !== null && snapshot.status !== 'failed') return
       stopAll(idleSnapshot)
-      restarts = 0
+      restartedAtMs = []
       start(options)
     },
     pauseDownload: () => running?.worker.postMessage({ type: 'pause-download' }, []),
