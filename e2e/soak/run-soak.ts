@@ -1,0 +1,124 @@
+/**
+ * The soak: a ring of native nodes, and a tab where asked for, under a queue that never empties, and the memory of each process all the
+ * while. It fails where memory still grows in its last half.
+ */
+import { mkdtemp, rm } from 'node:fs/promises'
+import os from 'node:os'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { writeRandomPack } from '@computepool/node/pack/random-pack.ts'
+import { untilReady } from '../bench/node-processes.ts'
+import { type MemorySample, type MemoryTrend, memoryTrend } from './memory-trend.ts'
+import { keepAsking } from './soak-load.ts'
+import { openSoakTab } from './soak-tab.ts'
+import { type ProcessMemory, startWatched } from './watched-process.ts'
+
+export interface SoakOptions {
+  readonly minutes: number
+  readonly nodes: number
+  readonly withTab: boolean
+  readonly onLine: (line: string) => void
+}
+
+export interface SoakReport {
+  readonly whole: number
+  readonly givenUp: number
+  /** By process and kind of memory. */
+  readonly trends: Readonly<Record<string, MemoryTrend>>
+}
+
+const samplesEveryMs = 10_000
+/** A short soak still needs a trend to look at. */
+const fewestSamples = 12
+/** Running and waiting at once: the desk's usual limits, full. */
+const callers = 40
+const vocab = 512
+
+export async function runSoak({ minutes, nodes, withTab, onLine }: SoakOptions): Promise<SoakReport> {
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'computepool-soak-'))
+  const closers: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true })]
+  try {
+    const packDir = path.join(folder, 'pack')
+    const dimensions = {
+      layers: 6,
+      hidden: 128,
+      heads: 4,
+      kvHeads: 2,
+      headDim: 32,
+      intermediate: 256,
+      vocab,
+      context: 512,
+    }
+    await writeRandomPack({
+      outDir: packDir,
+      architecture: 'qwen3',
+      dimensions,
+      quantisation: 'q8',
+      seed: 1,
+      model: 'soak',
+    })
+    const members = new Map<string, { memory(): Promise<ProcessMemory> }>()
+    const seats = nodes + (withTab ? 1 : 0)
+    const page = withTab ? 'page' : 'none'
+    const orchestrator = startWatched([script('./soak-orchestrator.ts'), packDir, String(seats), page])
+    closers.push(() => orchestrator.close())
+    members.set('orchestrator', orchestrator)
+    const { url, model } = await orchestrator.message<{ url: string; model: string }>()
+    for (let index = 0; index < nodes; index++) {
+      const options = ['--threads', '1', '--engine', 'cpu', '--memory', '1GB', '--drain-seconds', '0']
+      const data = path.join(folder, String(index))
+      const node = startWatched([script('../../node/src/cli.ts'), 'node', url, '--data', data, ...options])
+      closers.push(() => node.close())
+      members.set(`node ${index + 1}`, node)
+    }
+    if (withTab) {
+      const tab = await openSoakTab(url)
+      closers.push(() => tab.close())
+      members.set('tab', tab)
+    }
+    await untilReady(url, 120_000)
+    const load = keepAsking({ url, model, callers, vocab: 256 })
+    closers.push(() => load.stop().catch(() => {}))
+    const series = await watch(members, minutes * 60_000, line => {
+      const { whole, givenUp } = load.counts()
+      onLine(`${line}; ${whole} answers, ${givenUp} given up`)
+    })
+    await load.stop()
+    const trends = Object.fromEntries([...series].map(([name, samples]) => [name, memoryTrend(samples)]))
+    return { ...load.counts(), trends }
+  } finally {
+    for (const close of closers.reverse()) await close()
+  }
+}
+
+const script = (file: string): string => fileURLToPath(new URL(file, import.meta.url))
+
+type Members = ReadonlyMap<string, { memory(): Promise<ProcessMemory> }>
+
+/** Samples of all members until the time is over. */
+async function watch(
+  members: Members,
+  forMs: number,
+  onLine: (line: string) => void,
+): Promise<Map<string, MemorySample[]>> {
+  const series = new Map<string, MemorySample[]>()
+  const everyMs = Math.min(samplesEveryMs, forMs / fewestSamples)
+  const startMs = performance.now()
+  const add = (name: string, bytes: number): void => {
+    series.set(name, [...(series.get(name) ?? []), { atMs: performance.now() - startMs, bytes }])
+  }
+  while (performance.now() - startMs < forMs) {
+    await new Promise(resolve => setTimeout(resolve, everyMs))
+    const parts: string[] = []
+    for (const [name, member] of members) {
+      const { residentBytes, heapBytes } = await member.memory()
+      add(`${name}, resident`, residentBytes)
+      add(`${name}, heap`, heapBytes)
+      parts.push(`${name} ${inMiB(residentBytes)} (heap ${inMiB(heapBytes)})`)
+    }
+    onLine(`${Math.round((performance.now() - startMs) / 1000)} s: ${parts.join(', ')} MiB`)
+  }
+  return series
+}
+
+export const inMiB = (bytes: number): string => (bytes / 2 ** 20).toFixed(1)
