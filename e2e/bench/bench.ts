@@ -38,6 +38,10 @@ const suites: Record<string, Suite> = {
       'native nodes under pressure: eight requests at once, a long prompt beside a decoding request, a second turn, killed nodes',
     load: async () => (await import('./pressure.ts')).runPressureBench,
   },
+  distance: {
+    about: 'two native nodes over an emulated line: delay, loss, pace; decoding plain and with drafts, long prompts',
+    load: async () => (await import('./distance.ts')).runDistanceBench,
+  },
   engine: {
     about: 'milliseconds per layer on each engine of this machine; static against growing KV cache',
     load: async () => (await import('./engine.ts')).runEngineBench,
