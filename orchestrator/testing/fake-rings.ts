@@ -9,8 +9,7 @@ import type { Lap, LiveRequest, RequestLimits, RequestOrder } from '../src/dispa
 import { createRequestTable, type RequestTable } from '../src/dispatch/request-table.ts'
 import type { Ring } from '../src/dispatch/ring.ts'
 import { fakePeerId } from './fake-tab.ts'
-
-export const tokenAt = (position: number): number => (position * 37 + 11) % 251
+import { tokenAt } from './token-at.ts'
 
 /** What one peer alone would answer. */
 export const wholeText = (promptLength: number, tokens: number): number[] =>

@@ -7,6 +7,7 @@ import type { RequestJob } from '@computepool/shared/pipeline'
 import type { Capability, DeskCommand, DeskRequest, PeerRole, Reach } from '@computepool/shared/wire'
 import { deskCommandSchema, deskRequestSchema, protocolVersion } from '@computepool/shared/wire'
 import type { DeskPort, HubPort } from '../src/dispatch/index.ts'
+import { tokenAt } from './token-at.ts'
 
 export interface FakeTabOptions {
   readonly model: string
@@ -46,9 +47,11 @@ export interface FakeTab {
   ready(): void
   openLinks(isOpen?: boolean): void
   /** Says that the request's first activation has left. */
-  flow(requestId: string): void
+  flow(requestId: string, cachedTokens?: number): void
   /** Says token number `index` of the request. */
   token(requestId: string, index: number, token: number, extra?: Partial<TokenSaid>): void
+  /** Says the job's next `count` tokens, from number `from` on: what a model would draw at their positions. */
+  draw(job: RequestJob, count: number, from?: number): void
   /** Says these tokens as the first ones. */
   tokens(requestId: string, tokens: readonly number[]): void
   finish(requestId: string, reason: 'stop' | 'length' | 'cancelled', directHops?: number): void
@@ -235,8 +238,13 @@ export function createFakeTab(peer: string, options: FakeTabOptions, socket: Tab
     assignment,
     ready,
     openLinks,
-    flow: requestId => socket.say({ type: 'request-flowing', requestId }),
+    flow: (requestId, cachedTokens) =>
+      socket.say({ type: 'request-flowing', requestId, ...(cachedTokens === undefined ? {} : { cachedTokens }) }),
     token: sayToken,
+    draw: ({ requestId, promptTokens, generatedTokens = [] }, count, from = 0) => {
+      const position = promptTokens.length + generatedTokens.length
+      for (let index = from; index < from + count; index++) sayToken(requestId, index, tokenAt(position + index))
+    },
     tokens: (requestId, tokens) => {
       for (const [index, token] of tokens.entries()) sayToken(requestId, index, token)
     },

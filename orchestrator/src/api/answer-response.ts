@@ -28,16 +28,21 @@ export interface Call {
   readonly onEnd: () => void
   /** Takes the payment, once the body was found good; null where work is free. */
   readonly admit: () => Promise<Admission | null>
+  /** Where the call comes from. */
+  readonly address: string
 }
 
 /** The right to one answer, paid. */
 export interface Admission {
   readonly request: MeteredRequest
+  readonly sessionId: string
+  /** The session's; lower case. */
+  readonly payer: string
   /** For the answer, and for an error in its place: the payment's receipt. */
   readonly headers: Readonly<Record<string, string>>
 }
 
-export interface AnswerResponseOptions extends Omit<Call, 'admit'> {
+export interface AnswerResponseOptions extends Omit<Call, 'admit' | 'address'> {
   readonly live: LiveRequest
   readonly answer: AsyncGenerator<AnswerPart, AnswerFacts>
   readonly words: ChunkWords
@@ -45,13 +50,29 @@ export interface AnswerResponseOptions extends Omit<Call, 'admit'> {
   readonly admission: Admission | null
 }
 
+/** What narrows whose caches a request may begin with: OpenAI's two fields. */
+export interface CacheNarrowing {
+  readonly prompt_cache_key?: string | null | undefined
+  readonly user?: string | null | undefined
+}
+
 /** Pays for a prompt that was found good, then sends it. A payment that bought nothing is given back by whoever took it. */
-export async function admitAndSubmit(prepared: PreparedPrompt, call: Pick<Call, 'admit'>) {
+export async function admitAndSubmit(
+  prepared: PreparedPrompt,
+  call: Pick<Call, 'admit' | 'address'>,
+  { prompt_cache_key, user }: CacheNarrowing,
+) {
   const admission = await call.admit()
-  if (admission === null) return { live: prepared.submit(), admission, payment: {} }
-  const { request } = admission
+  // Caches are a payer's own, or an address's: a key of the body parts them further, and opens nobody else's.
+  const scopeOf = (owner: string): string => JSON.stringify([owner, prompt_cache_key ?? null, user ?? null])
+  if (admission === null) {
+    const client = `address ${call.address}`
+    return { live: prepared.submit({ client, cacheScope: scopeOf(client) }), admission, payment: {} }
+  }
+  const { request, sessionId, payer } = admission
+  const asker = { client: `session ${sessionId}`, cacheScope: scopeOf(`payer ${payer}`) }
   try {
-    return { live: prepared.submit(request.observer), admission, payment: { payment: request.payment } }
+    return { live: prepared.submit(asker, request.observer), admission, payment: { payment: request.payment } }
   } catch (thrown) {
     request.abandon()
     throw thrown

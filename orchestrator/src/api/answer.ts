@@ -31,13 +31,18 @@ export interface AnswerFacts {
     readonly prompt_tokens: number
     readonly completion_tokens: number
     readonly total_tokens: number
+    /** Of the prompt's tokens, those that needed no computing: an earlier answer's caches held them. */
+    readonly prompt_tokens_details: { readonly cached_tokens: number }
   }
   readonly computepool: PoolFacts
 }
 
 /** How the pool did it: our one addition to OpenAI's bodies. */
 export interface PoolFacts {
+  /** Who serves it, or did last. */
   readonly route: ReadonlyArray<{ peer: string; layers: [number, number]; engine: string }>
+  /** How often another attempt took the answer over, on another ring or the same; the text is the same. */
+  readonly moves: number
   readonly timeToFirstTokenMs: number
   /** Of the tokens after the first; null where there was only one. */
   readonly tokensPerSecond: number | null
@@ -116,6 +121,7 @@ export async function* streamAnswer(options: AnswerOptions): AsyncGenerator<Answ
         prompt_tokens: promptTokens,
         completion_tokens: tokens,
         total_tokens: promptTokens + tokens,
+        prompt_tokens_details: { cached_tokens: live.cachedTokens() },
       },
       computepool: {
         route: live.seats().map(seat => ({
@@ -123,6 +129,7 @@ export async function* streamAnswer(options: AnswerOptions): AsyncGenerator<Answ
           layers: [seat.layers.start, seat.layers.end],
           engine: seat.engine,
         })),
+        moves: live.moves(),
         timeToFirstTokenMs: round(firstAtMs - live.submittedAtMs),
         tokensPerSecond: tokens > 1 && decodeMs > 0 ? round(((tokens - 1) * 1000) / decodeMs) : null,
         directHops,

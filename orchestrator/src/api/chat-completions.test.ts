@@ -29,7 +29,7 @@ describe('POST /v1/chat/completions, streaming', () => {
     expect((await readSse(response).rest()).join('\n')).toMatchInlineSnapshot(`
       "data: {"id":"chatcmpl-15161718191a1b1c1d1e1f20","created":1767225600,"model":"tiny","system_fingerprint":"fp_abababababab","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"role":"assistant","content":""},"logprobs":null,"finish_reason":null}]}
       data: {"id":"chatcmpl-15161718191a1b1c1d1e1f20","created":1767225600,"model":"tiny","system_fingerprint":"fp_abababababab","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"S"},"logprobs":null,"finish_reason":null}]}
-      data: {"id":"chatcmpl-15161718191a1b1c1d1e1f20","created":1767225600,"model":"tiny","system_fingerprint":"fp_abababababab","object":"chat.completion.chunk","choices":[{"index":0,"delta":{},"logprobs":null,"finish_reason":"stop"}],"computepool":{"route":[{"peer":"0x0000000000000000000000000000000000000001.00000001","layers":[0,2],"engine":"wasm"},{"peer":"0x0000000000000000000000000000000000000002.00000002","layers":[2,4],"engine":"wasm"}],"timeToFirstTokenMs":0,"tokensPerSecond":100,"directHops":2,"stoppedBy":null,"lap":{"lapMs":10,"computeMs":7,"queueMs":1,"wireMs":2}}}
+      data: {"id":"chatcmpl-15161718191a1b1c1d1e1f20","created":1767225600,"model":"tiny","system_fingerprint":"fp_abababababab","object":"chat.completion.chunk","choices":[{"index":0,"delta":{},"logprobs":null,"finish_reason":"stop"}],"computepool":{"route":[{"peer":"0x0000000000000000000000000000000000000001.00000001","layers":[0,2],"engine":"wasm"},{"peer":"0x0000000000000000000000000000000000000002.00000002","layers":[2,4],"engine":"wasm"}],"moves":0,"timeToFirstTokenMs":0,"tokensPerSecond":100,"directHops":2,"stoppedBy":null,"lap":{"lapMs":10,"computeMs":7,"queueMs":1,"wireMs":2}}}
       data: [DONE]"
     `)
   })
@@ -64,7 +64,12 @@ describe('POST /v1/chat/completions, streaming', () => {
       null,
       null,
       null,
-      { prompt_tokens: prompt, completion_tokens: 1, total_tokens: prompt + 1 },
+      {
+        prompt_tokens: prompt,
+        completion_tokens: 1,
+        total_tokens: prompt + 1,
+        prompt_tokens_details: { cached_tokens: 0 },
+      },
     ])
     expect(chunks.at(-1)).toMatchObject({
       choices: [],
@@ -143,6 +148,7 @@ describe('POST /v1/chat/completions, in one piece', () => {
             "queueMs": 1,
             "wireMs": 2,
           },
+          "moves": 0,
           "route": [
             {
               "engine": "wasm",
@@ -173,6 +179,9 @@ describe('POST /v1/chat/completions, in one piece', () => {
         "usage": {
           "completion_tokens": 3,
           "prompt_tokens": 19,
+          "prompt_tokens_details": {
+            "cached_tokens": 0,
+          },
           "total_tokens": 22,
         },
       }

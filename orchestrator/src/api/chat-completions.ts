@@ -30,8 +30,8 @@ export async function serveChat(service: ModelService, json: unknown, call: Call
   })
   const maxTokens = body.max_completion_tokens ?? body.max_tokens ?? null
   const speculate = body.computepool?.speculate ?? true
-  const prepared = service.prepare({ prompt, maxTokens, sampling, speculate, param: 'messages' })
-  const { live, admission, payment } = await admitAndSubmit(prepared, call)
+  const prepared = service.prepare({ prompt, maxTokens, sampling, speculate, param: 'messages', keepsCache: true })
+  const { live, admission, payment } = await admitAndSubmit(prepared, call, body)
   const stopStrings = stopStringsOf(body)
   const answer = streamAnswer({ live, codec, promptTokens: prompt.length, stopStrings, isFresh: true, ...payment })
   const withUsage = body.stream_options?.include_usage === true

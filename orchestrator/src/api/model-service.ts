@@ -3,7 +3,7 @@ import { ComputePoolError } from '@computepool/shared/errors'
 import type { Manifest } from '@computepool/shared/model'
 import type { SamplingParams } from '@computepool/shared/pipeline'
 import type { Clock, Entropy } from '@computepool/shared/ports'
-import type { Desk, LiveRequest, RequestObserver } from '../dispatch/index.ts'
+import type { Desk, LiveRequest, RequestObserver, RequestOrder } from '../dispatch/index.ts'
 import type { TextCodec } from '../text/index.ts'
 
 export interface ModelServiceOptions {
@@ -37,12 +37,17 @@ export interface PromptOrder {
   readonly speculate: boolean
   /** The field that the prompt came in, for errors. */
   readonly param: 'messages' | 'prompt'
+  /** True where a next turn is likely to begin with this one. */
+  readonly keepsCache: boolean
 }
+
+/** Whose turn a request takes, and whose caches it may begin with. */
+export type Asker = Required<Pick<RequestOrder, 'client' | 'cacheScope'>>
 
 /** A prompt that was found good, and can be sent. */
 export interface PreparedPrompt {
   /** Errors: what the desk refuses. */
-  submit(observer?: RequestObserver): LiveRequest
+  submit(asker: Asker, observer?: RequestObserver): LiveRequest
 }
 
 export function createModelService(options: ModelServiceOptions): ModelService {
@@ -59,7 +64,7 @@ export function createModelService(options: ModelServiceOptions): ModelService {
       })
     },
     randomSeed: () => new DataView(entropy.bytes(4).slice().buffer).getUint32(0),
-    prepare: ({ prompt, maxTokens, sampling, speculate, param }) => {
+    prepare: ({ prompt, maxTokens, sampling, speculate, param, keepsCache }) => {
       const { vocab } = manifest.dimensions
       const stranger = prompt.find(token => token >= vocab)
       if (prompt.length === 0 || stranger !== undefined) {
@@ -77,8 +82,9 @@ export function createModelService(options: ModelServiceOptions): ModelService {
       if (left < (maxTokens ?? 1)) throw tooLong(context, prompt.length, maxTokens, param)
       const stopTokens = [...codec.stopTokens]
       const switches = speculate ? {} : { speculate }
-      const job = { promptTokens: [...prompt], maxTokens: maxTokens ?? left, stopTokens, sampling, ...switches }
-      return { submit: observer => desk.submit(job, observer) }
+      const length = { promptTokens: [...prompt], maxTokens: maxTokens ?? left }
+      const job = { ...length, stopTokens, sampling, keepsCache, ...switches }
+      return { submit: (asker, observer) => desk.submit({ ...job, ...asker }, observer) }
     },
   }
 }

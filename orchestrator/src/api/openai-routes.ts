@@ -33,7 +33,8 @@ export function openAiRoutes({ service, limiter, addressOf, maxBodyBytes, gate }
     c: Context,
     serve: (service: ModelService, json: unknown, call: Call) => Promise<Response>,
   ): Promise<Response> => {
-    const onEnd = limiter.begin(addressOf(c))
+    const address = addressOf(c)
+    const onEnd = limiter.begin(address)
     let admission: Admission | null = null
     try {
       const { raw } = c.req
@@ -43,7 +44,7 @@ export function openAiRoutes({ service, limiter, addressOf, maxBodyBytes, gate }
         admission = (await take?.()) ?? null
         return admission
       }
-      return await serve(service, await readJson(raw, maxBodyBytes), { signal: raw.signal, onEnd, admit })
+      return await serve(service, await readJson(raw, maxBodyBytes), { signal: raw.signal, onEnd, admit, address })
     } catch (thrown) {
       onEnd()
       if (admission === null) throw thrown

@@ -3,7 +3,7 @@
  * on; it knows no queue, no clock and no message.
  */
 import type { ComputePoolError, ErrorCode } from '@computepool/shared/errors'
-import type { RequestJob } from '@computepool/shared/pipeline'
+import type { CacheReuse, RequestJob } from '@computepool/shared/pipeline'
 import type { EventQueue } from './event-queue.ts'
 import type { RequestEvent, RequestObserver, RequestOrder } from './live-request.ts'
 import type { Ring } from './ring.ts'
@@ -11,6 +11,7 @@ import type { Ring } from './ring.ts'
 export interface AnswerRecord {
   readonly id: string
   readonly order: RequestOrder
+  readonly client: string
   readonly events: EventQueue<RequestEvent>
   readonly observer: RequestObserver | undefined
   /** Ever drawn, by whichever attempt. */
@@ -23,6 +24,13 @@ export interface AnswerRecord {
   ring: Ring | null
   /** Tokens that were drawn before this attempt. */
   drawnBefore: number
+  /** The cache that this attempt begins with. */
+  reuse: CacheReuse | null
+  /** False once a seat did not have what it was to begin with. */
+  mayReuse: boolean
+  /** Positions that the cache really held, as the entry says; of the attempt, then of the answer. */
+  attemptCachedTokens: number
+  cachedTokens: number
   isFlowing: boolean
   /** Attempts that failed since the last token. */
   failures: number
@@ -49,6 +57,7 @@ export function openAnswer(
   return {
     id,
     order,
+    client: order.client ?? '',
     events,
     observer,
     drawn: [],
@@ -56,6 +65,10 @@ export function openAnswer(
     wireId: id,
     ring: null,
     drawnBefore: 0,
+    reuse: null,
+    mayReuse: true,
+    attemptCachedTokens: 0,
+    cachedTokens: 0,
     isFlowing: false,
     failures: 0,
     stalls: 0,
@@ -69,16 +82,28 @@ export function openAnswer(
 }
 
 /** The job of the attempt that begins now. */
-export function nextJob({ wireId, order, drawn }: AnswerRecord): RequestJob {
-  const moved = drawn.length === 0 ? {} : { generatedTokens: [...drawn] }
-  return { ...order, requestId: wireId, ...moved, maxTokens: order.maxTokens - drawn.length }
+export function nextJob({ wireId, order, drawn, reuse }: AnswerRecord): RequestJob {
+  const { client, cacheScope, keepsCache, ...job } = order
+  return {
+    ...job,
+    requestId: wireId,
+    maxTokens: order.maxTokens - drawn.length,
+    ...(drawn.length === 0 ? {} : { generatedTokens: [...drawn] }),
+    ...(reuse === null ? {} : { reuse }),
+    ...(keepsCache === true && cacheScope !== undefined ? { keepCache: true } : {}),
+  }
 }
+
+/** The tokens that the next attempt must have in its caches before it draws. */
+export const tokensOf = ({ order, drawn }: AnswerRecord): number[] => [...order.promptTokens, ...drawn]
 
 /** Another attempt needs an id of its own: what the old one still says is not its word. */
 export function turnPage(answer: AnswerRecord): void {
   answer.wireId = `${answer.id}.${answer.attempts + 1}`
   answer.drawnBefore = answer.drawn.length
   answer.isFlowing = false
+  answer.reuse = null
+  answer.attemptCachedTokens = 0
 }
 
 /** How the answer ends where all its tokens are drawn; null where some are missing. */
@@ -101,6 +126,7 @@ const mendable: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'engine_out_of_memory',
   'engine_prefix_missing',
   'swarm_coalition_lost',
+  'swarm_busy',
 ])
 
 /** True where another attempt, on this ring or another, may do better. */

@@ -7,6 +7,8 @@ export interface RequestLimits {
   /** Requests that run at once on one ring, where its seats' caches allow as many. */
   readonly maxRunning: number
   readonly maxQueued: number
+  /** Of these, one client's at most. Default: half. */
+  readonly maxQueuedPerClient?: number
   /** Longest silence of a running request; before the first token, the prompt's length adds to it. */
   readonly stallTimeoutMs: number
   /** Longest wait in the queue. */
@@ -15,8 +17,15 @@ export interface RequestLimits {
   readonly moveTimeoutMs?: number
 }
 
-/** A job as the table takes it; which tokens it begins with is the table's to know. */
-export type RequestOrder = Omit<RequestJob, 'requestId' | 'generatedTokens' | 'reuse'>
+/** A job as the table takes it; which tokens and caches it begins with is the table's to know. */
+export interface RequestOrder extends Omit<RequestJob, 'requestId' | 'generatedTokens' | 'reuse' | 'keepCache'> {
+  /** Whose turn it takes in the queue; absent: nobody's in particular. */
+  readonly client?: string
+  /** Requests of one scope may begin with each other's caches; absent: none is taken, none is kept. */
+  readonly cacheScope?: string
+  /** Keep its caches for the next request of its scope, where it ends by itself. */
+  readonly keepsCache?: boolean
+}
 
 export type RequestEvent =
   | {
@@ -70,6 +79,8 @@ export interface LiveRequest {
   seats(): readonly RingSeat[]
   /** Attempts so far, but the first. */
   moves(): number
+  /** Positions of the prompt that a kept cache held, in the attempt that drew the first token. */
+  cachedTokens(): number
   /** Stops the tabs at once; the events end without an error. */
   cancel(): void
   /** The payer's money ends here: stops the tabs at once, and the events end as finished, with the reason. */

@@ -46,16 +46,24 @@ export function stoppedByEntry(): ComputePoolError {
   })
 }
 
-export function waitedTooLong(waitedMs: number): ComputePoolError {
-  return new ComputePoolError('swarm_busy', `The request waited ${waitedMs / 1000} s for a free place.`, {
-    remedy: 'Try again later.',
-    context: { retryAfterSeconds: 10 },
+export function waitedTooLong(waitedMs: number, retryAfterSeconds: number): ComputePoolError {
+  return new ComputePoolError('swarm_overloaded', `The request waited ${waitedMs / 1000} s for a free place.`, {
+    remedy: 'Try again after the time in Retry-After.',
+    context: { retryAfterSeconds },
   })
 }
 
-export function queueFull(running: number, waiting: number): ComputePoolError {
-  return new ComputePoolError('swarm_busy', `${running} requests run and ${waiting} wait; the queue is full.`, {
+export function queueFull(running: number, waiting: number, retryAfterSeconds: number): ComputePoolError {
+  const message = `${running} requests run and ${waiting} wait; the queue is full.`
+  return new ComputePoolError('swarm_overloaded', message, {
     remedy: 'Try again after the time in Retry-After.',
-    context: { retryAfterSeconds: 5 },
+    context: { retryAfterSeconds },
+  })
+}
+
+export function shareFull(waiting: number, retryAfterSeconds: number): ComputePoolError {
+  return new ComputePoolError('swarm_busy', `${waiting} of your requests wait already.`, {
+    remedy: 'Wait until one of them has begun, or try again after the time in Retry-After.',
+    context: { retryAfterSeconds },
   })
 }

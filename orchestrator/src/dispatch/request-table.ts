@@ -12,12 +12,12 @@ import {
   lengthOf,
   nextJob,
   openAnswer,
+  tokensOf,
   turnPage,
   wholeBecause,
 } from './answer-record.ts'
-import { chooseRing } from './choose-ring.ts'
 import { createEventQueue } from './event-queue.ts'
-import { createFairQueue } from './fair-queue.ts'
+import { createKeptCaches } from './kept-caches.ts'
 import { createKvLedger, reservedPositions } from './kv-ledger.ts'
 import type {
   CutReason,
@@ -29,9 +29,10 @@ import type {
   RequestOrder,
   RequestOutcome,
 } from './live-request.ts'
-import { noRing, notMoved, queueFull, silent, stoppedByEntry, waitedTooLong, wrongToken } from './request-errors.ts'
+import { noRing, notMoved, silent, stoppedByEntry, waitedTooLong, wrongToken } from './request-errors.ts'
 import type { Ring } from './ring.ts'
 import { createRingPace } from './ring-pace.ts'
+import { createWaitingRoom } from './waiting-room.ts'
 
 export interface RequestTableOptions {
   readonly clock: Clock
@@ -44,7 +45,10 @@ export interface RequestTableOptions {
 }
 
 export interface RequestTable {
-  /** Errors: `swarm_layers_missing` where no ring is to be expected, `swarm_busy`. */
+  /**
+   * Errors: `swarm_layers_missing` where no ring is to be expected, `swarm_busy` where enough of the client's wait already,
+   * `swarm_overloaded` where the queue is full.
+   */
   submit(order: RequestOrder, observer?: RequestObserver): LiveRequest
   /** Errors: `swarm_layers_missing` where there is no ring and none is to be expected. */
   requireRing(): void
@@ -80,16 +84,13 @@ export function createRequestTable(options: RequestTableOptions): RequestTable {
   const moveTimeoutMs = limits.moveTimeoutMs ?? usualMoveTimeoutMs
   /** By the id of the attempt. */
   const running = new Map<string, AnswerRecord>()
-  const interrupted = new Set<AnswerRecord>()
-  const waiting = createFairQueue<AnswerRecord>()
   const ledger = createKvLedger()
   const pace = createRingPace()
-  let rings: readonly Ring[] = []
+  const kept = createKeptCaches(clock)
   let whyNone: string | null = null
 
   const isRunning = (answer: AnswerRecord): boolean => running.get(answer.wireId) === answer
-  const isUnderWay = (answer: AnswerRecord): boolean =>
-    isRunning(answer) || interrupted.has(answer) || waiting.has(answer)
+  const isUnderWay = (answer: AnswerRecord): boolean => isRunning(answer) || room.has(answer)
 
   /** The attempt, sent or not, is over; returns what tells its observer. */
   const endAttempt = (answer: AnswerRecord, outcome: RequestOutcome): (() => void) => {
@@ -105,11 +106,10 @@ export function createRequestTable(options: RequestTableOptions): RequestTable {
 
   const settle = (answer: AnswerRecord, outcome: RequestOutcome, error?: ComputePoolError): void => {
     if (!isUnderWay(answer)) return
-    interrupted.delete(answer)
-    waiting.remove(answer)
+    room.leave(answer)
     endAttempt(answer, outcome)()
     answer.events.end(error)
-    startWaiting()
+    room.stir()
     onChange()
   }
 
@@ -141,7 +141,7 @@ export function createRequestTable(options: RequestTableOptions): RequestTable {
     const tell = endAttempt(answer, 'moved')
     turnPage(answer)
     answer.interruption = error
-    interrupted.add(answer)
+    room.admitInterrupted(answer)
     answer.cancelDeadline = clock.schedule(moveTimeoutMs, () => {
       settle(answer, 'failed', notMoved(answer, moveTimeoutMs))
     })
@@ -151,6 +151,13 @@ export function createRequestTable(options: RequestTableOptions): RequestTable {
 
   /** After a failure that another attempt may mend. */
   const tryAgain = (answer: AnswerRecord, error: ComputePoolError): void => {
+    if (error.code === 'engine_prefix_missing' && answer.mayReuse) {
+      answer.mayReuse = false
+      move(answer, error)
+      room.stir()
+      onChange()
+      return
+    }
     answer.failures++
     if (answer.failures >= mostFailures && wholeBecause(answer) === null) {
       stop(answer, 'failed', error)
@@ -159,15 +166,14 @@ export function createRequestTable(options: RequestTableOptions): RequestTable {
     const delayMs = retryDelayMs * answer.failures
     answer.notBefore = { epoch: answer.ring!.epoch, atMs: clock.monotonicMs() + delayMs }
     move(answer, error)
-    if (interrupted.has(answer)) answer.cancelRetry = clock.schedule(delayMs, startWaiting)
-    startWaiting()
+    if (room.has(answer)) answer.cancelRetry = clock.schedule(delayMs, room.stir)
+    room.stir()
     onChange()
   }
 
   const watchStall = (answer: AnswerRecord): void => {
     const isPrefill = answer.drawn.length === answer.drawnBefore
-    const fed = isPrefill ? answer.order.promptTokens.length + answer.drawnBefore : 0
-    const silenceMs = limits.stallTimeoutMs + fed * prefillMsPerToken
+    const silenceMs = limits.stallTimeoutMs + (isPrefill ? fedOf(answer) * prefillMsPerToken : 0)
     answer.cancelDeadline()
     answer.cancelDeadline = clock.schedule(silenceMs, () => {
       answer.stalls++
@@ -178,53 +184,23 @@ export function createRequestTable(options: RequestTableOptions): RequestTable {
   }
 
   const start = (answer: AnswerRecord, ring: Ring): void => {
-    interrupted.delete(answer)
-    waiting.serve(answer)
+    answer.cancelDeadline()
     answer.cancelRetry()
     answer.ring = ring
     answer.attempts++
     answer.sentAtMs = clock.monotonicMs()
+    answer.reuse = room.reuseOn(answer, ring)
+    if (answer.reuse !== null) kept.take(answer.reuse.requestId)
     running.set(answer.wireId, answer)
     ledger.reserve(ring.epoch, answer.wireId, reservedPositions(lengthOf(answer.order), ring.maxContext))
     watchStall(answer)
     send(ring.seats[0]!.peer, { type: 'run-request', epoch: ring.epoch, job: nextJob(answer) })
   }
 
-  /** Starts it where it is expected to end first, if that has a place now; false where it must wait for one. */
-  const place = (answer: AnswerRecord): boolean => {
-    const { notBefore, order, drawn } = answer
-    const isHeld = (ring: Ring): boolean =>
-      notBefore !== null && notBefore.epoch === ring.epoch && clock.monotonicMs() < notBefore.atMs
-    const choice = chooseRing({
-      rings: rings.filter(ring => !isHeld(ring)),
-      running: [...running.values()].map(other => ({
-        wireId: other.wireId,
-        epoch: other.ring!.epoch,
-        leftTokens: other.order.maxTokens - other.drawn.length,
-      })),
-      ledger,
-      pace,
-      maxRunning: limits.maxRunning,
-      positionsOn: ring => reservedPositions(lengthOf(order), ring.maxContext),
-      fedOn: () => order.promptTokens.length + drawn.length,
-      maxTokens: order.maxTokens - drawn.length,
-    })
-    // With no ring to go to it is in nobody's way.
-    if (choice === null) return true
-    if (choice.waitMs > 0) return false
-    start(answer, choice.ring)
-    return true
-  }
-
-  // First come, first served within a client: a small request does not overtake a large one, which would starve it.
-  const startWaiting = (): void => {
-    if (rings.length === 0) return
-    for (const answer of interrupted) if (!place(answer)) return
-    for (let next = waiting.next(); next !== undefined; next = waiting.next()) if (!place(next)) return
-  }
+  const room = createWaitingRoom({ clock, limits, ledger, pace, kept, running, start })
 
   const requireRing = (): void => {
-    if (rings.length === 0 && whyNone !== null) throw noRing(whyNone)
+    if (room.rings.length === 0 && whyNone !== null) throw noRing(whyNone)
   }
 
   const submit: RequestTable['submit'] = (order, observer) => {
@@ -232,16 +208,11 @@ export function createRequestTable(options: RequestTableOptions): RequestTable {
     const id = [...entropy.bytes(12)].map(byte => byte.toString(16).padStart(2, '0')).join('')
     const events = createEventQueue<RequestEvent>(() => stop(answer, 'cancelled'))
     const answer = openAnswer(id, order, events, observer)
-    const isFirst = waiting.size === 0 && interrupted.size === 0
-    waiting.add('', answer)
-    if (isFirst) startWaiting()
-    if (waiting.has(answer) && waiting.size > limits.maxQueued) {
-      waiting.remove(answer)
-      throw queueFull(running.size, waiting.size)
-    }
-    if (waiting.has(answer)) {
+    const refusal = room.admit(answer)
+    if (refusal !== null) throw refusal
+    if (room.has(answer)) {
       answer.cancelDeadline = clock.schedule(limits.queueTimeoutMs, () => {
-        settle(answer, 'failed', waitedTooLong(limits.queueTimeoutMs))
+        settle(answer, 'failed', waitedTooLong(limits.queueTimeoutMs, room.secondsUntilServed()))
       })
     }
     onChange()
@@ -251,6 +222,7 @@ export function createRequestTable(options: RequestTableOptions): RequestTable {
       events,
       seats: () => answer.ring?.seats ?? [],
       moves: () => Math.max(0, answer.attempts - 1),
+      cachedTokens: () => answer.cachedTokens,
       cancel: () => stop(answer, 'cancelled'),
       cutShort: (by: CutReason) => {
         events.push({ type: 'finished', reason: 'length', stoppedBy: by, directHops: null })
@@ -277,13 +249,16 @@ export function createRequestTable(options: RequestTableOptions): RequestTable {
     const atMs = clock.monotonicMs()
     const ring = answer.ring!
     if (due > 0) pace.noteLap(ring, lapMs, ledger.count(ring.epoch))
-    else pace.notePrefill(ring, answer.order.promptTokens.length + answer.drawn.length, atMs - answer.sentAtMs)
+    else pace.notePrefill(ring, fedOf(answer), atMs - answer.sentAtMs)
+    if (answer.drawn.length === 0) answer.cachedTokens = answer.attemptCachedTokens
     answer.drawn.push(sampled.token)
     answer.failures = 0
     answer.stalls = 0
     watchStall(answer)
     answer.events.push({ type: 'token', sampled, lapMs, trace, atMs })
     onLap({ requestId: answer.wireId, epoch: ring.epoch, lapMs, trace })
+    // Who waits for the best ring may be better off with another one by now.
+    if (room.size > 0) room.stir()
     // Last: it may cut the request short, and the token that it was told of is part of the answer.
     answer.observer?.onToken(answer.wireId, atMs)
   }
@@ -293,7 +268,11 @@ export function createRequestTable(options: RequestTableOptions): RequestTable {
     const answer = running.get(said.requestId)
     // Not of this table, over already, an earlier attempt's, or not from its entry: nothing to do with it.
     if (answer === undefined || answer.ring?.seats[0]?.peer !== peer) return
-    if (said.type === 'request-flowing') return flow(answer)
+    if (said.type === 'request-flowing') {
+      const most = Math.min(answer.reuse?.positions ?? 0, answer.order.promptTokens.length)
+      answer.attemptCachedTokens = Math.min(said.cachedTokens ?? 0, most)
+      return flow(answer)
+    }
     if (said.type === 'token-generated') return heardToken(answer, said)
     if (said.type === 'request-failed') {
       const error = errorFromData(said.error)
@@ -301,18 +280,25 @@ export function createRequestTable(options: RequestTableOptions): RequestTable {
     }
     if (said.type !== 'request-finished') return
     if (said.reason === 'cancelled') return tryAgain(answer, stoppedByEntry())
+    const { order, drawn, ring, wireId } = answer
+    if (order.keepsCache === true && order.cacheScope !== undefined && drawn.length > 0) {
+      // The last token was drawn, and never fed.
+      const tokens = tokensOf(answer).slice(0, -1)
+      kept.note({ epoch: ring!.epoch, scope: order.cacheScope, requestId: wireId, tokens })
+    }
     finish(answer, said.reason, said.directHops)
   }
 
   const setRings: RequestTable['setRings'] = (next, why) => {
-    rings = next
+    room.rings = next
     whyNone = why
-    const inUse = [...running.values()].map(answer => answer.ring!.epoch)
-    pace.keepOnly(new Set([...rings.map(({ epoch }) => epoch), ...inUse]))
-    if (rings.length > 0) return startWaiting()
+    const ready = next.map(({ epoch }) => epoch)
+    pace.keepOnly(new Set([...ready, ...[...running.values()].map(answer => answer.ring!.epoch)]))
+    kept.keepOnly(new Set(ready))
+    if (next.length > 0) return room.stir()
     if (why === null) return
-    for (const answer of [...interrupted]) settle(answer, 'failed', answer.interruption!)
-    for (const answer of waiting.items()) settle(answer, 'failed', noRing(why))
+    for (const answer of room.interrupted()) settle(answer, 'failed', answer.interruption!)
+    for (const answer of room.others()) settle(answer, 'failed', noRing(why))
   }
 
   return {
@@ -322,22 +308,26 @@ export function createRequestTable(options: RequestTableOptions): RequestTable {
     heard,
     interrupt: (epoch, error) => {
       // Not to be chosen again before the desk says what there is now.
-      rings = rings.filter(ring => ring.epoch !== epoch)
+      room.rings = room.rings.filter(ring => ring.epoch !== epoch)
       for (const answer of [...running.values()]) {
         if (answer.ring?.epoch !== epoch || !isRunning(answer)) continue
         answer.failures++
         if (answer.failures >= mostFailures && wholeBecause(answer) === null) stop(answer, 'failed', error)
         else move(answer, error)
       }
-      startWaiting()
+      room.stir()
       onChange()
     },
     running: () => running.size,
     runningOn: ledger.count,
-    queued: () => waiting.size + interrupted.size,
+    queued: () => room.size,
     close: error => {
-      rings = []
-      for (const answer of [...waiting.items(), ...interrupted, ...running.values()]) stop(answer, 'failed', error)
+      room.rings = []
+      for (const answer of [...room.others(), ...room.interrupted(), ...running.values()]) stop(answer, 'failed', error)
     },
   }
 }
+
+/** Positions that the attempt must compute before its first token. */
+const fedOf = ({ order, drawnBefore, reuse }: AnswerRecord): number =>
+  order.promptTokens.length + drawnBefore - (reuse?.positions ?? 0)

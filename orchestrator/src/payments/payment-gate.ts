@@ -40,7 +40,7 @@ export interface PaymentGate {
 
 type Looked = Pick<
   SessionRow,
-  'id' | 'state' | 'closeReason' | 'capAtomic' | 'pricePerSecondAtomic' | 'settledAtomic' | 'expiresAt'
+  'id' | 'payer' | 'state' | 'closeReason' | 'capAtomic' | 'pricePerSecondAtomic' | 'settledAtomic' | 'expiresAt'
 >
 
 /** A session that ends so soon would be cut off by whoever reaps it. */
@@ -71,7 +71,7 @@ export function createPaymentGate(options: PaymentGateOptions): PaymentGate {
   }
 
   /** What stays the same of sessions that were let in once: a further request of theirs waits for no database before its first token. */
-  const known = new Map<string, Pick<SessionRow, 'id' | 'capAtomic' | 'pricePerSecondAtomic' | 'expiresAt'>>()
+  const known = new Map<string, Pick<SessionRow, 'id' | 'payer' | 'capAtomic' | 'pricePerSecondAtomic' | 'expiresAt'>>()
 
   const lookUp = async (sessionId: Hex): Promise<Looked | null> => {
     const fixed = known.get(sessionId)
@@ -80,10 +80,10 @@ export function createPaymentGate(options: PaymentGateOptions): PaymentGate {
     return { ...fixed, state: now.status, closeReason: now.closeReason, settledAtomic: now.settledAtomic }
   }
 
-  const keep = ({ id, capAtomic, pricePerSecondAtomic, expiresAt }: Looked): void => {
+  const keep = ({ id, payer, capAtomic, pricePerSecondAtomic, expiresAt }: Looked): void => {
     if (known.has(id)) return
     if (known.size >= mostKnown) known.delete(known.keys().next().value!)
-    known.set(id, { id, capAtomic, pricePerSecondAtomic, expiresAt })
+    known.set(id, { id, payer, capAtomic, pricePerSecondAtomic, expiresAt })
   }
 
   const admitToken = async (sessionId: Hex): Promise<Admission> => {
@@ -113,7 +113,7 @@ export function createPaymentGate(options: PaymentGateOptions): PaymentGate {
     keep(row)
     const settledAtomic = ledger.spentNow(sessionId) ?? row.settledAtomic
     const request = meter.admit({ ...row, settledAtomic })
-    return { request, headers: {} }
+    return { request, sessionId, payer: row.payer.toLowerCase(), headers: {} }
   }
 
   const admitVoucher = async (request: Request, header: string): Promise<Admission> => {
@@ -122,7 +122,7 @@ export function createPaymentGate(options: PaymentGateOptions): PaymentGate {
     const resource = resourceOf(request)
     const order = { payment, origin: 'request', amountAtomic: requestCapAtomic, key: null, resource } as const
     const { view, settled } = await opener.open(order)
-    const { id, capAtomic, pricePerSecondAtomic } = view
+    const { id, payer, capAtomic, pricePerSecondAtomic } = view
     // Whether it ran, failed or never began: its rest goes back at once.
     const giveBack = () => ledger.wantClose(id, 'request_over').catch(onFault)
     let metered: MeteredRequest
@@ -133,7 +133,7 @@ export function createPaymentGate(options: PaymentGateOptions): PaymentGate {
       throw thrown
     }
     void metered.over.then(giveBack)
-    return { request: metered, headers: settledHeaders(settled) }
+    return { request: metered, sessionId: id, payer: payer.toLowerCase(), headers: settledHeaders(settled) }
   }
 
   return {

@@ -40,6 +40,7 @@ export const errorTable = {
   payment_wallet_failed: unpaid,
   swarm_layers_missing: { ...unavailable, retry: 'later' },
   swarm_busy: { httpStatus: 429, openaiType: 'rate_limit_error', openaiCode: 'rate_limit_exceeded', retry: 'later' },
+  swarm_overloaded: { ...unavailable, retry: 'later' },
   swarm_coalition_lost: { ...unavailable, retry: 'same' },
   swarm_no_placement: { ...unavailable, retry: 'later' },
   peer_unauthenticated: { httpStatus: 401, openaiType: 'authentication_error', retry: 'never' },

@@ -23,6 +23,8 @@ const samplingFields = {
   stream: optional(z.boolean()),
   stream_options: optional(z.looseObject({ include_usage: optional(z.boolean()) })),
   user: optional(z.string().max(1000)),
+  /** Narrows whose caches a prompt may begin with, as `user` does. */
+  prompt_cache_key: optional(z.string().max(1000)),
   n: optional(z.int()),
   /** Ours: false takes a lap a token, with no guesses ahead; the text is the same. */
   computepool: optional(z.looseObject({ speculate: optional(z.boolean()) })),

@@ -1,0 +1,147 @@
+/**
+ * Who waits, and who begins: interrupted answers first, then one of each client in turn, each on the ring that is expected to finish it
+ * first. It starts nothing itself, and hears no peer.
+ */
+import type { ComputePoolError } from '@computepool/shared/errors'
+import type { CacheReuse } from '@computepool/shared/pipeline'
+import type { Clock } from '@computepool/shared/ports'
+import { type AnswerRecord, lengthOf, tokensOf } from './answer-record.ts'
+import { chooseRing } from './choose-ring.ts'
+import { createFairQueue } from './fair-queue.ts'
+import type { KeptCaches } from './kept-caches.ts'
+import { type KvLedger, reservedPositions } from './kv-ledger.ts'
+import type { RequestLimits } from './live-request.ts'
+import { queueFull, shareFull } from './request-errors.ts'
+import type { Ring } from './ring.ts'
+import type { RingPace } from './ring-pace.ts'
+
+export interface WaitingRoomOptions {
+  readonly clock: Clock
+  readonly limits: RequestLimits
+  readonly ledger: KvLedger
+  readonly pace: RingPace
+  readonly kept: KeptCaches
+  readonly running: ReadonlyMap<string, AnswerRecord>
+  readonly start: (answer: AnswerRecord, ring: Ring) => void
+}
+
+export interface WaitingRoom {
+  rings: readonly Ring[]
+  /** It begins at once, or waits; returns why it may do neither. */
+  admit(answer: AnswerRecord): ComputePoolError | null
+  /** Before all others. */
+  admitInterrupted(answer: AnswerRecord): void
+  leave(answer: AnswerRecord): void
+  has(answer: AnswerRecord): boolean
+  /** Starts whatever has a place now. */
+  stir(): void
+  /** What the answer would begin with on that ring. */
+  reuseOn(answer: AnswerRecord, ring: Ring): CacheReuse | null
+  readonly size: number
+  interrupted(): AnswerRecord[]
+  others(): AnswerRecord[]
+  /** How long until all that waits has begun, at the pace of now; whole seconds. */
+  secondsUntilServed(): number
+}
+
+const mostRetrySeconds = 300
+/** Where nothing was measured, and there is no ring to judge by. */
+const usualAnswerMs = 5000
+
+export function createWaitingRoom(options: WaitingRoomOptions): WaitingRoom {
+  const { clock, limits, ledger, pace, kept, running } = options
+  const mostOfOneClient = limits.maxQueuedPerClient ?? Math.ceil(limits.maxQueued / 2)
+  const interrupted = new Set<AnswerRecord>()
+  const queue = createFairQueue<AnswerRecord>()
+
+  const reuseOn = (answer: AnswerRecord, ring: Ring): CacheReuse | null => {
+    const { cacheScope } = answer.order
+    if (cacheScope === undefined || !answer.mayReuse) return null
+    return kept.find(ring.epoch, cacheScope, tokensOf(answer))
+  }
+
+  const ringsFor = ({ order, notBefore }: AnswerRecord): readonly Ring[] => {
+    const free = room.rings.filter(({ epoch }) => epoch !== notBefore?.epoch || clock.monotonicMs() >= notBefore.atMs)
+    const long = free.filter(({ maxContext }) => maxContext >= lengthOf(order))
+    // A tab that has no room for it says so with a proper error.
+    return long.length > 0 ? long : free
+  }
+
+  /** False where it must wait for a place, and all behind it. */
+  const place = (answer: AnswerRecord): boolean => {
+    const { order, drawn } = answer
+    const choice = chooseRing({
+      rings: ringsFor(answer),
+      running: [...running.values()].map(other => ({
+        wireId: other.wireId,
+        epoch: other.ring!.epoch,
+        leftTokens: other.order.maxTokens - other.drawn.length,
+      })),
+      ledger,
+      pace,
+      maxRunning: limits.maxRunning,
+      positionsOn: ring => reservedPositions(lengthOf(order), ring.maxContext),
+      fedOn: ring => order.promptTokens.length + drawn.length - (reuseOn(answer, ring)?.positions ?? 0),
+      maxTokens: order.maxTokens - drawn.length,
+    })
+    // With no ring to go to it is in nobody's way.
+    if (choice === null) return true
+    if (choice.waitMs > 0) return false
+    interrupted.delete(answer)
+    queue.serve(answer)
+    options.start(answer, choice.ring)
+    return true
+  }
+
+  // First come, first served within a client: a small request does not overtake a large one, which would starve it.
+  const stir = (): void => {
+    if (room.rings.length === 0) return
+    for (const answer of interrupted) if (!place(answer)) return
+    for (let next = queue.next(); next !== undefined; next = queue.next()) {
+      if (!place(next) || queue.has(next)) return
+    }
+  }
+
+  const secondsFor = (places: number): number => {
+    const [ring] = room.rings
+    const guessMs = ring === undefined ? usualAnswerMs : pace.typicalTokens(Infinity) * pace.lapMs(ring, 1)
+    const seconds = Math.ceil(((pace.answerMs() ?? guessMs) * places) / Math.max(1, running.size) / 1000)
+    return Math.min(mostRetrySeconds, Math.max(1, seconds))
+  }
+
+  const whyNoPlace = ({ client }: AnswerRecord): ComputePoolError | null => {
+    const own = queue.sizeOf(client) - 1
+    const all = queue.size - 1
+    // Whoever comes back when each client had a turn finds a place of its own.
+    if (client !== '' && own >= mostOfOneClient) return shareFull(own, secondsFor(queue.clients))
+    return all < limits.maxQueued ? null : queueFull(running.size, all, secondsFor(all))
+  }
+
+  const room: WaitingRoom = {
+    rings: [],
+    admit: answer => {
+      queue.add(answer.client, answer)
+      stir()
+      const refusal = queue.has(answer) ? whyNoPlace(answer) : null
+      if (refusal !== null) queue.remove(answer)
+      return refusal
+    },
+    admitInterrupted: answer => {
+      interrupted.add(answer)
+    },
+    leave: answer => {
+      interrupted.delete(answer)
+      queue.remove(answer)
+    },
+    has: answer => interrupted.has(answer) || queue.has(answer),
+    stir,
+    reuseOn,
+    get size() {
+      return interrupted.size + queue.size
+    },
+    interrupted: () => [...interrupted],
+    others: queue.items,
+    secondsUntilServed: () => secondsFor(queue.size),
+  }
+  return room
+}
