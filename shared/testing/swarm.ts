@@ -18,9 +18,9 @@ export interface SwarmOptions {
   readonly engine?: (seat: number) => FakeEngineOptions
   readonly seat?: Partial<SeatConfig>
   readonly manifest?: ReturnType<typeof fakeManifest>
-  /** Simulated time of one engine step. */
-  readonly stepMs?: number
-  /** … and what each position beyond the first adds to it. */
+  /** Simulated time of one engine step, or what it takes at a seat for the positions of each row. */
+  readonly stepMs?: number | ((seat: number, tokens: readonly number[]) => number)
+  /** … and, of a number, what each position beyond the first adds to it. */
   readonly rowMs?: number
 }
 
@@ -35,6 +35,8 @@ export interface Swarm {
   /** Peers that were shut out, by whom and why. */
   readonly dropped: readonly { readonly by: string; readonly peer: string; readonly error: ErrorData }[]
   tokensOf(requestId: string): number[]
+  /** When the entry told each token, by the manual clock. */
+  tokenTimesOf(requestId: string): number[]
   /** The one report that ended the request; throws where there are two. */
   endOf(requestId: string): Extract<DeskRequest, { type: 'request-finished' | 'request-failed' }> | undefined
   /** Moves time until the request has ended. */
@@ -66,10 +68,13 @@ export function openSwarm(options: SwarmOptions): Swarm {
   const peers = Array.from({ length: options.peers }, (_, index) => fakePeer(index))
   const seats = dealSeats(peers, manifest.dimensions.layers)
   const reports: DeskRequest[] = []
+  const reportedAtMs: number[] = []
   const dropped: { by: string; peer: string; error: ErrorData }[] = []
-  const wait = (rows: readonly EngineRow[]): Promise<void> => {
-    const positions = rows.reduce((sum, row) => sum + rowTokens(row), 0)
-    const stepMs = (options.stepMs ?? 1) + (options.rowMs ?? 0) * (positions - 1)
+  const { stepMs: cost = 1, rowMs = 0 } = options
+  const wait = (seat: number, rows: readonly EngineRow[]): Promise<void> => {
+    const tokens = rows.map(rowTokens)
+    const positions = tokens.reduce((sum, count) => sum + count, 0)
+    const stepMs = typeof cost === 'number' ? cost + rowMs * (positions - 1) : cost(seat, tokens)
     return new Promise(resolve => clock.schedule(stepMs, resolve))
   }
 
@@ -80,7 +85,7 @@ export function openSwarm(options: SwarmOptions): Swarm {
       {
         ...extra,
         async beforeStep(rows) {
-          await wait(rows)
+          await wait(seat, rows)
           await extra.beforeStep?.(rows)
         },
       },
@@ -100,7 +105,10 @@ export function openSwarm(options: SwarmOptions): Swarm {
       engine: engines[seat]!,
       transport: network.transport(peer),
       clock,
-      report: message => reports.push(message),
+      report: message => {
+        reports.push(message)
+        reportedAtMs.push(clock.monotonicMs())
+      },
       dropPeer: (dropping, error) => {
         dropped.push({ by: peer, peer: dropping, error })
         network.cut(peer, dropping)
@@ -129,6 +137,10 @@ export function openSwarm(options: SwarmOptions): Swarm {
     tokensOf: requestId =>
       reports.flatMap(report =>
         report.type === 'token-generated' && report.requestId === requestId ? [report.sampled.token] : [],
+      ),
+    tokenTimesOf: requestId =>
+      reports.flatMap((report, index) =>
+        report.type === 'token-generated' && report.requestId === requestId ? [reportedAtMs[index]!] : [],
       ),
     async untilEnd(requestId) {
       for (let turn = 0; endOf(requestId) === undefined; turn += 1) {

@@ -52,7 +52,7 @@ function passOn(draft: Draft, requestId: string, seq: number, control: FrameCont
   if (draft.ended.get(requestId) === true) return
   draft.ended.set(requestId, true)
   const { next } = draft.place
-  if (next !== null && !draft.lostPeers.has(next)) sendControl(draft, next, requestId, seq, control)
+  if (next !== null && !draft.lostPeers.has(next)) sendControl(draft, next, { requestId, seq, control })
 }
 
 /** Frees the request here and behind, or keeps its caches, with no word to the entry: it asked for it, or it is gone. */
@@ -96,7 +96,7 @@ export function passFailure(draft: Draft, requestId: string, failed: Extract<Fra
   const seq = draft.requests.get(requestId)?.outSeq ?? 0
   endRequest(draft, requestId, failed)
   if ((isExit || failed.seat === draft.config.seat) && !draft.lostPeers.has(entry))
-    sendControl(draft, entry, requestId, seq, failed)
+    sendControl(draft, entry, { requestId, seq, control: failed })
 }
 
 /** A frame that decodes but cannot be meant: the request fails, the link stays. */

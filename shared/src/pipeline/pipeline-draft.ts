@@ -2,7 +2,7 @@
  * A state under change within one `step`: maps are copied on entry, so that the caller's state stays as it was, and acts are
  * collected in order. Frames are made here; nothing is decided here.
  */
-import { encodeControl, type FrameControl, type FrameHeader } from '../wire/index.ts'
+import { encodeControl, type FrameControl, type FrameHeader, type HopTrace } from '../wire/index.ts'
 import type { PipelineAct, PipelineState, RequestState, RowTask } from './pipeline-state.ts'
 import { type RingPlace, ringPlace } from './seat-config.ts'
 
@@ -56,7 +56,15 @@ export function sendFrame(
   draft.acts.push({ type: 'send', to, header: { ...header, epoch: draft.config.epoch }, payload })
 }
 
-export function sendControl(draft: Draft, to: string, requestId: string, seq: number, control: FrameControl): void {
+export interface ControlFrame {
+  readonly requestId: string
+  readonly seq: number
+  readonly control: FrameControl
+  readonly trace?: HopTrace[]
+}
+
+export function sendControl(draft: Draft, to: string, { requestId, seq, control, trace }: ControlFrame): void {
   const { payload, ...described } = encodeControl(control)
-  sendFrame(draft, to, { ...described, request_id: requestId, seq, position: 0 }, payload)
+  const traced = trace === undefined ? {} : { trace }
+  sendFrame(draft, to, { ...described, request_id: requestId, seq, position: 0, ...traced }, payload)
 }

@@ -10,6 +10,7 @@ import { emptyReorderBuffer, type ReorderBuffer } from './reorder-frames.ts'
 import type { CacheReuse, RequestJob, SamplingParams } from './sampling-params.ts'
 import type { SeatConfig } from './seat-config.ts'
 import type { Speculation } from './speculate.ts'
+import { noStepCosts, type StepCosts } from './step-costs.ts'
 
 /** One row that waits for the engine. */
 export interface RowTask {
@@ -38,8 +39,8 @@ export interface EntryRequest {
   readonly text: readonly number[]
   /** Positions of the text that were given to the engine. */
   readonly prefilled: number
-  /** Positions of the text that the exit has taken. */
-  readonly acknowledged: number
+  /** Where each chunk ends that the exit has not taken yet. */
+  readonly inFlight: readonly number[]
   /** The desk heard that work is under way. */
   readonly isFlowing: boolean
   /** When the step began whose token is awaited. */
@@ -91,6 +92,16 @@ export interface PipelineState {
   readonly stepMs: number | null
   readonly hopMs: number | null
   readonly tokensServed: number
+  /** Of this seat's steps of one row, by its positions. */
+  readonly chunkCosts: StepCosts
+  /** Of this seat's steps of rows of one position, by their number. */
+  readonly sharingCosts: StepCosts
+  /** What steps of decode rows have taken while a chunk of a prompt waited. */
+  readonly owedMs: number
+  /** Entry: of each seat's rows, by their positions. */
+  readonly seatCosts: readonly StepCosts[]
+  /** Entry: smoothed time between two tokens of a request while none prefills; null before the first. */
+  readonly quietLapMs: number | null
   /** Entry: what laps take, with and without drafts. */
   readonly lapCosts: LapCosts
   /** Entry: longest draft that no seat has cut. */
@@ -142,6 +153,11 @@ export function openPipelineState(config: SeatConfig): PipelineState {
     stepMs: null,
     hopMs: null,
     tokensServed: 0,
+    chunkCosts: noStepCosts,
+    sharingCosts: noStepCosts,
+    owedMs: 0,
+    quietLapMs: null,
+    seatCosts: config.seats.map(() => noStepCosts),
     lapCosts: noLapCosts,
     draftLimit: maxDraftTokens,
   }

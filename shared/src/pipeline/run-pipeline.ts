@@ -55,7 +55,7 @@ export function runPipeline(options: PipelineOptions): Pipeline {
   const { engine, transport, clock } = options
   let state = openPipelineState({
     chunksInFlight: options.seat.seats.length + 1,
-    maxRows: 1,
+    maxRows: engine.facts.maxRows,
     speculate: true,
     deadlines: defaultDeadlines,
     ...options.seat,

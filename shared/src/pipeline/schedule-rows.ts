@@ -1,44 +1,61 @@
-/** Which rows the engine runs next: requests take turns, a row at a time. Knows rows, not what they mean. */
+/** Which rows the engine runs next: requests take turns, a row at a time, decode rows before chunks of prompts. It knows no peers and no text. */
 import type { EngineRow } from '../ports/index.ts'
 import type { Draft } from './pipeline-draft.ts'
 import { change } from './pipeline-draft.ts'
 import type { RequestState, RowTask } from './pipeline-state.ts'
+import { rowsToShare } from './share-step.ts'
+import { expectedMs } from './step-costs.ts'
 
 /** Starts a step where the engine is free and a row waits. */
 export function startRows(draft: Draft, nowMs: number): void {
   if (draft.running !== null) return
-  const tasks: RowTask[] = []
-  const line = draft.turns
-  draft.turns = []
-  const again: string[] = []
-  for (const requestId of line) {
-    const request = draft.requests.get(requestId)
-    const task = request?.pending[0]
-    if (request === undefined || task === undefined) continue
-    if (!fits(draft, tasks, task)) {
-      draft.turns.push(requestId)
-      continue
-    }
-    tasks.push({ ...task, startedMs: nowMs })
-    const rest = request.pending.slice(1)
-    if (rest.length > 0) again.push(requestId)
+  const chosen = chooseRows(draft)
+  if (chosen.length === 0) return
+  const started = new Set(chosen.map(task => task.requestId))
+  const again = [...started].filter(requestId => draft.requests.get(requestId)!.pending.length > 1)
+  draft.turns = [...draft.turns.filter(requestId => !started.has(requestId)), ...again]
+  const tasks = chosen.map(task => ({ ...task, startedMs: nowMs }))
+  for (const task of tasks) {
+    const request = draft.requests.get(task.requestId)!
+    const { entry, pending } = request
     change(draft, request, {
-      pending: rest,
-      entry: request.entry !== null && task.isSampled ? { ...request.entry, lapStartedMs: nowMs } : request.entry,
+      pending: pending.slice(1),
+      entry: entry !== null && task.isSampled ? { ...entry, lapStartedMs: nowMs } : entry,
     })
   }
-  draft.turns.push(...again)
-  if (tasks.length === 0) return
   draft.running = tasks
   draft.acts.push({ type: 'run', rows: tasks.map(task => engineRow(draft, task)) })
 }
 
-/** Decode rows share a step; a prefill chunk runs alone, so that it delays others by one chunk at most. */
-function fits(draft: Draft, tasks: readonly RowTask[], task: RowTask): boolean {
-  const first = tasks[0]
-  if (first === undefined) return true
-  if (tasks.length >= draft.config.maxRows) return false
-  return [first, task].every(row => row.tokens === 1 && !row.isSolo)
+/** A row that brings tokens: the current one, perhaps with guesses behind it. The others are chunks of a prompt. */
+export function isDecodeRow({ tokens, guesses }: RowTask): boolean {
+  return tokens - guesses.length === 1
+}
+
+/**
+ * Decode rows go first, and share a step where that was measured to pay; a chunk of a prompt runs alone, so that it delays others by
+ * one chunk at most.
+ */
+function chooseRows(draft: Draft): readonly RowTask[] {
+  const first = draft.turns.flatMap(requestId => draft.requests.get(requestId)?.pending[0] ?? [])
+  const decoding = first.filter(isDecodeRow)
+  const [chunk] = first.filter(task => !isDecodeRow(task))
+  if (chunk !== undefined && (decoding.length === 0 || isDue(draft, chunk))) return [chunk]
+  const [row] = decoding
+  if (row === undefined) return []
+  if (!canShare(row)) return [row]
+  const sharing = decoding.filter(canShare)
+  return sharing.slice(0, rowsToShare(draft.sharingCosts, sharing.length, draft.config.maxRows))
+}
+
+/** Prompts wait while decode rows take about as long as the chunk that waits, and no longer: under any load they have half of the time. */
+function isDue(draft: Draft, { tokens }: RowTask): boolean {
+  return draft.owedMs >= 0.9 * (expectedMs(draft.chunkCosts, tokens) ?? 0)
+}
+
+/** Engines take rows of one position together; a row that was in a failed step runs by itself. */
+function canShare({ tokens, isSolo }: RowTask): boolean {
+  return tokens === 1 && !isSolo
 }
 
 function engineRow(draft: Draft, task: RowTask): EngineRow {

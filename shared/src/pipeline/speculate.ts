@@ -81,7 +81,8 @@ export function learnLap(draft: Draft, { guesses, sampled, lapMs, trace }: LapWi
   const sum = (pick: (hop: HopTrace) => number): number => trace.reduce((total, hop) => total + pick(hop), 0)
   draft.lapCosts = observeLap(draft.lapCosts, {
     length: guesses.length,
-    lapMs,
+    // A row that waited at the entry began its lap late; with that wait it is the time between two tokens.
+    lapMs: lapMs + (trace.find(hop => hop.seat === 0)?.queueMs ?? 0),
     computeMs: sum(hop => hop.computeMs),
     queueMs: sum(hop => hop.queueMs),
   })

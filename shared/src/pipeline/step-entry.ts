@@ -2,6 +2,7 @@
 import { ComputePoolError, type ErrorData, isErrorCode } from '../errors/index.ts'
 import type { FrameControl, HopTrace } from '../wire/index.ts'
 import { failRequest, finishRequest, frameError, missingPrefix } from './end-request.ts'
+import { chunksInFlight, isDecoding, learnQuietLap, learnSeats, nextChunk } from './pace-prompt.ts'
 import { change, type Draft, enqueue } from './pipeline-draft.ts'
 import { type EntryRequest, openRequestState, type RequestState, type RowTask } from './pipeline-state.ts'
 import type { CacheReuse, RequestJob, SampledToken } from './sampling-params.ts'
@@ -35,7 +36,7 @@ export function submitRequest(draft: Draft, job: RequestJob, nowMs: number): voi
     job,
     text,
     prefilled: cached,
-    acknowledged: cached,
+    inFlight: [],
     isFlowing: false,
     lapStartedMs: nowMs,
     drawn: 0,
@@ -108,13 +109,13 @@ export function reportFlowing(draft: Draft, request: RequestState): RequestState
 export function feedPrompt(draft: Draft, request: RequestState, nowMs: number): void {
   const { entry } = request
   if (entry === null || request.pending.length > 0) return
-  const { maxChunk, chunksInFlight } = draft.config
-  const { prefilled, text } = entry
-  if (prefilled >= text.length || prefilled - entry.acknowledged >= chunksInFlight * maxChunk) return
-  if (isRunning(draft, request)) return
-  const tokens = text.slice(prefilled, prefilled + maxChunk)
+  const { prefilled, text, inFlight } = entry
+  if (isDecoding(entry) || isRunning(draft, request)) return
+  const chunk = nextChunk(draft, request.requestId)
+  if (inFlight.length >= chunksInFlight(draft, chunk)) return
+  const tokens = text.slice(prefilled, prefilled + chunk)
   const end = prefilled + tokens.length
-  const fed = change(draft, request, { entry: { ...entry, prefilled: end } })
+  const fed = change(draft, request, { entry: { ...entry, prefilled: end, inFlight: [...inFlight, end] } })
   const isSampled = end === text.length
   const reuse = entry.job.reuse?.positions === prefilled ? entry.job.reuse : null
   enqueue(draft, fed, tokenTask(fed, { position: prefilled, tokens, reuse, guesses: [], isSampled, nowMs }))
@@ -165,19 +166,21 @@ export interface Drawn {
 export function takeTokens(draft: Draft, request: RequestState, drawn: Drawn) {
   const { entry, requestId } = request
   // The exit may only answer the row that was asked: anything else is late, or made up.
-  if (entry === null || entry.prefilled < entry.text.length) return
+  if (entry === null || !isDecoding(entry)) return
   if (drawn.position !== request.length - entry.guesses.length) return
   if (request.pending.length > 0 || isRunning(draft, request)) return
   const fault = faultOfAnswer(drawn.sampled, entry.guesses)
   if (fault !== null) return failRequest(draft, requestId, frameError(requestId, fault))
   const lapMs = Math.max(0, drawn.nowMs - entry.lapStartedMs)
+  if (entry.guesses.length === 0) learnSeats(draft, drawn.trace)
   if (entry.drawn > 0) {
     measureLap(draft, lapMs, drawn.trace)
+    learnQuietLap(draft, lapMs + (drawn.trace.find(hop => hop.seat === 0)?.queueMs ?? 0))
     learnLap(draft, { guesses: entry.guesses, sampled: drawn.sampled, lapMs, trace: drawn.trace })
   }
   const { taken: count, end } = partOfAnswer(draft, entry, drawn)
   drawn.sampled.slice(0, count).forEach((sampled, i) => {
-    const message = { requestId, index: entry.drawn + i, sampled, lapMs, trace: [...drawn.trace] }
+    const message = { requestId, index: entry.drawn + i, sampled, lapMs, trace: drawn.trace.map(withoutSize) }
     draft.acts.push({ type: 'report', message: { type: 'token-generated', ...message } })
   })
   const position = drawn.position + count - 1
@@ -187,7 +190,7 @@ export function takeTokens(draft: Draft, request: RequestState, drawn: Drawn) {
   const speculation = end === null ? guessNext(draft, learnt, room) : learnt
   const next: EntryRequest = {
     ...entry,
-    acknowledged: drawn.position,
+    inFlight: [],
     drawn: entry.drawn + count,
     directHops: entry.directHops + drawn.directHops,
     laps: entry.laps + 1,
@@ -199,6 +202,10 @@ export function takeTokens(draft: Draft, request: RequestState, drawn: Drawn) {
   const tokens = [drawn.sampled.at(-1)!.token]
   const row = { position, tokens, reuse: null, guesses: next.guesses, isSampled: true, nowMs: drawn.nowMs }
   enqueue(draft, taken, tokenTask(taken, row))
+}
+
+function withoutSize({ tokens: _, ...hop }: HopTrace): HopTrace {
+  return hop
 }
 
 /** How many of the drawn tokens belong to the answer, and whether it ends with them. */
@@ -223,7 +230,8 @@ function faultOfAnswer(sampled: readonly SampledToken[], guesses: readonly numbe
 function measureLap(draft: Draft, lapMs: number, trace: readonly HopTrace[]): void {
   draft.lapMs = smooth(draft.lapMs, lapMs)
   if (draft.config.seats.length < 2) return
-  const atSeats = trace.reduce((sum, hop) => sum + hop.computeMs + hop.queueMs, 0)
+  // The lap begins when the entry's step does: what the row waited for that is no part of it.
+  const atSeats = trace.reduce((sum, hop) => sum + hop.computeMs + (hop.seat === 0 ? 0 : hop.queueMs), 0)
   draft.hopMs = smooth(draft.hopMs, Math.max(0, lapMs - atSeats) / draft.config.seats.length)
 }
 
@@ -233,11 +241,20 @@ export function smooth(before: number | null, value: number): number {
 }
 
 /** The exit has taken prompt rows: the bound in flight moves on. */
-export function takeProgress(draft: Draft, request: RequestState, position: number, nowMs: number): void {
+export function takeProgress(draft: Draft, request: RequestState, taken: Taken): void {
   const { entry } = request
+  const { position, trace, nowMs } = taken
   if (entry === null || position > entry.prefilled) return
-  const acknowledged = Math.max(entry.acknowledged, position)
-  feedPrompt(draft, change(draft, request, { entry: { ...entry, acknowledged }, lastProgressMs: nowMs }), nowMs)
+  learnSeats(draft, trace)
+  const inFlight = entry.inFlight.filter(end => end > position)
+  feedPrompt(draft, change(draft, request, { entry: { ...entry, inFlight }, lastProgressMs: nowMs }), nowMs)
+}
+
+export interface Taken {
+  /** Every row before it is computed. */
+  readonly position: number
+  readonly trace: readonly HopTrace[]
+  readonly nowMs: number
 }
 
 /** A seat could not do its part. Its words are a stranger's: only a code of the table passes. */

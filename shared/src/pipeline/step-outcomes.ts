@@ -6,7 +6,8 @@ import { failRequest } from './end-request.ts'
 import { change, type Draft, sendControl, sendFrame } from './pipeline-draft.ts'
 import type { RequestState, RowTask } from './pipeline-state.ts'
 import type { SampledToken } from './sampling-params.ts'
-import { firstDrawnAt, generatedBefore } from './schedule-rows.ts'
+import { firstDrawnAt, generatedBefore, isDecodeRow } from './schedule-rows.ts'
+import { observeStep } from './step-costs.ts'
 import { feedPrompt, reportFlowing, smooth, takeProgress, takeTokens } from './step-entry.ts'
 
 export interface FinishedStep {
@@ -19,6 +20,7 @@ export function finishStep(draft: Draft, step: FinishedStep): void {
   const tasks = draft.running ?? []
   draft.running = null
   draft.stepMs = smooth(draft.stepMs, step.computeMs)
+  learnStep(draft, tasks, step.computeMs)
   tasks.forEach((task, index) => {
     const request = draft.requests.get(task.requestId)
     if (request === undefined) {
@@ -35,6 +37,19 @@ export function finishStep(draft: Draft, step: FinishedStep): void {
   })
 }
 
+/** Takes in what the step cost, and what it kept prompts waiting. */
+function learnStep(draft: Draft, tasks: readonly RowTask[], computeMs: number): void {
+  const [first] = tasks
+  if (first === undefined) return
+  const isChunkWaiting = [...draft.requests.values()].some(
+    ({ pending: [task] }) => task !== undefined && !isDecodeRow(task),
+  )
+  draft.owedMs = isChunkWaiting && isDecodeRow(first) ? draft.owedMs + computeMs : 0
+  if (first.guesses.length > 0) return
+  if (tasks.length === 1) draft.chunkCosts = observeStep(draft.chunkCosts, first.tokens, computeMs)
+  if (first.tokens === 1) draft.sharingCosts = observeStep(draft.sharingCosts, tasks.length, computeMs)
+}
+
 interface FinishedRow {
   readonly output: EngineOutput | undefined
   readonly computeMs: number
@@ -44,7 +59,8 @@ interface FinishedRow {
 function finishRow(draft: Draft, before: RequestState, task: RowTask, row: FinishedRow) {
   const { output, computeMs, nowMs } = row
   const queueMs = Math.max(0, task.startedMs - task.arrivedMs)
-  const trace = [...task.trace, { seat: draft.config.seat, computeMs: Math.max(0, computeMs), queueMs }]
+  const chunk = isDecodeRow(task) ? {} : { tokens: task.tokens }
+  const trace = [...task.trace, { seat: draft.config.seat, computeMs: Math.max(0, computeMs), queueMs, ...chunk }]
   const end = task.position + task.tokens
   const { isExit, isEntry, entry } = draft.place
   const request = isExit ? reportFlowing(draft, before) : before
@@ -59,8 +75,9 @@ function finishRow(draft: Draft, before: RequestState, task: RowTask, row: Finis
     return sendTokens(draft, drawn, sampled, position, trace)
   }
   if (isExit && !task.isSampled && output?.kind === 'none') {
-    if (isEntry) return takeProgress(draft, request, end, nowMs)
-    sendControl(draft, entry, request.requestId, request.outSeq, { type: 'progress', position: end })
+    if (isEntry) return takeProgress(draft, request, { position: end, trace, nowMs })
+    const control = { type: 'progress', position: end } as const
+    sendControl(draft, entry, { requestId: request.requestId, seq: request.outSeq, control, trace })
     change(draft, request, { outSeq: request.outSeq + 1 })
     return
   }

@@ -3,15 +3,20 @@
  * seat, a token or a typed failure comes straight back to the entry. It knows no HTTP, no links and no engine; time comes in events.
  */
 import { asComputePoolError, ComputePoolError, type ErrorData } from '../errors/index.ts'
+import { plainLapMs } from '../speculation/index.ts'
 import { decodeControl, decodeTokens, type Frame } from '../wire/index.ts'
 import { endRequest, failRequest, finishRequest, forgetKept, frameError, passFailure } from './end-request.ts'
+import { isDecoding, slowestChunkMs } from './pace-prompt.ts'
 import { change, closeDraft, type Draft, openDraft } from './pipeline-draft.ts'
-import type { PipelineAct, PipelineEvent, PipelineState, RequestState } from './pipeline-state.ts'
+import type { EntryRequest, PipelineAct, PipelineEvent, PipelineState, RequestState } from './pipeline-state.ts'
 import { reorder } from './reorder-frames.ts'
 import { startRows } from './schedule-rows.ts'
 import { submitRequest, takeFailure, takeProgress, takeTokens } from './step-entry.ts'
 import { failStep, finishStep } from './step-outcomes.ts'
 import { takeHidden } from './step-stage.ts'
+
+/** Chunks that were under way when a row came, at each seat, in the worst case. */
+const chunksWaitedFor = 4
 
 /** Pure: the state that was given stays as it was. */
 export function step(state: PipelineState, event: PipelineEvent): [PipelineState, PipelineAct[]] {
@@ -105,7 +110,7 @@ function takeDue(draft: Draft, request: RequestState, frame: Frame, nowMs: numbe
   const { position, trace = [] } = frame.header
   if (frame.header.kind === 'control') {
     const control = decodeControl(frame)
-    if (control.type === 'progress') takeProgress(draft, request, control.position, nowMs)
+    if (control.type === 'progress') takeProgress(draft, request, { position: control.position, trace, nowMs })
     return
   }
   takeTokens(draft, request, { sampled: decodeTokens(frame), position, trace, directHops: 1, nowMs })
@@ -130,6 +135,18 @@ function losePeer(draft: Draft, peer: string, error: ErrorData): void {
   }
 }
 
+/** How long a request may be silent. */
+function tokenDeadlineMs(draft: Draft, entry: EntryRequest): number {
+  const { firstMs, minimumMs, lapFactor } = draft.config.deadlines
+  if (entry.drawn === 0 || draft.lapMs === null) return firstMs
+  const seats = draft.config.seats.length
+  // A lap as it is under today's load, or, where the load has just come, as it would be if all took turns: no longer than a first token.
+  const turnsMs = Math.min(firstMs, (plainLapMs(draft.lapCosts) ?? draft.lapMs) * lapFactor * draft.requests.size)
+  const isOtherPrefilling = [...draft.requests.values()].some(other => other.entry !== null && !isDecoding(other.entry))
+  const chunksMs = isOtherPrefilling ? chunksWaitedFor * seats * (slowestChunkMs(draft, draft.config.maxChunk) ?? 0) : 0
+  return Math.max(minimumMs, draft.lapMs * lapFactor, turnsMs, chunksMs)
+}
+
 function checkDeadlines(draft: Draft, nowMs: number): void {
   const { deadlines } = draft.config
   for (const request of [...draft.requests.values()]) {
@@ -138,9 +155,7 @@ function checkDeadlines(draft: Draft, nowMs: number): void {
       if (silentMs > deadlines.stageIdleMs) endRequest(draft, request.requestId)
       continue
     }
-    const lapsMs = (draft.lapMs ?? 0) * deadlines.lapFactor * draft.requests.size
-    const leastMs = request.entry.drawn === 0 || draft.lapMs === null ? deadlines.firstMs : deadlines.minimumMs
-    const limitMs = Math.max(leastMs, lapsMs)
+    const limitMs = tokenDeadlineMs(draft, request.entry)
     if (silentMs <= limitMs) continue
     const error = new ComputePoolError(
       'peer_timed_out',

@@ -18,6 +18,8 @@ export const hopTraceSchema = z.strictObject({
   computeMs: z.number().min(0).max(1e7),
   /** Time between arrival and start of compute. */
   queueMs: z.number().min(0).max(1e7),
+  /** Positions in the row, where it was a chunk of a prompt. */
+  tokens: z.int().min(1).max(1_048_576).optional(),
 })
 export type HopTrace = z.infer<typeof hopTraceSchema>
 
