@@ -29,6 +29,8 @@ export function ChatPage() {
   const model = pool?.model ?? models.ids[0] ?? null
   const current = view.conversations.find(conversation => conversation.id === view.currentId) ?? null
   const streamingId = view.streaming?.messageId ?? null
+  // Of the newest answer that a ring was named for: which one it was.
+  const servedBy = current?.messages.findLast(message => message.figures?.route != null)?.figures?.route ?? null
   const isIncomplete = connection === 'live' && pool !== null && pool.status !== 'ready'
 
   return (
@@ -73,11 +75,11 @@ export function ChatPage() {
       </section>
       <aside className="chat-ring" aria-label="The ring at work">
         {isWide ? (
-          <RingPanel ownPeer={peer} />
+          <RingPanel ownPeer={peer} servedBy={servedBy} />
         ) : (
           <details className="ring-drawer">
             <summary>{ringWords(pool)}</summary>
-            <RingPanel ownPeer={peer} />
+            <RingPanel ownPeer={peer} servedBy={servedBy} />
           </details>
         )}
       </aside>

@@ -4,7 +4,7 @@ import { afterEach, expect, test } from 'vitest'
 import { capableMachine } from '../testing/fake-services.ts'
 import { createFakeTabStore } from '../testing/fake-tab-store.ts'
 import { renderPage } from '../testing/render-page.tsx'
-import { peerId, readyPool, samplePool } from '../testing/sample-pool.ts'
+import { peerId, readyPool, samplePool, sampleSeat } from '../testing/sample-pool.ts'
 
 afterEach(cleanup)
 
@@ -108,6 +108,23 @@ test('a typed error comes with its code and a remedy, and joining again is offer
   expect(panel.textContent).toContain('Layers 0–2 differ by 0.41.')
   expect(panel.textContent).toContain('Choose the other engine')
   expect((await screen.findByTestId('join')).textContent).toBe('Join again')
+})
+
+test('an operator reads why it holds what it holds, and what it stands by for', () => {
+  const services = renderPage('/operate', { tab: createFakeTabStore({ ...held, status: 'serving' }) })
+  const reason = 'Four layers: your memory would hold five, but a step would take longer.'
+  const seats = [{ ...sampleSeat(0, [0, 4]), reason }, sampleSeat(1, [4, 6])]
+  const ring = { id: 'a', status: 'ready' as const, seats, standbys: [], plannedLapMs: 9, expectedLapMs: null }
+  act(() => services.setPool({ pool: readyPool({ seats, rings: [ring] }) }))
+  expect(screen.getByTestId('place-words').textContent).toBe(reason)
+  const standbys = [{ peer: peerId(1), seat: 1, layers: { start: 4, end: 6 }, isReady: false }]
+  const others = [sampleSeat(0, [0, 4], { peer: peerId(3) }), sampleSeat(1, [4, 6], { peer: peerId(4) })]
+  act(() => services.setPool({ pool: readyPool({ seats: others, rings: [{ ...ring, seats: others, standbys }] }) }))
+  expect(screen.getByTestId('place-words').textContent).toBe(
+    'Standing by for layers 4–5: should seat 1 fall vacant, this tab takes it over. They are loading.',
+  )
+  act(() => services.setPool({ pool: readyPool({ seats: others }) }))
+  expect(screen.queryByTestId('place-words')).toBeNull()
 })
 
 test('the root element tells a script the state, the seat and the layers', () => {

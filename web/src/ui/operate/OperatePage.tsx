@@ -8,6 +8,7 @@ import { DownloadPanel } from './DownloadPanel.tsx'
 import { ErrorPanel } from './ErrorPanel.tsx'
 import { JoinPanel } from './JoinPanel.tsx'
 import { parseJoinQuery } from './join-query.ts'
+import { PlaceWords } from './PlaceWords.tsx'
 import { ServingPanel } from './ServingPanel.tsx'
 import { StatusHead } from './StatusHead.tsx'
 import { isJoined } from './status-words.ts'
@@ -15,7 +16,8 @@ import { useMachine } from './use-machine.ts'
 
 export function OperatePage() {
   const { tab, pool: poolStore, pack: packStore } = useServices()
-  const model = useStore(poolStore).pool?.model ?? null
+  const { pool } = useStore(poolStore)
+  const model = pool?.model ?? null
   const pack = useStore(packStore)
   useEffect(() => {
     if (model !== null) packStore.load(model)
@@ -46,6 +48,7 @@ export function OperatePage() {
         )}
         <section className="panel" aria-label="This tab">
           <StatusHead snapshot={snapshot} onLeave={isJoined(status) ? () => tab.leave() : null} />
+          <PlaceWords pool={pool} peer={snapshot.peer} />
           {snapshot.error === null ? null : <ErrorPanel error={snapshot.error} />}
           {showsDownload ? <DownloadPanel snapshot={snapshot} commands={tab} /> : null}
           {isOut ? null : <ServingPanel snapshot={snapshot} />}

@@ -6,6 +6,7 @@ import { useMemo } from 'react'
 import { RingArcShape } from './RingArcShape.tsx'
 import { RingLabels } from './RingLabels.tsx'
 import { RingLinkMarks } from './RingLinkMarks.tsx'
+import { RingSlowLink } from './RingSlowLink.tsx'
 import { ringGap, ringInner, ringOuter } from './ring-dimensions.ts'
 import { layerTicksPath, sectorPath, sectorsOf } from './ring-geometry.ts'
 import type { RingModel } from './ring-model.ts'
@@ -39,6 +40,7 @@ export function Ring({ ring, ownPeer = null, activeKey, onActivate, centre }: Ri
           onActivate={onActivate}
         />
       ))}
+      <RingSlowLink arcs={ring.arcs} sectors={sectors} />
       <RingLinkMarks ring={ring} sectors={sectors} />
       <RingLabels arcs={ring.arcs} kinds={ring.kinds} sectors={sectors} ownPeer={ownPeer} />
       <g ref={pulse} className="ring-pulse">

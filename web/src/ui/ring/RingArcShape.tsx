@@ -61,6 +61,7 @@ export function describeArc(arc: RingArc, isOwn: boolean): string {
     arc.linkKind === null ? '' : `link on ${linkNames[arc.linkKind]}, round trip ${formatMs(arc.linkRttMs)}`,
     arc.linkBytesPerSecond === null ? '' : formatSpeed(arc.linkBytesPerSecond),
     arc.isBottleneck ? 'slowest seat' : '',
+    arc.isSlowLink ? 'slowest link' : '',
   ]
   return `${parts.filter(part => part !== '').join(', ')}.`
 }

@@ -26,10 +26,9 @@ export function RingDetail({ ring, arc, ownPeer }: { ring: RingModel; arc: RingA
 }
 
 function lapRows(ring: RingModel): [string, string][] {
-  const computeMs = ring.arcs.reduce((sum, arc) => sum + (arc.computeMs ?? 0), 0)
   return [
     ['Peers', peerWords(ring)],
-    ['Compute', ring.lapMs === null ? formatMs(null) : formatMs(computeMs)],
+    ['Compute', formatMs(ring.lap?.computeMs ?? null)],
     ['Wire', formatMs(ring.wireMs)],
     ['Tokens/s', ring.tokensPerSecond === null ? unmeasured : threeDigits(ring.tokensPerSecond)],
   ]
@@ -55,7 +54,10 @@ function arcRows(arc: RingArc, ownPeer: string | null): [string, string][] {
     [arc.peer === ownPeer ? 'This tab' : 'Peer', peer],
     ['Engine', `${arc.engine}${arc.isBottleneck ? ', slowest' : ''}`],
     ['Step', arc.computeMs === null ? state : formatMs(arc.computeMs)],
-    [arc.linkKind === null ? 'Link' : `Link: ${linkNames[arc.linkKind]}`, linkFigures(arc)],
+    [
+      `${arc.linkKind === null ? 'Link' : `Link: ${linkNames[arc.linkKind]}`}${arc.isSlowLink ? ', slowest' : ''}`,
+      linkFigures(arc),
+    ],
   ]
 }
 

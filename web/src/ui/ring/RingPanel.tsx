@@ -4,17 +4,27 @@ import { formatLayers, formatMs, unmeasured } from '../format/format-number.ts'
 import { ScrollRegion } from '../shell/ScrollRegion.tsx'
 import { useServices } from '../shell/services.ts'
 import { useStore } from '../stores/use-store.ts'
+import { LapBar } from './LapBar.tsx'
 import { LinkLegend } from './LinkLegend.tsx'
 import { RelayList } from './RelayList.tsx'
 import { Ring } from './Ring.tsx'
 import { RingDetail } from './RingDetail.tsx'
+import { RingList } from './RingList.tsx'
 import { RingTable } from './RingTable.tsx'
 import { type RingModel, ringModelOf } from './ring-model.ts'
+import { useRecentLaps } from './use-recent-laps.ts'
 
-export function RingPanel({ ownPeer = null }: { ownPeer?: string | null }) {
+export interface RingPanelProps {
+  readonly ownPeer?: string | null
+  /** Peers of the ring that served the last answer; null or absent: none yet. */
+  readonly servedBy?: readonly string[] | null
+}
+
+export function RingPanel({ ownPeer = null, servedBy = null }: RingPanelProps) {
   const { pool: poolStore } = useServices()
   const { pool, connection, problem } = useStore(poolStore)
-  const ring = useMemo(() => ringModelOf(pool), [pool])
+  const recent = useRecentLaps(pool)
+  const ring = useMemo(() => ringModelOf(pool, recent), [pool, recent])
   const [activeKey, setActiveKey] = useState<string | null>(null)
   const [isTable, setIsTable] = useState(false)
   const active = ring.arcs.find(arc => arc.key === activeKey) ?? null
@@ -55,6 +65,8 @@ export function RingPanel({ ownPeer = null }: { ownPeer?: string | null }) {
           </div>
         </>
       )}
+      {ring.lap === null ? null : <LapBar lap={ring.lap} />}
+      <RingList rings={pool?.rings ?? []} drawn={pool?.seats ?? []} ownPeer={ownPeer} servedBy={servedBy} />
       <RelayList relays={ring.relays} ownPeer={ownPeer} />
       <p className="ring-words" role="status">
         {problem ?? pool?.explanation ?? 'Asking the orchestrator who is here.'}
@@ -74,7 +86,13 @@ function centreOf(ring: RingModel): { value: string; unit: string; note: string 
   if (ring.status === 'unknown') return { value: unmeasured, unit: 'no pool yet', note: '' }
   if (ring.status !== 'ready') return { value: `${held}/${ring.layers}`, unit: 'layers held', note: '' }
   const slowest = ring.arcs.find(arc => arc.isBottleneck)
-  const note = slowest === undefined ? '' : `slowest ${formatLayers(slowest.layers)}`
+  const slowLink = ring.arcs.find(arc => arc.isSlowLink)
+  const note =
+    slowLink === undefined
+      ? slowest === undefined
+        ? ''
+        : `slowest ${formatLayers(slowest.layers)}`
+      : `slowest: a link`
   if (ring.lapMs === null) return { value: `${held}`, unit: 'layers ready', note: 'no lap yet' }
   return { value: splitUnit(formatMs(ring.lapMs)).value, unit: `${splitUnit(formatMs(ring.lapMs)).unit} a lap`, note }
 }

@@ -70,7 +70,10 @@ test('each link is read out with its kind, round trip and rate', () => {
   expect(plain(screen.getByTestId('ring-detail'))).toContain('Link: WebRTC0.50 ms, 20.0 MB/s')
   fireEvent.click(screen.getByRole('button', { name: 'Table' }))
   const rows = within(screen.getByRole('table')).getAllByRole('row')
-  const cells = rows.slice(1).map(row => within(row).getAllByRole('cell').map(plain).slice(4, 7))
+  const cells = rows
+    .slice(1)
+    .map(row => within(row).getAllByRole('cell').map(plain))
+    .map(cells => [cells[5], cells[6], cells[8]])
   expect(cells).toEqual([
     ['WebRTC', '0.50 ms', '20.0 MB/s'],
     ['AXL', '6.00 ms', '–'],

@@ -5,6 +5,7 @@
 import type { LinkKind } from '@computepool/shared/ports'
 import type { PoolSnapshot } from '@computepool/shared/swarm'
 import { linkOrder } from '../format/link-words.ts'
+import { type LapShares, lapSharesOf } from './lap-shares.ts'
 
 export type ArcState = 'empty' | 'joining' | 'ready' | 'lost'
 
@@ -20,15 +21,22 @@ export interface RingArc {
   readonly progress: number | null
   /** What the seat does, in a word. */
   readonly statusName: string
-  /** Of the last step. */
+  /** Median of the last laps; before the first, of the last step. */
   readonly computeMs: number | null
-  /** Of the last lap, 0..1: the measured fill. Null before the first lap. */
+  /** Median time that steps waited here. */
+  readonly queueMs: number | null
+  /** Computing here, of the last laps, 0..1: the measured fill. Null before the first lap. */
   readonly busyShare: number | null
+  /** The link to the next seat, of the last laps, 0..1; derived. */
+  readonly linkShare: number | null
   readonly linkKind: LinkKind | null
   readonly linkRttMs: number | null
   /** Of large frames. */
   readonly linkBytesPerSecond: number | null
+  /** It takes more of the lap than any other seat or link: by computing, or because steps wait here. */
   readonly isBottleneck: boolean
+  /** Its link to the next seat takes more of the lap than anything else. */
+  readonly isSlowLink: boolean
 }
 
 export interface RingModel {
@@ -39,6 +47,9 @@ export interface RingModel {
   /** Of the links between its seats, each once. */
   readonly kinds: readonly LinkKind[]
   readonly relays: PoolSnapshot['relays']
+  /** Where the last laps' time went; null before the first. */
+  readonly lap: LapShares | null
+  /** Median of the last laps. */
   readonly lapMs: number | null
   /** Time of the lap on the wire: all hops together. */
   readonly wireMs: number | null
@@ -49,6 +60,7 @@ export interface RingModel {
 }
 
 type PoolSeat = PoolSnapshot['seats'][number]
+type Lap = NonNullable<PoolSnapshot['lastLap']>
 
 export const emptyRing: RingModel = {
   model: null,
@@ -57,6 +69,7 @@ export const emptyRing: RingModel = {
   arcs: [emptyArc(0, 1)],
   kinds: [],
   relays: [],
+  lap: null,
   lapMs: null,
   wireMs: null,
   laps: 0,
@@ -64,18 +77,20 @@ export const emptyRing: RingModel = {
   tokensPerSecond: null,
 }
 
-export function ringModelOf(told: PoolSnapshot | null): RingModel {
+/** `recent`: the ring's last laps, newest last; without them the one that the pool tells of. */
+export function ringModelOf(told: PoolSnapshot | null, recent: readonly Lap[] = []): RingModel {
   if (told === null) return emptyRing
   // The last lap was another ring's as soon as this one is not whole.
   const pool = told.status === 'ready' ? told : { ...told, lastLap: null, tokensPerSecond: null }
   const seats = [...pool.seats].sort((a, b) => a.layers.start - b.layers.start || a.seat - b.seat)
-  const computeOf = (seat: PoolSeat) => lapHop(pool, seat)?.computeMs ?? seat.computeMs
-  const bottleneck = findBottleneck(seats, computeOf)
+  const laps = pool.lastLap === null ? [] : recent.length > 0 ? recent : [pool.lastLap]
+  const lap = lapSharesOf(laps, seats)
+  const slowest = lap === null ? slowestSeat(seats) : null
   const arcs: RingArc[] = []
   let next = 0
   for (const seat of seats) {
     if (seat.layers.start > next) arcs.push(emptyArc(next, seat.layers.start))
-    arcs.push(seatArc(pool, seat, computeOf(seat), seat === bottleneck))
+    arcs.push(seatArc(seat, lap, seat === slowest))
     next = Math.max(next, seat.layers.end)
   }
   if (next < pool.layers) arcs.push(emptyArc(next, pool.layers))
@@ -86,17 +101,20 @@ export function ringModelOf(told: PoolSnapshot | null): RingModel {
     arcs,
     kinds: linkOrder.filter(kind => arcs.some(arc => arc.linkKind === kind)),
     relays: pool.relays,
-    lapMs: pool.lastLap?.lapMs ?? null,
-    wireMs: pool.lastLap?.wireMs ?? null,
+    lap,
+    lapMs: lap?.wholeMs ?? null,
+    wireMs: lap?.wireMs ?? null,
     laps: pool.laps,
     waitingPeers: pool.waitingPeers,
     tokensPerSecond: pool.tokensPerSecond,
   }
 }
 
-function seatArc(pool: PoolSnapshot, seat: PoolSeat, computeMs: number | null, isBottleneck: boolean): RingArc {
-  const hop = lapHop(pool, seat)
-  const lapMs = pool.lastLap?.lapMs ?? 0
+function seatArc(seat: PoolSeat, lap: LapShares | null, isSlowest: boolean): RingArc {
+  const part = lap?.seats.get(seat.seat) ?? null
+  const shareOf = (ms: number): number | null =>
+    lap === null || lap.wholeMs <= 0 ? null : Math.min(1, ms / lap.wholeMs)
+  const heldUp = lap?.bottleneck?.seat === seat.seat ? lap.bottleneck.kind : null
   return {
     key: `seat-${seat.seat}`,
     seat: seat.seat,
@@ -108,12 +126,15 @@ function seatArc(pool: PoolSnapshot, seat: PoolSeat, computeMs: number | null, i
     device: seat.device,
     progress: seat.progress,
     statusName: statusNames[seat.status],
-    computeMs,
-    busyShare: hop === undefined || lapMs <= 0 ? null : Math.min(1, hop.computeMs / lapMs),
+    computeMs: part?.computeMs ?? seat.computeMs,
+    queueMs: part?.queueMs ?? null,
+    busyShare: part === null ? null : shareOf(part.computeMs),
+    linkShare: part === null ? null : shareOf(part.wireMs),
     linkKind: seat.linkKind,
     linkRttMs: seat.linkRttMs,
     linkBytesPerSecond: seat.linkBytesPerSecond,
-    isBottleneck,
+    isBottleneck: isSlowest || heldUp === 'compute' || heldUp === 'queue',
+    isSlowLink: heldUp === 'link',
   }
 }
 
@@ -129,31 +150,28 @@ function emptyArc(start: number, end: number): RingArc {
     progress: null,
     statusName: 'nobody',
     computeMs: null,
+    queueMs: null,
     busyShare: null,
+    linkShare: null,
     linkKind: null,
     linkRttMs: null,
     linkBytesPerSecond: null,
     isBottleneck: false,
+    isSlowLink: false,
   }
 }
 
-/** The seat that takes longest; one seat alone, or equal seats, have none. */
-function findBottleneck(seats: readonly PoolSeat[], computeOf: (seat: PoolSeat) => number | null): PoolSeat | null {
-  const timed = seats.flatMap(seat => {
-    const ms = seat.status === 'ready' ? computeOf(seat) : null
-    return ms === null ? [] : [{ seat, ms }]
-  })
-  if (timed.length < 2) return null
+/** Before the first lap, by their own last steps: the seat that takes longest; one seat alone, or equal seats, have none. */
+function slowestSeat(seats: readonly PoolSeat[]): PoolSeat | null {
+  const timed = seats.flatMap(seat =>
+    seat.status !== 'ready' || seat.computeMs === null ? [] : [{ seat, ms: seat.computeMs }],
+  )
   const [first, second] = timed.sort((a, b) => b.ms - a.ms)
   return first !== undefined && second !== undefined && first.ms > second.ms * notablySlower ? first.seat : null
 }
 
 /** Below this the order flickers with noise, and marking a seat would say nothing. */
 const notablySlower = 1.1
-
-function lapHop(pool: PoolSnapshot, seat: PoolSeat) {
-  return pool.lastLap?.hops.find(hop => hop.seat === seat.seat)
-}
 
 const statusNames: Readonly<Record<PoolSeat['status'], string>> = {
   assigned: 'assigned',
