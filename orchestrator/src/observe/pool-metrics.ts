@@ -96,11 +96,18 @@ export function createPoolMetrics({ snapshot, memory }: PoolMetricsOptions): Poo
   gauge('requests_running', 'Requests that a ring works on', (it, pool) => it.set(pool.activeRequests))
   gauge('requests_queued', 'Requests that wait for a ring or a place', (it, pool) => it.set(pool.queuedRequests))
   gauge('ready', '1 while a ring takes new requests', (it, pool) => it.set(pool.status === 'ready' ? 1 : 0))
-  const readPeers = (it: Gauge<'phase'>, { seats, waitingPeers }: PoolSnapshot): void => {
-    for (const { status } of seats) it.inc({ phase: status })
+  const readPeers = (it: Gauge<'phase'>, { seats, rings, waitingPeers }: PoolSnapshot): void => {
+    for (const { status } of rings?.flatMap(ring => ring.seats) ?? seats) it.inc({ phase: status })
+    for (const { isReady } of rings?.flatMap(ring => ring.standbys) ?? []) {
+      it.inc({ phase: isReady ? 'standing-by' : 'preparing' })
+    }
     it.set({ phase: 'waiting' }, waitingPeers)
   }
-  gauge('peers', 'Peers, by what they do; "waiting" have no seat', readPeers, ['phase'])
+  const readRings = (it: Gauge<'status'>, { rings = [] }: PoolSnapshot): void => {
+    for (const { status } of rings) it.inc({ status })
+  }
+  gauge('rings', 'Coalitions, by what they do', readRings, ['status'])
+  gauge('peers', 'Peers, by what they do; "waiting" have no seat, standbys among them', readPeers, ['phase'])
   const readLinks = (it: Gauge<'seat'>, { seats }: PoolSnapshot): void => {
     for (const { seat, linkRttMs } of seats) if (linkRttMs !== null) it.set({ seat }, linkRttMs / 1000)
   }
