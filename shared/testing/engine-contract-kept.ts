@@ -18,27 +18,26 @@ export const keptCacheContract: readonly EngineContractCase[] = [
     name: 'a request that begins with a kept cache draws what it draws without, to the cut and in a second turn',
     async run({ manifest, open }) {
       const { layers } = manifest.dimensions
+      const route = [await open({ start: 0, end: 1 }), await open({ start: 1, end: layers })]
+      const first = prompt.slice(0, 12)
       for (const positions of [1, 9, 12]) {
-        const route = [await open({ start: 0, end: 1 }), await open({ start: 1, end: layers })]
-        // Cut at 9 a cache that holds 12, other tokens stood behind.
-        const first = [...prompt.slice(0, 12)]
-        await turn(route, { requestId: 'first', tokens: first })
-        for (const engine of route) engine.keep('first')
+        const named = (name: string) => `${name}-${positions}`
+        await turn(route, { requestId: named('first'), tokens: first })
+        for (const engine of route) engine.keep(named('first'))
         const tokens = [...first.slice(0, positions), ...prompt.slice(14, 18)]
-        const expected = await turn(route, { requestId: 'fresh', tokens, chunks: [positions] })
-        const reused = await turn(route, { requestId: 'again', tokens, reuse: { requestId: 'first', positions } })
+        const expected = await turn(route, { requestId: named('fresh'), tokens, chunks: [positions] })
+        const reuse = { requestId: named('first'), positions }
+        const reused = await turn(route, { requestId: named('again'), tokens, reuse })
         equal(reused, expected, `cut at ${positions}`)
-        for (const engine of route) engine.keep('again')
+        for (const engine of route) engine.keep(named('again'))
         const longer = [...tokens, ...reused, 44, 17]
-        const reuse = { requestId: 'again', positions: tokens.length + reused.length - 1 }
-        const fresh = await turn(route, {
-          requestId: 'fresh-2',
-          tokens: longer,
-          chunks: [positions, tokens.length, ...stepsOf(tokens, reused)],
-        })
-        equal(await turn(route, { requestId: 'third', tokens: longer, reuse }), fresh, 'the turn after')
-        for (const engine of route) await engine.close()
+        const chunks = [positions, tokens.length, ...stepsOf(tokens, reused)]
+        const fresh = await turn(route, { requestId: named('fresh-2'), tokens: longer, chunks })
+        const reuseAgain = { requestId: named('again'), positions: tokens.length + reused.length - 1 }
+        const third = await turn(route, { requestId: named('third'), tokens: longer, reuse: reuseAgain })
+        equal(third, fresh, `the turn after, cut at ${positions}`)
       }
+      for (const engine of route) await engine.close()
     },
   },
   {

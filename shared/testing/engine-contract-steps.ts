@@ -1,5 +1,5 @@
 /** What the engine contract's cases are made of: greedy runs, boundaries, and checks that throw. It knows only the port. */
-import { activationValues } from '../src/engine/index.ts'
+import { activationValues, joinActivations } from '../src/engine/index.ts'
 import { ComputePoolError } from '../src/errors/index.ts'
 import type { LayerRange, Manifest } from '../src/model/index.ts'
 import { greedy, type SampledToken } from '../src/pipeline/index.ts'
@@ -93,13 +93,7 @@ export async function boundary(
     if (output!.kind !== 'activation') throw new Error(`expected an activation, got ${output!.kind}`)
     pieces.push(output!.activation)
   }
-  const data = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.data.length, 0))
-  let offset = 0
-  for (const piece of pieces) {
-    data.set(piece.data, offset)
-    offset += piece.data.length
-  }
-  return { ...pieces[0]!, tokens: tokens.length, data }
+  return joinActivations(pieces)
 }
 
 export function check(condition: boolean, what: string): void {

@@ -3,7 +3,7 @@
  * what it passes on, so that a skipped, repeated or swapped layer, or a lost, doubled or reordered position, changes every token
  * after it. It needs no weights; two fakes of one manifest agree bit for bit.
  */
-import { type Boundary, createSliceEngine, floatsOf, type SliceBackend } from '../src/engine/index.ts'
+import { type Boundary, createSliceEngine, floatsOf, joinActivations, type SliceBackend } from '../src/engine/index.ts'
 import { ComputePoolError } from '../src/errors/index.ts'
 import type { Activation, Engine, EngineFacts, EngineRow, SliceRequest } from '../src/ports/index.ts'
 import { argmax, scoresFromLogits } from '../src/sampler/index.ts'
@@ -13,6 +13,8 @@ const modulus = 65521
 
 export interface FakeEngineOptions {
   readonly maxChunk?: number
+  /** 8 unless told otherwise. */
+  readonly maxRows?: number
   /** The token that the exit draws greedily for `position` (of the drawn token); null leaves it to the arithmetic. */
   readonly script?: (position: number) => number | null
   /** Awaited before each step: a test's hook to hold, count or fail one. */
@@ -47,11 +49,19 @@ export function openFakeEngine(
     isSoftware: true,
     activationDtype: 'f32',
     maxChunk: options.maxChunk ?? 32,
-    maxRows: 1,
+    maxRows: options.maxRows ?? 8,
   }
   const cacheBytesPerPosition = (end - start) * 2 * dimensions.kvHeads * dimensions.headDim * 4
 
   const backend: SliceBackend<FakeCache> = {
+    batch: {
+      groups: caches => [caches.map((_, i) => i)],
+      async forward(steps) {
+        const boundaries: Boundary[] = []
+        for (const step of steps) boundaries.push(await backend.forward(step))
+        return joinedBoundary(boundaries)
+      },
+    },
     facts,
     weightsBytes: 0,
     capacityFor: positions => positions,
@@ -131,6 +141,21 @@ export function openFakeEngine(
     },
     steps: () => steps,
     loseDevice: () => loseWith(new ComputePoolError('engine_device_lost', 'The fake device was lost.')),
+  }
+}
+
+/** Boundaries of one position each as one: a script still sees each by its own position. */
+function joinedBoundary(boundaries: readonly Boundary[]): Boundary {
+  return {
+    async read() {
+      const pieces: Activation[] = []
+      for (const boundary of boundaries) pieces.push(await boundary.read())
+      return joinActivations(pieces)
+    },
+    score: (query, index) => boundaries[index]!.score(query, 0),
+    readLogits: index => boundaries[index]!.readLogits(0),
+    argmaxFrom: async index => (await Promise.all(boundaries.slice(index).map(each => each.argmaxFrom(0)))).flat(),
+    discard: () => undefined,
   }
 }
 

@@ -4,7 +4,7 @@
 import {
   type CacheKeeper,
   createGrowingMemoryCaches,
-  createStaticMemoryCaches,
+  createSlabCaches,
   type Expansion,
   noExpansion,
   openRuntimeEngine,
@@ -21,6 +21,8 @@ export interface NativeEngineOptions {
   readonly threads?: number
   /** Most positions in one row; what the provider is trusted with unless told otherwise. */
   readonly maxChunk?: number
+  /** Rows of one position that run together; 8 where caches are static and floats f32, unless told otherwise. */
+  readonly maxRows?: number
   /** Positions of a cache before it grows by doubling; 256 unless told otherwise. */
   readonly smallestCapacity?: number
   /** Unless told otherwise, q8 is held as f32 in slices of up to 2 GiB. */
@@ -51,9 +53,15 @@ const deviceNames = {
  */
 const chunks = { cpu: 512, webgpu: 16, cuda: 512 } as const satisfies Record<NativeProvider, number>
 
+/** Past eight rows the products cost as much again for each. */
+const mostRows = 8
+
 /** Loads a slice. Errors: what its part source throws, `artifact_invalid`, `engine_failed`. */
 export async function openNativeEngine(slice: SliceRequest, options: NativeEngineOptions = {}): Promise<Engine> {
   const provider = options.provider ?? 'cpu'
+  const caches = options.caches ?? (provider === 'cpu' ? 'static' : 'growing')
+  // Growing caches are tensors apart, and no run takes several of them; in f16 the other order of sums shows in the draws.
+  const maxRows = caches === 'static' && options.float !== 'f16' ? (options.maxRows ?? mostRows) : 1
   const { runtime, lost } = watchRuntime(
     (options.createRuntime ?? createNativeRuntime)({
       provider,
@@ -71,7 +79,7 @@ export async function openNativeEngine(slice: SliceRequest, options: NativeEngin
       isSoftware: false,
       activationDtype: options.float ?? 'f32',
       maxChunk: options.maxChunk ?? chunks[provider],
-      maxRows: 1,
+      maxRows,
     },
     // The core passes caches back to whoever made them, unseen: which kind it is need not show in a type.
     openCaches: async () => {
@@ -79,12 +87,11 @@ export async function openNativeEngine(slice: SliceRequest, options: NativeEngin
         manifest: slice.manifest,
         layers: slice.layers,
         runtime,
+        maxRows,
+        kvBudgetBytes: slice.kvBudgetBytes,
         ...(options.smallestCapacity === undefined ? {} : { smallestCapacity: options.smallestCapacity }),
       }
-      const keeper =
-        (options.caches ?? (provider === 'cpu' ? 'static' : 'growing')) === 'growing'
-          ? createGrowingMemoryCaches(input)
-          : createStaticMemoryCaches(input)
+      const keeper = caches === 'growing' ? createGrowingMemoryCaches(input) : createSlabCaches(input)
       return keeper as CacheKeeper<unknown>
     },
     lost,

@@ -32,3 +32,18 @@ export function activationRows(activation: Activation, start: number, end: numbe
   const rowBytes = activation.hidden * activationElementBytes(activation.dtype)
   return { ...activation, tokens: end - start, data: activation.data.subarray(start * rowBytes, end * rowBytes) }
 }
+
+/** Positions of one type and width behind each other: a copy, where there is more than one piece. */
+export function joinActivations(pieces: readonly Activation[]): Activation {
+  const [first] = pieces
+  if (pieces.length === 1) return first!
+  const data = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.data.length, 0))
+  let offset = 0
+  let tokens = 0
+  for (const piece of pieces) {
+    data.set(piece.data, offset)
+    offset += piece.data.length
+    tokens += piece.tokens
+  }
+  return { ...first!, tokens, data }
+}

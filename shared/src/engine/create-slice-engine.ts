@@ -4,17 +4,34 @@
  */
 import { asComputePoolError, ComputePoolError, type ErrorCode } from '../errors/index.ts'
 import type { Engine, EngineOutput, EngineRow, SliceRequest } from '../ports/index.ts'
-import { createCacheBooks } from './cache-books.ts'
+import { createCacheBooks, type HeldCache } from './cache-books.ts'
 import { checkRow, rowTokens } from './check-row.ts'
-import { convertActivation } from './convert-activation.ts'
-import { drawTokens } from './draw-tokens.ts'
-import type { SliceBackend } from './slice-backend.ts'
+import { activationRows, convertActivation } from './convert-activation.ts'
+import { drawTokens, type Scores } from './draw-tokens.ts'
+import { groupRows } from './row-groups.ts'
+import type { Boundary, CacheBatch, CacheStep, SliceBackend } from './slice-backend.ts'
 
 /** Failures after which a request has to begin anew. */
 const forgetting: ReadonlySet<ErrorCode> = new Set(['engine_out_of_memory', 'engine_prefix_missing'])
 
+interface Prepared<Cache> {
+  readonly row: EngineRow
+  readonly held: HeldCache<Cache>
+}
+
+/** The boundary of several rows as one row's. */
+function boundaryAt(boundary: Boundary, at: number): Scores {
+  return {
+    score: (query, index) => boundary.score(query, at + index),
+    readLogits: index => boundary.readLogits(at + index),
+    argmaxFrom: index => boundary.argmaxFrom(at + index),
+  }
+}
+
 /** An Engine over `backend` for `slice`; closes the backend with itself. */
 export function createSliceEngine<Cache>(slice: SliceRequest, backend: SliceBackend<Cache>): Engine {
+  const { layers, vocab } = slice.manifest.dimensions
+  const isExit = slice.layers.end === layers
   const books = createCacheBooks({ backend, kvBudgetBytes: slice.kvBudgetBytes, maxContext: slice.maxContext })
   /** Of each call that waits or runs: the requests that ended since it was asked for, and how to give it up. */
   const calls = new Set<{ readonly gone: Set<string>; readonly giveUp: (error: ComputePoolError) => void }>()
@@ -28,21 +45,72 @@ export function createSliceEngine<Cache>(slice: SliceRequest, backend: SliceBack
     return error
   })
 
-  async function runRow(row: EngineRow): Promise<EngineOutput> {
-    checkRow(row, slice, backend.facts, books.lengthOf(row.requestId))
-    books.takeOver(row)
-    const end = row.position + rowTokens(row)
-    const held = await books.makeRoom(row.requestId, row.position, end)
+  /** The row's step, with room for it; its request begins anew where there is none. */
+  async function prepare(row: EngineRow): Promise<Prepared<Cache>> {
+    try {
+      checkRow(row, slice, backend.facts, books.lengthOf(row.requestId))
+      books.takeOver(row)
+      return { row, held: await books.makeRoom(row.requestId, row.position, row.position + rowTokens(row)) }
+    } catch (thrown) {
+      const error = asComputePoolError(thrown, 'engine_failed')
+      if (forgetting.has(error.code)) books.forget(row.requestId)
+      throw error
+    }
+  }
+
+  async function stepOf({ row, held }: Prepared<Cache>): Promise<CacheStep<Cache>> {
     const input =
       'tokens' in row.input
         ? await backend.embed(row.input.tokens)
         : convertActivation(row.input.activation, backend.facts.activationDtype)
-    const boundary = await backend.forward({ cache: held.cache, position: row.position, input })
-    held.length = end
-    if (slice.layers.end < slice.manifest.dimensions.layers)
-      return { kind: 'activation', activation: await boundary.read() }
+    return { cache: held.cache, position: row.position, input }
+  }
+
+  async function outputOf(row: EngineRow, boundary: Boundary): Promise<EngineOutput> {
+    if (!isExit) return { kind: 'activation', activation: await boundary.read() }
     try {
-      return await drawTokens(row, boundary, slice.manifest.dimensions.vocab)
+      return await drawTokens(row, boundary, vocab)
+    } finally {
+      boundary.discard()
+    }
+  }
+
+  async function runRow(row: EngineRow): Promise<EngineOutput> {
+    return runPrepared(await prepare(row))
+  }
+
+  async function runPrepared(prepared: Prepared<Cache>): Promise<EngineOutput> {
+    const boundary = await backend.forward(await stepOf(prepared))
+    prepared.held.length = prepared.row.position + rowTokens(prepared.row)
+    return outputOf(prepared.row, boundary)
+  }
+
+  /** Rows of one position each, of different requests. */
+  async function runTogether(rows: readonly EngineRow[], batch: CacheBatch<Cache>): Promise<EngineOutput[]> {
+    const prepared: Prepared<Cache>[] = []
+    for (const row of rows) prepared.push(await prepare(row))
+    const outputs = new Array<EngineOutput>(rows.length)
+    for (const group of batch.groups(prepared.map(({ held }) => held.cache))) {
+      const members = group.map(i => prepared[i]!)
+      const drawn = members.length === 1 ? [await runPrepared(members[0]!)] : await runBatch(members, batch)
+      for (const [at, i] of group.entries()) outputs[i] = drawn[at]!
+    }
+    return outputs
+  }
+
+  async function runBatch(members: readonly Prepared<Cache>[], batch: CacheBatch<Cache>): Promise<EngineOutput[]> {
+    const steps: CacheStep<Cache>[] = []
+    for (const member of members) steps.push(await stepOf(member))
+    const boundary = await batch.forward(steps)
+    for (const { row, held } of members) held.length = row.position + 1
+    if (!isExit) {
+      const activation = await boundary.read()
+      return members.map((_, i) => ({ kind: 'activation', activation: activationRows(activation, i, i + 1) }))
+    }
+    try {
+      const outputs: EngineOutput[] = []
+      for (const [i, { row }] of members.entries()) outputs.push(await drawTokens(row, boundaryAt(boundary, i), vocab))
+      return outputs
     } finally {
       boundary.discard()
     }
@@ -57,17 +125,15 @@ export function createSliceEngine<Cache>(slice: SliceRequest, backend: SliceBack
   async function step(rows: readonly EngineRow[], gone: ReadonlySet<string>): Promise<EngineOutput[]> {
     refuseWhenGone()
     try {
-      const outputs: EngineOutput[] = []
-      for (const row of rows) {
-        try {
-          outputs.push(await runRow(row))
-        } catch (thrown) {
-          const error = lostError ?? asComputePoolError(thrown, 'engine_failed')
-          if (forgetting.has(error.code)) books.forget(row.requestId)
-          throw error
-        }
+      const outputs = new Array<EngineOutput>(rows.length)
+      for (const group of groupRows(rows, backend.batch === undefined ? 1 : backend.facts.maxRows)) {
+        const members = group.map(i => rows[i]!)
+        const drawn = members.length === 1 ? [await runRow(members[0]!)] : await runTogether(members, backend.batch!)
+        for (const [at, i] of group.entries()) outputs[i] = drawn[at]!
       }
       return outputs
+    } catch (thrown) {
+      throw lostError ?? asComputePoolError(thrown, 'engine_failed')
     } finally {
       books.endStep(gone)
     }

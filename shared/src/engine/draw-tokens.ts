@@ -7,8 +7,11 @@ import { headQuery, sampleToken } from '../sampler/index.ts'
 import { rowTokens } from './check-row.ts'
 import type { Boundary } from './slice-backend.ts'
 
+/** What a draw reads of a slice's output. */
+export type Scores = Pick<Boundary, 'score' | 'readLogits' | 'argmaxFrom'>
+
 /** Draws what `row.sample` asks for from the slice's output. */
-export async function drawTokens(row: EngineRow, boundary: Boundary, vocab: number): Promise<EngineOutput> {
+export async function drawTokens(row: EngineRow, boundary: Scores, vocab: number): Promise<EngineOutput> {
   const { sample } = row
   if (sample === null) return { kind: 'none' }
   const { draft } = sample
@@ -37,7 +40,7 @@ function withTokens(sample: SampleRequest, accepted: readonly number[]): SampleR
 
 interface DrawAt {
   readonly row: EngineRow
-  readonly boundary: Boundary
+  readonly boundary: Scores
   readonly vocab: number
   readonly request: SampleRequest
   /** Of the input's position whose successor is drawn. */

@@ -6,17 +6,19 @@ export {
   activationRows,
   activationValues,
   convertActivation,
+  joinActivations,
 } from './convert-activation.ts'
 export { createSliceEngine } from './create-slice-engine.ts'
 export { type EmbeddingReader, openEmbedding } from './embedding-reader.ts'
 export { type ExitHead, openExitHead } from './exit-head.ts'
 export { bytesOf, float32ToBfloat16, floatsOf, wordsOf } from './float-formats.ts'
 export { type LoadedTensor, type LoadWeightsInput, loadWeights } from './load-weights.ts'
-export { createGrowingMemoryCaches, createStaticMemoryCaches, type MemoryCachesInput } from './memory-caches.ts'
+export { createGrowingMemoryCaches, type MemoryCachesInput } from './memory-caches.ts'
 export { openRuntimeEngine, type RuntimeHost } from './open-runtime-engine.ts'
 export { layOutParts, randomParts } from './random-parts.ts'
 export type {
   CacheKeeper,
+  CacheRange,
   OpenSessionInput,
   Runtime,
   RuntimeSession,
@@ -24,5 +26,6 @@ export type {
   RuntimeTensors,
 } from './runtime.ts'
 export { type Expansion, noExpansion } from './runtime.ts'
-export type { Boundary, CacheStep, SliceBackend } from './slice-backend.ts'
+export { createSlabCaches, type SlabCachesInput } from './slab-caches.ts'
+export type { Boundary, CacheBatch, CacheStep, SliceBackend } from './slice-backend.ts'
 export { withoutDraft } from './without-draft.ts'

@@ -1,50 +1,11 @@
-/** Two ways to keep caches in plain memory: static tensors updated in place, and tensors that grow with each step. */
+/** Caches in plain memory as tensors that grow with each step. It knows no steps. */
 import type { LayerRange, Manifest } from '../model/index.ts'
-import { copyHeads, doubledCapacity } from './cache-growth.ts'
-import { bytesOf } from './float-formats.ts'
 import type { CacheKeeper, Runtime, RuntimeTensor } from './runtime.ts'
 
 export interface MemoryCachesInput {
   readonly manifest: Manifest
   readonly layers: LayerRange
   readonly runtime: Runtime
-  /** Positions of a static cache before it grows; 256 unless told otherwise. */
-  readonly smallestCapacity?: number
-}
-
-interface StaticCache {
-  readonly arrays: readonly (Float32Array | Uint16Array)[]
-  readonly tensors: readonly RuntimeTensor[]
-}
-
-/** Caches of 256, 512 … positions, fed and fetched as the same tensor: right on the native CPU provider. */
-export function createStaticMemoryCaches(input: MemoryCachesInput): CacheKeeper<StaticCache> {
-  const { kvHeads, headDim } = input.manifest.dimensions
-  const count = 2 * (input.layers.end - input.layers.start)
-  const newArray = (length: number) =>
-    input.runtime.float === 'f32' ? new Float32Array(length) : new Uint16Array(length)
-  const allocate = (capacity: number): StaticCache => {
-    const arrays = Array.from({ length: count }, () => newArray(kvHeads * capacity * headDim))
-    return {
-      arrays,
-      tensors: arrays.map(array => input.runtime.floatTensor(bytesOf(array), [1, kvHeads, capacity, headDim])),
-    }
-  }
-  return {
-    capacityFor: positions => doubledCapacity(positions, input.smallestCapacity),
-    allocate: async capacity => allocate(capacity),
-    async resize(cache, { capacity, keep }) {
-      const grown = allocate(capacity)
-      cache.arrays.forEach((source, i) => {
-        copyHeads({ source, target: grown.arrays[i]!, heads: kvHeads, rowLength: headDim, rows: keep })
-      })
-      return grown
-    },
-    release: () => undefined,
-    past: cache => cache.tensors,
-    present: cache => cache.tensors,
-    absorb: () => undefined,
-  }
 }
 
 interface GrowingCache {

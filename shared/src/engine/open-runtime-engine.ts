@@ -4,15 +4,16 @@
  */
 import type { ComputePoolError } from '../errors/index.ts'
 import { cacheNames, writeSliceGraph } from '../graph/index.ts'
-import type { Engine, EngineFacts, SliceRequest } from '../ports/index.ts'
+import type { Activation, Engine, EngineFacts, SliceRequest } from '../ports/index.ts'
+import { joinActivations } from './convert-activation.ts'
 import { createSliceEngine } from './create-slice-engine.ts'
 import { type EmbeddingReader, openEmbedding } from './embedding-reader.ts'
 import { type ExitHead, openExitHead } from './exit-head.ts'
 import { expandedBytes } from './expand-weights.ts'
-import { bytesOf } from './float-formats.ts'
 import { loadWeights } from './load-weights.ts'
 import type { CacheKeeper, Runtime, RuntimeSession, RuntimeTensor } from './runtime.ts'
-import type { Boundary, SliceBackend } from './slice-backend.ts'
+import { openRuntimeBoundary } from './runtime-boundary.ts'
+import type { Boundary, CacheStep, SliceBackend } from './slice-backend.ts'
 
 export interface RuntimeHost<Cache> {
   readonly runtime: Runtime
@@ -31,7 +32,8 @@ export async function openRuntimeEngine<Cache>(slice: SliceRequest, host: Runtim
   const isExit = layers.end === manifest.dimensions.layers
   const { dtypes, upToBytes } = runtime.expansion
   const expanded = expandedBytes(manifest, layers, dtypes) <= upToBytes ? dtypes : []
-  const graph = writeSliceGraph({ manifest, layers, float, maxContext, expanded })
+  const batched = host.facts.maxRows > 1
+  const graph = writeSliceGraph({ manifest, layers, float, maxContext, expanded, batched })
   const weights = await loadWeights({ slice, external: graph.external, float })
   const layerBytes = weights.reduce((sum, { data }) => sum + data.length, 0)
   const session = await runtime.openSession({
@@ -65,6 +67,55 @@ function createBackend<Cache>(input: BackendInput<Cache>): SliceBackend<Cache> {
   const names = cacheNames(slice.layers)
   const elementBytes = runtime.float === 'f32' ? 4 : 2
 
+  const { together } = caches
+
+  /** `lengths`: positions of each row's cache when the step is over. */
+  function feed(activation: Activation, lengths: readonly number[], past: readonly RuntimeTensor[]) {
+    const feeds: Record<string, RuntimeTensor> = {
+      hidden: runtime.floatTensor(activation.data, [1, activation.tokens, hidden]),
+      seqlens_k: runtime.int32Tensor(
+        Int32Array.from(lengths, length => length - 1),
+        [lengths.length],
+      ),
+      total_sequence_length: runtime.int32Tensor(Int32Array.of(Math.max(...lengths)), [1]),
+    }
+    names.past.forEach((name, i) => {
+      feeds[name] = past[i]!
+    })
+    return feeds
+  }
+
+  function fetch(present: readonly (RuntimeTensor | null)[]) {
+    const fetches: Record<string, RuntimeTensor | null> = { boundary: null }
+    names.present.forEach((name, i) => {
+      fetches[name] = present[i]!
+    })
+    return fetches
+  }
+
+  const boundaryOf = (tensor: RuntimeTensor, places: readonly number[] | null) =>
+    openRuntimeBoundary({ tensor, head, runtime, dimensions: slice.manifest.dimensions, places })
+
+  async function runOne({ cache, position, input: activation }: CacheStep<Cache>): Promise<Boundary> {
+    const feeds = feed(activation, [position + activation.tokens], caches.past(cache))
+    const outputs = await session.run(feeds, fetch(caches.present(cache)))
+    caches.absorb(
+      cache,
+      names.present.map(name => outputs[name]!),
+    )
+    return boundaryOf(outputs.boundary!, null)
+  }
+
+  async function runTogether(steps: readonly CacheStep<Cache>[]): Promise<Boundary> {
+    const { tensors, places } = together!.range(steps.map(({ cache }) => cache))
+    const ordered = new Array<CacheStep<Cache>>(steps.length)
+    for (const [i, place] of places.entries()) ordered[place] = steps[i]!
+    const activation = joinActivations(ordered.map(step => step.input))
+    const lengths = ordered.map(({ position }) => position + 1)
+    const outputs = await session.run(feed(activation, lengths, tensors), fetch(tensors))
+    return boundaryOf(outputs.boundary!, places)
+  }
+
   return {
     facts: host.facts,
     weightsBytes: input.weightsBytes,
@@ -74,74 +125,14 @@ function createBackend<Cache>(input: BackendInput<Cache>): SliceBackend<Cache> {
     resize: (cache, size) => caches.resize(cache, size),
     release: cache => caches.release(cache),
     embed: tokens => embedding!.rows(tokens),
-    async forward({ cache, position, input: activation }) {
-      const { tokens } = activation
-      const total = position + tokens
-      const small = {
-        hidden: runtime.floatTensor(activation.data, [1, tokens, hidden]),
-        seqlens_k: runtime.int32Tensor(Int32Array.of(total - 1), [1]),
-        total_sequence_length: runtime.int32Tensor(Int32Array.of(total), [1]),
-      }
-      const past = caches.past(cache)
-      const present = caches.present(cache)
-      const feeds: Record<string, RuntimeTensor> = { ...small }
-      const fetches: Record<string, RuntimeTensor | null> = { boundary: null }
-      names.past.forEach((name, i) => {
-        feeds[name] = past[i]!
-        fetches[names.present[i]!] = present[i]!
-      })
-      const outputs = await session.run(feeds, fetches)
-      caches.absorb(
-        cache,
-        names.present.map(name => outputs[name]!),
-      )
-      return openBoundary({ tensor: outputs.boundary!, head, hidden, dtype: runtime.float })
-    },
+    forward: runOne,
+    ...(caches.together === undefined ? {} : { batch: { groups: caches.together.groups, forward: runTogether } }),
     lost: host.lost,
     async close() {
       await embedding?.close()
       await head?.close()
       await session.release()
       await host.close()
-    },
-  }
-}
-
-interface BoundaryInput {
-  readonly tensor: RuntimeTensor
-  readonly head: ExitHead | null
-  readonly hidden: number
-  readonly dtype: 'f32' | 'f16'
-}
-
-function openBoundary({ tensor, head, hidden, dtype }: BoundaryInput): Boundary {
-  let held: { readonly index: number; readonly logits: RuntimeTensor } | null = null
-  const logitsAt = async (index: number): Promise<RuntimeTensor> => {
-    if (held?.index === index) return held.logits
-    held?.logits.dispose()
-    held = null
-    const logits = await head!.logits(tensor, { first: index, count: 1 })
-    held = { index, logits }
-    return logits
-  }
-  return {
-    async read() {
-      const data = bytesOf((await tensor.getData(true)) as ArrayBufferView)
-      return { dtype, tokens: tensor.dims[1]!, hidden, data }
-    },
-    score: async (query, index) => head!.score(await logitsAt(index), query),
-    readLogits: async index => (await (await logitsAt(index)).getData()) as Float32Array,
-    async argmaxFrom(index) {
-      const logits = await head!.logits(tensor, { first: index, count: tensor.dims[1]! - index })
-      try {
-        return await head!.argmax(logits)
-      } finally {
-        logits.dispose()
-      }
-    },
-    discard() {
-      tensor.dispose()
-      held?.logits.dispose()
     },
   }
 }

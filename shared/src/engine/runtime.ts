@@ -59,4 +59,19 @@ export interface CacheKeeper<Cache> {
   present(cache: Cache): readonly (RuntimeTensor | null)[]
   /** Takes the fetched present after a step that succeeded. */
   absorb(cache: Cache, present: readonly RuntimeTensor[]): void
+  /** Where several caches can lie so that one run serves their requests. */
+  readonly together?: {
+    /** Splits `caches` by what one run can serve: indices of each group. */
+    groups(caches: readonly Cache[]): readonly (readonly number[])[]
+    /** One group's tensors, past and present alike; it may move caches to make them neighbours. */
+    range(caches: readonly Cache[]): CacheRange
+  }
+}
+
+/** Caches as one batch. */
+export interface CacheRange {
+  /** [caches, kvHeads, capacity, headDim], in the order of the graph's cache names. */
+  readonly tensors: readonly RuntimeTensor[]
+  /** Which row of the batch each cache is. */
+  readonly places: readonly number[]
 }

@@ -39,6 +39,16 @@ export interface SliceBackend<Cache> {
   /** Entry only: rows of the embedding, in the engine's activation type. */
   embed(tokens: readonly number[]): Promise<Activation>
   forward(step: CacheStep<Cache>): Promise<Boundary>
+  /** Where `facts.maxRows` is more than 1. */
+  readonly batch?: CacheBatch<Cache>
   readonly lost: Promise<ComputePoolError>
   close(): Promise<void>
+}
+
+/** Several requests' single positions in one run. */
+export interface CacheBatch<Cache> {
+  /** Splits `caches`, at most `facts.maxRows`, by what one run can serve: indices of each group. */
+  groups(caches: readonly Cache[]): readonly (readonly number[])[]
+  /** One group's steps, of one position each. The boundary's positions are in the order of `steps`; the head runs once for all. */
+  forward(steps: readonly CacheStep<Cache>[]): Promise<Boundary>
 }

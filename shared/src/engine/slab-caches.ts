@@ -1,0 +1,149 @@
+/**
+ * Static caches of plain memory that lie side by side: those of one capacity share arrays [places, kvHeads, capacity, headDim], so
+ * that one run can serve several requests whose places are neighbours. It knows no lengths; what lies behind them is stale.
+ */
+import type { LayerRange, Manifest } from '../model/index.ts'
+import { copyHeads, doubledCapacity } from './cache-growth.ts'
+import { bytesOf } from './float-formats.ts'
+import type { CacheKeeper, CacheRange, Runtime, RuntimeTensor } from './runtime.ts'
+
+export interface SlabCachesInput {
+  readonly manifest: Manifest
+  readonly layers: LayerRange
+  readonly runtime: Runtime
+  /** Places of a slab at most: rows of one run. */
+  readonly maxRows: number
+  /** No slab is larger than all caches together may be. */
+  readonly kvBudgetBytes: number
+  /** Positions of a cache before it grows; 256 unless told otherwise. */
+  readonly smallestCapacity?: number
+}
+
+type Values = Float32Array | Uint16Array
+
+interface Slab {
+  readonly capacity: number
+  /** Keys and values, layer by layer. Their pages are the machine's only once they are written. */
+  readonly arrays: readonly Values[]
+  readonly places: (SlabCache | null)[]
+  /** By first place and count. */
+  readonly views: Map<string, readonly RuntimeTensor[]>
+}
+
+export interface SlabCache {
+  slab: Slab
+  place: number
+}
+
+/** Caches of 256, 512 … positions, fed and fetched as the same tensor: right on the native CPU provider. */
+export function createSlabCaches(input: SlabCachesInput): CacheKeeper<SlabCache> {
+  const { kvHeads, headDim } = input.manifest.dimensions
+  const { runtime, maxRows } = input
+  const count = 2 * (input.layers.end - input.layers.start)
+  const elementBytes = runtime.float === 'f32' ? 4 : 2
+  const slabs: Slab[] = []
+  const strideOf = (slab: Slab) => kvHeads * slab.capacity * headDim
+
+  function openSlab(capacity: number): Slab {
+    const stride = kvHeads * capacity * headDim
+    const affordable = Math.floor(input.kvBudgetBytes / (count * stride * elementBytes))
+    const places = Math.max(1, Math.min(maxRows, affordable))
+    const newArray = () =>
+      runtime.float === 'f32' ? new Float32Array(places * stride) : new Uint16Array(places * stride)
+    const arrays = Array.from({ length: count }, newArray)
+    const slab: Slab = { capacity, arrays, places: new Array(places).fill(null), views: new Map() }
+    slabs.push(slab)
+    return slab
+  }
+
+  function allocate(capacity: number): SlabCache {
+    const slab = slabs.find(each => each.capacity === capacity && each.places.includes(null)) ?? openSlab(capacity)
+    const cache: SlabCache = { slab, place: slab.places.indexOf(null) }
+    slab.places[cache.place] = cache
+    return cache
+  }
+
+  function release({ slab, place }: SlabCache): void {
+    slab.places[place] = null
+    if (slab.places.some(cache => cache !== null)) return
+    // One empty slab stays, for the next request: fresh pages cost more than used ones.
+    for (const other of slabs.filter(each => each !== slab && each.places.every(cache => cache === null)))
+      slabs.splice(slabs.indexOf(other), 1)
+  }
+
+  function views(slab: Slab, first: number, places: number): readonly RuntimeTensor[] {
+    const key = `${first}+${places}`
+    const known = slab.views.get(key)
+    if (known !== undefined) return known
+    const stride = strideOf(slab)
+    const dims = [places, kvHeads, slab.capacity, headDim]
+    const made = slab.arrays.map(array =>
+      runtime.floatTensor(bytesOf(array.subarray(first * stride, (first + places) * stride)), dims),
+    )
+    slab.views.set(key, made)
+    return made
+  }
+
+  function swap(slab: Slab, left: number, right: number): void {
+    const stride = strideOf(slab)
+    const [one, other] = [slab.places[left]!, slab.places[right]!]
+    for (const array of slab.arrays) {
+      const kept = other === null ? null : array.slice(right * stride, (right + 1) * stride)
+      array.copyWithin(right * stride, left * stride, (left + 1) * stride)
+      if (kept !== null) array.set(kept, left * stride)
+    }
+    for (const [cache, place] of [
+      [one, right],
+      [other, left],
+    ] as const) {
+      slab.places[place] = cache
+      if (cache !== null) cache.place = place
+    }
+  }
+
+  /** Moves `members` of one slab next to each other, as few as possible; the first of their places. */
+  function gather(slab: Slab, members: ReadonlySet<SlabCache>): number {
+    const size = members.size
+    const isMember = (place: number) => members.has(slab.places[place]!)
+    const within = (first: number) => slab.places.slice(first, first + size).filter(cache => members.has(cache!)).length
+    let best = 0
+    for (let first = 1; first + size <= slab.places.length; first++) if (within(first) > within(best)) best = first
+    const isInside = (place: number) => place >= best && place < best + size
+    const strangers = [...slab.places.keys()].filter(place => isInside(place) && !isMember(place))
+    for (const { place } of [...members].filter(cache => !isInside(cache.place))) swap(slab, place, strangers.pop()!)
+    return best
+  }
+
+  const viewsOf = (cache: SlabCache) => views(cache.slab, cache.place, 1)
+  return {
+    capacityFor: positions => doubledCapacity(positions, input.smallestCapacity),
+    allocate: async capacity => allocate(capacity),
+    async resize(cache, { capacity, keep }) {
+      const grown = allocate(capacity)
+      const part = (of: SlabCache, array: Values) =>
+        array.subarray(of.place * strideOf(of.slab), (of.place + 1) * strideOf(of.slab))
+      cache.slab.arrays.forEach((source, i) => {
+        const target = part(grown, grown.slab.arrays[i]!)
+        copyHeads({ source: part(cache, source), target, heads: kvHeads, rowLength: headDim, rows: keep })
+      })
+      release(cache)
+      return grown
+    },
+    release,
+    past: viewsOf,
+    present: viewsOf,
+    absorb: () => undefined,
+    together: {
+      groups(caches) {
+        const bySlab = new Map<Slab, number[]>()
+        for (const [i, { slab }] of caches.entries()) bySlab.set(slab, [...(bySlab.get(slab) ?? []), i])
+        return [...bySlab.values()]
+      },
+      range(caches): CacheRange {
+        const { slab } = caches[0]!
+        const first = gather(slab, new Set(caches))
+        return { tensors: views(slab, first, caches.length), places: caches.map(({ place }) => place - first) }
+      },
+    },
+  }
+}
