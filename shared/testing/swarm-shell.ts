@@ -99,7 +99,7 @@ export function createSwarmShell(change: Partial<SwarmConfig> = {}) {
   }
   const sliceReady = (peer: string): void => {
     const part = state.coalitions.find(other => partOf(other, peer) !== null)
-    say(peer, { type: 'slice-ready', epoch: part?.epoch ?? epoch(), kvBudgetBytes: 400, maxContext: 64 })
+    say(peer, { type: 'slice-ready', epoch: part?.epoch ?? 0, kvBudgetBytes: 400, maxContext: 64 })
   }
   return {
     acts,

@@ -18,9 +18,11 @@ async function read(live: LiveRequest): Promise<{ tokens: number[]; code: string
 }
 
 /** Two that serve, and `count` that wait beside them. */
-async function joinAll(pool: TestPool, count: number): Promise<FakeTab[]> {
-  const seats = await pool.joinTabs(2)
-  const waiting = Array.from({ length: count }, (_, index) => pool.hub.tab(3 + index, { model: pool.model }))
+async function joinAll(pool: TestPool, count: number, msPerLayer = 1): Promise<FakeTab[]> {
+  const seats = await pool.joinTabs(2, { msPerLayer })
+  const waiting = Array.from({ length: count }, (_, index) =>
+    pool.hub.tab(3 + index, { model: pool.model, msPerLayer }),
+  )
   for (const tab of waiting) {
     tab.join()
     await pool.clock.settle()
@@ -141,6 +143,56 @@ describe('the desk and standbys', () => {
     await pool.clock.advance(5000)
     expect(c!.assignment()).toMatchObject({ epoch: epoch + 1 })
     expect(pool.desk.snapshot()).toMatchObject({ status: 'ready' })
+  })
+})
+
+describe('the desk and a ring whose seat turned slow', () => {
+  const hide = (tab: FakeTab): void => {
+    const stats = { requests: 1, stepMs: null, weightsBytes: 1, kvBytes: 1, tokensServed: 0 }
+    tab.say({ type: 'stats-reported', ...stats, isHidden: true })
+  }
+
+  it('lets what runs finish, keeps what comes, and goes on without it', async () => {
+    const pool = createTestPool()
+    const [a, b, c] = await joinAll(pool, 1, 20)
+    await pool.clock.advance(60_000)
+    const running = read(pool.desk.submit(order))
+    const { requestId } = await a!.nextJob()
+    hide(b!)
+    await pool.clock.settle()
+    expect(pool.desk.snapshot()).toMatchObject({ status: 'forming', rings: [{ status: 'draining' }] })
+    const next = read(pool.desk.submit(order))
+    await pool.clock.advance(5000)
+    a!.token(requestId, 0, 5)
+    a!.finish(requestId, 'stop')
+    expect(await running).toEqual({ tokens: [5], code: null })
+    await pool.clock.settle()
+    const seats = c!.assignment().seats.map(({ peer }) => peer)
+    expect(seats).not.toContain(b!.peer)
+    const entry = [a!, c!].find(tab => tab.peer === seats[0])!
+    const job = await entry.nextJob()
+    entry.finish(job.requestId, 'stop')
+    expect(await next).toEqual({ tokens: [], code: null })
+    expect(pool.faults).toEqual([])
+  })
+
+  it('moves an answer that does not end in time', async () => {
+    const pool = createTestPool()
+    const [a, b, c] = await joinAll(pool, 1, 20)
+    await pool.clock.advance(60_000)
+    const running = read(pool.desk.submit(order))
+    const first = await a!.nextJob()
+    hide(b!)
+    a!.token(first.requestId, 0, 5)
+    await pool.clock.advance(10_000)
+    expect(a!.cancelled).toEqual([])
+    await pool.clock.advance(2000)
+    expect(a!.cancelled).toEqual([first.requestId])
+    const entry = [a!, c!].find(tab => tab.peer === c!.assignment().seats[0]!.peer)!
+    const again = await entry.nextJob()
+    expect(again.generatedTokens).toEqual([5])
+    entry.finish(again.requestId, 'stop')
+    expect(await running).toEqual({ tokens: [5], code: null })
   })
 })
 

@@ -8,6 +8,7 @@ import {
   apply,
   contextOf,
   emptySwarm,
+  isRetiring,
   isRingDraining,
   isTimeAwaited,
   livingCoalitions,
@@ -71,6 +72,8 @@ export interface Desk extends DeskPort {
 
 /** How often deadlines are looked at while there are any. */
 const tickMs = 1000
+/** A ring that makes room for a faster one finishes what ends in this time. */
+const retirePatienceMs = 10_000
 /** More rounds than any event needs: beyond it `plan` and `apply` disagree, which is our fault. */
 const mostRounds = 100
 
@@ -83,6 +86,8 @@ export function createDesk(options: DeskOptions): Desk {
   /** Epochs of the rings that were ready when requests were last told of them. */
   let serving: ReadonlySet<number> = new Set()
   let state: SwarmState = emptySwarm(options.swarm)
+  /** Since when, by epoch. */
+  const retiring = new Map<number, number>()
   let isSettling = false
   let isClosed = false
   let isServing = false
@@ -160,10 +165,17 @@ export function createDesk(options: DeskOptions): Desk {
     }
   }
 
-  /** The last answer of a ring that drains has ended: its seats may go. */
+  /** The last answer of a ring that drains has ended: its seats may go. A long one is moved, so that others need not wait for it. */
   const drainIfIdle = (): void => {
     if (isClosed) return
-    const idle = livingCoalitions(state).find(ring => isRingDraining(state, ring) && table.runningOn(ring.epoch) === 0)
+    const now = clock.monotonicMs()
+    const living = livingCoalitions(state)
+    for (const ring of living) if (isRetiring(state, ring) && !retiring.has(ring.epoch)) retiring.set(ring.epoch, now)
+    for (const epoch of retiring.keys()) if (!living.some(ring => ring.epoch === epoch)) retiring.delete(epoch)
+    const isOverdue = (ring: { epoch: number }): boolean => now - (retiring.get(ring.epoch) ?? now) > retirePatienceMs
+    const idle = living.find(
+      ring => isRingDraining(state, ring) && (table.runningOn(ring.epoch) === 0 || isOverdue(ring)),
+    )
     if (idle !== undefined) dispatch({ type: 'ring-drained', epoch: idle.epoch })
   }
 

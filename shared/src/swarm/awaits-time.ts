@@ -7,8 +7,9 @@ import type { SwarmState } from './swarm-state.ts'
 export function isTimeAwaited(state: SwarmState): boolean {
   const { coalitions, peers } = state
   if (coalitions.some(({ status }) => status === 'forming') || isReturnAwaited(state)) return true
-  const loads = coalitions.some(({ standbys }) =>
-    standbys.some(({ peer }) => peers[peer] !== undefined && peers[peer].phase !== 'ready'),
+  const loads = coalitions.some(
+    ({ standbys, successor }) =>
+      successor !== null || standbys.some(({ peer }) => peers[peer] !== undefined && peers[peer].phase !== 'ready'),
   )
   return loads || (coalitions.length === 0 && Object.keys(peers).some(peer => isMadeToWait(state, peer)))
 }

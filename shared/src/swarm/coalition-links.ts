@@ -42,7 +42,11 @@ function livePaths(coalition: Coalition, from: string, to: string): readonly Lin
 
 /** True where the ring takes no new work: a seat, or a relay that it uses, wants to go, or a faster ring is loaded. */
 export const isRingDraining = (state: SwarmState, coalition: Coalition): boolean =>
-  leavingPeer(state, coalition) !== null || (coalition.status === 'ready' && isSuccessorLoaded(state, coalition))
+  leavingPeer(state, coalition) !== null || isRetiring(state, coalition)
+
+/** True where it makes room for a faster ring that is loaded. */
+export const isRetiring = (state: SwarmState, coalition: Coalition): boolean =>
+  coalition.status === 'ready' && isSuccessorLoaded(state, coalition)
 
 /** True where whoever is new in the ring's successor holds its layers; seats that only change theirs load at the change. */
 export function isSuccessorLoaded(state: SwarmState, { seats, successor }: Coalition): boolean {

@@ -1,6 +1,6 @@
 export { apply } from './apply.ts'
 export { isTimeAwaited } from './awaits-time.ts'
-export { isLinkOpen, isRingDraining, neededLinks } from './coalition-links.ts'
+export { isLinkOpen, isRetiring, isRingDraining, neededLinks } from './coalition-links.ts'
 export { livingCoalitions } from './coalitions.ts'
 export { missingLayersInWords } from './missing-layers.ts'
 export { peerInWords } from './peer-words.ts'

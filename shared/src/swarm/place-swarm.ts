@@ -7,7 +7,7 @@ import { explainUnlinked } from './explain-unlinked.ts'
 import { fillHoles } from './fill-holes.ts'
 import { keepHoldings } from './keep-holdings.ts'
 import { expectedLayerMs, workFactor } from './learn-speed.ts'
-import { hasFailedLink, type Placed } from './placed-ring.ts'
+import { countHeld, hasFailedLink, type Placed } from './placed-ring.ts'
 import { type Placement, type PlacementInput, planPlacement } from './plan-placement.ts'
 import { isPlaceable, openRelays, planLinks } from './swarm-links.ts'
 import type { Coalition, SwarmConfig, SwarmPeer, SwarmState } from './swarm-state.ts'
@@ -95,13 +95,11 @@ function search(state: SwarmState, peers: readonly SwarmPeer[]): Placement {
   return isUnlinked ? { ...planned, explanation: explainUnlinked(state) } : planned
 }
 
-/** The latest ring that was lost comes first. */
+/** What is loaded already goes before what was; of lost rings the latest comes first. */
 function keepSeats(state: SwarmState, input: PlacementInput): Placed | null {
-  for (const seats of state.previous.toReversed()) {
-    const filled = fillHoles(state, input, seats)
-    if (filled !== null) return filled
-  }
-  return keepHoldings(state, input)
+  const filled = state.previous.toReversed().flatMap(seats => fillHoles(state, input, seats) ?? [])
+  const held = filled.find(({ seats }) => countHeld(state, seats) === seats.length)
+  return held ?? keepHoldings(state, input) ?? filled[0] ?? null
 }
 
 const factorOf = (state: SwarmState): number => workFactor(Object.values(state.peers))

@@ -8,6 +8,7 @@ import { peerInWords, peersInWords } from './peer-words.ts'
 import { placeSwarm } from './place-swarm.ts'
 import { expectedLapMs } from './plan-successor.ts'
 import type { PoolSnapshot } from './pool-snapshot.ts'
+import { isSeatAwaited } from './returning.ts'
 import { isWelcome, openRelays } from './swarm-links.ts'
 import type { Coalition, SwarmPeer, SwarmState } from './swarm-state.ts'
 
@@ -155,6 +156,10 @@ function explainDraining(state: SwarmState, coalition: Coalition): string {
 function explainWaiting(state: SwarmState): string {
   const placement = placeSwarm(state)
   if (placement.kind === 'placed') return 'Placing the model.'
+  if (isSeatAwaited(state)) {
+    const { peer } = state.vanished.at(-1)!
+    return `${capitalised(peerInWords(state, peer))} lost its connection, and has a few seconds to come back.`
+  }
   const here = welcome(state)
   const measuring = here.filter(peer => peer.capability === null).length
   if (measuring === 0) return placement.explanation

@@ -28,6 +28,7 @@ describe('a seat that vanishes', () => {
     shell.gone(b)
     shell.advance(4000)
     expect([isSeatAwaited(shell.state()), isTimeAwaited(shell.state()), releases(shell)]).toEqual([true, true, []])
+    expect(shell.view().explanation).toMatch(/^Tab 0x.* lost its connection, and has a few seconds to come back\.$/)
     rejoin(shell, b, back)
     expect(shell.seats()).toEqual(['a:0-3', 'b:3-6'])
   })
@@ -104,6 +105,24 @@ describe('peers that come to an orchestrator that knows nothing', () => {
       for (const peer of order) rejoin(shell, peer, layers[peer]!)
       expect(shell.seats()).toEqual(order[0] === c ? expect.anything() : ['b:0-3', 'a:3-6'])
     }
+  })
+
+  it('of a ring that fell apart one by one keep what they hold, whatever was tried meanwhile', () => {
+    const shell = createSwarmShell()
+    for (const peer of [a, b]) shell.join(peer)
+    shell.serve()
+    shell.join(c, 300)
+    for (const peer of [b, a, c]) shell.gone(peer)
+    expect(shell.state().coalitions).toEqual([])
+    shell.advance(4000)
+    for (const [peer, layers] of [
+      [c, null],
+      [b, back],
+      [a, front],
+    ] as const) {
+      shell.join(peer, peer === c ? 300 : 5000, 1, byChannels, layers)
+    }
+    expect(shell.seats()).toEqual(['a:0-3', 'b:3-6'])
   })
 
   it('are placed afresh when the others stay away', () => {
