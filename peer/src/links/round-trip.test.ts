@@ -25,6 +25,7 @@ function open(waits: readonly number[]) {
     idleIntervalMs: 400,
     busyIntervalMs: 100,
     silenceLimitMs: 5000,
+    busySilenceLimitMs: 2000,
   })
   return { clock, told, trip, silentMs: () => silentMs }
 }

@@ -3,17 +3,20 @@
  * warm. Silence of the other side is found here too. It knows neither channels nor frames.
  */
 import type { Clock } from '@computepool/shared/ports'
+import { createSilenceJudge } from './silence-judge.ts'
 
 export interface RoundTripOptions {
   readonly clock: Clock
   readonly sendPing: (nonce: number) => void
   /** Told at most once a second. */
   readonly onMeasured: (rttMs: number) => void
-  /** Nothing was heard for so long; told once. */
+  /** Nothing was heard for so long, while this side listened; told once. */
   readonly onSilence: (silentMs: number) => void
   readonly idleIntervalMs: number
   readonly busyIntervalMs: number
   readonly silenceLimitMs: number
+  /** While frames pass, where the other side was prompt before. */
+  readonly busySilenceLimitMs: number
 }
 
 export interface RoundTrip {
@@ -22,6 +25,8 @@ export interface RoundTrip {
   noteTraffic(): void
   /** Anything arrived. */
   noteHeard(): void
+  /** A new assignment: the other side may load before it works again. */
+  noteAssigned(): void
   acceptPong(nonce: number): void
   stop(): void
 }
@@ -35,23 +40,27 @@ const keptMs = 2000
 const keptSamples = 8
 
 export function measureRoundTrip(options: RoundTripOptions): RoundTrip {
-  const { clock, idleIntervalMs, busyIntervalMs, silenceLimitMs } = options
+  const { clock, idleIntervalMs, busyIntervalMs } = options
+  const silence = createSilenceJudge(
+    { idleMs: options.silenceLimitMs, busyMs: options.busySilenceLimitMs, lookMs: 2 * idleIntervalMs },
+    clock.monotonicMs(),
+  )
   const sentAtMs = new Map<number, number>()
   let nonce = 0
   const samples: { readonly atMs: number; readonly rttMs: number }[] = []
   let rttMs: number | null = null
   let toldAtMs = Number.NEGATIVE_INFINITY
   let trafficAtMs = Number.NEGATIVE_INFINITY
-  let heardAtMs = clock.monotonicMs()
   let isStopped = false
   let cancel = (): void => {}
 
   function beat(): void {
     if (isStopped) return
     const nowMs = clock.monotonicMs()
-    if (nowMs - heardAtMs >= silenceLimitMs) {
+    const silentMs = silence.look(nowMs)
+    if (silentMs !== null) {
       stop()
-      options.onSilence(nowMs - heardAtMs)
+      options.onSilence(silentMs)
       return
     }
     nonce = (nonce + 1) >>> 0
@@ -74,10 +83,10 @@ export function measureRoundTrip(options: RoundTripOptions): RoundTrip {
     },
     noteTraffic() {
       trafficAtMs = clock.monotonicMs()
+      silence.noteTraffic(trafficAtMs)
     },
-    noteHeard() {
-      heardAtMs = clock.monotonicMs()
-    },
+    noteHeard: () => silence.noteHeard(clock.monotonicMs()),
+    noteAssigned: () => silence.noteAssigned(),
     acceptPong(answered) {
       const atMs = sentAtMs.get(answered)
       if (atMs === undefined) return

@@ -41,6 +41,8 @@ export interface RtcLink {
   /** Waits until the link is open, then for room. */
   send(frame: Uint8Array, signal?: AbortSignal): Promise<void>
   connectionChanged(state: RTCPeerConnectionState): void
+  /** It is kept in a new assignment. */
+  noteAssigned(): void
   /** Idempotent; the first error is the one that is told. */
   close(error: ComputePoolError): void
 }
@@ -100,6 +102,7 @@ export function createRtcLink(options: RtcLinkOptions): RtcLink {
       idleIntervalMs: limits.idlePingIntervalMs,
       busyIntervalMs: limits.busyPingIntervalMs,
       silenceLimitMs: limits.silenceLimitMs,
+      busySilenceLimitMs: limits.busySilenceLimitMs,
     })
     options.onOpened()
     waiting.resolve()
@@ -260,6 +263,7 @@ export function createRtcLink(options: RtcLinkOptions): RtcLink {
         )
       }
     },
+    noteAssigned: () => roundTrip?.noteAssigned(),
     close,
   }
 }

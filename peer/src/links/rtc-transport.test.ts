@@ -170,8 +170,33 @@ describe('an open link', () => {
     await clock.advance(100_000)
     expect(closings()).toEqual([])
     isSilent = true
-    await clock.advance(61_000)
+    await clock.advance(59_000)
+    expect(closings()).toEqual([])
+    await clock.advance(2000)
     expect(closings()).toEqual(expect.arrayContaining(['a: peer_timed_out']))
+  })
+
+  it('is given up within five seconds when the other side falls silent at work, but not while it may load', async () => {
+    let isSilent = false
+    const { clock, a, closings, setBoth } = await openLinked({ tamper: (_, __, data) => (isSilent ? null : data) })
+    const work = async (durationMs: number): Promise<void> => {
+      for (let ms = 0; ms < durationMs; ms += 100) {
+        void a.send(peerB, numberedFrame(ms, 100)).catch(() => {})
+        await clock.advance(100)
+      }
+    }
+    await work(5000)
+    isSilent = true
+    setBoth(2)
+    await clock.advance(20_000)
+    expect(closings()).toEqual([])
+    isSilent = false
+    await work(5000)
+    isSilent = true
+    await work(4500)
+    expect(closings()).toEqual([])
+    await work(1000)
+    expect(closings()[0]).toContain('peer_timed_out')
   })
 
   it('survives a lost path that comes back, and asks for new candidates meanwhile', async () => {

@@ -212,6 +212,7 @@ export function createRtcTransport(options: RtcTransportOptions): RtcTransport {
         if (!wanted.has(peer)) closeLink(peer, `Assignment ${nextEpoch} has no link to ${peer}`)
         else if (nextEpoch !== epoch && !(link.facts.isOpen && hasPath))
           closeLink(peer, `Assignment ${epoch} gave way to ${nextEpoch}`)
+        else if (nextEpoch !== epoch) link.noteAssigned()
       }
       if (nextEpoch !== epoch) replacements.clear()
       epoch = nextEpoch

@@ -6,8 +6,10 @@ export interface TransportLimits {
   readonly connectDeadlineMs: number
   /** How long a link may be without a path before it is closed; ICE is restarted meanwhile. */
   readonly disconnectDeadlineMs: number
-  /** Nothing heard, not even a pong. Long, because a step on a slow engine may hold up the other side's worker. */
+  /** Nothing heard, not even a pong, while this side listened. Long, because a slice that loads, or a step on a slow engine, may hold up the other side's worker. */
   readonly silenceLimitMs: number
+  /** The same while frames pass and the other side was prompt before; ten times its longest silence where that is more. */
+  readonly busySilenceLimitMs: number
   readonly idlePingIntervalMs: number
   /** Not shorter: at 10 ms the engines of three tabs on two cores lost a quarter of their speed to it. */
   readonly busyPingIntervalMs: number
@@ -23,6 +25,7 @@ export const defaultTransportLimits: TransportLimits = {
   connectDeadlineMs: 20_000,
   disconnectDeadlineMs: 8_000,
   silenceLimitMs: 60_000,
+  busySilenceLimitMs: 5_000,
   idlePingIntervalMs: 400,
   busyPingIntervalMs: 100,
   lanes: 5,

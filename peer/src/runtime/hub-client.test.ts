@@ -18,10 +18,11 @@ async function open(pageUrl = 'http://pool.test/operate') {
   const peer = `${key.address}.00000001`
   const sockets: FakeSocket[] = []
   const log: string[] = []
+  let stalledMs = 0
   const client = openHubClient({
     peer,
     pageUrl,
-    clock,
+    clock: { ...clock, monotonicMs: () => clock.monotonicMs() + stalledMs },
     entropy: createSeededRandom(1),
     sign: message => key.sign(message),
     openSocket: () => {
@@ -60,7 +61,11 @@ async function open(pageUrl = 'http://pool.test/operate') {
       ...changes,
     }),
   })
-  return { client, clock, sockets, log, peer, challenge }
+  /** Time passes, and neither timers nor messages are handled. */
+  const stall = (durationMs: number): void => {
+    stalledMs += durationMs
+  }
+  return { client, clock, sockets, log, peer, challenge, stall }
 }
 
 const typesOf = (socket: FakeSocket): string[] => socket.sent.map(message => message.type)
@@ -155,6 +160,21 @@ describe('the hub’s client', () => {
     expect(sockets[0]!.isClosed).toBe(true)
     expect(log).toContain('broken peer_unreachable')
     expect(sockets.length).toBeGreaterThan(1)
+  })
+
+  it('does not blame the hub for a silence in which its own thread stood still', async () => {
+    const { sockets, clock, log, peer, challenge, stall } = await open()
+    sockets[0]!.onopen?.()
+    sockets[0]!.reply(challenge())
+    await clock.settle()
+    sockets[0]!.reply({ type: 'welcome', peer, silenceLimitMs: 30_000 })
+    stall(60_000)
+    await clock.advance(10_000)
+    sockets[0]!.reply({ type: 'pong', nonce: 1 })
+    await clock.advance(10_000)
+    expect(log).toEqual(['welcome'])
+    await clock.advance(60_000)
+    expect(log).toContain('broken peer_unreachable')
   })
 
   it('does not come back where it was refused for good', async () => {

@@ -143,8 +143,12 @@ export function openHubClient(options: HubClientOptions): HubClient {
   }
 
   function keepAlive(kept: SocketLike, silenceLimitMs: number): void {
+    const dueMs = clock.monotonicMs() + silenceLimitMs / 3
     cancelTimer = clock.schedule(silenceLimitMs / 3, () => {
-      if (clock.monotonicMs() - heardMs > silenceLimitMs) return breakOff(kept)
+      const nowMs = clock.monotonicMs()
+      // A thread that stood still heard nothing because it did not listen: what came meanwhile is looked at first.
+      const wasLate = nowMs - dueMs > silenceLimitMs / 3
+      if (nowMs - heardMs > silenceLimitMs && !wasLate) return breakOff(kept)
       nonce += 1
       post({ type: 'ping', nonce })
       keepAlive(kept, silenceLimitMs)

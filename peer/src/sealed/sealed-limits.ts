@@ -6,8 +6,10 @@ export interface SealedLimits {
   readonly maxPendingBytes: number
   /** From `setRoutes` to an open link. */
   readonly connectDeadlineMs: number
-  /** Nothing heard, while this side was awake and asking. Long, as WebRTC's: a step on a slow engine may hold up the other side's thread. */
+  /** Nothing heard, while this side was awake and asking. Long, as WebRTC's: a slice that loads, or a step on a slow engine, may hold up the other side's thread. */
   readonly silenceLimitMs: number
+  /** The same while frames pass and the other side was prompt before; ten times its longest silence where that is more. Daemons pause for seconds. */
+  readonly busySilenceLimitMs: number
   /** Nothing heard, and the carrier took nothing: it knows by itself that the other side cannot be reached. */
   readonly unreachableLimitMs: number
   /** Between two pings of an idle link. */
@@ -33,6 +35,7 @@ export const defaultSealedLimits: SealedLimits = {
   maxPendingBytes: 64 << 20,
   connectDeadlineMs: 20_000,
   silenceLimitMs: 60_000,
+  busySilenceLimitMs: 8000,
   unreachableLimitMs: 8000,
   pingIntervalMs: 1000,
   maxAckDelayMs: 15,

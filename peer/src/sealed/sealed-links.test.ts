@@ -169,6 +169,26 @@ describe('a link', () => {
     expect(pair.clock.pending).toBe(0)
   })
 
+  it('ends sooner at work, but not while the other side may load', async () => {
+    const pair = await openSealedPair()
+    const work = async (durationMs: number): Promise<void> => {
+      for (let ms = 0; ms < durationMs; ms += 100) {
+        pair.a.send(pair.peerB, numberedFrame(ms, 100)).catch(() => {})
+        await pair.clock.advance(100)
+      }
+    }
+    await work(5000)
+    pair.net.part(pair.peerA, pair.peerB)
+    pair.setBoth(2)
+    await pair.clock.advance(20_000)
+    expect(pair.closings()).toEqual([])
+    pair.net.heal(pair.peerA, pair.peerB)
+    await work(5000)
+    pair.net.part(pair.peerA, pair.peerB)
+    await work(11_000)
+    expect(pair.closings()).toContain('a: peer_disconnected')
+  })
+
   it('stays open for hours with nothing to say', async () => {
     const pair = await openSealedPair({ seed: 2, lossRate: 0.1 })
     const before = pair.net.counts.posted

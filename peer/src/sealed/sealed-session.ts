@@ -71,6 +71,7 @@ export interface SealedSession {
   accept(header: PacketHeader, packet: Uint8Array): void
   /** Asks for an ack at once. */
   ping(): void
+  noteAssigned(): void
   readonly rttMs: number | null
   readonly bytesPerSecond: number | null
   readonly counts: SessionCounts
@@ -187,7 +188,7 @@ export function createSealedSession(options: SealedSessionOptions): SealedSessio
       return
     }
     counts.receivedPackets += 1
-    silence.noteHeard()
+    silence.noteHeard(clock.monotonicMs())
     if (!isConfirmed) silence.begin(clock.monotonicMs())
     isConfirmed = true
     options.onHeard()
@@ -331,6 +332,7 @@ export function createSealedSession(options: SealedSessionOptions): SealedSessio
   }
   function noteFrame(nowMs: number): void {
     frameAtMs = nowMs
+    silence.noteTraffic(nowMs)
     setBusy(true)
   }
   function setBusy(next: boolean): void {
@@ -374,6 +376,7 @@ export function createSealedSession(options: SealedSessionOptions): SealedSessio
       sendPacket([], true)
       arm()
     },
+    noteAssigned: silence.noteAssigned,
     get rttMs() {
       return rtt.leastMs
     },

@@ -235,7 +235,10 @@ export function createSealedTransport(options: SealedTransportOptions): SealedTr
       }
       const isNewEpoch = nextEpoch !== epoch
       epoch = nextEpoch
-      if (isNewEpoch) for (const [peer, entry] of entries) entry.renewal = renewalOf(wanted.get(peer)!)
+      for (const [peer, entry] of isNewEpoch ? entries : []) {
+        entry.renewal = renewalOf(wanted.get(peer)!)
+        entry.link.session?.noteAssigned()
+      }
       listenTo(new Set(routes.flatMap(carriersOf)))
       for (const [peer, route] of wanted) if (!entries.has(peer)) openLink(route)
       for (const carrier of carriers.keys()) refreshBusy(carrier)

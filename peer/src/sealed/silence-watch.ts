@@ -2,10 +2,15 @@
  * How long one peer was not heard, and what follows: another way, or the end. Only time in which this host was awake and listening counts.
  * It knows neither packets nor ways.
  */
+import { createSilenceJudge } from '../links/silence-judge.ts'
 import type { SealedLimits } from './sealed-limits.ts'
 
 export interface SilenceWatch {
-  noteHeard(): void
+  noteHeard(nowMs: number): void
+  /** A frame passed. */
+  noteTraffic(nowMs: number): void
+  /** A new assignment: the other side may load before it works again. */
+  noteAssigned(): void
   /** The carrier took a packet, or would not. */
   notePost(isTaken: boolean): void
   /** Counts the time since the last call, or since `begin`. */
@@ -20,16 +25,25 @@ export interface SilenceWatch {
 }
 
 export function createSilenceWatch(
-  limits: Pick<SealedLimits, 'silenceLimitMs' | 'unreachableLimitMs'>,
+  limits: Pick<SealedLimits, 'silenceLimitMs' | 'busySilenceLimitMs' | 'unreachableLimitMs'>,
   options: { readonly nowMs: number; readonly tickMs: number },
 ): SilenceWatch {
   let tickedAtMs = options.nowMs
   let silentMs = 0
+  const judge = createSilenceJudge(
+    { idleMs: limits.silenceLimitMs, busyMs: limits.busySilenceLimitMs, lookMs: 2 * options.tickMs },
+    options.nowMs,
+  )
+  let tooLongMs: number | null = null
   /** Null: the carrier took the last packet. */
   let unreachableMs: number | null = null
   let stalledAtMs = 0
   return {
-    noteHeard() {
+    noteTraffic: nowMs => judge.noteTraffic(nowMs),
+    noteAssigned: () => judge.noteAssigned(),
+    noteHeard(nowMs) {
+      judge.noteHeard(nowMs)
+      tooLongMs = null
       silentMs = 0
       stalledAtMs = 0
       unreachableMs = null
@@ -42,16 +56,19 @@ export function createSilenceWatch(
       const awakeMs = Math.min(nowMs - tickedAtMs, 2 * options.tickMs)
       tickedAtMs = nowMs
       silentMs += awakeMs
+      tooLongMs = judge.look(nowMs)
       if (unreachableMs !== null) unreachableMs += awakeMs
     },
     begin(nowMs) {
       tickedAtMs = nowMs
+      judge.noteHeard(nowMs)
+      tooLongMs = null
     },
     get tickedAtMs() {
       return tickedAtMs
     },
     verdict() {
-      if (silentMs >= limits.silenceLimitMs) return `was not heard for ${silentMs} ms`
+      if (tooLongMs !== null) return `was not heard for ${Math.round(tooLongMs)} ms`
       const isUnreachable = unreachableMs !== null && unreachableMs >= limits.unreachableLimitMs
       return isUnreachable ? `could not be reached for ${unreachableMs} ms` : null
     },
