@@ -18,11 +18,18 @@ export interface WebRuntimeInput {
   readonly kind: WebEngineKind
   readonly float: FloatType
   readonly expansion: Expansion
-  /** The WebAssembly module is broken for good: it ended in a trap. */
+  /** The WebAssembly module is broken for good, it ended in a trap; or the GPU device is gone. */
   readonly onFatal: (error: ComputePoolError) => void
 }
 
-/** Sessions fail with `engine_failed` or `engine_out_of_memory` and the runtime's words. */
+/** Of Dawn and of ONNX Runtime over it. */
+const lostWords =
+  /device\]?( is| was)? (lost|destroyed)|device[-_ ]lost|valid external Instance reference no longer exists/i
+
+/**
+ * Sessions fail with `engine_failed`, `engine_out_of_memory`, `engine_device_lost` or `engine_worker_died` and the runtime's words; the
+ * last two are told to `onFatal` as well.
+ */
 export function createWebRuntime({ ort, kind, float, expansion, onFatal }: WebRuntimeInput): Runtime {
   return {
     float,
@@ -46,7 +53,7 @@ async function openSession(
 ): Promise<RuntimeSession> {
   const told = (cause: unknown): ComputePoolError => {
     const error = sessionError(kind, cause)
-    if (error.code === 'engine_worker_died') onFatal(error)
+    if (error.code === 'engine_worker_died' || error.code === 'engine_device_lost') onFatal(error)
     return error
   }
   const locations: Record<string, 'gpu-buffer'> = {}
@@ -85,6 +92,12 @@ function sessionError(kind: WebEngineKind, cause: unknown): ComputePoolError {
   if (/out of memory|bad_alloc|allocat/i.test(words))
     return new ComputePoolError('engine_out_of_memory', `The ${kind} engine has no memory for the slice: ${words}`, {
       remedy: 'Give this tab fewer layers.',
+      cause,
+    })
+  // A step under way fails before the device says why it is gone.
+  if (kind === 'webgpu' && lostWords.test(words))
+    return new ComputePoolError('engine_device_lost', `The GPU device was lost during a step: ${words}`, {
+      remedy: 'Reload the tab; if it happens again, give it fewer layers.',
       cause,
     })
   if (cause instanceof WebAssembly.RuntimeError)
