@@ -78,7 +78,7 @@ describe('the desk', () => {
     void read(pool.desk.submit(order))
     const waits = read(pool.desk.submit(order))
     await pool.clock.advance(30_000)
-    expect((await waits).code).toBe('swarm_busy')
+    expect((await waits).code).toBe('swarm_overloaded')
   })
 
   it('takes tokens from the entry only, in order, within what was asked and what exists', async () => {

@@ -151,6 +151,16 @@ describe('an attempt that fails', () => {
     expect(clock.pending).toBe(0)
   })
 
+  it('is the last where its ring takes no new ones, and no other is to be expected', async () => {
+    const { table, fail, answer, job, cancelled, clock } = start()
+    table.setRings([], 'The ring drains.')
+    expect(table.runningOn(1)).toBe(1)
+    fail(1, job.requestId, 'engine_failed')
+    expect((await answer).end).toBe('engine_failed')
+    // It is over where it failed: there is nothing to cancel.
+    expect([cancelled(1), clock.pending]).toEqual([[], 0])
+  })
+
   it('is made three times without a new token, not more', async () => {
     const { clock, jobs, draw, fail, answer, job } = start()
     draw(1, job, 1)

@@ -130,9 +130,15 @@ export function createRequestTable(options: RequestTableOptions): RequestTable {
     pace.noteAnswer(answer.drawn.length, answer.ranMs)
   }
 
+  /** Where no ring is to be expected nobody waits for one. */
+  const endHopeless = (): void => {
+    if (room.rings.length > 0 || whyNone === null) return
+    for (const answer of room.interrupted()) settle(answer, 'failed', answer.interruption!)
+    for (const answer of room.others()) settle(answer, 'failed', noRing(whyNone))
+  }
+
   /** The attempt is over, the answer is not: it waits at the head of the queue. */
   const move = (answer: AnswerRecord, error: ComputePoolError): void => {
-    cancelAttempt(answer)
     const whole = wholeBecause(answer)
     if (whole !== null) {
       finish(answer, whole, null)
@@ -154,20 +160,19 @@ export function createRequestTable(options: RequestTableOptions): RequestTable {
     if (error.code === 'engine_prefix_missing' && answer.mayReuse) {
       answer.mayReuse = false
       move(answer, error)
-      room.stir()
-      onChange()
-      return
+    } else {
+      answer.failures++
+      if (answer.failures >= mostFailures && wholeBecause(answer) === null) {
+        settle(answer, 'failed', error)
+        return
+      }
+      const delayMs = retryDelayMs * answer.failures
+      answer.notBefore = { epoch: answer.ring!.epoch, atMs: clock.monotonicMs() + delayMs }
+      move(answer, error)
+      if (room.has(answer)) answer.cancelRetry = clock.schedule(delayMs, room.stir)
     }
-    answer.failures++
-    if (answer.failures >= mostFailures && wholeBecause(answer) === null) {
-      stop(answer, 'failed', error)
-      return
-    }
-    const delayMs = retryDelayMs * answer.failures
-    answer.notBefore = { epoch: answer.ring!.epoch, atMs: clock.monotonicMs() + delayMs }
-    move(answer, error)
-    if (room.has(answer)) answer.cancelRetry = clock.schedule(delayMs, room.stir)
     room.stir()
+    endHopeless()
     onChange()
   }
 
@@ -178,8 +183,9 @@ export function createRequestTable(options: RequestTableOptions): RequestTable {
     answer.cancelDeadline = clock.schedule(silenceMs, () => {
       answer.stalls++
       const error = silent(answer, silenceMs)
+      cancelAttempt(answer)
       if (answer.stalls < mostStalls) tryAgain(answer, error)
-      else stop(answer, 'failed', error)
+      else settle(answer, 'failed', error)
     })
   }
 
@@ -296,9 +302,7 @@ export function createRequestTable(options: RequestTableOptions): RequestTable {
     pace.keepOnly(new Set([...ready, ...[...running.values()].map(answer => answer.ring!.epoch)]))
     kept.keepOnly(new Set(ready))
     if (next.length > 0) return room.stir()
-    if (why === null) return
-    for (const answer of room.interrupted()) settle(answer, 'failed', answer.interruption!)
-    for (const answer of room.others()) settle(answer, 'failed', noRing(why))
+    endHopeless()
   }
 
   return {
@@ -311,8 +315,9 @@ export function createRequestTable(options: RequestTableOptions): RequestTable {
       room.rings = room.rings.filter(ring => ring.epoch !== epoch)
       for (const answer of [...running.values()]) {
         if (answer.ring?.epoch !== epoch || !isRunning(answer)) continue
+        cancelAttempt(answer)
         answer.failures++
-        if (answer.failures >= mostFailures && wholeBecause(answer) === null) stop(answer, 'failed', error)
+        if (answer.failures >= mostFailures && wholeBecause(answer) === null) settle(answer, 'failed', error)
         else move(answer, error)
       }
       room.stir()
