@@ -3,8 +3,8 @@ import type { PeerSnapshot } from '@computepool/peer/runtime/peer-snapshot.ts'
 import { formatBytes, formatCount, formatLayers, formatMs, threeDigits, unmeasured } from '../format/format-number.ts'
 import { HiddenNotice } from './HiddenNotice.tsx'
 import { LinkList } from './LinkList.tsx'
+import { StayAwake } from './StayAwake.tsx'
 import { StepSplit } from './StepSplit.tsx'
-import { WakeLockSwitch } from './WakeLockSwitch.tsx'
 
 export function ServingPanel({ snapshot }: { snapshot: PeerSnapshot }) {
   const isServing = snapshot.status === 'serving'
@@ -29,7 +29,7 @@ export function ServingPanel({ snapshot }: { snapshot: PeerSnapshot }) {
       {snapshot.weightsBytes > 0 ? <Memory snapshot={snapshot} /> : null}
       {snapshot.links.length > 0 ? <LinkList links={snapshot.links} seats={snapshot.seats} /> : null}
       <Engines snapshot={snapshot} />
-      {isServing ? <WakeLockSwitch /> : null}
+      {isServing ? <StayAwake /> : null}
     </>
   )
 }
