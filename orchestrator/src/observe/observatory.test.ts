@@ -51,6 +51,40 @@ describe('GET /api/requests/ID/trace', () => {
     expect(named).toContain(`seat 0: layers 0–1, wasm, ${fakePeerId(1)}`)
   })
 
+  it('tells of both rings where one was lost, and of the silence between; and counts it', async () => {
+    const pool = createTestPool()
+    const [entry, exit] = await pool.joinTabs(2)
+    pool.hub.tab(3, { model: pool.model }).join()
+    await pool.clock.settle()
+    const response = pool.chat({ stream: true, max_tokens: 2 })
+    const first = await entry!.nextJob()
+    await pool.clock.advance(20)
+    entry!.token(first.requestId, 0, 50)
+    await pool.clock.advance(10)
+    exit!.leave()
+    await pool.clock.advance(6000)
+    const second = await entry!.nextJob()
+    entry!.token(second.requestId, 0, 51)
+    entry!.finish(second.requestId, 'length')
+    const id = (await response).headers.get('x-request-id')!
+    await (await response).text()
+    const { traceEvents, otherData } = (await (await traceOf(pool, id)).json()) as ChromeTrace
+    expect(otherData).toMatchObject({ requestId: id, attempts: 2, tokens: 2, outcome: 'length' })
+    const told = traceEvents.filter(({ ph, pid, tid }) => ph === 'X' && pid === 1 && tid === 1)
+    expect(told.map(({ name }) => name)).toEqual(['queued and sent', 'attempt 1', 'waiting for another ring'])
+    const named = traceEvents.filter(({ name }) => name === 'process_name').map(({ args }) => args?.name)
+    expect(named).toContain(`seat 1: layers 2–3, wasm, ${fakePeerId(3)}`)
+    expect(await metricsOf(pool)).toEqual(
+      expect.arrayContaining([
+        'computepool_requests_total{outcome="length"} 1',
+        'computepool_request_moves_total 1',
+        'computepool_move_silence_seconds_count 1',
+        'computepool_move_silence_seconds_sum 6.01',
+        'computepool_tokens_total 2',
+      ]),
+    )
+  })
+
   it('holds no word of prompt or answer', async () => {
     const pool = createTestPool()
     const text = await (await traceOf(pool, await answer(pool))).text()

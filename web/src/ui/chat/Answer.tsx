@@ -78,12 +78,17 @@ function figureWords({ figures, status }: Message, isTest: boolean): string {
 }
 
 function figureList(figures: AnswerFigures, isTest: boolean): string[] {
+  const { moves = 0, cachedTokens = 0 } = figures
   const { tokens, tokensPerSecond, timeToFirstTokenMs, directHops, finishReason, stoppedBy, costAtomic } = figures
   return [
     tokens === null ? '' : `${formatCount(tokens)} ${tokens === 1 ? 'token' : 'tokens'}`,
     tokensPerSecond === null ? '' : formatTokensPerSecond(tokensPerSecond),
     timeToFirstTokenMs === null ? '' : `first after ${formatMs(timeToFirstTokenMs)}`,
     directHops === null ? '' : `${formatCount(directHops)} direct ${directHops === 1 ? 'hop' : 'hops'}`,
+    cachedTokens > 0
+      ? `${formatCount(cachedTokens)} prompt ${cachedTokens === 1 ? 'token' : 'tokens'} kept from before`
+      : '',
+    moves > 0 ? `went on over another ring${moves === 1 ? '' : ` ${moves} times`}` : '',
     typeof costAtomic === 'string' ? formatAtomic(BigInt(costAtomic), isTest) : '',
     stoppedBy === 'cap' ? 'stopped: the session’s cap is spent' : '',
     stoppedBy === 'closed' ? 'stopped: the session was closed' : '',

@@ -61,6 +61,16 @@ test.each([
   )
 })
 
+test('an answer says that it outlived its ring, and what of the prompt was kept', async () => {
+  const { stream } = open()
+  await ask('Hello')
+  await act(() => stream.push({ type: 'finished', figures: { ...figures, moves: 1, cachedTokens: 1204 } }))
+  await act(() => stream.end())
+  expect(plain(screen.getByTestId('answer-figures'))).toBe(
+    '5 tokens · 41.7 tokens/s · first after 182 ms · 10 direct hops · 1,204 prompt tokens kept from before · went on over another ring',
+  )
+})
+
 test('stop stops the request and keeps the text', async () => {
   const { stream } = open()
   await ask('Hello')

@@ -10,6 +10,10 @@ export const answerFiguresSchema = z.object({
   timeToFirstTokenMs: z.number().nullable(),
   directHops: z.number().nullable(),
   finishReason: z.string().nullable(),
+  /** Rings that were lost under the answer. */
+  moves: z.number().optional(),
+  /** Tokens of the prompt that an earlier answer's caches held. */
+  cachedTokens: z.number().optional(),
   /** The peers of the ring that ended it, the entry first. */
   route: z.array(z.string()).nullable().optional(),
   /** `cap`: the session's money ended the answer. */

@@ -118,6 +118,15 @@ test('the id under which it can be asked for comes first, the ring that served i
   expect(events.at(-1)).toMatchObject({ type: 'finished', figures: { route: ['0xa.1'] } })
 })
 
+test('lost rings and kept caches are read, where there were any', async () => {
+  const facts = {
+    usage: { completion_tokens: 2, prompt_tokens_details: { cached_tokens: 9 } },
+    computepool: { moves: 2 },
+  }
+  const events = await collect(server(`${word('Hi')}${stopChunk}${chunk({ choices: [], ...facts })}data: [DONE]\n\n`))
+  expect(events.at(-1)).toMatchObject({ figures: { moves: 2, cachedTokens: 9 } })
+})
+
 test('what an answer cost, and that the cap ended it, are read', async () => {
   const payment = { sessionId: '0x1', costAtomic: '1234', spentAtomic: '5000', refundableAtomic: '0' }
   const paid = chunk({ choices: [], computepool: { stoppedBy: 'cap', payment } })

@@ -33,13 +33,19 @@ const chunkSchema = z.looseObject({
       }),
     )
     .default([]),
-  usage: z.looseObject({ completion_tokens: z.number() }).nullish(),
+  usage: z
+    .looseObject({
+      completion_tokens: z.number(),
+      prompt_tokens_details: z.looseObject({ cached_tokens: z.number().nullish() }).nullish(),
+    })
+    .nullish(),
   computepool: z
     .looseObject({
       timeToFirstTokenMs: z.number().nullish(),
       tokensPerSecond: z.number().nullish(),
       directHops: z.number().nullish(),
       stoppedBy: z.string().nullish(),
+      moves: z.number().nullish(),
       route: z.array(z.looseObject({ peer: z.string() })).nullish(),
       payment: z.looseObject({ costAtomic: z.string().regex(/^\d{1,31}$/) }).nullish(),
     })
@@ -136,6 +142,8 @@ function parseChunk(
   }
   const { choices, usage, computepool } = chunk.data
   const stoppedBy = computepool?.stoppedBy ?? before.stoppedBy ?? null
+  const moves = computepool?.moves ?? before.moves ?? 0
+  const cachedTokens = usage?.prompt_tokens_details?.cached_tokens ?? before.cachedTokens ?? 0
   const route = computepool?.route?.map(({ peer }) => peer) ?? before.route ?? null
   const costAtomic = computepool?.payment?.costAtomic ?? before.costAtomic ?? null
   const figures: AnswerFigures = {
@@ -146,6 +154,8 @@ function parseChunk(
     finishReason: choices[0]?.finish_reason ?? before.finishReason,
     ...(stoppedBy === null ? {} : { stoppedBy }),
     ...(costAtomic === null ? {} : { costAtomic }),
+    ...(moves > 0 ? { moves } : {}),
+    ...(cachedTokens > 0 ? { cachedTokens } : {}),
     ...(route === null || route.length === 0 ? {} : { route }),
   }
   return { text: choices[0]?.delta?.content ?? '', figures, failed: null }
