@@ -30,10 +30,11 @@ function happen(state: SwarmState, event: SwarmEvent): SwarmState {
       return withPeer(withoutPeer(noted, peer, 'connected anew'), newPeer(peer, atMs))
     }
     case 'peer-said': {
-      const peer = state.peers[event.peer]
-      if (peer === undefined) return state
-      if (event.request.type === 'peer-leaving') return withoutPeer(state, peer.peer, 'left')
-      return hearPeer(state, peer, event.request, event.atMs)
+      const known = state.peers[event.peer]
+      if (known === undefined) return state
+      if (event.request.type === 'peer-leaving') return withoutPeer(state, known.peer, 'left')
+      const peer = { ...known, heardAtMs: event.atMs, isSilent: false }
+      return hearPeer(withPeer(state, peer), peer, event.request, event.atMs)
     }
     case 'peer-gone':
       return withoutPeer(noteVanished(state, event.peer, event.atMs), event.peer, event.reason)

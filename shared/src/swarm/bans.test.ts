@@ -71,8 +71,8 @@ describe('a wallet whose peers fail', () => {
 
   it('is forgotten when a thousand others failed since', () => {
     let state = createSwarmShell().state()
-    for (let wallet = 0; wallet < 1500; wallet++) state = ban(state, shellPeer(`${wallet}`), { ...error })
+    for (let wallet = 0; wallet < 1020; wallet++) state = ban(state, shellPeer(`${wallet}`), { ...error })
     expect([Object.keys(state.waits).length, Object.keys(state.bans).length]).toEqual([1000, 1000])
-    expect(state.waits[shellPeer('1499').slice(0, 42)]).toMatchObject({ refusals: 1 })
+    expect(state.waits[shellPeer('1019').slice(0, 42)]).toMatchObject({ refusals: 1 })
   })
 })

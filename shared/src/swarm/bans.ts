@@ -40,7 +40,10 @@ export function ban(state: SwarmState, peer: string, error: ErrorData): SwarmSta
 
 function withLast<T>(record: Readonly<Record<string, T>>, key: string, value: T): Record<string, T> {
   const { [key]: _before, ...others } = record
-  return { ...Object.fromEntries(Object.entries(others).slice(-(mostBans - 1))), [key]: value }
+  const [oldest, ...rest] = Object.keys(others)
+  if (rest.length < mostBans - 1 || oldest === undefined) return { ...others, [key]: value }
+  const { [oldest]: _oldest, ...latest } = others
+  return { ...latest, [key]: value }
 }
 
 /** A code that this table does not have (a newer tab's) still bans, as the engine's failure. */

@@ -70,19 +70,37 @@ export function judge(state: SwarmState, coalition: Coalition, atMs: number): Sw
 export function meetLinkDeadline(state: SwarmState, coalition: Coalition, atMs: number): SwarmState {
   const { linkStallMs, linkReturnMs } = state.config
   if (atMs - coalition.sinceMs <= (coalition.hasServed ? linkReturnMs : linkStallMs)) return state
-  const closed = neededLinks(coalition.seats).find(([a, b]) => !isLinkOpen(coalition, a, b))
-  if (closed === undefined) return state
-  const [a, b] = closed
-  const [first, second] = a < b ? [a, b] : [b, a]
-  const pair = pairKey(a, b)
-  // Those that the seats were told, as far as they are known.
-  const told = coalition.routes[coalition.seats.findIndex(({ peer }) => peer === first)]
-  const paths = told?.find(({ peer }) => peer === second)?.paths ?? planLinks(state).pathsBetween(first, second)
-  const tried = withFailed(state.failedPaths[pair], paths)
-  const failedPaths = capped({ ...state.failedPaths, [pair]: tried })
-  return lose(
-    { ...state, failedPaths },
-    coalition.epoch,
-    `${peerInWords(state, a)} and ${peerInWords(state, b)} ${coalition.hasServed ? 'lost their link' : 'could not reach each other'}`,
-  )
+  const closed = neededLinks(coalition.seats).filter(([a, b]) => !isLinkOpen(coalition, a, b))
+  if (closed.length === 0) return state
+  const failedPaths = { ...state.failedPaths }
+  for (const [a, b] of closed) {
+    const [first, second] = a < b ? [a, b] : [b, a]
+    const pair = pairKey(a, b)
+    // Those that the seats were told, as far as they are known.
+    const told = coalition.routes[coalition.seats.findIndex(({ peer }) => peer === first)]
+    const paths = told?.find(({ peer }) => peer === second)?.paths ?? planLinks(state).pathsBetween(first, second)
+    failedPaths[pair] = withFailed(failedPaths[pair], paths)
+  }
+  const next = { ...state, failedPaths: capped(failedPaths) }
+  const silent = silentEnds(state, coalition, closed)
+  if (silent.length > 0) {
+    const peers = { ...state.peers }
+    for (const peer of silent) peers[peer] = { ...peers[peer]!, isSilent: true }
+    return lose({ ...next, peers }, coalition.epoch, `${peerInWords(state, silent[0]!)} fell silent`)
+  }
+  const [a, b] = closed[0]!
+  const what = coalition.hasServed ? 'lost their link' : 'could not reach each other'
+  return lose(next, coalition.epoch, `${peerInWords(state, a)} and ${peerInWords(state, b)} ${what}`)
+}
+
+/** Of the ends of links that closed under a ring at work, those that have said nothing since: seats speak every second. */
+function silentEnds(
+  state: SwarmState,
+  { seats, hasServed, sinceMs }: Coalition,
+  closed: ReadonlyArray<readonly [string, string]>,
+): string[] {
+  const isSilent = (peer: string): boolean => (state.peers[peer]?.heardAtMs ?? sinceMs) < sinceMs
+  // Where nobody is heard it is not they who fell silent.
+  if (!hasServed || seats.every(({ peer }) => isSilent(peer))) return []
+  return [...new Set(closed.flat())].filter(isSilent)
 }

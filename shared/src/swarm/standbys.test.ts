@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { byDaemon, createSwarmShell, shellPeer } from '../../testing/swarm-shell.ts'
+import { meetDeadlines } from './meet-deadlines.ts'
 import type { SwarmAct } from './swarm-events.ts'
 
 const [a, b, c, d, e] = ['a', 'b', 'c', 'd', 'e'].map(shellPeer) as [string, string, string, string, string]
@@ -137,6 +138,41 @@ describe('a peer that waits beside a ready ring', () => {
     shell.say(a, { type: 'peer-draining' })
     shell.join(c)
     expect(shell.rings()).toEqual(['a:0-3 b:3-6 + c:0-3?'])
+  })
+
+  it('replaces one that fell silent at work, not the neighbour that tells of it', () => {
+    for (const silent of [a, b]) {
+      const shell = serving()
+      shell.join(c)
+      shell.join(d)
+      for (const peer of [c, d]) shell.sliceReady(peer)
+      shell.advance(1000)
+      const speaking = silent === a ? b : a
+      shell.links(speaking, false)
+      shell.advance(1000)
+      shell.links(speaking, false)
+      shell.advance(3000)
+      expect(shell.seats()).toEqual(silent === a ? ['d:0-3', 'b:3-6'] : ['a:0-3', 'c:3-6'])
+      shell.serve()
+      // It stands by again when it is heard of.
+      expect(shell.rings()[0]).not.toContain(`${silent[41]}:`)
+      shell.links(speaking)
+      shell.say(silent, { type: 'links-reported', epoch: 7, links: [] })
+      expect(shell.rings()[0]).toContain(`${silent[41]}:`)
+    }
+  })
+
+  it('blames nobody where nobody is heard', () => {
+    const shell = serving()
+    shell.join(c)
+    shell.sliceReady(c)
+    shell.advance(1000)
+    shell.links(a, false)
+    const state = shell.state()
+    const peers = Object.fromEntries(Object.entries(state.peers).map(([id, peer]) => [id, { ...peer, heardAtMs: 0 }]))
+    const late = meetDeadlines({ ...state, peers }, state.nowMs + 4000)
+    expect(late.coalitions[0]!.lostBy?.message).toContain('lost their link')
+    expect(Object.values(late.peers).some(({ isSilent }) => isSilent)).toBe(false)
   })
 
   it('replaces one of two neighbours that lost their link', () => {

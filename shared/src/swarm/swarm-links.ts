@@ -33,7 +33,8 @@ export function isWelcome(state: SwarmState, { peer, isRefused }: SwarmPeer): bo
 
 /** True of an operator that may be given a slice now; relays have no capability. */
 export function isPlaceable(state: SwarmState, peer: SwarmPeer): boolean {
-  return peer.capability !== null && peer.draining === 'no' && isWelcome(state, peer) && !isMadeToWait(state, peer.peer)
+  if (peer.capability === null || peer.draining !== 'no' || peer.isSilent) return false
+  return isWelcome(state, peer) && !isMadeToWait(state, peer.peer)
 }
 
 export interface LinkPlanner {

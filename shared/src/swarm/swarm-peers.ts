@@ -16,6 +16,8 @@ export const newPeer = (peer: string, atMs: number): SwarmPeer => ({
   isHolding: false,
   held: null,
   isRefused: false,
+  heardAtMs: atMs,
+  isSilent: false,
   progressedAtMs: atMs,
   stats: null,
   speed: { visibleMs: null, hiddenMs: null },

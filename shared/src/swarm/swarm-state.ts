@@ -72,6 +72,10 @@ export interface SwarmPeer {
   /** Layers that are loaded, as it said itself: ready for a seat or as a standby, or since before a break. */
   readonly held: LayerRange | null
   readonly isRefused: boolean
+  /** When it last said anything. */
+  readonly heardAtMs: number
+  /** It broke a ring by saying nothing more: it gets no slice before it speaks again. */
+  readonly isSilent: boolean
   /** When it last got further with its slice. */
   readonly progressedAtMs: number
   readonly stats: PeerStats | null

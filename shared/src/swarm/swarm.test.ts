@@ -197,6 +197,7 @@ describe('a swarm', () => {
     expect(shell.status()).toBe('ready')
     shell.links(b, false)
     shell.advance(3000)
+    for (const peer of [a, b]) shell.say(peer, { type: 'links-reported', epoch: 7, links: [] })
     expect(shell.epoch()).toBe(7)
     shell.advance(1000)
     expect(shell.epoch()).toBe(8)
