@@ -7,6 +7,8 @@ import type { Desk } from '@computepool/orchestrator/dispatch/index.ts'
 export interface FollowedPeers {
   /** The next peer that signs in. */
   next(): Promise<string>
+  /** Resolves when the desk has heard that this peer is gone. */
+  gone(peer: string): Promise<void>
   /** Peers that are here and have said that their slice is loaded. */
   prepared(): readonly string[]
   /** Resolves when the ring is ready and so many peers hold slices; rejects with the pool's words at the deadline. */
@@ -16,6 +18,7 @@ export interface FollowedPeers {
 export function followPeers(desk: Desk): FollowedPeers {
   const prepared = new Set<string>()
   const waiters: ((peer: string) => void)[] = []
+  const farewells = new Map<string, () => void>()
   const { peerConnected, peerRequest, peerGone } = desk
   desk.peerConnected = peer => {
     peerConnected(peer)
@@ -28,9 +31,11 @@ export function followPeers(desk: Desk): FollowedPeers {
   desk.peerGone = (peer, reason) => {
     prepared.delete(peer)
     peerGone(peer, reason)
+    farewells.get(peer)?.()
   }
   return {
     next: () => new Promise(resolve => void waiters.push(resolve)),
+    gone: peer => new Promise(resolve => void farewells.set(peer, resolve)),
     prepared: () => [...prepared],
     async untilPrepared(count, deadlineMs = 120_000) {
       const startedMs = performance.now()

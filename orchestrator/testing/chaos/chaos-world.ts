@@ -22,7 +22,7 @@ export interface ChaosWorld {
   /** What happened, in words, with its time: for a seed that failed. */
   readonly log: readonly string[]
   strike(blow: ChaosBlow): void
-  /** Wakes who is frozen. */
+  /** The end: who is frozen wakes, and nobody comes any more. */
   calm(): void
   isShutDown(): boolean
   note(text: string): void
@@ -37,6 +37,7 @@ export function openChaosWorld(plan: ChaosPlan, pack: ChaosPack, isVerbose: bool
   const faults: unknown[] = []
   const log: string[] = []
   let isShutDown = false
+  let isOver = false
   const note = (text: string): void => void log.push(`${String(clock.monotonicMs()).padStart(8)} ${text}`)
 
   const { manifest, manifestSha256, packUrl } = pack
@@ -93,7 +94,7 @@ export function openChaosWorld(plan: ChaosPlan, pack: ChaosPack, isVerbose: bool
         clock.schedule(50, () => {
           if (peer.host.isDead()) return
           peer.vanish({ socketMs: 5, linkMs: 500 })
-          join(facts)
+          if (!isOver) join(facts)
         })
       },
     })
@@ -151,7 +152,10 @@ export function openChaosWorld(plan: ChaosPlan, pack: ChaosPack, isVerbose: bool
     faults,
     log,
     strike,
-    calm: () => peers.forEach(({ host }) => void host.thaw()),
+    calm: () => {
+      isOver = true
+      for (const { host } of peers) host.thaw()
+    },
     isShutDown: () => isShutDown,
     note,
   }
