@@ -65,9 +65,12 @@ export async function openDistanceRing({
     return {
       network,
       async decode({ kind, speculate, tokens }) {
-        // Drawn from random weights by chance, nothing comes twice; the likeliest token of them soon goes in circles.
-        const how = kind === 'repeated' ? { temperature: 0 } : { temperature: 1, seed: 7 }
-        const body = { prompt: 'the quick brown fox', max_tokens: tokens, ...how, computepool: { speculate } }
+        // Drawn by chance from random weights nothing comes twice; their likeliest tokens go in circles, after this prompt from the first on.
+        const how =
+          kind === 'repeated'
+            ? { prompt: Array.from({ length: 48 }, () => 7857), temperature: 0 }
+            : { prompt: 'the quick brown fox', temperature: 1, seed: 7 }
+        const body = { ...how, max_tokens: tokens, computepool: { speculate } }
         return (await ask(body)).computepool.tokensPerSecond
       },
       async prefill(tokens) {
