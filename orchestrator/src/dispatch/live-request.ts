@@ -55,8 +55,11 @@ export type RequestOutcome = 'stop' | 'length' | CutReason | 'cancelled' | 'fail
  * requests, one after the other: each attempt has an id of its own.
  */
 export interface RequestObserver {
-  /** Once an attempt, before its first token: the first activation has left the entry. Monotonic time. */
-  onFlowing(requestId: string, atMs: number): void
+  /**
+   * Once an attempt, before its first token: the first activation has left the entry. Monotonic time. `cachedTokens`: positions of the
+   * prompt that a kept cache held, where the entry says so.
+   */
+  onFlowing(requestId: string, atMs: number, cachedTokens?: number): void
   onToken(requestId: string, atMs: number): void
   /**
    * Once an attempt, whatever ended it; also where it never flowed. Any outcome but `moved` ends the answer: nothing comes after it.

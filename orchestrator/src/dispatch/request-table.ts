@@ -240,7 +240,7 @@ export function createRequestTable(options: RequestTableOptions): RequestTable {
   const flow = (answer: AnswerRecord): void => {
     if (answer.isFlowing) return
     answer.isFlowing = true
-    answer.observer?.onFlowing(answer.wireId, clock.monotonicMs())
+    answer.observer?.onFlowing(answer.wireId, clock.monotonicMs(), answer.attemptCachedTokens)
   }
 
   const heardToken = (answer: AnswerRecord, said: Extract<DeskRequest, { type: 'token-generated' }>): void => {
