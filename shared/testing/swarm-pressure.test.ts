@@ -13,6 +13,9 @@ const cpu: StepMs = (_, tokens) => sum(tokens.map(count => 3 + 7 * count))
 /** A step has its price, whatever is in it. */
 const gpu: StepMs = (_, tokens) => 10 + 0.5 * tokens.length + 0.05 * sum(tokens)
 
+/** A quick start and dear positions behind a slow start and cheap ones. */
+const uneven: StepMs = (seat, tokens) => sum(tokens.map(count => (seat === 1 ? 5 + 2 * count : 9 + count / 10)))
+
 const plain = (requestId: string, job: Partial<RequestJob>) =>
   fakeJob(requestId, { speculate: false, sampling: greedy, ...job })
 
@@ -38,14 +41,17 @@ describe('a ring that prefills 2,048 tokens', () => {
   it.each([
     ['alone, one position as dear as the next', cpu, 32, 1, 1],
     ['of two, one position as dear as the next', cpu, 32, 2, 1],
-    ['of three, one position as dear as the next', cpu, 32, 3, 1],
+    ['of three, one position as dear as the next', cpu, 32, 3, 10],
     ['of two, far apart, one position as dear as the next', cpu, 32, 2, 50],
     ['of two, long chunks as cheap as short', gpu, 256, 2, 1],
     ['of three, far apart, long chunks as cheap as short', gpu, 256, 3, 50],
+    ['of two that differ', uneven, 256, 2, 1],
   ])(
     '%s: keeps another waiting for at most twice its time between tokens',
     async (_, stepMs, maxChunk, peers, delayMs) => {
-      const swarm = await usedSwarm({ peers, stepMs, link: { delayMs }, engine: () => ({ maxChunk }) })
+      // Rows that share a step, as a trial, would wait for one another.
+      const seat = { maxRows: 1 }
+      const swarm = await usedSwarm({ peers, stepMs, seat, link: { delayMs }, engine: () => ({ maxChunk }) })
       const [entry] = swarm.pipelines
       entry!.submit(plain('decodes', { promptTokens: prompt(20, 5), maxTokens: 4000 }))
       await until(swarm, () => swarm.tokensOf('decodes').length >= 40)
@@ -84,6 +90,17 @@ describe('a ring that prefills 2,048 tokens', () => {
     const chunkMs = stepMs(0, [maxChunk])
     const leastMs = (2048 / maxChunk + peers - 1) * chunkMs + peers * delayMs
     expect(swarm.tokenTimesOf('prefills')[0]! - startedMs).toBeLessThan(1.05 * leastMs + 10)
+  })
+
+  it('answers soon although another decodes, where long chunks cost little', async () => {
+    const swarm = await usedSwarm({ peers: 2, stepMs: gpu, engine: () => ({ maxChunk: 256 }) })
+    swarm.pipelines[0]!.submit(plain('decodes', { promptTokens: prompt(20, 5), maxTokens: 4000 }))
+    await until(swarm, () => swarm.tokensOf('decodes').length >= 40)
+    const startedMs = swarm.clock.monotonicMs()
+    swarm.pipelines[0]!.submit(plain('prefills', { promptTokens: prompt(2048, 11), maxTokens: 1 }))
+    await until(swarm, () => swarm.endOf('prefills') !== undefined)
+    // 0.2 s alone; two seconds at the length of chunks that is safe in the worst case.
+    expect(swarm.tokenTimesOf('prefills')[0]! - startedMs).toBeLessThan(1200)
   })
 
   it('is not starved by seven that decode, nor they by it', async () => {

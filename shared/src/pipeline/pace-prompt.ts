@@ -4,13 +4,16 @@
  */
 import { plainLapMs } from '../speculation/index.ts'
 import type { HopTrace } from '../wire/index.ts'
+import { observeStrain } from './patience.ts'
 import type { Draft } from './pipeline-draft.ts'
 import type { EntryRequest } from './pipeline-state.ts'
-import { chunkWithin } from './share-step.ts'
+import { chunkWithin, waitMs } from './share-step.ts'
 import { expectedMs, observeStep } from './step-costs.ts'
 
 /** Of a lap: a decode row waits for one chunk at each seat at worst, and its lap at most doubles. */
 const lapShare = 0.95
+/** A longer chunk must bring the price of a position down to this share: else it would only keep others waiting. */
+const muchCheaper = 0.7
 /** Chunks that may be under way, however long the links are. */
 const mostInFlight = 16
 
@@ -24,24 +27,50 @@ export function learnSeats(draft: Draft, trace: readonly HopTrace[]): void {
   draft.seatCosts = seatCosts
 }
 
-/** Takes in the time between two tokens where no prompt is under way: what a request has while no other prefills. */
-export function learnQuietLap(draft: Draft, betweenMs: number): void {
+/** Takes in the time between two tokens: with no prompt under way it is what others are measured by, else what prompts cost them. */
+export function learnPace(draft: Draft, betweenMs: number): void {
   const isQuiet = [...draft.requests.values()].every(({ entry }) => entry === null || isDecoding(entry))
-  if (isQuiet)
-    draft.quietLapMs = draft.quietLapMs === null ? betweenMs : draft.quietLapMs + (betweenMs - draft.quietLapMs) / 8
+  if (isQuiet) {
+    const before = draft.quietLapMs
+    draft.quietLapMs = before === null ? betweenMs : before + (betweenMs - before) / 8
+    return
+  }
+  const decoding = decodingBeside(draft, null)
+  const usualMs = usualLapMs(draft, decoding)
+  if (usualMs <= 0) return
+  const isUsed = shortChunk(draft, usualMs) < patientChunk(draft, usualMs)
+  draft.patience = observeStrain(draft.patience, betweenMs / usualMs, isUsed)
 }
 
 /** Positions of the next chunk: the engine's most, or, while another request decodes, what keeps that one waiting for no more than its own lap. */
 export function nextChunk(draft: Draft, requestId: string): number {
   const { maxChunk } = draft.config
-  const decoding = [...draft.requests.values()].filter(
-    ({ entry, requestId: other }) => other !== requestId && entry !== null && isDecoding(entry),
-  ).length
+  const decoding = decodingBeside(draft, requestId)
   if (decoding === 0) return maxChunk
-  // Where many decode, each waits for the others anyway: for no more than one turn of all at the slowest seat.
+  return patientChunk(draft, usualLapMs(draft, decoding))
+}
+
+/** Safe in the worst case. */
+function shortChunk(draft: Draft, usualMs: number): number {
+  return chunkWithin(draft.seatCosts, draft.config.maxChunk, lapShare * usualMs)
+}
+
+/** Longer, as far as others were found to bear it, where that makes a position much cheaper. */
+function patientChunk(draft: Draft, usualMs: number): number {
+  const short = shortChunk(draft, usualMs)
+  const long = chunkWithin(draft.seatCosts, draft.config.maxChunk, draft.patience.factor * lapShare * usualMs)
+  return waitMs(draft.seatCosts, long) / long <= muchCheaper * (waitMs(draft.seatCosts, short) / short) ? long : short
+}
+
+function decodingBeside(draft: Draft, requestId: string | null): number {
+  const others = [...draft.requests.values()].filter(other => other.requestId !== requestId)
+  return others.filter(({ entry }) => entry !== null && isDecoding(entry)).length
+}
+
+/** A lap with no prompt under way. Where many decode, each waits for the others anyway: for no more than one turn of all at the slowest seat. */
+function usualLapMs(draft: Draft, decoding: number): number {
   const turnMs = decoding * (slowestChunkMs(draft, 1) ?? 0)
-  const lapMs = Math.max(plainLapMs(draft.lapCosts) ?? 0, Math.min(turnMs, draft.quietLapMs ?? 0))
-  return chunkWithin(draft.seatCosts, maxChunk, lapShare * lapMs)
+  return Math.max(plainLapMs(draft.lapCosts) ?? 0, Math.min(turnMs, draft.quietLapMs ?? 0))
 }
 
 export function isDecoding({ prefilled, text }: EntryRequest): boolean {

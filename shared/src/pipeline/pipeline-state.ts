@@ -6,6 +6,7 @@ import type { ErrorData } from '../errors/index.ts'
 import type { EngineOutput, EngineRow } from '../ports/index.ts'
 import { type LapCosts, noLapCosts } from '../speculation/index.ts'
 import { type DeskRequest, type Frame, type FrameHeader, type HopTrace, maxDraftTokens } from '../wire/index.ts'
+import { noPatience, type Patience } from './patience.ts'
 import { emptyReorderBuffer, type ReorderBuffer } from './reorder-frames.ts'
 import type { CacheReuse, RequestJob, SamplingParams } from './sampling-params.ts'
 import type { SeatConfig } from './seat-config.ts'
@@ -102,6 +103,8 @@ export interface PipelineState {
   readonly seatCosts: readonly StepCosts[]
   /** Entry: smoothed time between two tokens of a request while none prefills; null before the first. */
   readonly quietLapMs: number | null
+  /** Entry: how much more of others' patience chunks may take than the worst case allows. */
+  readonly patience: Patience
   /** Entry: what laps take, with and without drafts. */
   readonly lapCosts: LapCosts
   /** Entry: longest draft that no seat has cut. */
@@ -157,6 +160,7 @@ export function openPipelineState(config: SeatConfig): PipelineState {
     sharingCosts: noStepCosts,
     owedMs: 0,
     quietLapMs: null,
+    patience: noPatience,
     seatCosts: config.seats.map(() => noStepCosts),
     lapCosts: noLapCosts,
     draftLimit: maxDraftTokens,

@@ -34,11 +34,15 @@ export function rowsToShare(costs: StepCosts, waiting: number, maxRows: number):
  * `maxChunk`, or one of 1, 2, 3, 4, 6, 8, 12 … below it. A seat of which nothing is known has no say.
  */
 export function chunkWithin(seats: readonly StepCosts[], maxChunk: number, limitMs: number): number {
-  const waitMs = (size: number) => seats.reduce((sum, costs) => sum + (expectedMs(costs, size, chunksFade) ?? 0), 0)
-  const longestMs = Math.max(limitMs, nearlyOne * waitMs(1))
+  const longestMs = Math.max(limitMs, nearlyOne * waitMs(seats, 1))
   let size = maxChunk
-  while (size > 1 && waitMs(size) > longestMs) size = nextBelow(size)
+  while (size > 1 && waitMs(seats, size) > longestMs) size = nextBelow(size)
   return size
+}
+
+/** What a chunk takes at all seats together, as far as they are known. */
+export function waitMs(seats: readonly StepCosts[], size: number): number {
+  return seats.reduce((sum, costs) => sum + (expectedMs(costs, size, chunksFade) ?? 0), 0)
 }
 
 /** Few sizes, so that a GPU compiles few shapes. */

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { noPatience, observeStrain, type Patience } from './patience.ts'
 import { chunkWithin, rowsToShare } from './share-step.ts'
 import { expectedMs, noStepCosts, observeStep, type StepCosts } from './step-costs.ts'
 
@@ -116,5 +117,35 @@ describe('a chunk of a prompt', () => {
 
   it('is the engine’s most while nothing was measured', () => {
     expect(chunkWithin([noStepCosts, noStepCosts], 24, 5)).toBe(24)
+  })
+})
+
+describe('the patience of those who decode', () => {
+  const after = (from: Patience, strain: number, laps: number, isUsed = true) => {
+    let patience = from
+    for (let lap = 0; lap < laps; lap += 1) patience = observeStrain(patience, strain, isUsed)
+    return patience
+  }
+
+  it('grows while no token takes long, to an end', () => {
+    expect(after(noPatience, 1.3, 7).factor).toBe(1)
+    expect(after(noPatience, 1.3, 8).factor).toBeCloseTo(1.15, 6)
+    expect(after(noPatience, 1.3, 1000).factor).toBe(4)
+    expect(after(noPatience, 1.7, 1000).factor).toBe(1)
+  })
+
+  it('keeps close to where it begins as long as no chunk is longer by it', () => {
+    expect(after(noPatience, 1.3, 1000, false).factor).toBe(1.5)
+    const used = after(noPatience, 1.3, 100)
+    expect(after(used, 1.3, 100, false).factor).toBe(used.factor)
+  })
+
+  it('shrinks at the first token that takes long, and does not go there again soon', () => {
+    const grown = after(noPatience, 1.3, 40)
+    const strained = after(grown, 1.95, 1)
+    expect(strained.factor).toBeCloseTo(0.8 * grown.factor, 6)
+    expect(after(strained, 1.3, 8 * 30).factor).toBeLessThan(grown.factor)
+    expect(after(strained, 1.3, 8 * 60).factor).toBeGreaterThan(grown.factor)
+    expect(after(grown, 3, 50).factor).toBe(1)
   })
 })

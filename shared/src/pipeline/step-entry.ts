@@ -2,7 +2,7 @@
 import { ComputePoolError, type ErrorData, isErrorCode } from '../errors/index.ts'
 import type { FrameControl, HopTrace } from '../wire/index.ts'
 import { failRequest, finishRequest, frameError, missingPrefix } from './end-request.ts'
-import { chunksInFlight, isDecoding, learnQuietLap, learnSeats, nextChunk } from './pace-prompt.ts'
+import { chunksInFlight, isDecoding, learnPace, learnSeats, nextChunk } from './pace-prompt.ts'
 import { change, type Draft, enqueue } from './pipeline-draft.ts'
 import { type EntryRequest, openRequestState, type RequestState, type RowTask } from './pipeline-state.ts'
 import type { CacheReuse, RequestJob, SampledToken } from './sampling-params.ts'
@@ -175,7 +175,7 @@ export function takeTokens(draft: Draft, request: RequestState, drawn: Drawn) {
   if (entry.guesses.length === 0) learnSeats(draft, drawn.trace)
   if (entry.drawn > 0) {
     measureLap(draft, lapMs, drawn.trace)
-    learnQuietLap(draft, lapMs + (drawn.trace.find(hop => hop.seat === 0)?.queueMs ?? 0))
+    learnPace(draft, lapMs + (drawn.trace.find(hop => hop.seat === 0)?.queueMs ?? 0))
     learnLap(draft, { guesses: entry.guesses, sampled: drawn.sampled, lapMs, trace: drawn.trace })
   }
   const { taken: count, end } = partOfAnswer(draft, entry, drawn)
