@@ -48,10 +48,11 @@ const deviceNames = {
 } as const satisfies Record<NativeProvider, string>
 
 /**
- * Most positions in one row unless told otherwise. onnxruntime-node does not tell what WebGPU adapter it runs on, and on some a wider
+ * Most positions in one row unless told otherwise. On the processor a position costs no less in a wider chunk than in one of 64 to 128
+ * (docs/decisions/batching.md), and others wait for as long as it runs. onnxruntime-node does not tell what WebGPU adapter it runs on, and on some a wider
  * chunk is silently wrong: the browser's engine does the same with adapters that tell too little.
  */
-const chunks = { cpu: 512, webgpu: 16, cuda: 512 } as const satisfies Record<NativeProvider, number>
+const chunks = { cpu: 128, webgpu: 16, cuda: 512 } as const satisfies Record<NativeProvider, number>
 
 /** Past eight rows the products cost as much again for each. */
 const mostRows = 8
