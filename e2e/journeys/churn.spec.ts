@@ -100,7 +100,7 @@ test('two tabs of one browser serve, through hang-ups, reloads and a closed tab'
   }
 })
 
-test('a tab that loses its GPU says so, recovers once, and gives up the second time', async () => {
+test('a tab that loses its GPU says so, and recovers while its browser gives it another', async () => {
   // A browser of its own: the GPU process is shared by all its tabs.
   const browser = await chromium.launch(chromiumLaunchOptions())
   const server = await startOrchestrator({ port: 0, packDir, minSeats: 1, maxSeats: 1 })
@@ -116,8 +116,9 @@ test('a tab that loses its GPU says so, recovers once, and gives up the second t
       expect((await answer).error?.code, `${round} loss`).toBe('engine_device_lost')
       await status(server).not.toBe('ready')
     }
+    // After two crashes Chromium lets the page have no GPU any more, and no other engine was allowed.
     await expect(page.locator('[data-status="failed"]').first()).toBeAttached()
-    await expect(page.locator('main')).toContainText('engine_device_lost')
+    await expect(page.locator('main')).toContainText('engine_unavailable')
   } finally {
     await browser.close()
     await server.close()
