@@ -2,7 +2,7 @@
  * What the table knows of one answer: its prompt, every token drawn, and the attempt that draws more. It outlives the ring that it runs
  * on; it knows no queue, no clock and no message.
  */
-import type { ComputePoolError, ErrorCode } from '@computepool/shared/errors'
+import type { ComputePoolError } from '@computepool/shared/errors'
 import type { CacheReuse, RequestJob } from '@computepool/shared/pipeline'
 import type { EventQueue } from './event-queue.ts'
 import type { RequestEvent, RequestObserver, RequestOrder } from './live-request.ts'
@@ -116,18 +116,6 @@ export function wholeBecause({ order, drawn }: AnswerRecord): 'stop' | 'length' 
 /** Positions that the answer may reach. */
 export const lengthOf = ({ promptTokens, maxTokens }: RequestOrder): number => promptTokens.length + maxTokens
 
-const mendable: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  'peer_disconnected',
-  'peer_timed_out',
-  'peer_unreachable',
-  'engine_device_lost',
-  'engine_failed',
-  'engine_worker_died',
-  'engine_out_of_memory',
-  'engine_prefix_missing',
-  'swarm_coalition_lost',
-  'swarm_busy',
-])
-
-/** True where another attempt, on this ring or another, may do better. */
-export const canTryAgain = (error: ComputePoolError): boolean => mendable.has(error.code)
+/** True where another attempt, on this ring or another, may do better: as the table of errors says, or a seat that had no place left. */
+export const canTryAgain = ({ code, row }: ComputePoolError): boolean =>
+  row.retry === 'same' || row.retry === 'other' || code === 'swarm_busy'

@@ -183,6 +183,16 @@ describe('an attempt that fails', () => {
     expect(await answer).toEqual({ tokens: wholeText(3, 6), end: 'length' })
   })
 
+  it.each(['engine_unavailable', 'peer_frame_invalid', 'swarm_busy', 'swarm_coalition_lost', 'engine_prefix_missing'])(
+    'is made again after %s',
+    async code => {
+      const { clock, fail, job, jobs } = start()
+      fail(1, job.requestId, code)
+      await clock.advance(500)
+      expect(jobs(1)).toHaveLength(2)
+    },
+  )
+
   it('is not made again where another would fail alike', async () => {
     const { fail, answer, job, jobs } = start()
     fail(1, job.requestId, 'input_context_too_long')

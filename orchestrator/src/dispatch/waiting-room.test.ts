@@ -95,10 +95,11 @@ describe('several rings', () => {
 
   it('each count their own caches', () => {
     const { table, ring, jobs } = openFakeRings({ maxRunning: 8 })
-    const small = { kvBudgetBytes: 256 }
+    // Two of 256 positions each.
+    const small = { kvBudgetBytes: 512 }
     table.setRings([ring(1, small), ring(2, small)], null)
-    for (let count = 0; count < 3; count++) table.submit(orderOf())
-    expect([jobs(1).length, jobs(2).length, table.queued()]).toEqual([1, 1, 1])
+    for (let count = 0; count < 5; count++) table.submit(orderOf())
+    expect([jobs(1).length, jobs(2).length, table.queued()]).toEqual([2, 2, 1])
   })
 
   it('let a request wait for a quick one rather than begin on one that is much slower', () => {
