@@ -160,6 +160,19 @@ describe('eight requests at once', () => {
   })
 })
 
+describe('a seat that cuts long chunks to short rows', () => {
+  it('fills a far link while one frame of it is late, and all arrives', async () => {
+    const stepMs: StepMs = (_, tokens) => 4 + 0.02 * sum(tokens)
+    for (let seed = 1; seed <= 4; seed += 1) {
+      const link = { seed, delayMs: 80, jitterMs: 5, lossRate: 0.02, retransmitMs: 1500 }
+      const swarm = await usedSwarm({ peers: 3, stepMs, link, engine: seat => ({ maxChunk: seat === 1 ? 16 : 256 }) })
+      swarm.pipelines[0]!.submit(plain('prefills', { promptTokens: prompt(3000, 11), maxTokens: 1 }))
+      await swarm.untilEnd('prefills')
+      expect(swarm.endOf('prefills'), `seed ${seed}`).toMatchObject({ reason: 'length' })
+    }
+  })
+})
+
 describe('a request that waits behind long chunks', () => {
   it('is not given up for it', async () => {
     // A fast entry, and six seconds a chunk at each seat behind it.

@@ -1,7 +1,7 @@
 /** Puts what arrives out of order back into order by its number; holds little, and says when that is not enough. */
 
-/** Frames that may wait for an earlier one: the entry's bound on chunks in flight keeps honest peers far below it. */
-export const reorderLimit = 64
+/** Frames that may wait for an earlier one: sixteen chunks in flight of 256 positions, cut to rows of 16 on their way. */
+export const reorderLimit = 256
 
 export interface ReorderBuffer<T> {
   /** The number that is due. */

@@ -9,6 +9,8 @@ import { change, type Draft, enqueue } from './pipeline-draft.ts'
 import { openRequestState, type RequestState } from './pipeline-state.ts'
 import { reorder, reorderLimit } from './reorder-frames.ts'
 
+const widestElementBytes = 4
+
 export function takeHidden(draft: Draft, frame: Frame, nowMs: number) {
   const { request_id: requestId, seq } = frame.header
   if (draft.ended.has(requestId)) return
@@ -23,6 +25,16 @@ export function takeHidden(draft: Draft, frame: Frame, nowMs: number) {
         requestId,
         `Frame ${seq} arrived while ${request.inbox.next} is due; at most ${reorderLimit} may wait.`,
       ),
+    )
+  const heldBytes = [...buffer.held.values()].reduce((sum, { payload }) => sum + payload.byteLength, 0)
+  const { maxContext, hidden } = draft.config
+  // A prompt's frames that wait have no position in common, so all of them are no more than a whole context.
+  const mostBytes = maxContext * hidden * widestElementBytes
+  if (heldBytes > mostBytes)
+    return failRequest(
+      draft,
+      requestId,
+      frameError(requestId, `${heldBytes} bytes wait for frame ${buffer.next}; a whole context is ${mostBytes}.`),
     )
   change(draft, request, { inbox: buffer, lastProgressMs: nowMs })
   for (const next of due) {

@@ -49,7 +49,7 @@ const hidden = (requestId: string, seq: number, position: number, tokens: number
 const anyFrame: fc.Arbitrary<Frame> = fc
   .record({
     request_id: fc.constantFrom('a', 'b', 'c', 'd', 'e'),
-    seq: fc.oneof(fc.nat(6), fc.constantFrom(63, 64, 0xffff_ffff)),
+    seq: fc.oneof(fc.nat(6), fc.constantFrom(63, 255, 256, 0xffff_ffff)),
     position: fc.oneof(fc.nat(12), fc.constantFrom(64, 1_048_576)),
     epoch: fc.constantFrom(5, 5, 5, 4, 6),
     what: fc.oneof(
@@ -178,7 +178,12 @@ describe('step', () => {
             expect(acts.filter(act => act.type === 'run').length).toBeLessThanOrEqual(1)
             expect(next.requests.size).toBeLessThanOrEqual(3)
             expect(next.kept.length).toBeLessThanOrEqual(64)
-            for (const request of next.requests.values()) expect(request.inbox.held.size).toBeLessThanOrEqual(64)
+            for (const request of next.requests.values()) {
+              expect(request.inbox.held.size).toBeLessThanOrEqual(256)
+              // A context of 64 positions of four floats.
+              const held = [...request.inbox.held.values()].reduce((sum, { payload }) => sum + payload.byteLength, 0)
+              if (seat > 0) expect(held).toBeLessThanOrEqual(1024)
+            }
             state = isAnswered ? answerStep(next, seat) : next
           }
         }),
@@ -245,6 +250,18 @@ describe('step', () => {
     expect(requestsWithinBudget({ ...slice, kvBudgetBytes: 3.5 * smallest })).toBe(3)
     expect(requestsWithinBudget({ ...slice, kvBudgetBytes: 10 })).toBe(1)
     expect(requestsWithinBudget({ ...slice, kvBudgetBytes: 1e12 })).toBe(64)
+  })
+
+  it('holds early frames up to a whole context, and fails the request beyond', () => {
+    const receive = (before: PipelineState, seq: number) =>
+      step(before, { type: 'frame-received', peer: peerOf(0), frame: hidden('a', seq, 0, 8), nowMs: 0 })
+    let state = openPipelineState(configOf(1))
+    for (let seq = 1; seq <= 8; seq += 1) [state] = receive(state, seq)
+    expect(state.requests.get('a')?.inbox.held.size).toBe(8)
+    const [broken, acts] = receive(state, 9)
+    expect(broken.requests.size).toBe(0)
+    const words = acts.flatMap(act => (act.type === 'send' ? [new TextDecoder().decode(act.payload)] : []))
+    expect(words.join()).toContain('peer_frame_invalid')
   })
 
   it('rewinds where a frame starts before what it holds, and refuses a gap', () => {
