@@ -5,7 +5,7 @@
 import { seatedPeers } from './coalitions.ts'
 import { explainUnlinked } from './explain-unlinked.ts'
 import { fillHoles } from './fill-holes.ts'
-import { keepHoldings } from './keep-holdings.ts'
+import { fillGap, keepHoldings } from './keep-holdings.ts'
 import { expectedLayerMs, workFactor } from './learn-speed.ts'
 import { countHeld, hasFailedLink, type Placed } from './placed-ring.ts'
 import { type Placement, type PlacementInput, planPlacement } from './plan-placement.ts'
@@ -18,6 +18,13 @@ interface Searched {
   readonly answer: unknown
 }
 
+/**
+ * Steps of a search beside rings that serve, where everybody who joins has one made: exact for four seats of eight candidates. What it
+ * misses, swaps of single seats mend when that ring is planned anew.
+ */
+export const stepsBeside = 2100
+/** A lap so much longer is taken where slices need not be loaded anew. */
+const keptIsWorth = 1.5
 /** Questions that are asked of one swarm: where the model goes now, and for each ring what would replace it. */
 const mostAnswers = 24
 // The last answers of each swarm: a swarm keeps its config for life.
@@ -86,11 +93,15 @@ export function canPlace(state: SwarmState, ring: Coalition): boolean {
 }
 
 function search(state: SwarmState, peers: readonly SwarmPeer[]): Placement {
-  const input = placementInput(state, peers)
+  const asked = placementInput(state, peers)
+  const input = state.coalitions.length > 0 ? { ...asked, mostSteps: stepsBeside } : asked
   const kept = keepSeats(state, input)
   if (kept !== null && !hasFailedLink(state, kept.seats)) return kept
   const planned = planPlacement(input)
   if (kept !== null && (planned.kind !== 'placed' || kept.lapMs <= planned.lapMs)) return kept
+  // Only where nobody remembers the ring: what is loaded is worth a longer lap, until the ring is planned anew.
+  const gap = planned.kind === 'placed' && state.previous.length === 0 ? fillGap(state, input) : null
+  if (gap !== null && gap.lapMs <= (planned as Placed).lapMs * keptIsWorth) return gap
   const isUnlinked = planned.kind === 'impossible' && planned.reason === 'links'
   return isUnlinked ? { ...planned, explanation: explainUnlinked(state) } : planned
 }

@@ -47,6 +47,8 @@ export interface PlacementInput {
    * equal tabs one would otherwise get all layers but one. 0 asks for the shortest lap alone.
    */
   readonly lapTolerance?: number
+  /** Steps of the search for one number of seats; what takes more is only tried greedily. Default: enough for eight candidates. */
+  readonly mostSteps?: number
 }
 
 export interface PlacedSeat {
@@ -190,9 +192,11 @@ function greedyRing(input: PlacementInput, candidates: readonly PlacementPeer[],
 const compareNumbers = (a: number, b: number): number => (a < b ? -1 : a > b ? 1 : 0)
 
 function chooseRing(input: PlacementInput, size: number): Choice | null {
-  if (input.peers.length <= exactCandidates) return bestRing(input, input.peers, size)
+  let steps = input.mostSteps ?? mostSteps
+  if (input.peers.length <= exactCandidates && stepsOf(input.peers.length, size) <= steps) {
+    return bestRing(input, input.peers, size)
+  }
   let best: Choice | null = null
-  let steps = mostSteps
   const seen = new Set<string>()
   for (const peers of neighbourhoods(input)) {
     if (peers.length < size) continue

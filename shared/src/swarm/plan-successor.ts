@@ -6,7 +6,7 @@ import type { Seat } from '../wire/control-messages.ts'
 import { isRingDraining, neededLinks } from './coalition-links.ts'
 import { livingCoalitions } from './coalitions.ts'
 import { seatsOf } from './form-act.ts'
-import { freePeers, placementInput, remembered } from './place-swarm.ts'
+import { freePeers, placementInput, remembered, stepsBeside } from './place-swarm.ts'
 import { asPlaced, hasFailedLink, type Placed } from './placed-ring.ts'
 import { lapMs, type PlacedSeat, type PlacementInput, planPlacement } from './plan-placement.ts'
 import type { SwarmAct } from './swarm-events.ts'
@@ -78,7 +78,7 @@ function searchBetter(
   const input = withCautiousLinks(state, placementInput(state, peers), coalition.seats)
   const hasDrifted = Math.abs(now / coalition.lapMs - 1) > drift
   const limit = now * (hasDrifted ? worthAfterDrift : worth)
-  const fresh = planPlacement(input)
+  const fresh = planPlacement({ ...input, mostSteps: stepsBeside })
   const swap = bestSwap(input, coalition.seats)
   const freshMs = fresh.kind === 'placed' ? fresh.lapMs : Number.POSITIVE_INFINITY
   const best = swap !== null && swap.lapMs <= freshMs * asGood ? swap : fresh.kind === 'placed' ? fresh : null

@@ -134,6 +134,16 @@ describe('peers that come to an orchestrator that knows nothing', () => {
     expect(shell.status()).toBe('forming')
   })
 
+  it('keep what they hold where one of them does not come, and another fills its place', () => {
+    const shell = createSwarmShell({ minSeats: 3 })
+    rejoin(shell, c, null)
+    shell.join(a, 5000, 1.2, byChannels, { start: 0, end: 2 })
+    shell.join(b, 5000, 0.9, byChannels, { start: 5, end: 6 })
+    expect(shell.seats()).toEqual([])
+    shell.advance(5000)
+    expect(shell.seats()).toEqual(['a:0-2', 'c:2-5', 'b:5-6'])
+  })
+
   it('wait for nobody for ever: the wait begins once', () => {
     const shell = createSwarmShell()
     rejoin(shell, a, back)
