@@ -30,7 +30,13 @@ export const batchContract: readonly EngineContractCase[] = [
       const whole: Activation[] = []
       for (const [i, length] of lengths.entries()) {
         const tokens = tokensOf(i)
-        whole.push(await boundary(engine, { requestId: `alone-${i}`, tokens, chunk: Math.max(1, length - 1) }))
+        whole.push(
+          await boundary(engine, {
+            requestId: `alone-${i}`,
+            tokens,
+            chunk: Math.max(1, Math.min(length - 1, engine.facts.maxChunk)),
+          }),
+        )
         engine.forget(`alone-${i}`)
       }
       const positions = lengths.map(length => length - 1)
