@@ -223,7 +223,8 @@ describe('any life of a session', () => {
             else if (each.do === 'end') {
               const request = session.running.find(({ requestId }) => requestId === `r${each.id}`)
               const meteredMs = Math.max(0, (request?.meteredMs ?? 0) + each.lag)
-              take({ type: 'request-ended', requestId: `r${each.id}`, meteredMs, tokens: 1, stoppedBy: 'stop' })
+              const stoppedBy = each.lag % 2 === 0 ? 'stop' : 'moved'
+              take({ type: 'request-ended', requestId: `r${each.id}`, meteredMs, tokens: 1, stoppedBy })
             } else if (each.do === 'wait') {
               const later = session.running.map(request => ({ ...request, meteredMs: request.meteredMs + each.ms }))
               session = { ...session, running: later }

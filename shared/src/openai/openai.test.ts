@@ -57,5 +57,8 @@ describe('openAiErrorOf', () => {
     const busy = new ComputePoolError('swarm_busy', 'Full.', { context: { retryAfterSeconds: 1.2 } })
     const wrong = new ComputePoolError('input_invalid', 'Wrong.')
     expect([busy, wrong].map(error => openAiErrorOf(error).retryAfterSeconds)).toEqual([2, null])
+    const full = new ComputePoolError('swarm_overloaded', 'Full.', { context: { retryAfterSeconds: 40 } })
+    expect([busy, full].map(error => openAiErrorOf(error).status)).toEqual([429, 503])
+    expect(openAiErrorOf(full).retryAfterSeconds).toBe(40)
   })
 })
