@@ -63,7 +63,8 @@ describe('the orchestrator never sees an activation', () => {
   it('has no list of numbers as long as one hidden state', () => {
     const lists = [...walk(schema)].filter(([, part]) => part.type === 'array' && part.maxItems !== undefined)
     expect(lists.length).toBeGreaterThan(0)
-    for (const [path, { maxItems }] of lists) expect([path, maxItems! <= 64]).toEqual([path, true])
+    // The longest is a link to each of 63 seats and 8 standbys; a hidden state has hundreds of numbers.
+    for (const [path, { maxItems }] of lists) expect([path, maxItems! <= 71]).toEqual([path, true])
   })
 
   it('refuses a hidden frame at its door, in whatever wrapping', () => {
