@@ -4,7 +4,7 @@
  */
 import type { SampledToken } from '@computepool/shared/pipeline'
 import type { HopTrace } from '@computepool/shared/wire'
-import type { CutReason, LiveRequest } from '../dispatch/index.ts'
+import { type CutReason, type LapParts, type LiveRequest, lapParts } from '../dispatch/index.ts'
 import type { RequestPayment } from '../payments/meter.ts'
 import { createDetokeniser, type TextCodec } from '../text/index.ts'
 
@@ -56,12 +56,9 @@ export interface PoolFacts {
   readonly payment?: RequestPayment
 }
 
-/** One lap of the ring, measured at the entry: `wireMs` is what neither an engine nor a queue can account for. */
-export interface LapFacts {
+/** One lap of the ring, measured at the entry. */
+export interface LapFacts extends LapParts {
   readonly lapMs: number
-  readonly computeMs: number
-  readonly queueMs: number
-  readonly wireMs: number
 }
 
 /** Yields the text as it becomes certain, returns the facts. Throws the request's ComputePoolError. */
@@ -142,9 +139,7 @@ export async function* streamAnswer(options: AnswerOptions): AsyncGenerator<Answ
 }
 
 function lapFacts(lapMs: number, trace: readonly HopTrace[]): LapFacts {
-  const sum = (pick: (hop: HopTrace) => number): number => trace.reduce((total, hop) => total + pick(hop), 0)
-  const [computeMs, queueMs] = [sum(hop => hop.computeMs), sum(hop => hop.queueMs)]
-  return { lapMs, computeMs, queueMs, wireMs: Math.max(0, lapMs - computeMs - queueMs) }
+  return { lapMs, ...lapParts(lapMs, trace) }
 }
 
 /** Each figure's own median: one stalled lap moves none of them. */

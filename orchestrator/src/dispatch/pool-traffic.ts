@@ -1,5 +1,6 @@
 /** What the page draws of the work itself: the last lap, laps counted, tokens a second over the last seconds. */
 import type { PoolSnapshot } from '@computepool/shared/swarm'
+import { lapParts } from './lap-parts.ts'
 import type { Lap } from './live-request.ts'
 
 const windowMs = 5000
@@ -19,10 +20,9 @@ export function createPoolTraffic(): PoolTraffic {
   const recent = (atMs: number): number[] => times.filter(time => atMs - time < windowMs)
   return {
     record: ({ requestId, epoch, lapMs, trace }, atMs) => {
-      const spent = trace.reduce((sum, hop) => sum + hop.computeMs + hop.queueMs, 0)
       const hops = trace.map(({ seat, computeMs, queueMs }) => ({ seat, computeMs, queueMs }))
       lastLaps.delete(epoch)
-      lastLaps.set(epoch, { requestId, lapMs, hops, wireMs: Math.max(0, lapMs - spent) })
+      lastLaps.set(epoch, { requestId, lapMs, hops, wireMs: lapParts(lapMs, trace).wireMs })
       for (const old of [...lastLaps.keys()].slice(0, -mostRings)) lastLaps.delete(old)
       laps++
       times = [...recent(atMs), atMs]

@@ -6,6 +6,7 @@
  * lap, and the time that neither engine nor queue explains is dealt out to the hops by their measured round trips.
  */
 import type { HopTrace } from '@computepool/shared/wire'
+import { lapParts } from '../dispatch/index.ts'
 import type { LoggedLap } from './lap-log.ts'
 import type { RoundTrips, TracedAttempt, TracedRequest } from './trace-store.ts'
 import { createTracks, orchestratorPid, type TraceEvent } from './trace-tracks.ts'
@@ -85,8 +86,7 @@ export function chromeTraceOf(request: TracedRequest, nowMs: number): ChromeTrac
   }
 
   function addLap({ seats, roundTrips }: TracedAttempt, lap: LoggedLap, index: number): void {
-    const parts = lapParts(lap)
-    const { computeMs, queueMs, wireMs } = parts
+    const { computeMs, queueMs, wireMs } = lapParts(lap.lapMs, lap.hops)
     const startMs = lap.atMs - lap.lapMs
     const name = index === 0 ? 'prompt' : `lap ${index}`
     const args = { tokens: lap.tokens, lapMs: lap.lapMs, computeMs, queueMs, wireMs }
@@ -107,13 +107,6 @@ export function chromeTraceOf(request: TracedRequest, nowMs: number): ChromeTrac
       tracks.add(pid, 'wire', { name: `send, ${name}`, startMs: sentAtMs, endMs: atMs, args: { derived: true } })
     })
   }
-}
-
-/** Where a lap's time went; `wireMs` is what neither an engine nor a queue explains. The entry's wait lies before the lap. */
-export function lapParts({ lapMs, hops }: Pick<LoggedLap, 'lapMs' | 'hops'>) {
-  const computeMs = hops.reduce((sum, hop) => sum + hop.computeMs, 0)
-  const queueMs = hops.slice(1).reduce((sum, hop) => sum + hop.queueMs, 0)
-  return { computeMs, queueMs, wireMs: Math.max(0, lapMs - computeMs - queueMs) }
 }
 
 /** Shares of the wire's time, one a hop, 1 together. */

@@ -5,7 +5,7 @@
 import type { PoolSnapshot } from '@computepool/shared/swarm'
 import type { HopTrace } from '@computepool/shared/wire'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
-import { lapParts } from './chrome-trace.ts'
+import { lapParts } from '../dispatch/index.ts'
 
 export interface PoolMetrics {
   submitted(promptTokens: number): void
@@ -142,7 +142,7 @@ export function createPoolMetrics({ snapshot, memory }: PoolMetricsOptions): Poo
     betweenTokens: ms => between.observe(ms / 1000),
     lap: (lapMs, hops) => {
       laps.observe(lapMs / 1000)
-      wire.observe(lapParts({ lapMs, hops }).wireMs / 1000)
+      wire.observe(lapParts(lapMs, hops).wireMs / 1000)
       for (const { seat, computeMs, queueMs } of hops) {
         if (seat >= mostSeats) continue
         compute.observe({ seat }, computeMs / 1000)
