@@ -10,7 +10,12 @@ export interface AnswerAlone {
 
 export async function answerAlone(
   manifest: Manifest,
-  { promptTokens, maxTokens, stopTokens, sampling }: Omit<ChaosAsk, 'atMs' | 'speculate' | 'giveUp' | 'capAfterTokens'>,
+  {
+    promptTokens,
+    maxTokens,
+    stopTokens,
+    sampling,
+  }: Pick<ChaosAsk, 'promptTokens' | 'maxTokens' | 'stopTokens' | 'sampling'>,
 ): Promise<AnswerAlone> {
   const engine = openFakeEngine({ manifest, layers: { start: 0, end: manifest.dimensions.layers } })
   const tokens: number[] = []

@@ -14,11 +14,16 @@ interface Attempt {
 
 export interface ChaosBook {
   observe(index: number): RequestObserver
+  /** Attempts that flowed, with their metered time. */
+  attempts(): ReadonlyArray<{ readonly id: string; readonly index: number; readonly ms: number }>
+  /** Positions of prompts that kept caches held. */
+  cachedTokens(): number
   /** What is wrong when all answers are over. */
-  close(answers: readonly ChaosAnswer[]): string[]
+  close(answers: readonly ChaosAnswer[], isPaid: boolean): string[]
 }
 
 export function createChaosBook(clock: Clock, onWrong: (wrong: string) => void): ChaosBook {
+  let cached = 0
   const books = new Map<number, Map<string, Attempt>>()
   const bookOf = (index: number): Map<string, Attempt> => {
     const known = books.get(index) ?? new Map<string, Attempt>()
@@ -35,7 +40,8 @@ export function createChaosBook(clock: Clock, onWrong: (wrong: string) => void):
       }
       const wrong = (text: string): void => onWrong(`money of answer ${index}: ${text}`)
       return {
-        onFlowing(id, atMs) {
+        onFlowing(id, atMs, cachedTokens = 0) {
+          cached += cachedTokens
           const attempt = attemptOf(id)
           if (attempt.flowedAtMs !== null) wrong(`attempt ${id} flows twice`)
           if (attempt.endedAtMs !== null) wrong(`attempt ${id} flows after its end`)
@@ -59,14 +65,21 @@ export function createChaosBook(clock: Clock, onWrong: (wrong: string) => void):
         },
       }
     },
-    close(answers) {
+    cachedTokens: () => cached,
+    attempts: () =>
+      [...books].flatMap(([index, book]) =>
+        [...book].flatMap(([id, { flowedAtMs, endedAtMs }]) =>
+          flowedAtMs === null || endedAtMs === null ? [] : [{ id, index, ms: Math.floor(endedAtMs - flowedAtMs) }],
+        ),
+      ),
+    close(answers, isPaid) {
       return answers.flatMap(({ tokens, ask }, index) => {
         const attempts = [...bookOf(index).entries()]
         const open = attempts.filter(([, { endedAtMs }]) => endedAtMs === null)
         const wrongs = open.map(([id]) => `money of answer ${index}: attempt ${id} never ended`)
         const told = attempts.reduce((sum, [, attempt]) => sum + attempt.tokens, 0)
         // Who leaves early has tokens on the way that it does not read any more.
-        const isWhole = ask.giveUp === null && ask.capAfterTokens === null
+        const isWhole = ask.giveUp === null && ask.capAfterTokens === null && !isPaid
         if (isWhole ? told !== tokens.length : told < tokens.length)
           wrongs.push(`money of answer ${index}: ${told} tokens were told, ${tokens.length} came`)
         return wrongs

@@ -14,6 +14,10 @@ export interface ChaosAsk {
   readonly giveUp: { readonly afterTokens: number } | { readonly afterMs: number } | null
   /** Its payer's cap is spent after so many tokens; null: it is not. */
   readonly capAfterTokens: number | null
+  /** Whose caches it may begin with. */
+  readonly scope: string
+  /** Asked when the answer has ended whole: the conversation goes on with these tokens. Null: it does not. */
+  readonly nextTurn: readonly number[] | null
 }
 
 /** `pick` chooses among what is there when it happens. */
@@ -89,7 +93,17 @@ function drawAsk(random: SeededRandom, vocab: number): ChaosAsk {
     speculate: random.next() < 0.7,
     giveUp: give < 0.08 ? { afterTokens: random.int(20) } : give < 0.16 ? { afterMs: random.int(2000) } : null,
     capAfterTokens: give > 0.95 ? 1 + random.int(20) : null,
+    scope: `payer ${random.int(3)}`,
+    nextTurn: random.next() < 0.4 ? Array.from({ length: 1 + random.int(12) }, () => random.int(vocab)) : null,
   }
+}
+
+/** What is asked after `answer`; null where that ends the conversation, or it does not fit any more. */
+export function nextAskOf(ask: ChaosAsk, answer: readonly number[], context: number): ChaosAsk | null {
+  if (ask.nextTurn === null) return null
+  const promptTokens = [...ask.promptTokens, ...answer, ...ask.nextTurn]
+  if (promptTokens.length + ask.maxTokens > context) return null
+  return { ...ask, promptTokens, nextTurn: null }
 }
 
 function drawSampling(random: SeededRandom): SamplingParams {

@@ -2,11 +2,13 @@
  * One seed of the chaos from the first sign-in to the last timer, and all that was wrong with it. An answer is what one engine alone says,
  * or a beginning of it and one typed error; when all is over nothing is left, of caches, timers, steps or requests.
  */
+import type { Clock } from '@computepool/shared/ports'
+import type { RequestObserver } from '../../src/dispatch/index.ts'
 import { type AnswerAlone, answerAlone } from './answer-alone.ts'
-import { createChaosBook } from './chaos-book.ts'
-import { askAndRead, type ChaosAnswer } from './chaos-caller.ts'
+import { type ChaosBook, createChaosBook } from './chaos-book.ts'
+import { askAndRead, type CallerMeter, type ChaosAnswer } from './chaos-caller.ts'
 import type { ChaosPack } from './chaos-pack.ts'
-import type { ChaosPlan } from './chaos-plan.ts'
+import { type ChaosAsk, type ChaosPlan, nextAskOf } from './chaos-plan.ts'
 import { type ChaosWorld, openChaosWorld } from './chaos-world.ts'
 
 export interface ChaosReport {
@@ -16,9 +18,24 @@ export interface ChaosReport {
   /** Of answers that nobody gave up: how many ended whole, and how many by which error. */
   readonly whole: number
   readonly failed: Readonly<Record<string, number>>
+  /** Answers that went on elsewhere, each time counted; and positions that kept caches held. */
+  readonly moves: number
+  readonly cachedTokens: number
   /** The orchestrator was shut down meanwhile. */
   readonly isShutDown: boolean
   readonly log: readonly string[]
+}
+
+export interface ChaosExtras {
+  /** The log has every message between desk and tabs. */
+  readonly isVerbose?: boolean
+  /** Work is paid: who hears of an answer's attempts besides the book, and when all is over, what is wrong with the money. */
+  readonly openMoney?: (clock: Clock) => Promise<ChaosMoney>
+}
+
+export interface ChaosMoney {
+  admit(ask: ChaosAsk): (CallerMeter & { readonly observer: RequestObserver }) | null
+  close(book: ChaosBook): Promise<string[]>
 }
 
 /** An answer that is not over by then never will be. */
@@ -26,7 +43,8 @@ const longestAnswerMs = 400_000
 /** Longer than every deadline by which a stage forgets. */
 const longestSweepMs = 400_000
 
-export async function runChaos(plan: ChaosPlan, pack: ChaosPack, isVerbose = false): Promise<ChaosReport> {
+export async function runChaos(plan: ChaosPlan, pack: ChaosPack, extras: ChaosExtras = {}): Promise<ChaosReport> {
+  const { isVerbose = false, openMoney } = extras
   const world = openChaosWorld(plan, pack, isVerbose)
   const { clock, desk } = world
   const wrongs: string[] = []
@@ -37,12 +55,22 @@ export async function runChaos(plan: ChaosPlan, pack: ChaosPack, isVerbose = fal
   }
   world.note(`ready: ${JSON.stringify(desk.snapshot().seats.map(({ peer, layers }) => [peer.slice(-8), layers]))}`)
   const startMs = clock.monotonicMs()
+  const money = (await openMoney?.(clock)) ?? null
   const answers: ChaosAnswer[] = []
+  const call = (ask: ChaosAsk): void => {
+    const metered = money?.admit(ask) ?? null
+    // Its session is spent: nothing is asked.
+    if (money !== null && metered === null) return
+    const told = book.observe(answers.length)
+    const observer = metered === null ? told : both(told, metered.observer)
+    const onWhole = (tokens: readonly number[]): void => {
+      const next = nextAskOf(ask, tokens, pack.manifest.dimensions.context)
+      if (next !== null) call(next)
+    }
+    answers.push(askAndRead({ desk, clock, ask, observer, meter: metered, onWhole }))
+  }
   const due = [
-    ...plan.asks.map(ask => ({
-      atMs: ask.atMs,
-      run: () => void answers.push(askAndRead(desk, clock, ask, book.observe(answers.length))),
-    })),
+    ...plan.asks.map(ask => ({ atMs: ask.atMs, run: () => call(ask) })),
     ...plan.blows.map(blow => ({ atMs: blow.atMs, run: () => world.strike(blow) })),
   ].sort((a, b) => a.atMs - b.atMs)
   for (const { atMs, run } of due) {
@@ -52,21 +80,42 @@ export async function runChaos(plan: ChaosPlan, pack: ChaosPack, isVerbose = fal
   await until(world, longestAnswerMs, () => answers.every(({ ends }) => ends.length > 0))
   for (const [index, answer] of answers.entries()) {
     const alone = await answerAlone(pack.manifest, answer.ask)
-    wrongs.push(...judge(answer, alone).map(wrong => `answer ${index}: ${wrong}`))
+    wrongs.push(...judge(answer, alone, money !== null).map(wrong => `answer ${index}: ${wrong}`))
   }
-  wrongs.push(...book.close(answers))
+  wrongs.push(...book.close(answers, money !== null))
+  if (money !== null) wrongs.push(...(await money.close(book)))
   wrongs.push(...(await settle(world)))
   return {
     seed: plan.seed,
     wrongs,
     whole: answers.filter(({ ends: [end] }) => end?.type === 'finished').length,
     failed: countFailures(answers),
+    moves: answers.reduce((sum, { moves }) => sum + moves(), 0),
+    cachedTokens: book.cachedTokens(),
     isShutDown: world.isShutDown(),
     log: world.log,
   }
 }
 
-function judge({ ask, tokens, ends }: ChaosAnswer, alone: AnswerAlone): string[] {
+/** The first hears it first. */
+function both(first: RequestObserver, second: RequestObserver): RequestObserver {
+  return {
+    onFlowing: (...said) => {
+      first.onFlowing(...said)
+      second.onFlowing(...said)
+    },
+    onToken: (...said) => {
+      first.onToken(...said)
+      second.onToken(...said)
+    },
+    onEnded: (...said) => {
+      first.onEnded(...said)
+      second.onEnded(...said)
+    },
+  }
+}
+
+function judge({ ask, tokens, ends }: ChaosAnswer, alone: AnswerAlone, isPaid: boolean): string[] {
   const said = `${tokens.length} of ${alone.tokens.length} tokens`
   if (ends.length !== 1) return [`it ended ${ends.length} times (${said}): ${JSON.stringify(ends)}`]
   const wrongs: string[] = []
@@ -77,7 +126,7 @@ function judge({ ask, tokens, ends }: ChaosAnswer, alone: AnswerAlone): string[]
     if (tokens.length !== alone.tokens.length) wrongs.push(`it finished after ${said}`)
     if (end.reason !== alone.reason) wrongs.push(`it finished by ${end.reason}, not ${alone.reason}`)
   }
-  if (end?.type === 'finished' && end.stoppedBy !== null && ask.capAfterTokens === null)
+  if (end?.type === 'finished' && end.stoppedBy !== null && ask.capAfterTokens === null && !isPaid)
     wrongs.push(`it was cut short by ${end.stoppedBy}`)
   if (end?.type === 'given-up' && ask.giveUp === null) wrongs.push('it ended without a word')
   if (end?.type === 'failed' && /^(bug|input|payment|chain)_/.test(end.error.code))
