@@ -9,7 +9,11 @@ const self: PeerId = `0x${'a'.repeat(40)}.00000001`
 const peer: PeerId = `0x${'b'.repeat(40)}.00000002`
 
 /** A link to a peer that answers pings after `rttMs`. */
-async function openLink(rttMs: number, given: Partial<TransportLimits> = {}, isInitiator = true) {
+async function openLink(
+  rttMs: number | ((ping: number) => number),
+  given: Partial<TransportLimits> = {},
+  isInitiator = true,
+) {
   const clock = createManualClock()
   const asked: number[] = []
   const closings: string[] = []
@@ -34,7 +38,9 @@ async function openLink(rttMs: number, given: Partial<TransportLimits> = {}, isI
       send(data) {
         const ping = typeof data === 'string' ? JSON.parse(data) : null
         if (ping?.type !== 'ping') return
-        clock.schedule(rttMs, () => handlers.received(JSON.stringify({ type: 'pong', nonce: ping.nonce })))
+        clock.schedule(typeof rttMs === 'number' ? rttMs : rttMs(ping.nonce), () =>
+          handlers.received(JSON.stringify({ type: 'pong', nonce: ping.nonce })),
+        )
       },
       listen(told) {
         handlers = told
@@ -47,7 +53,7 @@ async function openLink(rttMs: number, given: Partial<TransportLimits> = {}, isI
   attach('frames')
   control.opened()
   control.received(JSON.stringify({ type: 'hello', version: protocolVersion, peer, epoch: 1 }))
-  await clock.advance(5000)
+  await clock.advance(8000)
   return { clock, link, asked, closings, attach }
 }
 
@@ -58,6 +64,12 @@ describe('a link', () => {
     expect((await openLink(19)).asked).toEqual([])
     expect((await openLink(100, { lanes: 0 })).asked).toEqual([])
     expect((await openLink(100, {}, false)).asked).toEqual([])
+  })
+
+  it('does not take a peer for far whose pongs wait now and then', async () => {
+    // One of six comes at once: in every two seconds there is one.
+    expect((await openLink(ping => (ping % 6 === 4 ? 1 : 80))).asked).toEqual([])
+    expect((await openLink(ping => (ping === 1 ? 1 : 80))).asked).toEqual([defaultTransportLimits.lanes])
   })
 
   it('goes on without a lane that never opened, and ends with one that carried frames', async () => {

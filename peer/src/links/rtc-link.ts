@@ -53,6 +53,9 @@ const maxEarlyFrames = 256
 /** Beside the largest frame: small frames, and frames whose lost fragments are sent again. */
 const maxPendingBytes = 64 << 20
 
+/** Measurements in a row, one a second, that call a peer far. */
+const farMeasurements = 3
+
 export function createRtcLink(options: RtcLinkOptions): RtcLink {
   const { self, peer, epoch, clock, limits } = options
   const reassembler = createReassembler({
@@ -71,7 +74,7 @@ export function createRtcLink(options: RtcLinkOptions): RtcLink {
   let roundTrip: RoundTrip | null = null
   let cancelPathDeadline = (): void => {}
   let cancelReassembly = (): void => {}
-  let measured = 0
+  let farInARow = 0
   let hasLanes = false
   const cancelConnect = clock.schedule(limits.connectDeadlineMs, () =>
     close(problem('peer_unreachable', `No link to ${peer} came up in ${limits.connectDeadlineMs} ms`)),
@@ -111,9 +114,9 @@ export function createRtcLink(options: RtcLinkOptions): RtcLink {
 
   function acceptRoundTrip(rttMs: number): void {
     options.onMeasured(rttMs)
-    measured += 1
-    // The first ping met a link, and a machine, that was still at opening.
-    if (measured < 2 || limits.lanes === 0 || rttMs < limits.lanesFromRttMs || hasLanes) return
+    farInARow = rttMs < limits.lanesFromRttMs ? 0 : farInARow + 1
+    // Not at once: pings also wait while the link opens, and behind a busy engine's steps.
+    if (farInARow < farMeasurements || limits.lanes === 0 || hasLanes) return
     hasLanes = true
     options.openLanes?.(limits.lanes)
   }
