@@ -15,9 +15,13 @@ export interface FollowedPeers {
   untilPrepared(count: number, deadlineMs?: number): Promise<void>
 }
 
+/** Slices are given out again when a ring has changed: only when nobody has loaded for so long is all as it stays. */
+const quietMs = 1000
+
 export function followPeers(desk: Desk): FollowedPeers {
   const prepared = new Set<string>()
   const waiters: ((peer: string) => void)[] = []
+  let lastTalkMs = 0
   const farewells = new Map<string, () => void>()
   const { peerConnected, peerRequest, peerGone } = desk
   desk.peerConnected = peer => {
@@ -25,7 +29,9 @@ export function followPeers(desk: Desk): FollowedPeers {
     waiters.shift()?.(peer)
   }
   desk.peerRequest = (peer, request) => {
+    if (request.type === 'slice-ready' || request.type === 'slice-progressed') lastTalkMs = performance.now()
     if (request.type === 'slice-ready') prepared.add(peer)
+    if (request.type === 'slice-progressed') prepared.delete(peer)
     peerRequest(peer, request)
   }
   desk.peerGone = (peer, reason) => {
@@ -39,7 +45,9 @@ export function followPeers(desk: Desk): FollowedPeers {
     prepared: () => [...prepared],
     async untilPrepared(count, deadlineMs = 120_000) {
       const startedMs = performance.now()
-      while (desk.snapshot().status !== 'ready' || prepared.size < count) {
+      const isSo = (): boolean =>
+        desk.snapshot().status === 'ready' && prepared.size >= count && performance.now() - lastTalkMs > quietMs
+      while (!isSo()) {
         if (performance.now() - startedMs > deadlineMs) {
           const { explanation } = desk.snapshot()
           throw new Error(`${prepared.size} of ${count} peers hold slices after ${deadlineMs / 1000} s. ${explanation}`)
