@@ -121,6 +121,22 @@ describe('an answer whose ring is lost', () => {
     expect([rings.jobs(2), rings.clock.pending]).toEqual([[], 0])
   })
 
+  it('stays over where its first token finds the money spent', async () => {
+    const rings = openFakeRings()
+    rings.table.setRings([rings.ring(1)], null)
+    const heard: string[] = []
+    const live = rings.table.submit(orderOf(), {
+      onFlowing: () => live.cutShort('cap'),
+      onToken: id => heard.push(`token ${id}`),
+      onEnded: (_, { outcome }) => heard.push(outcome),
+    })
+    rings.draw(1, rings.jobs(1)[0]!, 1)
+    expect([rings.clock.pending, rings.laps.length]).toEqual([0, 0])
+    await rings.clock.advance(120_000)
+    expect(await readAnswer(live)).toEqual({ tokens: [], end: 'cap' })
+    expect([heard, rings.jobs(1).length, rings.table.running()]).toEqual([['cap'], 1, 0])
+  })
+
   it('fails with all others when the table is closed', async () => {
     const { table, answer, clock } = start()
     table.interrupt(1, lost)

@@ -139,6 +139,7 @@ export function createRequestTable(options: RequestTableOptions): RequestTable {
 
   /** The attempt is over, the answer is not: it waits at the head of the queue. */
   const move = (answer: AnswerRecord, error: ComputePoolError): void => {
+    if (!isUnderWay(answer)) return
     const whole = wholeBecause(answer)
     if (whole !== null) {
       finish(answer, whole, null)
@@ -157,6 +158,7 @@ export function createRequestTable(options: RequestTableOptions): RequestTable {
 
   /** After a failure that another attempt may mend. */
   const tryAgain = (answer: AnswerRecord, error: ComputePoolError): void => {
+    if (!isUnderWay(answer)) return
     if (error.code === 'engine_prefix_missing' && answer.mayReuse) {
       answer.mayReuse = false
       move(answer, error)
@@ -252,6 +254,8 @@ export function createRequestTable(options: RequestTableOptions): RequestTable {
       return
     }
     flow(answer)
+    // Whoever was told may have found the money spent.
+    if (!isRunning(answer)) return
     const atMs = clock.monotonicMs()
     const ring = answer.ring!
     if (due > 0) pace.noteLap(ring, lapMs, ledger.count(ring.epoch))

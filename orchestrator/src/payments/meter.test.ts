@@ -40,6 +40,20 @@ function open(book: Partial<MeterBook> = {}) {
 }
 
 describe('the meter', () => {
+  it('starts no clock for an answer that is over', async () => {
+    const { clock, meter, written, admit } = open()
+    const a = admit('a')
+    a.flow()
+    await clock.advance(100)
+    a.end('stop')
+    a.flow()
+    a.token()
+    await clock.advance(60_000)
+    await a.request.over
+    expect(a.request.payment().costAtomic).toBe('100')
+    expect([written.length, meter.reading('0xs'), clock.pending]).toEqual([2, null, 0])
+  })
+
   it('charges from the first activation to the end, down to the atomic unit', async () => {
     const { clock, meter, written, admit } = open()
     const a = admit('a')

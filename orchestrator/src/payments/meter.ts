@@ -198,6 +198,7 @@ export function createMeter({ clock, book, onFault }: MeterOptions): Meter {
     }
     const observer: RequestObserver = {
       onFlowing: (requestId, atMs) => {
+        if (!account.runs.has(run)) return
         run.startedMs = atMs
         const start = { sessionId: account.id, requestId, atMonotonicMs: atMs }
         // Work that the ledger will not book is not done.
