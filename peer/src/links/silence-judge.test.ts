@@ -44,14 +44,16 @@ describe('a side that falls silent', () => {
     expect(link.run(60_000)! - sinceMs).toBeLessThanOrEqual(5000)
   })
 
-  it('is given up within five seconds of the first frame that it does not answer', () => {
+  it('is given up within fifteen seconds of the first frame after a pause that it does not answer', () => {
     const link = open()
     work(link, 10_000)
     expect(link.run(20_000, nowMs => nowMs % 400 === 0 && link.judge.noteHeard(nowMs))).toBeNull()
     // Idle: nobody waits for it.
-    expect(link.run(20_000)).toBeNull()
+    expect(link.run(10_000)).toBeNull()
     const sinceMs = link.now()
-    expect(link.run(60_000, nowMs => link.judge.noteTraffic(nowMs))! - sinceMs).toBeLessThanOrEqual(5000)
+    const silentMs = link.run(60_000, nowMs => link.judge.noteTraffic(nowMs))! - sinceMs
+    expect(silentMs).toBeGreaterThan(14_000)
+    expect(silentMs).toBeLessThanOrEqual(15_000)
   })
 
   it('has half a minute while nothing passes, or before it was known', () => {
@@ -72,6 +74,24 @@ describe('a side that falls silent', () => {
     work(quick, 90_000, 100)
     const fromMs = quick.now()
     expect(quick.run(60_000)! - fromMs).toBeLessThanOrEqual(5000)
+  })
+
+  it.each([10_000, 90_000])('is known for its steps after %i ms in which nothing passed', pauseMs => {
+    const link = open()
+    expect(work(link, 32_000, 8000)).toBeNull()
+    expect(work(link, 120_000)).toBeNull()
+    expect(link.run(pauseMs, nowMs => nowMs % 400 === 0 && link.judge.noteHeard(nowMs))).toBeNull()
+    // Some quick words, then a step of the next turn's prompt.
+    expect(work(link, 3000)).toBeNull()
+    expect(work(link, 16_500, 8000)).toBeNull()
+  })
+
+  it('is as good as any other after ten minutes of quick work', () => {
+    const link = open()
+    work(link, 32_000, 8000)
+    work(link, 11 * 60_000)
+    const sinceMs = link.now()
+    expect(link.run(60_000)! - sinceMs).toBeLessThanOrEqual(5000)
   })
 
   it('may load what a new assignment gives it', () => {

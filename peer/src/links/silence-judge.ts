@@ -24,11 +24,19 @@ export interface SilenceJudge {
 
 /** Frames passed so shortly before it fell silent: it was at work. */
 const leadMs = 1000
-/** Longest silences under traffic, in two such spans, tell how long its steps take. */
-const spanMs = 30_000
-const gapFactor = 10
+/**
+ * Longest silences under traffic tell how long its steps take: those of late, and with less to spare those of minutes of work. A pause makes
+ * nobody quicker, so the latter age by work alone.
+ */
+const lateSpanMs = 30_000
+const lateFactor = 10
+const oldSpanMs = 5 * 60_000
+const oldFactor = 3
 /** Words under traffic before it is known. */
 const provenAfter = 20
+/** After so long without traffic the first step may be a whole prompt's, and the other side hidden or cold: it has `freshFactor` times the least. */
+const pauseMs = 5000
+const freshFactor = 3
 
 export function createSilenceJudge(limits: SilenceLimits, startMs: number): SilenceJudge {
   let lookedAtMs = startMs
@@ -39,9 +47,11 @@ export function createSilenceJudge(limits: SilenceLimits, startMs: number): Sile
   let busySilentMs = 0
   let attentiveMs = 0
   let busyWords = 0
-  let spanFromMs = startMs
-  let gapMs = 0
-  let gapBeforeMs = 0
+  /** Of them, those since the last pause. */
+  let freshWords = 0
+  let workedMs = 0
+  const late = longestOfTwoSpans(lateSpanMs, startMs)
+  const old = longestOfTwoSpans(oldSpanMs, workedMs)
 
   const isBusy = (): boolean => trafficAtMs >= heardAtMs - leadMs
   function pass(nowMs: number): void {
@@ -51,27 +61,27 @@ export function createSilenceJudge(limits: SilenceLimits, startMs: number): Sile
     silentMs += awakeMs
     if (!isBusy()) return
     busySilentMs += awakeMs
+    workedMs += awakeMs
     if (sinceMs <= limits.lookMs) attentiveMs += sinceMs
   }
   function busyLimitMs(): number {
     if (busyWords < provenAfter) return limits.idleMs
-    return Math.min(limits.idleMs, Math.max(limits.busyMs, gapFactor * Math.max(gapMs, gapBeforeMs)))
+    const leastMs = freshWords < provenAfter ? freshFactor * limits.busyMs : limits.busyMs
+    return Math.min(limits.idleMs, Math.max(leastMs, lateFactor * late.longestMs, oldFactor * old.longestMs))
   }
 
   return {
     noteTraffic(nowMs) {
+      if (nowMs - trafficAtMs >= pauseMs) freshWords = 0
       trafficAtMs = nowMs
     },
     noteHeard(nowMs) {
       pass(nowMs)
       if (isBusy()) {
         busyWords += 1
-        if (nowMs - spanFromMs >= spanMs) {
-          gapBeforeMs = nowMs - spanFromMs >= 2 * spanMs ? 0 : gapMs
-          gapMs = 0
-          spanFromMs = nowMs
-        }
-        gapMs = Math.max(gapMs, attentiveMs)
+        freshWords += 1
+        late.note(attentiveMs, nowMs)
+        old.note(attentiveMs, workedMs)
       }
       heardAtMs = nowMs
       silentMs = 0
@@ -86,6 +96,26 @@ export function createSilenceJudge(limits: SilenceLimits, startMs: number): Sile
     look(nowMs) {
       pass(nowMs)
       return silentMs >= limits.idleMs || busySilentMs >= busyLimitMs() ? Math.max(silentMs, busySilentMs) : null
+    },
+  }
+}
+
+/** Remembers for one to two spans. */
+function longestOfTwoSpans(spanMs: number, startMs: number) {
+  let fromMs = startMs
+  let nowLongestMs = 0
+  let beforeMs = 0
+  return {
+    note(durationMs: number, atMs: number): void {
+      if (atMs - fromMs >= spanMs) {
+        beforeMs = atMs - fromMs >= 2 * spanMs ? 0 : nowLongestMs
+        nowLongestMs = 0
+        fromMs = atMs
+      }
+      nowLongestMs = Math.max(nowLongestMs, durationMs)
+    },
+    get longestMs(): number {
+      return Math.max(nowLongestMs, beforeMs)
     },
   }
 }

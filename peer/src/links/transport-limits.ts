@@ -8,7 +8,7 @@ export interface TransportLimits {
   readonly disconnectDeadlineMs: number
   /** Nothing heard, not even a pong, while this side listened. Long, because a slice that loads, or a step on a slow engine, may hold up the other side's worker. */
   readonly silenceLimitMs: number
-  /** The same while frames pass and the other side was prompt before; ten times its longest silence where that is more. */
+  /** The same while frames pass and the other side was prompt before; longer where its steps take long, and after a pause. */
   readonly busySilenceLimitMs: number
   readonly idlePingIntervalMs: number
   /** Not shorter: at 10 ms the engines of three tabs on two cores lost a quarter of their speed to it. */

@@ -8,7 +8,7 @@ export interface SealedLimits {
   readonly connectDeadlineMs: number
   /** Nothing heard, while this side was awake and asking. Long, as WebRTC's: a slice that loads, or a step on a slow engine, may hold up the other side's thread. */
   readonly silenceLimitMs: number
-  /** The same while frames pass and the other side was prompt before; ten times its longest silence where that is more. Daemons pause for seconds. */
+  /** The same while frames pass and the other side was prompt before; longer where its steps take long, and after a pause. Daemons pause for seconds. */
   readonly busySilenceLimitMs: number
   /** Nothing heard, and the carrier took nothing: it knows by itself that the other side cannot be reached. */
   readonly unreachableLimitMs: number
