@@ -101,6 +101,14 @@ describe('a side that falls silent', () => {
     expect(link.run(25_000)).toBeNull()
   })
 
+  it('may load too where a frame of before comes late', () => {
+    const link = open()
+    work(link, 10_000)
+    link.judge.noteAssigned()
+    link.judge.noteTraffic(link.now())
+    expect(link.run(25_000)).toBeNull()
+  })
+
   it('is not blamed for a silence in which this side did not listen', () => {
     const link = open()
     work(link, 10_000)

@@ -92,6 +92,8 @@ export function createSilenceJudge(limits: SilenceLimits, startMs: number): Sile
       trafficAtMs = Number.NEGATIVE_INFINITY
       busySilentMs = 0
       attentiveMs = 0
+      // Frames of the lost ring may still come: they are no proof that it has loaded.
+      busyWords = 0
     },
     look(nowMs) {
       pass(nowMs)
