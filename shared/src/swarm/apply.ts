@@ -107,6 +107,7 @@ function formed(state: SwarmState, event: Extract<SwarmEvent, { type: 'coalition
     peers,
     coalitions: [...state.coalitions, coalition],
     previous: state.previous.filter(others => !others.some(({ peer }) => isTaken(peer))),
+    wanted: state.wanted?.some(({ peer }) => isTaken(peer)) === true ? null : state.wanted,
     returningSinceMs: null,
     nextEpoch: epoch + 1,
   }
@@ -146,5 +147,7 @@ function drained(state: SwarmState, epoch: number): SwarmState {
     leaving === null
       ? 'the ring is formed anew, to be faster'
       : `${peerInWords(state, leaving)} left the ring as it had asked to`
-  return lose(state, epoch, words)
+  // What is loaded would bring back the ring that was given up: its successor may share no slice with it.
+  const wanted = isSuccessorLoaded(state, coalition) ? coalition.successor : state.wanted
+  return { ...lose(state, epoch, words), wanted }
 }

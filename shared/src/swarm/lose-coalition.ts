@@ -39,7 +39,8 @@ function loseRelay(state: SwarmState, coalition: Coalition, relay: string, reaso
 
 /** Whoever was to load for the ring's successor cannot any more: the ring stays as it is. */
 export function forgetSuccessors(state: SwarmState, peer: string): SwarmState {
-  return livingCoalitions(state)
+  const next = state.wanted?.some(seat => seat.peer === peer) === true ? { ...state, wanted: null } : state
+  return livingCoalitions(next)
     .filter(({ successor }) => successor?.some(seat => seat.peer === peer) === true)
-    .reduce((next, coalition) => withCoalition(next, { ...coalition, successor: null }), state)
+    .reduce((next, coalition) => withCoalition(next, { ...coalition, successor: null }), next)
 }

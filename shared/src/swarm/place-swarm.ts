@@ -7,7 +7,7 @@ import { explainUnlinked } from './explain-unlinked.ts'
 import { fillHoles } from './fill-holes.ts'
 import { fillGap, keepHoldings } from './keep-holdings.ts'
 import { expectedLayerMs, workFactor } from './learn-speed.ts'
-import { countHeld, hasFailedLink, type Placed } from './placed-ring.ts'
+import { asPlaced, countHeld, hasFailedLink, type Placed } from './placed-ring.ts'
 import { type Placement, type PlacementInput, planPlacement } from './plan-placement.ts'
 import { isPlaceable, openRelays, planLinks } from './swarm-links.ts'
 import type { Coalition, SwarmConfig, SwarmPeer, SwarmState } from './swarm-state.ts'
@@ -77,10 +77,10 @@ export function freePeers(state: SwarmState, ring: Coalition | null = null): Swa
   return Object.values(state.peers).filter(peer => !seated.has(peer.peer) && isPlaceable(state, peer))
 }
 
-/** Where the model would go now: the seats of a lost ring with their holes filled, else as the peers hold it already, else afresh. */
+/** Where the model would go now: the seats that a ring was drained for, else those of a lost ring with their holes filled, else as the peers hold it already, else afresh. */
 export function placeSwarm(state: SwarmState): Placement {
   const peers = freePeers(state)
-  const question = { name: 'now', peers, others: [state.previous] }
+  const question = { name: 'now', peers, others: [state.previous, state.wanted] }
   // Beside rings that serve nothing hurries: what their links measure every few seconds is no reason to search.
   return remembered(state, question, () => search(state, peers), state.coalitions.length > 0)
 }
@@ -95,6 +95,8 @@ export function canPlace(state: SwarmState, ring: Coalition): boolean {
 function search(state: SwarmState, peers: readonly SwarmPeer[]): Placement {
   const asked = placementInput(state, peers)
   const input = state.coalitions.length > 0 ? { ...asked, mostSteps: stepsBeside } : asked
+  const wanted = state.wanted === null ? null : asPlaced(input, state.wanted)
+  if (wanted !== null && !hasFailedLink(state, wanted.seats)) return wanted
   const kept = keepSeats(state, input)
   if (kept !== null && !hasFailedLink(state, kept.seats)) return kept
   const planned = planPlacement(input)

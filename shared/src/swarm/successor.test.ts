@@ -86,6 +86,23 @@ describe('a ring whose seat turned slow', () => {
     expect(chosen(shell)).toEqual([])
   })
 
+  it('is formed with its new splits, which nothing undoes, where nobody new is needed', () => {
+    const shell = serving()
+    shell.advance(60_000)
+    work(shell, b, null, true)
+    shell.advance(5000)
+    expect(chosen(shell)).toHaveLength(1)
+    shell.happen({ type: 'ring-drained', epoch: shell.epoch() })
+    expect(shell.rings()).toEqual(['a:0-5 b:5-6'])
+    shell.serve()
+    for (let minute = 0; minute < 3; minute++) {
+      shell.advance(60_000)
+      work(shell, b, null, true)
+    }
+    expect([shell.rings(), shell.status()]).toEqual([['a:0-5 b:5-6'], 'ready'])
+    expect(chosen(shell)).toHaveLength(1)
+  })
+
   it('stays as it is where the one that was to come goes, or fails', () => {
     const error = { code: 'engine_self_test_failed', message: 'Layer 1 is off.', remedy: '', context: {} }
     const ends: ((shell: Shell) => void)[] = [

@@ -161,6 +161,8 @@ export interface SwarmState {
   readonly coalitions: readonly Coalition[]
   /** The seats of those that are no more, the latest last: a re-plan keeps them where it can. */
   readonly previous: ReadonlyArray<readonly Seat[]>
+  /** The seats for which a ring was drained: they are formed next, before what is loaded; null: none. */
+  readonly wanted: readonly Seat[] | null
   /** The latest last. */
   readonly vanished: readonly Vanished[]
   /** When the first peer came that holds layers already, while no coalition stood: others will follow. */
@@ -184,6 +186,7 @@ export function emptySwarm(config: SwarmConfig): SwarmState {
     peers: {},
     coalitions: [],
     previous: [],
+    wanted: null,
     vanished: [],
     returningSinceMs: null,
     bans: {},
