@@ -85,6 +85,37 @@ describe('opening', () => {
     expect([isLinked(a), isLinked(b)]).toEqual([true, true])
   })
 
+  it('works where the offer arrives early of an assignment with a lower number than the last', async () => {
+    const { clock, a, b } = openNet()
+    b.setPeers([], 12)
+    a.setPeers([{ peer: peerB, isInitiator: true }], 10)
+    await clock.advance(50)
+    b.setPeers([{ peer: peerA, isInitiator: false }], 10)
+    await clock.advance(100)
+    expect([isLinked(a), isLinked(b)]).toEqual([true, true])
+  })
+
+  it('works where the offer arrives before its assignment names the peer', async () => {
+    const { clock, a, b } = openNet()
+    b.setPeers([], 10)
+    a.setPeers([{ peer: peerB, isInitiator: true }], 10)
+    await clock.advance(50)
+    b.setPeers([{ peer: peerA, isInitiator: false }], 10)
+    await clock.advance(100)
+    expect([isLinked(a), isLinked(b)]).toEqual([true, true])
+  })
+
+  it('works where a member fills the memory for early signals', async () => {
+    const { clock, a, b } = openNet()
+    const flood: LinkSignal = { type: 'offer-wanted', epoch: 0xffff_ffff, link: 0, toLink: null }
+    for (let count = 0; count < 3000; count += 1) b.handleSignal(`0x${'c'.repeat(40)}.00000003`, flood)
+    a.setPeers([{ peer: peerB, isInitiator: true }], 7)
+    await clock.advance(50)
+    b.setPeers([{ peer: peerA, isInitiator: false }], 7)
+    await clock.advance(100)
+    expect([isLinked(a), isLinked(b)]).toEqual([true, true])
+  })
+
   it('ignores signals of an assignment that is over', async () => {
     const { net, b, setBoth } = openNet()
     setBoth(5)

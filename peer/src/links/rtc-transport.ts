@@ -5,6 +5,7 @@
 import { ComputePoolError } from '@computepool/shared/errors'
 import type { Clock, LinkEvent, Transport } from '@computepool/shared/ports'
 import type { LinkSignal, PeerId } from '@computepool/shared/wire'
+import { createEarlySignals } from './early-signals.ts'
 import type { HostPort } from './host-port.ts'
 import type { HostCommand, HostEvent, HostSignal, IceServer } from './host-protocol.ts'
 import { isOfKeptLink, judgeSignal, type Pairing } from './link-pairing.ts'
@@ -41,7 +42,7 @@ export interface RtcTransport extends Transport {
   setPeers(peers: readonly PeerLink[], epoch: number): void
   /** For links made from now on, and for restarts of those that are open. */
   setIceServers(servers: readonly IceServer[]): void
-  /** A signal that the hub brought. One of a later epoch waits for its `setPeers`; one of an earlier epoch counts for a kept link only. */
+  /** A signal that the hub brought. One of another epoch waits for its `setPeers`, unless it is about a kept link. */
   handleSignal(from: PeerId, signal: LinkSignal): void
   /** Signals for the hub to carry. */
   onSignal(handler: (to: PeerId, signal: LinkSignal) => void): () => void
@@ -58,8 +59,6 @@ interface Entry {
   hasPath: boolean
 }
 
-/** Signals that came before their assignment: offers and candidates of a whole coalition fit. */
-const maxEarlySignals = 2048
 /** Times that one peer may have its link made anew within an assignment: each costs a connection. */
 const maxReplacements = 8
 
@@ -73,7 +72,7 @@ export function createRtcTransport(options: RtcTransportOptions): RtcTransport {
   const signalHandlers = new Set<(to: PeerId, signal: LinkSignal) => void>()
   const counts = { transferred: 0, proxied: 0, madeHere: 0 }
   const replacements = new Map<PeerId, number>()
-  let early: { readonly from: PeerId; readonly signal: LinkSignal }[] = []
+  const early = createEarlySignals()
   let iceServers: readonly IceServer[] = []
   let epoch = 0
   let nextNumber = 0
@@ -214,7 +213,11 @@ export function createRtcTransport(options: RtcTransportOptions): RtcTransport {
           closeLink(peer, `Assignment ${epoch} gave way to ${nextEpoch}`)
         else if (nextEpoch !== epoch) link.noteAssigned()
       }
-      if (nextEpoch !== epoch) replacements.clear()
+      const isWanted = (peer: PeerId): boolean => wanted.has(peer)
+      if (nextEpoch !== epoch) {
+        replacements.clear()
+        early.noteAssigned(isWanted)
+      }
       epoch = nextEpoch
       for (const [peer, link] of wanted) {
         if (entries.has(peer)) continue
@@ -222,9 +225,7 @@ export function createRtcTransport(options: RtcTransportOptions): RtcTransport {
         // It may have kept its own, and would never offer.
         if (!link.isInitiator) signalOut(entry, { type: 'offer-wanted' })
       }
-      const waiting = early
-      early = waiting.filter(({ signal }) => signal.epoch > epoch)
-      for (const { from, signal } of waiting) if (signal.epoch === epoch) passIn(from, signal)
+      for (const { from, signal } of early.take(epoch, isWanted)) passIn(from, signal)
     },
     setIceServers(servers) {
       iceServers = servers
@@ -232,9 +233,8 @@ export function createRtcTransport(options: RtcTransportOptions): RtcTransport {
     },
     handleSignal(from, signal) {
       const entry = entries.get(from)
-      if (signal.epoch > epoch) {
-        if (early.length < maxEarlySignals) early.push({ from, signal })
-      } else if (signal.epoch === epoch || (entry && isOfKeptLink(entry.pairing, signal))) passIn(from, signal)
+      if (entry && (signal.epoch === epoch || isOfKeptLink(entry.pairing, signal))) passIn(from, signal)
+      else early.add(from, signal)
     },
     async send(peer, frame, signal) {
       signal?.throwIfAborted()
@@ -256,7 +256,7 @@ export function createRtcTransport(options: RtcTransportOptions): RtcTransport {
       if (isClosed) return
       isClosed = true
       for (const peer of [...entries.keys()]) closeLink(peer, 'This transport was closed')
-      early = []
+      early.clear()
     },
   }
 }
