@@ -2,12 +2,14 @@
  * Whether another ring is formed now: the first, one that takes a lost ring's place, or one more beside those that serve. It reads the
  * state and writes nothing.
  */
-import { isRingDraining } from './coalition-links.ts'
+import { isRingDraining, neededLinks } from './coalition-links.ts'
 import { isSameRange, livingCoalitions } from './coalitions.ts'
+import { seatsOf } from './form-act.ts'
 import { freePeers, placeSwarm } from './place-swarm.ts'
 import { countHeld, type Placed } from './placed-ring.ts'
 import { areHoldersAwaited, isSeatAwaited } from './returning.ts'
-import { pickSeats } from './stand-by.ts'
+import { pickSeats, unusableMs } from './stand-by.ts'
+import { planLinks } from './swarm-links.ts'
 import type { Coalition, SwarmState } from './swarm-state.ts'
 
 /** The ring that is to be formed; null: none now. */
@@ -18,8 +20,11 @@ export function planRing(state: SwarmState): Placed | null {
   if (placement.kind !== 'placed') return null
   const isHeld = countHeld(state, placement.seats) === placement.seats.length
   const isForming = living.some(({ status }) => status === 'forming')
-  const isReplacing = keepsPart(state, placement) && (isHeld || !isForming)
+  // A ring that was drained for this one serves no more: whatever else loads, that is not waited for.
+  const isAtOnce = isHeld || !isForming || placement.seats === state.wanted
+  const isReplacing = keepsPart(state, placement) && isAtOnce
   if (living.length > 0 && !isReplacing && !isGrowth(state, living, placement)) return null
+  if (living.some(({ status }) => status === 'ready') && isUnlinked(state, placement)) return null
   if (isHeld) return placement
   if (living.length === 0 && areHoldersAwaited(state)) return null
   return movesSomebody(state, placement) && isSeatAwaited(state, state.config.returnGraceMs / 2) ? null : placement
@@ -36,6 +41,15 @@ function mayAdd(state: SwarmState, living: readonly Coalition[]): boolean {
 
 const areAllServing = (state: SwarmState, living: readonly Coalition[]): boolean =>
   living.every(coalition => coalition.status === 'ready' && !isRingDraining(state, coalition))
+
+/**
+ * True where two neighbours have no way that was not tried in vain. With nothing to lose it is tried again; beside a ring that serves it
+ * would take that ring's standbys, for ever.
+ */
+function isUnlinked(state: SwarmState, { seats }: Placed): boolean {
+  const { hopMs } = planLinks(state)
+  return neededLinks(seatsOf(seats)).some(([from, to]) => hopMs(from, to) >= unusableMs)
+}
 
 /** True where it takes the place of a lost ring, and somebody of that stays on the same layers. */
 function keepsPart(state: SwarmState, { seats }: Placed): boolean {

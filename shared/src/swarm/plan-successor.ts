@@ -27,9 +27,15 @@ const mostIdle = 16
 /** The first ring that should change, and how; null: none. */
 export function planSuccessor(state: SwarmState): Extract<SwarmAct, { type: 'choose-successor' }> | null {
   const living = livingCoalitions(state)
-  if (living.some(({ status, successor }) => status !== 'ready' || successor !== null)) return null
+  // One after the other: two that drain at once could leave nobody who serves.
+  if (living.some(({ successor }) => successor !== null)) return null
   for (const coalition of living) {
-    if (state.nowMs - coalition.sinceMs < state.config.replanMs || isRingDraining(state, coalition)) continue
+    if (
+      coalition.status !== 'ready' ||
+      state.nowMs - coalition.sinceMs < state.config.replanMs ||
+      isRingDraining(state, coalition)
+    )
+      continue
     const better = betterRing(state, coalition)
     if (better !== null) return { type: 'choose-successor', epoch: coalition.epoch, seats: seatsOf(better.seats) }
   }

@@ -93,4 +93,39 @@ describe('several rings', () => {
     settle(shell)
     expect(shell.rings()).toEqual(['b:0-6 + d:0-6', 'c:0-6'])
   })
+
+  it('are not tried for ever beside one that serves, where their peers cannot link, and stand by for it again', () => {
+    const shell = createSwarmShell()
+    grow(shell, [a, b])
+    for (const peer of [c, d, e]) shell.join(peer)
+    expect(shell.rings()).toHaveLength(2)
+    for (let tries = 0; tries < 10; tries++) {
+      for (const { seats, standbys } of shell.state().coalitions) {
+        for (const { peer } of [...seats, ...standbys]) shell.sliceReady(peer)
+      }
+      shell.advance(46_000)
+    }
+    // Each pair of the three once.
+    expect(shell.acts.filter(({ type }) => type === 'form-coalition').length).toBeLessThanOrEqual(4)
+    expect(shell.rings()).toHaveLength(1)
+    expect(shell.coalition()!.standbys).toHaveLength(3)
+    // A relay is a way that was not tried.
+    shell.joinRelay(f)
+    expect(shell.rings()).toHaveLength(2)
+  })
+
+  it('are planned anew while another one loads, and formed at once', () => {
+    const shell = createSwarmShell({ hopMs: 1, usualRttMs: { loopback: 0, webrtc: 1, axl: 1, relay: 1 } })
+    grow(shell, [a, b])
+    for (const peer of [c, d]) shell.join(peer)
+    shell.join(e, 5000, 20)
+    expect(shell.rings()).toEqual(['a:0-3 b:3-6 + e:0-3?', 'c:0-3 d:3-6'])
+    shell.sliceReady(e)
+    shell.advance(60_000)
+    const stats = { requests: 1, stepMs: null, weightsBytes: 1, kvBytes: 1, tokensServed: 0, isHidden: true }
+    shell.say(b, { type: 'stats-reported', ...stats })
+    shell.advance(5000)
+    shell.happen({ type: 'ring-drained', epoch: shell.epoch() })
+    expect(shell.rings()).toEqual(['c:0-3 d:3-6', 'a:0-5 b:5-6'])
+  })
 })

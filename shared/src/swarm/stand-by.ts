@@ -6,7 +6,7 @@ import { capacityOf, type PlacementInput, type PlacementPeer } from './plan-plac
 import type { Coalition, Standby, SwarmPeer, SwarmState } from './swarm-state.ts'
 
 /** A link that costs so much is one that did not open. */
-const unusableMs = 10_000
+export const unusableMs = 10_000
 
 /** Asks about one state: its links and speeds are worked out once. */
 export interface SeatPicker {
