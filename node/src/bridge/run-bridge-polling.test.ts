@@ -90,7 +90,17 @@ async function open() {
   }
   await clock.advance(0)
   expect(bridge.snapshot().status).toBe('relaying')
-  return { bridge, daemon, sockets, requests, notices, welcome, pollsIn, hear: (frame: Uint8Array) => hear(tab, frame) }
+  return {
+    bridge,
+    daemon,
+    sockets,
+    requests,
+    notices,
+    welcome,
+    pollsIn,
+    say,
+    hear: (frame: Uint8Array) => hear(tab, frame),
+  }
 }
 
 test('it polls every millisecond for two seconds after a parcel, and then rests', async () => {
@@ -135,5 +145,19 @@ test('it notices a daemon that was quick to come back with another key', async (
   await pollsIn(5001)
   await pollsIn(2000)
   expect(sockets).toHaveLength(2)
+  await bridge.leave()
+})
+
+test('it goes on where work ends that is not its own', async () => {
+  const { bridge, say } = await open()
+  const end = (epoch: number, coalition: string): string => {
+    say({ type: 'desk', command: { type: 'assign-relay', epoch, coalition, members: [] } })
+    return bridge.snapshot().status
+  }
+  expect(end(0, 'hall')).toBe('relaying')
+  expect(end(1, 'other')).toBe('relaying')
+  expect(bridge.snapshot().members).toHaveLength(2)
+  expect(end(1, 'hall')).toBe('waiting')
+  expect(bridge.snapshot().members).toEqual([])
   await bridge.leave()
 })

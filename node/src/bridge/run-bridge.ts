@@ -147,6 +147,10 @@ export function runBridge(powers: BridgePowers): RunningBridge {
     setStatus(relay.members.length > 0 ? 'relaying' : 'waiting')
   }
 
+  /** A coalition ends for those that still work for it. */
+  const isOwn = ({ epoch, coalition }: RelayAssignment): boolean =>
+    epoch === assignment?.epoch && coalition === assignment.coalition
+
   function obey(command: DeskCommand): void {
     switch (command.type) {
       case 'model-offered':
@@ -157,7 +161,7 @@ export function runBridge(powers: BridgePowers): RunningBridge {
         links.setIceServers(command.iceServers)
         break
       case 'assign-relay':
-        take(command)
+        if (command.members.length > 0 || isOwn(command)) take(command)
         break
       case 'release-slice':
         released?.()

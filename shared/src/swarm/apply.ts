@@ -105,7 +105,7 @@ function formed(state: SwarmState, event: Extract<SwarmEvent, { type: 'coalition
   const next = {
     ...state,
     peers,
-    coalitions: [...state.coalitions, coalition],
+    coalitions: [...state.coalitions.map(other => withoutRelays(other, relays)), coalition],
     previous: state.previous.filter(others => !others.some(({ peer }) => isTaken(peer))),
     wanted: state.wanted?.some(({ peer }) => isTaken(peer)) === true ? null : state.wanted,
     returningSinceMs: null,
@@ -113,6 +113,12 @@ function formed(state: SwarmState, event: Extract<SwarmEvent, { type: 'coalition
   }
   const missing = seats.find(seat => peers[seat.peer] === undefined)
   return missing === undefined ? next : losePeer(next, missing.peer, 'left')
+}
+
+/** A relay works for one coalition: what was a spare of another's is so no more. */
+function withoutRelays(coalition: Coalition, taken: Coalition['relays']): Coalition {
+  const relays = coalition.relays.filter(({ relay }) => !taken.some(other => other.relay === relay))
+  return relays.length === coalition.relays.length ? coalition : { ...coalition, relays }
 }
 
 function standbysRenewed(state: SwarmState, event: Extract<SwarmEvent, { type: 'standbys-renewed' }>): SwarmState {

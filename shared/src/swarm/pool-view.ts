@@ -123,8 +123,9 @@ function viewRelays(state: SwarmState, coalition: Coalition | null): PoolSnapsho
       refusedBytes: traffic[peer]?.refusedBytes ?? null,
     })),
   }))
+  const busy = new Set(livingCoalitions(state).flatMap(({ relays }) => relays.map(({ relay }) => relay)))
   const idle = openRelays(state)
-    .filter(({ peer }) => !working.some(relay => relay.peer === peer))
+    .filter(({ peer }) => !busy.has(peer))
     .slice(0, mostIdleRelays)
   return [...working, ...idle.map(({ peer }) => ({ peer, members: [] }))]
 }

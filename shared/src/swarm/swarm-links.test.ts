@@ -18,6 +18,18 @@ function fresh(shell: Shell, measures: SwarmState['measures'] = {}): string[] {
   const placement = placeSwarm({ ...shell.state(), coalitions: [], previous: [], measures })
   return placement.kind === 'placed' ? placement.seats.map(seat => seat.peer) : []
 }
+/** One after the other to a pool with the relay `r`, whose rings are ready before the next comes. */
+function crowd(reaches: readonly Reach[]) {
+  const shell = createSwarmShell()
+  const living = () => shell.state().coalitions
+  shell.joinRelay(r)
+  for (const [index, reach] of reaches.entries()) {
+    shell.join(shellPeer(`${index + 1}`), 5000, 1, reach)
+    while (living().some(({ status }) => status === 'forming')) shell.serve()
+    for (const { standbys } of living()) for (const { peer } of standbys) shell.sliceReady(peer)
+  }
+  return { shell, relaysOf: () => living().map(({ relays }) => relays.map(({ relay }) => relay)) }
+}
 const formed = (shell: Shell) => shell.acts.filter(act => act.type === 'form-coalition')
 
 describe('placement and links', () => {
@@ -344,6 +356,24 @@ describe('relays', () => {
     shell.gone(s)
     expect(shell.seats()).toEqual(['a:0-3', 'b:3-6'])
     expect(shell.routesOf(a)).toEqual([{ peer: b, paths: [{ kind: 'relay', via: r, key: null }] }])
+  })
+
+  it('work for one ring: another that needs one too waits for the next, and takes it with it when it ends', () => {
+    const { shell, relaysOf } = crowd([byDaemon('1'), byChannels, byChannels, byDaemon('1'), byDaemon('1')])
+    expect(relaysOf()).toEqual([[r]])
+    shell.joinRelay(s)
+    expect(relaysOf()).toEqual([[r], [s]])
+    expect(shell.view().relays).toMatchObject([{ peer: r, members: [{}, {}] }])
+    shell.leave(shell.state().coalitions[1]!.seats[0]!.peer)
+    expect(shell.acts.findLast(act => act.type === 'dissolve-coalition')).toMatchObject({ relays: [s] })
+    expect(shell.state().coalitions[0]).toMatchObject({ status: 'ready', relays: [{ relay: r }] })
+  })
+
+  it('that one ring keeps as a spare go to the ring that needs them', () => {
+    const { shell, relaysOf } = crowd([byChannels, byChannels, byDaemon('3'), byChannels, byDaemon('5')])
+    expect(relaysOf()).toEqual([[], [r]])
+    shell.leave(shell.state().coalitions[0]!.seats[0]!.peer)
+    expect(shell.acts.findLast(act => act.type === 'dissolve-coalition')).toMatchObject({ relays: [] })
   })
 
   it('are spared where another way is left', () => {

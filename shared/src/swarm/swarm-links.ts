@@ -5,6 +5,8 @@
 import type { LinkKind } from '../ports/index.ts'
 import type { LinkPath, LinkRoute, Seat } from '../wire/control-messages.ts'
 import { isMadeToWait } from './bans.ts'
+import { isRelayInUse } from './coalition-links.ts'
+import { livingCoalitions } from './coalitions.ts'
 import { pickRelays } from './pick-relays.ts'
 import { expectHop, planPaths, preferredKind, type ReachablePeer, relayKey } from './plan-routes.ts'
 import { type CoalitionRelay, pairKey, type SwarmPeer, type SwarmState } from './swarm-state.ts'
@@ -19,10 +21,16 @@ const mostOpen = 64
 /** Paths that failed between two peers, remembered; the oldest are forgotten. */
 const mostFailed = 64
 
-/** Relays that take work now. */
-export function openRelays(state: SwarmState): SwarmPeer[] {
+/**
+ * Relays that take work now for a ring of `seats`. A relay works for one coalition: those that the other rings need are not open to it,
+ * those that they only keep as a spare are.
+ */
+export function openRelays(state: SwarmState, seats: readonly string[] = []): SwarmPeer[] {
+  const others = livingCoalitions(state).filter(ring => !ring.seats.some(({ peer }) => seats.includes(peer)))
+  const isTaken = (relay: string): boolean =>
+    others.some(ring => ring.relays.some(other => other.relay === relay) && isRelayInUse(ring, relay))
   return Object.values(state.peers)
-    .filter(peer => peer.role === 'relay' && isWelcome(state, peer) && peer.draining === 'no')
+    .filter(peer => peer.role === 'relay' && isWelcome(state, peer) && peer.draining === 'no' && !isTaken(peer.peer))
     .slice(0, mostOpen)
 }
 
@@ -44,9 +52,10 @@ export interface LinkPlanner {
   hopMs(a: string, b: string): number
 }
 
-/** Answers for one state, with these relays; remembers what it worked out. */
-export function planLinks(state: SwarmState, relays: readonly ReachablePeer[] = openRelays(state)): LinkPlanner {
+/** Answers for one state, with these relays, or those that are open to each pair; remembers what it worked out. */
+export function planLinks(state: SwarmState, only: readonly ReachablePeer[] | null = null): LinkPlanner {
   const { usualRttMs, activationBytes } = state.config
+  const relaysOf = openToPairs(state, only)
   const costs = new Map<string, number>()
   const expectFor = (pair: string) => (kind: LinkKind) =>
     expectHop(state.measures[pair]?.[kind], usualRttMs[kind], activationBytes)
@@ -55,12 +64,12 @@ export function planLinks(state: SwarmState, relays: readonly ReachablePeer[] = 
     if (a === undefined || b === undefined) return []
     const pair = pairKey(from, to)
     const failed = new Set(state.failedPaths[pair]?.split(' '))
-    return planPaths(a, b, { relays, failed, expect: expectFor(pair) })
+    return planPaths(a, b, { relays: relaysOf(from, to), failed, expect: expectFor(pair) })
   }
   const costOf = (pair: string, from: string, to: string): number => {
     const expect = expectFor(pair)
     const [a, b] = [state.peers[from], state.peers[to]]
-    const kind = a === undefined || b === undefined ? null : preferredKind(a, b, { relays, expect })
+    const kind = a === undefined || b === undefined ? null : preferredKind(a, b, { relays: relaysOf(from, to), expect })
     if (kind === null) return Number.POSITIVE_INFINITY
     const failed = state.failedPaths[pair]
     // A way that was not tried yet deserves a fresh try.
@@ -82,6 +91,19 @@ export function planLinks(state: SwarmState, relays: readonly ReachablePeer[] = 
   }
 }
 
+/** Only those that sit in a ring have its relays beside the ones that are free. */
+function openToPairs(state: SwarmState, only: readonly ReachablePeer[] | null) {
+  const ringOf = new Map(livingCoalitions(state).flatMap(({ epoch, seats }) => seats.map(({ peer }) => [peer, epoch])))
+  const known = new Map<string, readonly ReachablePeer[]>()
+  return (from: string, to: string): readonly ReachablePeer[] => {
+    if (only !== null) return only
+    const rings = `${ringOf.get(from)} ${ringOf.get(to)}`
+    const relays = known.get(rings) ?? openRelays(state, [from, to])
+    known.set(rings, relays)
+    return relays
+  }
+}
+
 const nameOf = (path: LinkPath): string => (path.kind === 'relay' ? path.via : path.kind)
 
 const isTried = (failed: string, paths: readonly LinkPath[]): boolean => {
@@ -99,7 +121,11 @@ export function routeSeats(
   state: SwarmState,
   seats: readonly Seat[],
 ): { readonly routes: LinkRoute[][]; readonly relays: CoalitionRelay[] } {
-  const { pathsBetween } = planLinks(state, pickRelays(state, seats, openRelays(state)))
+  const open = openRelays(
+    state,
+    seats.map(({ peer }) => peer),
+  )
+  const { pathsBetween } = planLinks(state, pickRelays(state, seats, open))
   const served = new Map<string, Set<string>>()
   const routes = seats.map(from =>
     seats.flatMap(({ peer }): LinkRoute[] => {
