@@ -41,10 +41,11 @@ export function change(draft: Draft, request: RequestState, fields: Partial<Requ
   return changed
 }
 
-/** Puts a row in line; requests take turns, so one long prompt does not hold up the others. */
-export function enqueue(draft: Draft, request: RequestState, task: RowTask): RequestState {
+/** Puts rows in line, at least one; requests take turns, so one long prompt does not hold up the others. */
+export function enqueue(draft: Draft, request: RequestState, ...tasks: readonly RowTask[]): RequestState {
   if (!draft.turns.includes(request.requestId)) draft.turns.push(request.requestId)
-  return change(draft, request, { pending: [...request.pending, task], length: task.position + task.tokens })
+  const last = tasks.at(-1)!
+  return change(draft, request, { pending: [...request.pending, ...tasks], length: last.position + last.tokens })
 }
 
 export function sendFrame(

@@ -3,19 +3,20 @@
 import { activationElementBytes, activationRows } from '../engine/index.ts'
 import { ComputePoolError } from '../errors/index.ts'
 import type { Activation } from '../ports/index.ts'
-import type { Frame } from '../wire/index.ts'
+import { type Frame, maxDraftTokens } from '../wire/index.ts'
 import { failRequest, frameError, missingPrefix } from './end-request.ts'
 import { change, type Draft, enqueue } from './pipeline-draft.ts'
-import { openRequestState, type RequestState } from './pipeline-state.ts'
+import { openRequestState, type RequestState, type RowTask } from './pipeline-state.ts'
 import { reorder, reorderLimit } from './reorder-frames.ts'
-
-const widestElementBytes = 4
+import { faultOfWaiting } from './waiting-frames.ts'
 
 export function takeHidden(draft: Draft, frame: Frame, nowMs: number) {
   const { request_id: requestId, seq } = frame.header
   if (draft.ended.has(requestId)) return
   const request = draft.requests.get(requestId) ?? admit(draft, requestId, nowMs)
   if (request === null) return
+  const fault = faultAtSight(draft, frame)
+  if (fault !== null) return failRequest(draft, requestId, frameError(requestId, fault))
   const { buffer, due, fits } = reorder(request.inbox, seq, frame)
   if (!fits)
     return failRequest(
@@ -26,16 +27,8 @@ export function takeHidden(draft: Draft, frame: Frame, nowMs: number) {
         `Frame ${seq} arrived while ${request.inbox.next} is due; at most ${reorderLimit} may wait.`,
       ),
     )
-  const heldBytes = [...buffer.held.values()].reduce((sum, { payload }) => sum + payload.byteLength, 0)
-  const { maxContext, hidden } = draft.config
-  // A prompt's frames that wait have no position in common, so all of them are no more than a whole context.
-  const mostBytes = maxContext * hidden * widestElementBytes
-  if (heldBytes > mostBytes)
-    return failRequest(
-      draft,
-      requestId,
-      frameError(requestId, `${heldBytes} bytes wait for frame ${buffer.next}; a whole context is ${mostBytes}.`),
-    )
+  const tooMuch = faultOfWaiting(draft, requestId, buffer)
+  if (tooMuch !== null) return failRequest(draft, requestId, frameError(requestId, tooMuch))
   change(draft, request, { inbox: buffer, lastProgressMs: nowMs })
   for (const next of due) {
     const live = draft.requests.get(requestId)
@@ -91,9 +84,10 @@ function acceptHidden(draft: Draft, before: RequestState, frame: Frame, nowMs: n
   // Guesses are verified in one row with the token they follow: those beyond this engine's row are dropped.
   const guesses = asked.slice(0, maxChunk - 1 - ((certain - 1) % maxChunk))
   const tokens = certain + guesses.length
+  const tasks: RowTask[] = []
   for (let start = 0; start < tokens; start += maxChunk) {
     const end = Math.min(tokens, start + maxChunk)
-    request = enqueue(draft, request, {
+    tasks.push({
       requestId,
       position: header.position + start,
       tokens: end - start,
@@ -107,12 +101,13 @@ function acceptHidden(draft: Draft, before: RequestState, frame: Frame, nowMs: n
       isSolo: false,
     })
   }
+  enqueue(draft, request, ...tasks)
 }
 
-/** What makes the frame impossible here, in words; null where it is sound. */
-function faultOf(draft: Draft, request: RequestState, { header, payload }: Frame): string | null {
-  const { hidden } = draft.config
-  const { dtype, shape, position } = header
+/** What makes the frame impossible whenever its turn comes, in words: seen before it waits, so that what waits is what was counted. */
+function faultAtSight(draft: Draft, { header, payload }: Frame): string | null {
+  const { hidden, maxContext, seat } = draft.config
+  const { dtype, shape, seq } = header
   if (dtype !== 'f32' && dtype !== 'f16' && dtype !== 'bf16') return `An activation of type ${dtype} arrived.`
   const [tokens = 0, width = 0] = shape
   if (shape.length !== 2 || tokens < 1 || width !== hidden)
@@ -120,16 +115,29 @@ function faultOf(draft: Draft, request: RequestState, { header, payload }: Frame
   const expectedBytes = tokens * hidden * activationElementBytes(dtype)
   if (payload.byteLength !== expectedBytes)
     return `${payload.byteLength} bytes arrived; ${tokens} rows of ${hidden} ${dtype} are ${expectedBytes}.`
-  if (header.reuse !== undefined && request.sampling !== null)
-    return 'A cache to begin with was named after the first frame.'
+  if ((header.trace?.length ?? 0) > seat) return 'A trace names more seats than came before.'
+  if (seq > 0 && header.reuse !== undefined) return 'A cache to begin with was named after the first frame.'
+  const told = (header.prompt_tokens?.length ?? 0) + (header.generated_tokens?.length ?? 0)
+  if (seq > 0 && (told > 0 || header.sampling !== undefined))
+    return `Frame ${seq} brought a text of ${told} tokens or sampling, which only the first one may.`
+  if (told > maxContext)
+    return `A text of ${told} tokens came beside the activation; this seat's context is ${maxContext}.`
+  return null
+}
+
+/** What makes the frame impossible now, in words; null where it is sound. */
+function faultOf(draft: Draft, request: RequestState, { header }: Frame): string | null {
+  const { maxContext } = draft.config
+  const { shape, position } = header
   if (header.reuse !== undefined && header.reuse.positions !== position)
     return `A frame begins at position ${position} with ${header.reuse.positions} positions of a kept cache.`
   if (position > request.length && header.reuse === undefined)
     return `A frame starts at position ${position}, but this seat has only seen ${request.length}.`
   if (request.sampling === null && header.sampling === undefined) return 'The first frame of a request has no sampling.'
-  const told = (header.prompt_tokens?.length ?? 0) + (header.generated_tokens?.length ?? 0)
-  if (told > draft.config.maxContext)
-    return `A text of ${told} tokens came beside the activation; this seat's context is ${draft.config.maxContext}.`
-  if ((header.trace?.length ?? 0) > draft.config.seat) return 'A trace names more seats than came before.'
+  // Who waits for answers sends a position again only with another draft.
+  const waiting = request.pending.reduce((sum, task) => sum + task.tokens, 0)
+  const most = maxContext + maxDraftTokens
+  if (waiting + shape[0]! > most)
+    return `${shape[0]} positions arrived while ${waiting} wait for the engine; at most ${most} may.`
   return null
 }

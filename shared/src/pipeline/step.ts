@@ -14,6 +14,7 @@ import { startRows } from './schedule-rows.ts'
 import { submitRequest, takeFailure, takeProgress, takeTokens } from './step-entry.ts'
 import { failStep, finishStep } from './step-outcomes.ts'
 import { takeHidden } from './step-stage.ts'
+import { faultOfWaiting } from './waiting-frames.ts'
 
 /** Chunks that were under way when a row came, at each seat, in the worst case. */
 const chunksWaitedFor = 4
@@ -99,6 +100,8 @@ function takeFromExit(draft: Draft, frame: Frame, nowMs: number) {
   const { buffer, due, fits } = reorder(request.inbox, frame.header.seq, frame)
   if (!fits)
     return failRequest(draft, requestId, frameError(requestId, `Token frame ${frame.header.seq} is far ahead.`))
+  const tooMuch = faultOfWaiting(draft, requestId, buffer)
+  if (tooMuch !== null) return failRequest(draft, requestId, frameError(requestId, tooMuch))
   change(draft, request, { inbox: buffer })
   for (const next of due) {
     const live = draft.requests.get(requestId)

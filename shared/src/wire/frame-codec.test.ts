@@ -74,6 +74,12 @@ describe('a decoded frame', () => {
     expect(payload.byteOffset % 8).toBe(0)
   })
 
+  it('lets go of a long header', () => {
+    const prompt = new Array<number>(10_000).fill(7)
+    const bytes = encodeFrame({ header: { ...hidden, prompt_tokens: prompt }, payload: new Uint8Array(24) })
+    expect(decodeFrame(bytes).payload.buffer.byteLength).toBe(24)
+  })
+
   it('has position 0 and epoch 0 where the header left them out', () => {
     const json = new TextEncoder().encode('{"request_id":"r","kind":"token","dtype":"int64","shape":[1],"seq":0}')
     const bytes = new Uint8Array(4 + json.length + 8)
@@ -92,6 +98,27 @@ describe('what encodeFrame refuses', () => {
     const frame = { header: hidden, payload: new Uint8Array(24) }
     expect(() => encodeFrame(frame, { maxPayloadBytes: 23 })).toThrow('24 bytes, the limit is 23')
     expect(codeOf(() => decodeFrame(encodeFrame(frame), { maxPayloadBytes: 23 }))).toBe('peer_frame_too_large')
+  })
+
+  it.each([
+    ['prompt_tokens', { prompt_tokens: [1] }],
+    ['generated_tokens', { generated_tokens: [1] }],
+    ['reuse', { reuse: { requestId: 'a', positions: 1 } }],
+    ['sample', { sample: true }],
+  ])('%s beside tokens or a control message', (_, fields) => {
+    const token = { ...hidden, kind: 'token', dtype: 'int64', shape: [1], ...fields } as const
+    expect(codeOf(() => encodeFrame({ header: token, payload: encodeTokens([1]) }))).toBe('peer_frame_invalid')
+    const { payload, ...described } = encodeControl({ type: 'end' })
+    expect(codeOf(() => encodeFrame({ header: { ...hidden, ...described, ...fields }, payload }))).toBe(
+      'peer_frame_invalid',
+    )
+  })
+
+  it('log-probabilities beside an activation', () => {
+    const sampled = { token: 1, logprob: null, topLogprobs: [] }
+    expect(codeOf(() => encodeFrame({ header: { ...hidden, sampled }, payload: new Uint8Array(24) }))).toBe(
+      'peer_frame_invalid',
+    )
   })
 
   it('a token that is not a whole number from 0', () => {

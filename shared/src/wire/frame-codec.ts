@@ -1,6 +1,6 @@
 /**
  * Frames to bytes and back. A frame is a 4-byte little-endian header length, the header as JSON, then raw bytes. Decoding copies
- * nothing: the payload is a window into what arrived. It knows no links and no engines.
+ * no payload but behind a long header: it is a window into what arrived. It knows no links and no engines.
  */
 import type { z } from 'zod'
 import { ComputePoolError } from '../errors/index.ts'
@@ -22,6 +22,9 @@ export const payloadAlignment = 8
 export const maxHeaderBytes = 1_179_648
 export const defaultMaxPayloadBytes = 64 << 20
 export const maxControlBytes = 16_384
+
+/** A payload behind a longer header is copied, so that who keeps it does not keep the header with it. */
+const keptHeaderBytes = 4096
 
 export const bytesPerElement = { f32: 4, f16: 2, bf16: 2, int64: 8, json: 1 } as const
 
@@ -51,7 +54,7 @@ export function encodeFrame(frame: Frame, limits: FrameLimits = {}): Uint8Array<
 }
 
 /**
- * The frame in `bytes`; its payload is a view of them. A control frame's payload is read by `decodeControl`, a token's by
+ * The frame in `bytes`; its payload is a view of them, or a copy. A control frame's payload is read by `decodeControl`, a token's by
  * `decodeTokens`. Errors: `peer_frame_invalid`, `peer_frame_too_large`.
  */
 export function decodeFrame(bytes: Uint8Array, limits: FrameLimits = {}): Frame {
@@ -63,7 +66,7 @@ export function decodeFrame(bytes: Uint8Array, limits: FrameLimits = {}): Frame 
     throw invalid(`its header is to end at byte ${payloadOffset}, the frame ends at ${bytes.length}`)
   }
   const header = parseJson(bytes.subarray(frameHeaderOffset, payloadOffset), frameHeaderSchema, 'header')
-  const payload = bytes.subarray(payloadOffset)
+  const payload = headerBytes > keptHeaderBytes ? bytes.slice(payloadOffset) : bytes.subarray(payloadOffset)
   checkPayload(header, payload.length, limits)
   return { header, payload }
 }
@@ -115,6 +118,9 @@ export function decodeTokens(frame: Frame): SampledToken[] {
 
 const dtypesOf = { hidden: ['f32', 'f16', 'bf16'], token: ['int64'], control: ['json'] } as const
 
+const ofActivations = ['sampling', 'prompt_tokens', 'generated_tokens', 'reuse', 'sample'] as const
+const ofTokens = ['sampled', 'sampled_list'] as const
+
 /** What the schema cannot say: kind, dtype, shape and payload size agree. */
 function checkPayload(header: FrameHeader, payloadBytes: number, { maxPayloadBytes }: FrameLimits): void {
   const { kind, dtype, shape } = header
@@ -129,6 +135,8 @@ function checkPayload(header: FrameHeader, payloadBytes: number, { maxPayloadByt
     )
   }
   if (kind === 'token') checkTokens(header, elements)
+  const misplaced = (kind === 'hidden' ? ofTokens : ofActivations).find(field => header[field] !== undefined)
+  if (misplaced !== undefined) throw invalid(`a ${kind} frame has no ${misplaced}`)
   if (header.draft && (header.sample !== true || kind !== 'hidden' || header.draft.length >= shape[0]!))
     throw invalid(`a draft of ${header.draft.length} came with a ${kind} frame of shape [${shape.join(', ')}]`)
   if (kind === 'hidden' && (shape.length !== 2 || elements === 0)) {
