@@ -2,7 +2,7 @@
  * Performs what `step` decides, with a real engine, transport and clock, and reports back as events. The same shell runs in a tab's
  * worker, in a headless node and in tests; it decides nothing itself.
  */
-import { asComputePoolError, ComputePoolError, type ErrorData } from '../errors/index.ts'
+import { asComputePoolError, ComputePoolError, type ErrorData, errorFromData } from '../errors/index.ts'
 import type { Clock, Engine, EngineOutput, EngineRow, Transport } from '../ports/index.ts'
 import { type DeskRequest, decodeFrame, encodeFrame, type Frame } from '../wire/index.ts'
 import { openPipelineState, type PipelineAct, type PipelineEvent } from './pipeline-state.ts'
@@ -65,6 +65,8 @@ export function runPipeline(options: PipelineOptions): Pipeline {
   let isStepEnding = false
   let stopTicking: (() => void) | null = null
   let closing: Promise<void> | null = null
+  /** What waits to be sent is aborted when the seat is given up: over a kept link it would go before the next ring's frames. */
+  const sends = new Set<AbortController>()
 
   function dispatch(event: PipelineEvent): void {
     const [next, acts] = step(state, event)
@@ -110,11 +112,16 @@ export function runPipeline(options: PipelineOptions): Pipeline {
   }
 
   async function sendFrame({ to, header, payload }: Extract<PipelineAct, { type: 'send' }>): Promise<void> {
+    // One for each: Node warns where many listen to one signal.
+    const sending = new AbortController()
+    sends.add(sending)
     try {
-      await transport.send(to, encodeFrame({ header, payload }))
+      await transport.send(to, encodeFrame({ header, payload }), sending.signal)
     } catch (thrown) {
       const error = asComputePoolError(thrown, 'peer_disconnected').toJSON()
       dispatch({ type: 'send-failed', requestId: header.request_id, error, nowMs: clock.monotonicMs() })
+    } finally {
+      sends.delete(sending)
     }
   }
 
@@ -152,7 +159,10 @@ export function runPipeline(options: PipelineOptions): Pipeline {
   })
 
   async function shutDown(error: ErrorData): Promise<void> {
+    const before = [...sends]
+    // Its last words still go.
     dispatch({ type: 'seat-closed', error, nowMs: clock.monotonicMs() })
+    for (const sending of before) sending.abort(errorFromData(error))
     stopFrames()
     stopLinks()
     await running
