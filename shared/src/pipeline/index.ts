@@ -1,3 +1,4 @@
+export { errorOfSeat, type SeatCode, type SeatWords, seatCodes } from './error-of-seat.ts'
 export { openPipelineState, type PipelineAct, type PipelineEvent, type PipelineState } from './pipeline-state.ts'
 export { type Pipeline, type PipelineOptions, type PipelineStats, runPipeline } from './run-pipeline.ts'
 export {

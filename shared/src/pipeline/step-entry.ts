@@ -1,7 +1,8 @@
 /** The entry's side of a request: feeds the prompt in chunks, takes each token from the exit, decides when the answer ends. */
-import { ComputePoolError, type ErrorData, isErrorCode } from '../errors/index.ts'
+import { ComputePoolError, type ErrorData } from '../errors/index.ts'
 import type { FrameControl, HopTrace } from '../wire/index.ts'
 import { failRequest, finishRequest, frameError, missingPrefix } from './end-request.ts'
+import { errorOfSeat } from './error-of-seat.ts'
 import { chunksInFlight, isDecoding, learnPace, learnSeats, nextChunk } from './pace-prompt.ts'
 import { change, type Draft, enqueue } from './pipeline-draft.ts'
 import { type EntryRequest, openRequestState, type RequestState, type RowTask } from './pipeline-state.ts'
@@ -257,12 +258,7 @@ export interface Taken {
   readonly nowMs: number
 }
 
-/** A seat could not do its part. Its words are a stranger's: only a code of the table passes. */
+/** A seat could not do its part. */
 export function takeFailure(draft: Draft, requestId: string, failed: Extract<FrameControl, { type: 'failed' }>): void {
-  const code = isErrorCode(failed.code) ? failed.code : 'peer_frame_invalid'
-  const error = new ComputePoolError(code, failed.message, {
-    remedy: failed.remedy,
-    context: { requestId, seat: failed.seat },
-  })
-  failRequest(draft, requestId, error.toJSON())
+  failRequest(draft, requestId, errorOfSeat(failed, requestId).toJSON())
 }
