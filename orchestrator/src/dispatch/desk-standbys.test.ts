@@ -159,7 +159,7 @@ describe('the desk and a ring whose seat turned slow', () => {
     const running = read(pool.desk.submit(order))
     const { requestId } = await a!.nextJob()
     hide(b!)
-    await pool.clock.settle()
+    await pool.clock.advance(1000)
     expect(pool.desk.snapshot()).toMatchObject({ status: 'forming', rings: [{ status: 'draining' }] })
     const next = read(pool.desk.submit(order))
     await pool.clock.advance(5000)

@@ -8,6 +8,7 @@ import { hearPeer } from './hear-peer.ts'
 import { forgetSuccessors, lose, losePeer } from './lose-coalition.ts'
 import { meetDeadlines } from './meet-deadlines.ts'
 import { peerInWords } from './peer-words.ts'
+import { looked, settleViews } from './quiet-words.ts'
 import { noteVanished } from './returning.ts'
 import type { SwarmEvent } from './swarm-events.ts'
 import { changePeer, newPeer, withPeer } from './swarm-peers.ts'
@@ -19,7 +20,8 @@ const mostPrevious = 8
 /** The state after `event`; the same state and event always give the same answer. */
 export function apply(state: SwarmState, event: SwarmEvent): SwarmState {
   const isLater = 'atMs' in event && event.atMs > state.nowMs
-  return happen(isLater ? { ...state, nowMs: event.atMs } : state, event)
+  const now = isLater ? { ...state, nowMs: event.atMs } : state
+  return happen(now.isLookDue ? { ...now, isLookDue: false } : now, event)
 }
 
 function happen(state: SwarmState, event: SwarmEvent): SwarmState {
@@ -34,12 +36,14 @@ function happen(state: SwarmState, event: SwarmEvent): SwarmState {
       if (known === undefined) return state
       if (event.request.type === 'peer-leaving') return withoutPeer(state, known.peer, 'left')
       const peer = { ...known, heardAtMs: event.atMs, isSilent: false }
-      return hearPeer(withPeer(state, peer), peer, event.request, event.atMs)
+      const heard = withPeer(state, peer)
+      const next = hearPeer(heard, peer, event.request, event.atMs)
+      return known.isSilent ? next : looked(heard, next, event.request)
     }
     case 'peer-gone':
       return withoutPeer(noteVanished(state, event.peer, event.atMs), event.peer, event.reason)
     case 'time-passed':
-      return meetDeadlines(state, event.atMs)
+      return meetDeadlines(settleViews(state, event.atMs), event.atMs)
     case 'model-offered':
       return changePeer(state, event.peer, { phase: 'offered' })
     case 'peer-refused':

@@ -6,6 +6,7 @@ import type { SwarmState } from './swarm-state.ts'
 /** True where a deadline runs, or somebody here waits for one. */
 export function isTimeAwaited(state: SwarmState): boolean {
   const { coalitions, peers } = state
+  if (state.isLookDue || Object.values(peers).some(({ turnedAtMs }) => turnedAtMs !== null)) return true
   if (coalitions.some(({ status }) => status === 'forming') || isReturnAwaited(state)) return true
   const loads = coalitions.some(
     ({ standbys, successor }) =>

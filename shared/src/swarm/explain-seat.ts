@@ -24,7 +24,7 @@ function explainSeat(state: SwarmState, { seats }: Coalition, input: PlacementIn
   if (offer === undefined) return ''
   const count = layerCount(layers)
   const ms = offer.msPerLayer
-  const isHidden = state.peers[peer]?.stats?.isHidden === true
+  const isHidden = state.peers[peer]?.isHidden === true
   const speed = `${inWords(ms)} a layer${isHidden ? ', as its page is hidden' : ''}`
   const held = `${count} ${count === 1 ? 'layer' : 'layers'}`
   if (seats.length === 1) return `holds all ${held} (${speed}): one seat is the shortest way`

@@ -6,6 +6,7 @@ import { judge, linksHeard } from './hear-links.ts'
 import { learnSpeed } from './learn-speed.ts'
 import { forgetSuccessors, lose } from './lose-coalition.ts'
 import { peerInWords } from './peer-words.ts'
+import { withView } from './quiet-words.ts'
 import { heldOf, holderCame, reclaimSeat } from './returning.ts'
 import { withPeer } from './swarm-peers.ts'
 import type { Coalition, PeerPhase, SwarmPeer, SwarmState } from './swarm-state.ts'
@@ -42,7 +43,7 @@ export function hearPeer(heard: SwarmState, peer: SwarmPeer, request: DeskReques
     case 'stats-reported': {
       const { stepMs, weightsBytes, kvBytes, tokensServed, isHidden } = request
       const stats = { stepMs, weightsBytes, kvBytes, tokensServed, isHidden }
-      return withPeer(heard, { ...peer, stats, speed: learnSpeed(heard, peer, stats) })
+      return withPeer(heard, { ...withView(peer, isHidden, atMs), stats, speed: learnSpeed(heard, peer, stats) })
     }
     case 'relay-reported':
       return relayHeard(heard, peer.peer, request)

@@ -42,12 +42,9 @@ export function workFactor(peers: readonly SwarmPeer[]): number {
  * Milliseconds that a layer takes on `peer` now. One that has not worked is taken to differ from its joining measure as those do that
  * have (`factor`): long prompts and full caches slow all alike.
  */
-export function expectedLayerMs({ speed, capability, stats }: SwarmPeer, factor: number): number {
+export function expectedLayerMs({ speed, capability, isHidden }: SwarmPeer, factor: number): number {
   const visible = speed.visibleMs ?? capability!.msPerLayer * factor
-  return inSteps(
-    stats?.isHidden === true ? (speed.hiddenMs ?? visible * hiddenFactor) : visible,
-    capability!.msPerLayer,
-  )
+  return inSteps(isHidden ? (speed.hiddenMs ?? visible * hiddenFactor) : visible, capability!.msPerLayer)
 }
 
 /** `ms`, in whole steps away from the measure at joining. */

@@ -14,8 +14,9 @@ import { isReturnAwaited } from './returning.ts'
 import type { SwarmAct } from './swarm-events.ts'
 import type { Coalition, SwarmState } from './swarm-state.ts'
 
-/** The acts that `state` calls for; none where there is nothing to do. */
+/** The acts that `state` calls for; none where there is nothing to do, or nothing that cannot wait until time passes. */
 export function plan(state: SwarmState): SwarmAct[] {
+  if (state.isLookDue) return []
   const acts = greet(state)
   const lost = state.coalitions.filter(({ status }) => status === 'lost')
   if (lost.length > 0) {

@@ -1,5 +1,6 @@
 import { beforeEach, expect, it, vi } from 'vitest'
 import { createSwarmShell, shellPeer } from '../../testing/swarm-shell.ts'
+import { isTimeAwaited } from './awaits-time.ts'
 import { planPlacement } from './plan-placement.ts'
 
 vi.mock('./plan-placement.ts', async importOriginal => {
@@ -47,4 +48,52 @@ it('searches again for a ring that serves only when a speed moved by a step', ()
     for (const peer of [a, b]) shell.say(peer, { type: 'stats-reported', ...stats, isHidden: false })
   }
   expect(searches.mock.calls.length).toBeLessThanOrEqual(2)
+})
+
+it('looks at what a stranger says of its page once it has lasted, and when time passes', () => {
+  const shell = createSwarmShell()
+  for (const peer of [a, b]) shell.join(peer)
+  shell.serve()
+  for (const peer of crowd.slice(0, 3)) shell.join(peer)
+  for (const { peer } of shell.coalition()!.standbys) shell.sliceReady(peer)
+  shell.advance(61_000)
+  const stranger = crowd[2]!
+  const say = (isHidden: boolean): void => {
+    const stats = { requests: 0, stepMs: null, weightsBytes: 1, kvBytes: 1, tokensServed: 0, isHidden }
+    shell.say(stranger, { type: 'stats-reported', ...stats })
+  }
+  say(false)
+  shell.advance(1000)
+  searches.mockClear()
+  for (let turn = 0; turn < 200; turn++) {
+    say(turn % 2 === 0)
+    if (turn % 20 === 19) shell.advance(1000)
+  }
+  expect(searches).not.toHaveBeenCalled()
+  say(true)
+  for (let second = 0; second < 3; second++) {
+    expect(shell.state().peers[stranger]!.isHidden).toBe(false)
+    expect(isTimeAwaited(shell.state())).toBe(true)
+    shell.advance(1000)
+    for (let turn = 0; turn < 20; turn++) say(true)
+  }
+  expect(shell.state().peers[stranger]!.isHidden).toBe(true)
+  const { length } = searches.mock.calls
+  expect(length).toBeGreaterThan(0)
+  shell.advance(1000)
+  expect(searches).toHaveBeenCalledTimes(length)
+})
+
+it('asks for nothing before time passes where peers beside rings only say what they say every second', () => {
+  const shell = createSwarmShell()
+  for (const peer of [a, b]) shell.join(peer)
+  shell.serve()
+  shell.advance(60_000)
+  expect(isTimeAwaited(shell.state())).toBe(false)
+  const stats = { requests: 0, stepMs: null, weightsBytes: 1, kvBytes: 1, tokensServed: 0, isHidden: true }
+  const acts = shell.acts.length
+  shell.say(a, { type: 'stats-reported', ...stats })
+  expect([shell.acts.length, isTimeAwaited(shell.state())]).toEqual([acts, true])
+  shell.advance(1000)
+  expect([shell.acts.slice(acts).map(({ type }) => type), shell.status()]).toEqual([['choose-successor'], 'forming'])
 })

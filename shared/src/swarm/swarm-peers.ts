@@ -20,6 +20,8 @@ export const newPeer = (peer: string, atMs: number): SwarmPeer => ({
   isSilent: false,
   progressedAtMs: atMs,
   stats: null,
+  isHidden: false,
+  turnedAtMs: null,
   speed: { visibleMs: null, hiddenMs: null },
 })
 

@@ -79,6 +79,10 @@ export interface SwarmPeer {
   /** When it last got further with its slice. */
   readonly progressedAtMs: number
   readonly stats: PeerStats | null
+  /** As placement takes it: what `stats` have said for some seconds. */
+  readonly isHidden: boolean
+  /** Since when `stats` say otherwise; null: they do not. */
+  readonly turnedAtMs: number | null
   readonly speed: LearnedSpeed
 }
 
@@ -163,6 +167,8 @@ export interface SwarmState {
   readonly previous: ReadonlyArray<readonly Seat[]>
   /** The seats for which a ring was drained: they are formed next, before what is loaded; null: none. */
   readonly wanted: readonly Seat[] | null
+  /** True where only what peers tell every second has changed since `plan` last looked: that waits for time to pass. */
+  readonly isLookDue: boolean
   /** The latest last. */
   readonly vanished: readonly Vanished[]
   /** When the first peer came that holds layers already, while no coalition stood: others will follow. */
@@ -192,6 +198,7 @@ export function emptySwarm(config: SwarmConfig): SwarmState {
     bans: {},
     waits: {},
     measures: {},
+    isLookDue: false,
     failedPaths: {},
   }
 }
