@@ -126,4 +126,19 @@ describe('the store of a tab', () => {
     expect(workers[1]!.isTerminated).toBe(true)
     expect(store.getSnapshot().status).toBe('idle')
   })
+
+  it.each([
+    ['loses its GPU', (worker: FakeWorker) => worker.say({ type: 'engine-lost', error: lost })],
+    ['faults', (worker: FakeWorker) => worker.onerror?.({ message: 'out of memory' } as ErrorEvent)],
+  ])('stays out where the worker %s while it leaves', async (_, die) => {
+    const { store, workers, clock, openHosts } = openStore()
+    store.join(options)
+    store.leave()
+    die(workers[0]!)
+    await clock.advance(10_000)
+    expect(workers).toHaveLength(1)
+    expect(workers[0]!.isTerminated).toBe(true)
+    expect(openHosts()).toBe(0)
+    expect(store.getSnapshot()).toBe(idleSnapshot)
+  })
 })

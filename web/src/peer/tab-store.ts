@@ -41,6 +41,8 @@ interface Running {
   readonly worker: WorkerLike
   readonly options: JoinOptions
   looksInSilence: number
+  /** The person wants it gone, however it ends. */
+  isLeaving: boolean
   stop(): void
 }
 
@@ -68,6 +70,7 @@ export function createWorkerTabStore(powers: TabStorePowers): TabStore {
       worker,
       options,
       looksInSilence: 0,
+      isLeaving: false,
       stop() {
         cancelWatch()
         stopVisibility()
@@ -111,6 +114,7 @@ export function createWorkerTabStore(powers: TabStorePowers): TabStore {
 
   /** Starts over, and tells the person where that does not help. */
   function replace(dead: Running, error: ErrorData): void {
+    if (dead.isLeaving) return stopAll(idleSnapshot)
     const nowMs = clock.monotonicMs()
     restartedAtMs = restartedAtMs.filter(atMs => nowMs - atMs < restartForgivenMs)
     const isLast = restartedAtMs.length >= maxRestarts
@@ -143,6 +147,7 @@ export function createWorkerTabStore(powers: TabStorePowers): TabStore {
     leave() {
       const leaving = running
       if (leaving === null) return show(idleSnapshot)
+      leaving.isLeaving = true
       leaving.worker.postMessage({ type: 'leave' }, [])
       clock.schedule(leaveDeadlineMs, () => {
         if (running === leaving) stopAll(idleSnapshot)
