@@ -36,6 +36,8 @@ export interface AnswerRecord {
   failures: number
   /** Of these, those that fell silent. */
   stalls: number
+  /** The attempt is being given up because it fell silent. */
+  isStalled: boolean
   /** What ended the last attempt; null while there was none. */
   interruption: ComputePoolError | null
   /** Not on that ring again before that time: it has just failed there. */
@@ -72,6 +74,7 @@ export function openAnswer(
     isFlowing: false,
     failures: 0,
     stalls: 0,
+    isStalled: false,
     interruption: null,
     notBefore: null,
     sentAtMs: 0,

@@ -63,11 +63,16 @@ export interface RequestObserver {
   onToken(requestId: string, atMs: number): void
   /**
    * Once an attempt, whatever ended it; also where it never flowed. Any outcome but `moved` ends the answer: nothing comes after it.
-   * `tokens` are those of the attempt.
+   * `tokens` are those of the attempt. `isStalled`: its ring had fallen silent, and was given up.
    */
   onEnded(
     requestId: string,
-    end: { readonly atMs: number; readonly tokens: number; readonly outcome: RequestOutcome },
+    end: {
+      readonly atMs: number
+      readonly tokens: number
+      readonly outcome: RequestOutcome
+      readonly isStalled?: boolean
+    },
   ): void
 }
 

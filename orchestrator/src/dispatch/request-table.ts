@@ -101,7 +101,9 @@ export function createRequestTable(options: RequestTableOptions): RequestTable {
     if (running.delete(wireId)) answer.ranMs += atMs - answer.sentAtMs
     ledger.release(wireId)
     const tokens = answer.drawn.length - answer.drawnBefore
-    return () => answer.observer?.onEnded(wireId, { atMs, tokens, outcome })
+    const { isStalled } = answer
+    answer.isStalled = false
+    return () => answer.observer?.onEnded(wireId, { atMs, tokens, outcome, ...(isStalled ? { isStalled } : {}) })
   }
 
   const settle = (answer: AnswerRecord, outcome: RequestOutcome, error?: ComputePoolError): void => {
@@ -184,6 +186,7 @@ export function createRequestTable(options: RequestTableOptions): RequestTable {
     answer.cancelDeadline()
     answer.cancelDeadline = clock.schedule(silenceMs, () => {
       answer.stalls++
+      answer.isStalled = true
       const error = silent(answer, silenceMs)
       cancelAttempt(answer)
       if (answer.stalls < mostStalls) tryAgain(answer, error)

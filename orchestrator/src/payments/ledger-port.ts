@@ -99,10 +99,16 @@ export interface Ledger {
   /** Null where there is none. */
   session(sessionId: string): Promise<SessionRow | null>
   /**
-   * The first activation left the entry: the meter runs and the stream is ordered. `atMonotonicMs` (the clock's) is that moment.
+   * The first activation left the entry: the meter runs and the stream is ordered. `atMonotonicMs` (the clock's) is that moment;
+   * `readMs` says what its clock reads, where that is not simply the time since then.
    * Errors: `payment_session_{unknown,opening,closed,full}`, `payment_cap_reached`.
    */
-  startRequest(start: { sessionId: string; requestId: string; atMonotonicMs?: number }): Promise<void>
+  startRequest(start: {
+    sessionId: string
+    requestId: string
+    atMonotonicMs?: number
+    readMs?: () => number
+  }): Promise<void>
   /** Idempotent. A request that never started costs nothing. */
   endRequest(end: RequestEnd): Promise<{ costAtomic: bigint }>
   /** Idempotent; what runs must be stopped by the caller, and the last `endRequest` orders the close. */

@@ -212,8 +212,8 @@ export function createLedger({ db, clock, terms }: LedgerOptions): Ledger {
     await step(sessionId, { type: 'opened' })
   }
 
-  const startRequest: Ledger['startRequest'] = async ({ sessionId, requestId, atMonotonicMs }) => {
-    meter.start(requestId, atMonotonicMs ?? clock.monotonicMs())
+  const startRequest: Ledger['startRequest'] = async ({ sessionId, requestId, atMonotonicMs, readMs }) => {
+    meter.start(requestId, atMonotonicMs ?? clock.monotonicMs(), readMs)
     try {
       const [known] = await db.select().from(requestsTable).where(eq(requestsTable.id, requestId))
       if (known !== undefined) return

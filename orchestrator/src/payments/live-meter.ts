@@ -6,7 +6,8 @@ import { type MoneySession, sessionDueAtomic } from '@computepool/shared/money'
 import type { Clock } from '@computepool/shared/ports'
 
 export interface LiveMeter {
-  start(requestId: string, atMonotonicMs: number): void
+  /** `readMs`: what its clock reads, where that is not simply the time since its start. */
+  start(requestId: string, atMonotonicMs: number, readMs?: () => number): void
   stop(requestId: string): void
   /** Whole milliseconds so far; null where the request does not run here. */
   readMs(requestId: string): number | null
@@ -18,18 +19,18 @@ export interface LiveMeter {
 }
 
 export function createLiveMeter(clock: Clock): LiveMeter {
-  const starts = new Map<string, number>()
+  const clocks = new Map<string, () => number>()
   const sessions = new Map<string, MoneySession>()
   const readMs = (requestId: string): number | null => {
-    const startedMs = starts.get(requestId)
-    return startedMs === undefined ? null : Math.max(0, Math.floor(clock.monotonicMs() - startedMs))
+    const read = clocks.get(requestId)
+    return read === undefined ? null : Math.max(0, Math.floor(read()))
   }
   return {
-    start: (requestId, atMs) => {
-      if (!starts.has(requestId)) starts.set(requestId, atMs)
+    start: (requestId, atMs, read = () => clock.monotonicMs() - atMs) => {
+      if (!clocks.has(requestId)) clocks.set(requestId, read)
     },
     stop: requestId => {
-      starts.delete(requestId)
+      clocks.delete(requestId)
     },
     readMs,
     remember: (sessionId, session) => {

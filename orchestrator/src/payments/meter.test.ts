@@ -40,6 +40,25 @@ function open(book: Partial<MeterBook> = {}) {
 }
 
 describe('the meter', () => {
+  it('charges a silence that a token ends, as work, and counts it towards the cap before', async () => {
+    const { clock, meter, admit } = open()
+    const a = admit('a')
+    a.flow()
+    await clock.advance(3000)
+    expect(meter.reading('0xs')?.spentAtomic).toBe(2000n)
+    a.token()
+    expect(meter.reading('0xs')?.spentAtomic).toBe(3000n)
+    await clock.advance(1999)
+    expect(a.isOver()).toBe(false)
+    await clock.advance(1)
+    expect([a.isOver(), a.request.payment().costAtomic, clock.pending]).toEqual([true, '5000', 0])
+    const silent = open()
+    const b = silent.admit('b')
+    b.flow()
+    await silent.clock.advance(5000)
+    expect([b.isOver(), b.request.payment().costAtomic, silent.clock.pending]).toEqual([true, '5000', 0])
+  })
+
   it('starts no clock for an answer that is over', async () => {
     const { clock, meter, written, admit } = open()
     const a = admit('a')

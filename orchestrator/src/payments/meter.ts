@@ -27,7 +27,13 @@ export interface MeteredSession {
 /** Where the meter's readings go; calls of one session come one after the other, in order. */
 export interface MeterBook {
   /** Errors of both: `payment_…` where the ledger refuses for good; any other is a hiccup, and is tried again. */
-  requestStarted(start: { sessionId: string; requestId: string; atMonotonicMs: number }): Promise<unknown>
+  requestStarted(start: {
+    sessionId: string
+    requestId: string
+    atMonotonicMs: number
+    /** What the request's clock reads; never less than before, and after its end what its end says. */
+    readMs: () => number
+  }): Promise<unknown>
   requestEnded(end: {
     sessionId: string
     requestId: string
@@ -87,11 +93,23 @@ export interface MeterOptions {
   readonly onFault: (fault: unknown) => void
 }
 
+/**
+ * The clock of one attempt. In a silence it stands still, until a token shows that the silence was work: what was told to the chain is
+ * never taken back.
+ */
+interface Flow {
+  readonly startedMs: number
+  /** When it last gave a sign of work. */
+  heardMs: number
+  /** What it has cost; null while it runs. */
+  endedMs: number | null
+}
+
 /** One answer: an attempt that flows, or the silence before, between or after them. */
 interface Run {
   live: Stoppable | null
   /** Null where nothing flows. */
-  startedMs: number | null
+  flow: Flow | null
   hasMoved: boolean
   /** Of the attempts that are over. */
   costAtomic: bigint
@@ -107,6 +125,8 @@ interface Account {
   cancelTimer: () => void
 }
 
+/** Of a silence that no token ended, this much is charged. */
+export const chargedSilenceMs = 2000
 /** Sessions whose stop is remembered, so that a request that was on its way in stays out. */
 const mostStopped = 10_000
 
@@ -123,13 +143,19 @@ export function createMeter({ clock, book, onFault }: MeterOptions): Meter {
     return { ...money, runs: new Set(), writes: Promise.resolve(), cancelTimer: () => {} }
   }
 
-  const msOf = (run: Run, atMs: number): number => (run.startedMs === null ? 0 : Math.floor(atMs - run.startedMs))
-  const flowing = (account: Account): Run[] => [...account.runs].filter(run => run.startedMs !== null)
+  const msOf = (flow: Flow): number =>
+    flow.endedMs ?? Math.floor(Math.min(clock.monotonicMs(), flow.heardMs + chargedSilenceMs) - flow.startedMs)
+  const flowing = (account: Account): Flow[] => [...account.runs].flatMap(({ flow }) => flow ?? [])
   const readingOf = (account: Account): MeterReading => ({
     pricePerSecondAtomic: account.priceAtomic,
     limitAtomic: account.capAtomic,
     settledAtomic: account.settledAtomic,
-    runningMs: flowing(account).map(run => msOf(run, clock.monotonicMs())),
+    runningMs: flowing(account).map(msOf),
+  })
+  /** As if every silence were work: nothing runs that the cap may not pay for. */
+  const fullReadingOf = (account: Account): MeterReading => ({
+    ...readingOf(account),
+    runningMs: flowing(account).map(({ startedMs }) => Math.floor(clock.monotonicMs() - startedMs)),
   })
 
   const writer = createSteadyWriter({ clock, onFault })
@@ -143,14 +169,14 @@ export function createMeter({ clock, book, onFault }: MeterOptions): Meter {
   /** Cuts short what runs where the cap is spent; else wakes when, at the rate of now, it will be. */
   const enforce = (account: Account): void => {
     account.cancelTimer()
-    const leftMs = msUntilLimit(readingOf(account))
+    const leftMs = msUntilLimit(fullReadingOf(account))
     if (leftMs === null) return
     if (leftMs > 0) {
       account.cancelTimer = clock.schedule(Math.min(leftMs, 2 ** 31 - 1), () => enforce(account))
       return
     }
     // One that waits for another ring could not be paid there; one that has not begun may still be refused at its start.
-    for (const run of [...account.runs]) if (run.startedMs !== null || run.hasMoved) run.live?.cutShort('cap')
+    for (const run of [...account.runs]) if (run.flow !== null || run.hasMoved) run.live?.cutShort('cap')
   }
 
   const requireRoom = (account: Account): void => {
@@ -179,7 +205,7 @@ export function createMeter({ clock, book, onFault }: MeterOptions): Meter {
     requireRoom(account)
     // Only now: one that was refused has no end at which it would be forgotten.
     accounts.set(account.id, account)
-    const run: Run = { live: null, startedMs: null, hasMoved: false, costAtomic: 0n }
+    const run: Run = { live: null, flow: null, hasMoved: false, costAtomic: 0n }
     account.runs.add(run)
     let finish = (): void => {}
     const over = new Promise<void>(resolve => {
@@ -199,8 +225,9 @@ export function createMeter({ clock, book, onFault }: MeterOptions): Meter {
     const observer: RequestObserver = {
       onFlowing: (requestId, atMs) => {
         if (!account.runs.has(run)) return
-        run.startedMs = atMs
-        const start = { sessionId: account.id, requestId, atMonotonicMs: atMs }
+        const flow: Flow = { startedMs: atMs, heardMs: atMs, endedMs: null }
+        run.flow = flow
+        const start = { sessionId: account.id, requestId, atMonotonicMs: atMs, readMs: () => msOf(flow) }
         // Work that the ledger will not book is not done.
         write(
           account,
@@ -211,15 +238,17 @@ export function createMeter({ clock, book, onFault }: MeterOptions): Meter {
         changed(account)
       },
       // Timers may be late on a busy thread; a token never passes the cap unseen.
-      onToken: () => {
-        if (dueAtomic(readingOf(account)) >= account.capAtomic) enforce(account)
+      onToken: (_, atMs) => {
+        if (run.flow !== null) run.flow.heardMs = atMs
+        if (dueAtomic(fullReadingOf(account)) >= account.capAtomic) enforce(account)
       },
-      onEnded: (requestId, { atMs, tokens, outcome }) => {
+      onEnded: (requestId, { atMs, tokens, outcome, isStalled = false }) => {
         if (!account.runs.has(run)) return
-        if (run.startedMs !== null) {
-          const meteredMs = msOf(run, atMs)
+        if (run.flow !== null) {
+          const meteredMs = isStalled ? msOf(run.flow) : Math.floor(atMs - run.flow.startedMs)
           const costAtomic = endCostAtomic(readingOf(account), meteredMs)
-          run.startedMs = null
+          run.flow.endedMs = meteredMs
+          run.flow = null
           run.costAtomic += costAtomic
           account.settledAtomic += costAtomic
           const end = { sessionId: account.id, requestId, meteredMs, tokens, outcome }
@@ -238,11 +267,11 @@ export function createMeter({ clock, book, onFault }: MeterOptions): Meter {
         if (stopped.has(account.id)) live.cutShort('closed')
       },
       abandon: () => {
-        if (account.runs.has(run) && run.startedMs === null) leave()
+        if (account.runs.has(run) && run.flow === null) leave()
       },
       payment: () => {
         const spent = dueAtomic(readingOf(account))
-        const ms = wholeMs(msOf(run, clock.monotonicMs()))
+        const ms = wholeMs(run.flow === null ? 0 : msOf(run.flow))
         const cost = run.costAtomic + requestCostAtomic(account.priceAtomic, ms)
         return {
           sessionId: account.id,

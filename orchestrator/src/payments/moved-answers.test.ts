@@ -17,8 +17,8 @@ beforeAll(async () => {
 })
 afterAll(() => database?.close())
 
-/** An open session of 1,000 atomic a second, and a paid answer of six tokens that runs on ring 1. */
-async function start(origin: 'session' | 'request') {
+/** An open session of 1,000 atomic a second where nothing else is said, and a paid answer of six tokens that runs on ring 1. */
+async function start(origin: 'session' | 'request', pricePerSecondAtomic = 1000n) {
   const rings = openFakeRings()
   const { clock, table, ring } = rings
   const terms = { vault, leaseSeconds: 30, bufferSeconds: 60, sessionSeconds: 3600 }
@@ -33,13 +33,13 @@ async function start(origin: 'session' | 'request') {
     validBefore: 2_000_000_000,
     voucher: {},
     origin,
-    pricePerSecondAtomic: 1000n,
+    pricePerSecondAtomic,
   })
-  const opening = { transaction: null, blockNumber: 1, expiresAt: 1_900_000_000, pricePerSecondAtomic: 1000n }
+  const opening = { transaction: null, blockNumber: 1, expiresAt: 1_900_000_000, pricePerSecondAtomic }
   await ledger.confirmOpen(session.id, opening)
   table.setRings([ring(1)], null)
   const admit = () => {
-    const metered = meter.admit({ id: session.id, capAtomic, pricePerSecondAtomic: 1000n, settledAtomic: 0n })
+    const metered = meter.admit({ id: session.id, capAtomic, pricePerSecondAtomic, settledAtomic: 0n })
     const live = table.submit(orderOf(), metered.observer)
     metered.attach(live)
     return { metered, live, answer: readAnswer(live) }
@@ -85,6 +85,30 @@ describe('a paid answer that moves', () => {
       expect([receipt.requests.length, faults, clock.pending]).toEqual([2, [], 0])
     },
   )
+
+  it('is not charged for the silence of a ring that stalls, once or twice, but for two seconds of it', async () => {
+    const { clock, jobs, draw, flow, answer, metered, ledger, id, job, faults } = await start('session', 10n)
+    flow(1, job.requestId)
+    await clock.advance(1000)
+    draw(1, job, 1)
+    await clock.advance(30_000)
+    // What the chain is told meanwhile is never taken back.
+    await ledger.renewTarget(id, 'lease')
+    expect((await ledger.view(id)).spentAtomic).toBe(30n)
+    await clock.advance(30_500)
+    const second = jobs(1)[1]!
+    flow(1, second.requestId)
+    await clock.advance(100_000)
+    expect((await answer).end).toBe('peer_timed_out')
+    await metered.over
+    expect(metered.payment()).toMatchObject({ costAtomic: '50', spentAtomic: '50' })
+    const { requests } = await ledger.receipt(id)
+    expect(requests.map(({ meteredMs, tokens, stoppedBy }) => [meteredMs, tokens, stoppedBy])).toEqual([
+      [3000, 1, 'moved'],
+      [2000, 0, 'failed'],
+    ])
+    expect([faults, clock.pending]).toEqual([[], 0])
+  })
 
   it('closes a session of one request only when the answer is over', async () => {
     const { clock, table, flow, ledger, id, job, live, metered } = await start('request')
