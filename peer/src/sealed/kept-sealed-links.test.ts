@@ -73,6 +73,31 @@ describe('a new assignment', () => {
     expect(areOpen(pair)).toEqual([true, true])
   })
 
+  it('makes anew a link that has ended, with the same number too', async () => {
+    const pair = await openSealedPair()
+    pair.net.part(pair.peerA, pair.peerB)
+    await pair.clock.advance(70_000)
+    expect(areOpen(pair)).toEqual([false, false])
+    pair.net.heal(pair.peerA, pair.peerB)
+    pair.setBoth(1)
+    await pair.clock.advance(1000)
+    expect(areOpen(pair)).toEqual([true, true])
+    const arrived = gather(pair)
+    await pair.reach(pair.a.send(pair.peerB, numberedFrame(1, 5000)))
+    await pair.clock.advance(500)
+    expect(arrived.b).toEqual([1])
+  })
+
+  it('leaves a link alone that is opening, with the same number', async () => {
+    const pair = makeSealedPair({ delayMs: 100 })
+    pair.setBoth(1)
+    for (let count = 0; count < 5; count += 1) {
+      await pair.clock.advance(90)
+      pair.setBoth(1)
+    }
+    expect(areOpen(pair)).toEqual([true, true])
+  })
+
   it('links both ends that have heard it, whatever was before and on a bad way', async () => {
     for (let seed = 1; seed <= 25; seed += 1) {
       const pair = makeSealedPair({ seed, delayMs: 15, jitterMs: 20, lossRate: 0.1, duplicateRate: 0.1 })

@@ -49,6 +49,8 @@ export interface SealedLinkOptions
 export interface SealedLink {
   readonly sessionId: string
   readonly facts: LinkFacts
+  /** It ended, or never opened and no longer tries to. */
+  readonly isClosed: boolean
   readonly session: SealedSession | null
   /** Handshakes that were not what they claimed. */
   readonly refusedHandshakes: number
@@ -241,6 +243,9 @@ export function openSealedLink(options: SealedLinkOptions): SealedLink {
         bytesPerSecond: session?.bytesPerSecond ?? null,
         ...counters,
       }
+    },
+    get isClosed() {
+      return state === 'closed'
     },
     get session() {
       return session

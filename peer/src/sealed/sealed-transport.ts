@@ -41,8 +41,8 @@ export interface SealedCounts extends SessionCounts {
 
 export interface SealedTransport extends Transport {
   /**
-   * Links to exactly these peers. Links that stay are kept: with the same epoch all, also those that have ended; with a new one those that
-   * are open. The other side may have lost such a link: it is made anew when that side says so.
+   * Links to exactly these peers. Links that stay are kept: with the same epoch those that have not ended, with a new one those that are
+   * open; the others are made anew. The other side may have lost such a link: it is made anew when that side says so.
    * Carriers are listened to while a route names them, and stay the caller's to close.
    */
   setRoutes(wanted: { readonly epoch: number; readonly routes: readonly SealedRoute[] }): void
@@ -230,7 +230,7 @@ export function createSealedTransport(options: SealedTransportOptions): SealedTr
       const wanted = new Map(routes.map(route => [route.peer, route]))
       for (const [peer, entry] of [...entries]) {
         const hasWays = isSameList(carriersOf(wanted.get(peer)), entry.carriers)
-        const isKept = hasWays && (nextEpoch === epoch || entry.link.facts.isOpen)
+        const isKept = hasWays && (nextEpoch === epoch ? !entry.link.isClosed : entry.link.facts.isOpen)
         if (!isKept) void closeLink(peer, `Assignment ${nextEpoch} has no such link to ${peer}`)
       }
       const isNewEpoch = nextEpoch !== epoch
