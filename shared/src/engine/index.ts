@@ -11,6 +11,7 @@ export {
 export { createSliceEngine } from './create-slice-engine.ts'
 export { type EmbeddingReader, openEmbedding } from './embedding-reader.ts'
 export { type ExitHead, openExitHead } from './exit-head.ts'
+export { isFiniteActivation } from './finite-activation.ts'
 export { bytesOf, float32ToBfloat16, floatsOf, wordsOf } from './float-formats.ts'
 export { type LoadedTensor, type LoadWeightsInput, loadWeights } from './load-weights.ts'
 export { createGrowingMemoryCaches, type MemoryCachesInput } from './memory-caches.ts'

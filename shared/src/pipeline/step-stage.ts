@@ -1,6 +1,6 @@
 /** A seat behind the entry: takes activations in order, cuts them to its engine's rows, passes on what they became. */
 
-import { activationElementBytes, activationRows } from '../engine/index.ts'
+import { activationElementBytes, activationRows, isFiniteActivation } from '../engine/index.ts'
 import { ComputePoolError } from '../errors/index.ts'
 import type { Activation } from '../ports/index.ts'
 import { type Frame, maxDraftTokens } from '../wire/index.ts'
@@ -126,14 +126,16 @@ function faultAtSight(draft: Draft, { header, payload }: Frame): string | null {
 }
 
 /** What makes the frame impossible now, in words; null where it is sound. */
-function faultOf(draft: Draft, request: RequestState, { header }: Frame): string | null {
+function faultOf(draft: Draft, request: RequestState, { header, payload }: Frame): string | null {
   const { maxContext } = draft.config
-  const { shape, position } = header
+  const { dtype, shape, position } = header
   if (header.reuse !== undefined && header.reuse.positions !== position)
     return `A frame begins at position ${position} with ${header.reuse.positions} positions of a kept cache.`
   if (position > request.length && header.reuse === undefined)
     return `A frame starts at position ${position}, but this seat has only seen ${request.length}.`
   if (request.sampling === null && header.sampling === undefined) return 'The first frame of a request has no sampling.'
+  if (!isFiniteActivation({ dtype: dtype as Activation['dtype'], data: payload }))
+    return `Activations from position ${position} on are not finite.`
   // Who waits for answers sends a position again only with another draft.
   const waiting = request.pending.reduce((sum, task) => sum + task.tokens, 0)
   const most = maxContext + maxDraftTokens

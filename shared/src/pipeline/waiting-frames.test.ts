@@ -129,3 +129,13 @@ describe('rows that wait for the engine', () => {
     expect(state.requests.get('a')?.pending.map(({ position }) => position)).toEqual([16, 32, 48])
   })
 })
+
+it('fails a request whose activations are no numbers, and keeps the link', () => {
+  const frame = hidden('a', 0, 2)
+  new DataView(frame.payload.buffer).setFloat32(4096 * 4, Number.NaN, true)
+  const [state, acts] = receive(openPipelineState(configOf(1)), 0, frame)
+  expect(codesIn(acts)).toContain('peer_frame_invalid')
+  expect(acts.map(act => act.type)).not.toContain('run')
+  expect(acts.map(act => act.type)).not.toContain('drop-peer')
+  expect(state.requests.size).toBe(0)
+})

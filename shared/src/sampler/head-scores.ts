@@ -8,13 +8,16 @@ import { adjustLogits, type LogitAdjustments, logitAdjustments } from './logit-a
 /** Candidates that the head returns at most. */
 export const candidateLimit = 64
 
+/** Below this a draw is greedy anyway, and logits over temperature would leave f32. */
+const coldest = 1e-6
+
 /** How the head must score the last position. */
 export type HeadQuery =
   | { readonly kind: 'argmax' }
   | {
       readonly kind: 'candidates'
       readonly adjustments: LogitAdjustments | null
-      /** 1 / temperature; 1 for greedy. */
+      /** 1 / temperature, at most a million; 1 for greedy. */
       readonly inverseTemperature: number
     }
 
@@ -43,7 +46,11 @@ export function headQuery(request: SampleRequest, vocab: number): HeadQuery {
   const adjustments = logitAdjustments(request, vocab)
   const { temperature, logprobs } = request.params
   if (temperature === 0 && adjustments === null && logprobs === null) return { kind: 'argmax' }
-  return { kind: 'candidates', adjustments, inverseTemperature: temperature === 0 ? 1 : 1 / temperature }
+  return {
+    kind: 'candidates',
+    adjustments,
+    inverseTemperature: temperature === 0 ? 1 : 1 / Math.max(temperature, coldest),
+  }
 }
 
 /** All tokens, or the first `limit`, by falling value; ties by rising token. */

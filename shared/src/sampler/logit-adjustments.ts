@@ -11,9 +11,13 @@ export interface LogitAdjustments {
   readonly summand: Float32Array
 }
 
+/** Below this a logit that is divided by it would leave f32. */
+const leastRepetition = 1e-6
+
 /** The adjustments that `request` asks for over a vocabulary of `vocab` tokens, or null where the logits stay as they are. */
 export function logitAdjustments(request: SampleRequest, vocab: number): LogitAdjustments | null {
-  const { presencePenalty, frequencyPenalty, repetitionPenalty, logitBias } = request.params
+  const { presencePenalty, frequencyPenalty, logitBias } = request.params
+  const repetitionPenalty = Math.max(request.params.repetitionPenalty, leastRepetition)
   const rows = new Map<number, { repetition: number; summand: number }>()
   const row = (token: number) => {
     let found = rows.get(token)

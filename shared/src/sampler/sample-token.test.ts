@@ -183,3 +183,22 @@ test('a draw depends on seed and position alone', async () => {
   const others = new Set([await at(5, 18), await at(6, 17), await at(7, 17), await at(8, 17)])
   expect(others.size).toBeGreaterThan(2)
 })
+
+test.each([Number.NaN, Number.POSITIVE_INFINITY])('draws nothing from logits that are %s', async bad => {
+  for (const params of [
+    { ...greedy, logprobs: 2 },
+    { ...greedy, temperature: 1 },
+    { ...greedy, temperature: 1, topK: 5, logprobs: 20 },
+  ])
+    for (const logits of [new Float32Array(100).fill(bad), someLogits(100, 4).with(63, bad)])
+      await expect(sampler({ logits, params }).draw(3)).rejects.toMatchObject({ code: 'engine_failed' })
+})
+
+test.each([
+  { ...greedy, temperature: 1e-300 },
+  { ...greedy, temperature: 1e-7, repetitionPenalty: 1e-300 },
+])('a client’s extremes are no fault of the engine (%#)', async params => {
+  const logits = someLogits(100, 4)
+  const { token } = await sampler({ logits, params, generated: [17], prompt: [9] }).draw(3)
+  expect(token).toBeLessThan(100)
+})

@@ -3,6 +3,7 @@
  * of the tokens by falling probability, and the draw walks that prefix; so 64 candidates and the normaliser decide almost every
  * draw exactly, and the full logits are read only where they do not. It knows no tensors.
  */
+import { ComputePoolError } from '../errors/index.ts'
 import type { SampledToken, SamplingParams } from '../pipeline/index.ts'
 import { type HeadQuery, type HeadScores, logSumExp, type RankedTokens, rank, scaleLogits } from './head-scores.ts'
 import { uniformAt } from './philox.ts'
@@ -17,7 +18,10 @@ export interface SampleTokenInput {
   readonly readLogits: () => Promise<Float32Array>
 }
 
-/** The token at `position`, with raw log-probabilities where `params.logprobs` asks for them. */
+/**
+ * The token at `position`, with raw log-probabilities where `params.logprobs` asks for them. Errors: `engine_failed` where the head
+ * answered with what is no number.
+ */
 export async function sampleToken(input: SampleTokenInput): Promise<SampledToken> {
   const { params, query, scores, position } = input
   if (scores.kind === 'argmax' || query.kind === 'argmax') {
@@ -25,6 +29,7 @@ export async function sampleToken(input: SampleTokenInput): Promise<SampledToken
       throw new RangeError(`the head answered ${scores.kind} to a query for ${query.kind}`)
     return { token: (scores as { token: number }).token, logprob: null, topLogprobs: [] }
   }
+  refuseWhatIsNoNumber(scores, position)
   let index = 0
   let token = scores.scaled.tokens[0]!
   let raw: number | null = scores.rawOfScaled[0]!
@@ -51,6 +56,18 @@ export async function sampleToken(input: SampleTokenInput): Promise<SampledToken
     Math.min(0, scores.raw.values[i]! - scores.rawLogSumExp),
   ])
   return { token, logprob: Math.min(0, raw - scores.rawLogSumExp), topLogprobs }
+}
+
+/** A seat before the exit may have sent anything; drawn from that, a token's log-probabilities could not even be told. */
+function refuseWhatIsNoNumber(scores: HeadScores & { kind: 'candidates' }, position: number): void {
+  const { scaled, scaledLogSumExp, rawOfScaled, raw, rawLogSumExp } = scores
+  const isSound = (values: Float32Array) => values.every(Number.isFinite)
+  const areSound = isSound(scaled.values) && isSound(rawOfScaled) && isSound(raw.values)
+  if (areSound && Number.isFinite(scaledLogSumExp) && Number.isFinite(rawLogSumExp)) return
+  throw new ComputePoolError('engine_failed', `The scores of position ${position} are not finite.`, {
+    remedy: 'Send the request again over other seats.',
+    context: { position },
+  })
 }
 
 /** Index into `ranked` of the token drawn, or null where `ranked` is only a beginning and does not decide. */
