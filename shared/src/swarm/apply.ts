@@ -8,6 +8,7 @@ import { hearPeer } from './hear-peer.ts'
 import { forgetSuccessors, lose, losePeer } from './lose-coalition.ts'
 import { meetDeadlines } from './meet-deadlines.ts'
 import { peerInWords } from './peer-words.ts'
+import { hasFailedLink } from './placed-ring.ts'
 import { looked, settleViews } from './quiet-words.ts'
 import { noteVanished } from './returning.ts'
 import type { SwarmEvent } from './swarm-events.ts'
@@ -146,6 +147,7 @@ function dissolved(state: SwarmState, epoch: number): SwarmState {
     ...state,
     coalitions: state.coalitions.filter(other => other !== coalition),
     previous: [...state.previous, ...next].slice(-mostPrevious),
+    unlinkedAtMs: hasFailedLink(state, seats) ? state.nowMs : state.unlinkedAtMs,
   }
 }
 

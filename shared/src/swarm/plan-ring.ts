@@ -12,6 +12,9 @@ import { pickSeats, unusableMs } from './stand-by.ts'
 import { planLinks } from './swarm-links.ts'
 import type { Coalition, SwarmState } from './swarm-state.ts'
 
+/** Beside a ring that serves, peers that could not link are tried again after so long. */
+const retryMs = 300_000
+
 /** The ring that is to be formed; null: none now. */
 export function planRing(state: SwarmState): Placed | null {
   const living = livingCoalitions(state)
@@ -43,10 +46,12 @@ const areAllServing = (state: SwarmState, living: readonly Coalition[]): boolean
   living.every(coalition => coalition.status === 'ready' && !isRingDraining(state, coalition))
 
 /**
- * True where two neighbours have no way that was not tried in vain. With nothing to lose it is tried again; beside a ring that serves it
- * would take that ring's standbys, for ever.
+ * True where two neighbours have no way that was not tried in vain of late. With nothing to lose it is tried again at once; beside a ring
+ * that serves it would take that ring's standbys, for ever.
  */
 function isUnlinked(state: SwarmState, { seats }: Placed): boolean {
+  const { nowMs, unlinkedAtMs } = state
+  if (unlinkedAtMs !== null && nowMs - unlinkedAtMs >= retryMs) return false
   const { hopMs } = planLinks(state)
   return neededLinks(seatsOf(seats)).some(([from, to]) => hopMs(from, to) >= unusableMs)
 }

@@ -99,7 +99,7 @@ describe('several rings', () => {
     grow(shell, [a, b])
     for (const peer of [c, d, e]) shell.join(peer)
     expect(shell.rings()).toHaveLength(2)
-    for (let tries = 0; tries < 10; tries++) {
+    for (let tries = 0; tries < 6; tries++) {
       for (const { seats, standbys } of shell.state().coalitions) {
         for (const { peer } of [...seats, ...standbys]) shell.sliceReady(peer)
       }
@@ -112,6 +112,25 @@ describe('several rings', () => {
     // A relay is a way that was not tried.
     shell.joinRelay(f)
     expect(shell.rings()).toHaveLength(2)
+  })
+
+  it('are tried again after some minutes, for what kept their peers apart may have passed', () => {
+    const shell = createSwarmShell()
+    grow(shell, [a, b, c, d, e])
+    expect(shell.rings()).toHaveLength(2)
+    shell.links(c, false)
+    shell.advance(4000)
+    settle(shell)
+    const formed = () => shell.acts.filter(({ type }) => type === 'form-coalition').length
+    const before = formed()
+    shell.leave(e)
+    settle(shell)
+    expect(shell.rings()).toHaveLength(1)
+    shell.advance(250_000)
+    expect(formed()).toBe(before)
+    shell.advance(50_000)
+    settle(shell)
+    expect(shell.view().rings!.map(({ status }) => status)).toEqual(['ready', 'ready'])
   })
 
   it('are planned anew while another one loads, and formed at once', () => {

@@ -187,6 +187,8 @@ export interface SwarmState {
 export function emptySwarm(config: SwarmConfig): SwarmState {
   return {
     config,
+  /** When a ring was last given up whose peers could not link; null: never. */
+  readonly unlinkedAtMs: number | null
     nowMs: 0,
     nextEpoch: config.firstEpoch,
     peers: {},
@@ -199,6 +201,7 @@ export function emptySwarm(config: SwarmConfig): SwarmState {
     waits: {},
     measures: {},
     isLookDue: false,
+    unlinkedAtMs: null,
     failedPaths: {},
   }
 }
