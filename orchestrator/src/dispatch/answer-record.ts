@@ -42,12 +42,15 @@ export interface AnswerRecord {
   interruption: ComputePoolError | null
   /** Not on that ring again before that time: it has just failed there. */
   notBefore: { readonly epoch: number; readonly atMs: number } | null
+  /** Until when it waits for the best ring, where it could begin on another; null: nothing was foretold yet. */
+  patientUntilMs: number | null
   /** When this attempt was sent. */
   sentAtMs: number
   /** Sum of the time that its attempts ran. */
   ranMs: number
   cancelDeadline: () => void
   cancelRetry: () => void
+  cancelPatience: () => void
 }
 
 export function openAnswer(
@@ -77,10 +80,12 @@ export function openAnswer(
     isStalled: false,
     interruption: null,
     notBefore: null,
+    patientUntilMs: null,
     sentAtMs: 0,
     ranMs: 0,
     cancelDeadline: () => {},
     cancelRetry: () => {},
+    cancelPatience: () => {},
   }
 }
 

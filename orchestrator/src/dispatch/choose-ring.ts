@@ -7,6 +7,7 @@ import type { RingPace } from './ring-pace.ts'
 export interface RunningRequest {
   readonly wireId: string
   readonly epoch: number
+  readonly drawnTokens: number
   /** Tokens that it may still draw at most. */
   readonly leftTokens: number
 }
@@ -23,19 +24,31 @@ export interface RingQuestion {
   readonly fedOn: (ring: Ring) => number
   /** Tokens to draw at most. */
   readonly maxTokens: number
+  /** How long rings are spoken for, by epoch. */
+  readonly takenMs: ReadonlyMap<number, number>
 }
 
-/** The ring, and how long until it has a place: 0 where it has one now. Null where there is no ring. */
-export function chooseRing(question: RingQuestion): { readonly ring: Ring; readonly waitMs: number } | null {
-  let best: { ring: Ring; waitMs: number; finishMs: number } | null = null
-  for (const ring of question.rings) {
-    const { waitMs, running } = placeOn(ring, question)
-    const { pace, maxTokens, fedOn } = question
-    const finishMs =
-      waitMs + pace.prefillMs(ring, fedOn(ring)) + pace.typicalTokens(maxTokens) * pace.lapMs(ring, running + 1)
-    if (best === null || finishMs < best.finishMs) best = { ring, waitMs, finishMs }
-  }
-  return best
+export interface RingChoice {
+  readonly ring: Ring
+  /** How long until it has a place: 0 where it has one now. */
+  readonly waitMs: number
+  /** What the request is expected to take there. */
+  readonly runMs: number
+}
+
+/** The best ring, and those that have a place now, the best first. Null where there is no ring. */
+export function chooseRing(question: RingQuestion): { readonly best: RingChoice; readonly free: RingChoice[] } | null {
+  const { pace, maxTokens, fedOn, takenMs } = question
+  const finishMs = ({ waitMs, runMs }: RingChoice): number => waitMs + runMs
+  const choices = question.rings
+    .map(ring => {
+      const { waitMs, running } = placeOn(ring, question)
+      const runMs = pace.prefillMs(ring, fedOn(ring)) + pace.typicalTokens(maxTokens) * pace.lapMs(ring, running + 1)
+      return { ring, waitMs: Math.max(waitMs, takenMs.get(ring.epoch) ?? 0), runMs }
+    })
+    .sort((a, b) => finishMs(a) - finishMs(b))
+  const [best] = choices
+  return best === undefined ? null : { best, free: choices.filter(({ waitMs }) => waitMs === 0) }
 }
 
 /** When enough of what runs there is expected to be over. */
@@ -43,7 +56,11 @@ function placeOn(ring: Ring, question: RingQuestion): { waitMs: number; running:
   const { ledger, pace, maxRunning } = question
   const here = question.running
     .filter(({ epoch }) => epoch === ring.epoch)
-    .map(({ wireId, leftTokens }) => ({ wireId, leftTokens: pace.typicalTokens(leftTokens) }))
+    .map(({ wireId, drawnTokens, leftTokens }) => {
+      // One that is longer than most may be any length: expect as much again.
+      const expected = Math.max(pace.typicalTokens(Infinity) - drawnTokens, drawnTokens)
+      return { wireId, leftTokens: Math.min(leftTokens, expected) }
+    })
     .sort((a, b) => a.leftTokens - b.leftTokens)
   const positions = question.positionsOn(ring)
   const gone = new Set<string>()

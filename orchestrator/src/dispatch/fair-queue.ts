@@ -13,6 +13,8 @@ export interface FairQueue<T> {
   sizeOf(client: string): number
   readonly clients: number
   items(): T[]
+  /** All that wait, in the order in which they would be served. */
+  inTurn(): T[]
 }
 
 export function createFairQueue<T>(): FairQueue<T> {
@@ -56,5 +58,10 @@ export function createFairQueue<T>(): FairQueue<T> {
       return turns.size
     },
     items: () => [...clientOf.keys()],
+    inTurn: () => {
+      const lines = [...turns.values()].map(items => [...items])
+      const rounds = Math.max(0, ...lines.map(line => line.length))
+      return Array.from({ length: rounds }, (_, round) => lines.flatMap(line => line.slice(round, round + 1))).flat()
+    },
   }
 }

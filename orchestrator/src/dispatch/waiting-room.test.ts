@@ -113,6 +113,43 @@ describe('several rings', () => {
     expect([jobs(1).length, table.queued()]).toEqual([2, 0])
   })
 
+  it('do not stand idle for ever while a request waits for a quick one that is no longer about to be free', async () => {
+    const { table, ring, jobs, draw, clock } = openFakeRings({ maxRunning: 1, queueTimeoutMs: 60_000 })
+    table.setRings([ring(1, { expectedLapMs: 10 }), ring(2, { expectedLapMs: 40 })], null)
+    table.submit(orderOf({ maxTokens: 2000 }))
+    draw(1, jobs(1)[0]!, 200)
+    // The quick ring’s answer has run nearly as long as answers do: it should be over soon.
+    table.submit(orderOf({ maxTokens: 100 }))
+    expect(jobs(2)).toHaveLength(0)
+    // It has not ended, and the longer it was the longer it may still be.
+    draw(1, jobs(1)[0]!, 600, { from: 200 })
+    expect([jobs(2).length, table.queued(), clock.pending]).toEqual([1, 0, 2])
+  })
+
+  it('serve whoever has waited longer than was foretold, though the quick one says nothing', async () => {
+    const { table, ring, jobs, draw, clock } = openFakeRings({ maxRunning: 1, queueTimeoutMs: 60_000 })
+    table.setRings([ring(1, { expectedLapMs: 10 }), ring(2, { expectedLapMs: 1000 })], null)
+    table.submit(orderOf({ maxTokens: 100 }))
+    draw(1, jobs(1)[0]!, 90)
+    table.submit(orderOf({ maxTokens: 100 }))
+    expect(jobs(2)).toHaveLength(0)
+    await clock.advance(1000)
+    expect([jobs(2).length, table.queued()]).toEqual([1, 0])
+  })
+
+  it('are open to those behind one that waits for another of them', () => {
+    const { table, ring, jobs, draw, finish } = openFakeRings({ maxRunning: 1, maxQueued: 10 })
+    table.setRings([ring(1, { expectedLapMs: 10 }), ring(2, { expectedLapMs: 19 })], null)
+    for (const client of ['a', 'b', 'c']) {
+      table.submit(orderOf({ client, maxTokens: 100, promptTokens: [client.charCodeAt(0)] }))
+      if (client === 'a') draw(1, jobs(1)[0]!, 95)
+    }
+    // The second has its place in a moment; the third would have to wait for a whole answer.
+    expect(jobs(2).map(({ promptTokens }) => promptTokens[0])).toEqual(['c'.charCodeAt(0)])
+    finish(1, jobs(1)[0]!.requestId)
+    expect(jobs(1).map(({ promptTokens }) => promptTokens[0])).toEqual(['a', 'b'].map(name => name.charCodeAt(0)))
+  })
+
   it('of too little context are not asked where another has enough', () => {
     const { table, ring, jobs } = openFakeRings()
     table.setRings([ring(1, { maxContext: 50, expectedLapMs: 1 }), ring(2)], null)

@@ -44,6 +44,14 @@ export interface WaitingRoom {
   secondsUntilServed(): number
 }
 
+/** What those ahead leave to those behind. */
+interface Line {
+  /** Rings that have a place, and that all ahead declined; null: nobody is ahead. */
+  open: ReadonlySet<number> | null
+  /** How long rings are spoken for by those who wait for them, by epoch. */
+  readonly takenMs: Map<number, number>
+}
+
 const mostRetrySeconds = 300
 /** Where nothing was measured, and there is no ring to judge by. */
 const usualAnswerMs = 5000
@@ -67,14 +75,31 @@ export function createWaitingRoom(options: WaitingRoomOptions): WaitingRoom {
     return long.length > 0 ? long : free
   }
 
-  /** False where it must wait for a place, and all behind it. */
-  const place = (answer: AnswerRecord): boolean => {
+  const endPatience = (answer: AnswerRecord): void => {
+    answer.cancelPatience()
+    answer.patientUntilMs = null
+  }
+
+  /** Whoever could begin elsewhere waits as long as was foretold at first, and never so long that its time in the queue runs out. */
+  const isPatient = (answer: AnswerRecord, waitMs: number): boolean => {
+    if (answer.patientUntilMs === null) {
+      const patienceMs = Math.min(waitMs, limits.queueTimeoutMs / 4)
+      answer.patientUntilMs = clock.monotonicMs() + patienceMs
+      answer.cancelPatience = clock.schedule(patienceMs, stir)
+    }
+    return clock.monotonicMs() < answer.patientUntilMs
+  }
+
+  const place = (answer: AnswerRecord, line: Line): void => {
     const { order, drawn } = answer
+    const { open, takenMs } = line
     const choice = chooseRing({
-      rings: ringsFor(answer),
+      rings: ringsFor(answer).filter(({ epoch }) => open === null || open.has(epoch) || takenMs.has(epoch)),
+      takenMs,
       running: [...running.values()].map(other => ({
         wireId: other.wireId,
         epoch: other.ring!.epoch,
+        drawnTokens: other.drawn.length,
         leftTokens: other.order.maxTokens - other.drawn.length,
       })),
       ledger,
@@ -85,20 +110,27 @@ export function createWaitingRoom(options: WaitingRoomOptions): WaitingRoom {
       maxTokens: order.maxTokens - drawn.length,
     })
     // With no ring to go to it is in nobody's way.
-    if (choice === null) return true
-    if (choice.waitMs > 0) return false
+    if (choice === null) return
+    const { best, free } = choice
+    const chosen = best.waitMs === 0 || free.length === 0 || isPatient(answer, best.waitMs) ? best : free[0]!
+    if (chosen.waitMs > 0) {
+      line.open = new Set(free.map(({ ring }) => ring.epoch))
+      takenMs.set(best.ring.epoch, best.waitMs + best.runMs / limits.maxRunning)
+      return
+    }
+    endPatience(answer)
     interrupted.delete(answer)
     queue.serve(answer)
-    options.start(answer, choice.ring)
-    return true
+    options.start(answer, chosen.ring)
   }
 
-  // First come, first served within a client: a small request does not overtake a large one, which would starve it.
+  // First come, first served on each ring: a small request does not overtake a large one, which would starve it.
   const stir = (): void => {
     if (room.rings.length === 0) return
-    for (const answer of interrupted) if (!place(answer)) return
-    for (let next = queue.next(); next !== undefined; next = queue.next()) {
-      if (!place(next) || queue.has(next)) return
+    const line: Line = { open: null, takenMs: new Map() }
+    for (const answer of [...interrupted, ...queue.inTurn()]) {
+      if (room.has(answer)) place(answer, line)
+      if (line.open?.size === 0) return
     }
   }
 
@@ -130,6 +162,7 @@ export function createWaitingRoom(options: WaitingRoomOptions): WaitingRoom {
       interrupted.add(answer)
     },
     leave: answer => {
+      endPatience(answer)
       interrupted.delete(answer)
       queue.remove(answer)
     },
