@@ -20,14 +20,17 @@ for (const [words, transferChannels] of [
     const network = openImpairedNetwork({ seed: 5, impairment: { oneWayMs: 20 } })
     const page = await (await browser.newContext()).newPage()
     const node = await openImpairedTab({ page, origin: harness.origin, network, transferChannels })
-    await expect.poll(() => node.channelCounts.madeHere, { timeout: 30_000 }).toBe(2 + defaultTransportLimits.lanes)
-    network.change({ lossRate: 0.05 })
     const came: number[] = []
     node.onFrame((peer, frame) => {
       came.push(frame.length)
       // The harness's word for an answer.
       void node.send(peer, frame.slice().fill(0xff, 0, 4))
     })
+    // Lanes are for links that carry frames.
+    expect(await page.evaluate(() => globalThis.transportHarness.roundTrips(100, 1))).toHaveLength(1)
+    expect(came.splice(0)).toEqual([100])
+    await expect.poll(() => node.channelCounts.madeHere, { timeout: 30_000 }).toBe(2 + defaultTransportLimits.lanes)
+    network.change({ lossRate: 0.05 })
     // Each frame is answered before the next is sent.
     for (const [sizeBytes, count] of [
       [1300, 20],

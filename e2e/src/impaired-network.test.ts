@@ -138,6 +138,7 @@ describe('real peers with a distance between them', () => {
   it('open more connections over distance, and none where they are near', async () => {
     const far = await open({ oneWayMs: 15 })
     const near = await open({ oneWayMs: 2 })
+    for (const { a } of [far, near]) await a.send(peerB, numberedFrame(1, 100))
     await Promise.all([untilMeasured(far.a, 4), untilMeasured(near.a, 4)])
     expect([far.network.connections, near.network.connections]).toEqual([1 + defaultTransportLimits.lanes, 1])
     const arrived = new Promise<Uint8Array>(resolve => far.b.onFrame((_, frame) => resolve(frame)))

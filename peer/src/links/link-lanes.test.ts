@@ -13,6 +13,7 @@ async function openLink(
   rttMs: number | ((ping: number) => number),
   given: Partial<TransportLimits> = {},
   isInitiator = true,
+  carries: 'frames' | 'nothing' = 'frames',
 ) {
   const clock = createManualClock()
   const asked: number[] = []
@@ -53,6 +54,7 @@ async function openLink(
   attach('frames')
   control.opened()
   control.received(JSON.stringify({ type: 'hello', version: protocolVersion, peer, epoch: 1 }))
+  if (carries === 'frames') await link.send(new Uint8Array(8))
   await clock.advance(8000)
   return { clock, link, asked, closings, attach }
 }
@@ -64,6 +66,16 @@ describe('a link', () => {
     expect((await openLink(19)).asked).toEqual([])
     expect((await openLink(100, { lanes: 0 })).asked).toEqual([])
     expect((await openLink(100, {}, false)).asked).toEqual([])
+  })
+
+  it('asks for none while it carries nothing, and at its first frame where its peer is known to be far', async () => {
+    const idle = await openLink(100, {}, true, 'nothing')
+    expect(idle.asked).toEqual([])
+    await idle.link.send(new Uint8Array(8))
+    expect(idle.asked).toEqual([defaultTransportLimits.lanes])
+    const near = await openLink(19, {}, true, 'nothing')
+    await near.link.send(new Uint8Array(8))
+    expect(near.asked).toEqual([])
   })
 
   it('does not take a peer for far whose pongs wait now and then', async () => {

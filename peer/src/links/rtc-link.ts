@@ -76,6 +76,7 @@ export function createRtcLink(options: RtcLinkOptions): RtcLink {
   let cancelReassembly = (): void => {}
   let farInARow = 0
   let hasLanes = false
+  let isUsed = false
   const cancelConnect = clock.schedule(limits.connectDeadlineMs, () =>
     close(problem('peer_unreachable', `No link to ${peer} came up in ${limits.connectDeadlineMs} ms`)),
   )
@@ -115,10 +116,22 @@ export function createRtcLink(options: RtcLinkOptions): RtcLink {
   function acceptRoundTrip(rttMs: number): void {
     options.onMeasured(rttMs)
     farInARow = rttMs < limits.lanesFromRttMs ? 0 : farInARow + 1
-    // Not at once: pings also wait while the link opens, and behind a busy engine's steps.
-    if (farInARow < farMeasurements || limits.lanes === 0 || hasLanes) return
+    openLanesWhereFar()
+  }
+
+  /** A standby's links carry nothing, and each connection costs both ends something: lanes are for links that are used. */
+  function openLanesWhereFar(): void {
+    // Not at the first measurement: pings also wait while the link opens, and behind a busy engine's steps.
+    if (!isUsed || farInARow < farMeasurements || limits.lanes === 0 || hasLanes) return
     hasLanes = true
     options.openLanes?.(limits.lanes)
+  }
+
+  /** A frame goes or has come. */
+  function noteFrame(): void {
+    isUsed = true
+    roundTrip?.noteTraffic()
+    openLanesWhereFar()
   }
 
   function close(error: ComputePoolError): void {
@@ -137,7 +150,7 @@ export function createRtcLink(options: RtcLinkOptions): RtcLink {
   function deliver(frame: Uint8Array): void {
     counters.receivedFrames += 1
     counters.receivedBytes += frame.length
-    roundTrip?.noteTraffic()
+    noteFrame()
     options.onFrame(frame)
   }
 
@@ -241,7 +254,7 @@ export function createRtcLink(options: RtcLinkOptions): RtcLink {
       }
       if (state === 'connecting') await waiting.wait(signal)
       if (ending || !sender) throw ending ?? problem('peer_disconnected', `The link to ${peer} is closed`)
-      roundTrip?.noteTraffic()
+      noteFrame()
       await sender.send(frame, signal).catch(fault => {
         throw signal?.aborted ? fault : asComputePoolError(fault, 'peer_disconnected')
       })
