@@ -67,10 +67,15 @@ function decodingBeside(draft: Draft, requestId: string | null): number {
   return others.filter(({ entry }) => entry !== null && isDecoding(entry)).length
 }
 
-/** A lap with no prompt under way. Where many decode, each waits for the others anyway: for no more than one turn of all at the slowest seat. */
+/**
+ * A lap with no prompt under way. Where many decode, each waits for the others anyway: for no more than one turn of all at the slowest seat.
+ * Never more than was measured without a prompt: beside one every step takes longer where seats share a processor, and a measure that
+ * grew with the chunks would let them grow without end.
+ */
 function usualLapMs(draft: Draft, decoding: number): number {
+  const mostMs = draft.quietLapMs ?? Number.POSITIVE_INFINITY
   const turnMs = decoding * (slowestChunkMs(draft, 1) ?? 0)
-  return Math.max(plainLapMs(draft.lapCosts) ?? 0, Math.min(turnMs, draft.quietLapMs ?? 0))
+  return Math.max(Math.min(plainLapMs(draft.lapCosts) ?? 0, mostMs), Math.min(turnMs, draft.quietLapMs ?? 0))
 }
 
 export function isDecoding({ prefilled, text }: EntryRequest): boolean {

@@ -32,6 +32,15 @@ describe('what a step costs', () => {
     ).toBe(100 / 16)
   })
 
+  it('is no more than a larger step was measured to take', () => {
+    const costs = [300, 300].reduce(
+      (before, ms) => observeStep(before, 2, ms),
+      measured(size => 10 + size, [1, 16]),
+    )
+    expect(expectedMs(costs, 2)).toBe(26)
+    expect(expectedMs(costs, 1)).toBe(11)
+  })
+
   it('bends where a size between was measured', () => {
     const costs = measured(size => (size <= 8 ? 10 : 40), [1, 8, 64])
     expect(expectedMs(costs, 5)).toBe(10)

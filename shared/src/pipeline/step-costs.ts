@@ -53,7 +53,20 @@ export function expectedMs({ buckets, steps }: StepCosts, size: number, fading =
     const guessed = bucket.steps === 1 ? lineAt(points, middle.size) : null
     points.push({ size: middle.size, ms: guessed === null ? ms : Math.min(ms, guessed) })
   }
-  return lineAt(points, size)
+  return lineAt(rising(points), size)
+}
+
+/** A smaller step takes no longer than a larger one: where it did, it met something else. */
+function rising(points: readonly Sample[]): Sample[] {
+  let least = Number.POSITIVE_INFINITY
+  return points
+    .map(({ size, ms }) => ({ size, ms }))
+    .reverse()
+    .map(({ size, ms }) => {
+      least = Math.min(least, ms)
+      return { size, ms: least }
+    })
+    .reverse()
 }
 
 /** On the line through the points on both sides of `size`, or through the last two. */
