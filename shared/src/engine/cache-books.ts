@@ -12,6 +12,8 @@ export interface HeldCache<Cache> {
   capacity: number
   /** Positions that hold; what lies beyond them in the cache is stale. */
   length: number
+  /** Of a request that has run no row since it took the cache over: it may be larger than what was planned for that request. */
+  isTaken: boolean
 }
 
 export interface CacheBooks<Cache> {
@@ -89,6 +91,7 @@ export function createCacheBooks<Cache>({
       drop(live, requestId)
       kept.delete(reuse.requestId)
       held.length = reuse.positions
+      held.isTaken = true
       live.set(requestId, held)
     },
     async makeRoom(requestId, position, end) {
@@ -96,9 +99,12 @@ export function createCacheBooks<Cache>({
       if (held !== undefined) {
         held.length = Math.min(held.length, position)
         inStep.add(held)
-        if (held.capacity >= end) return held
       }
       const capacity = Math.min(backend.capacityFor(end), Math.max(end, maxContext))
+      if (held !== undefined && held.capacity >= end && !(held.isTaken && held.capacity > capacity)) {
+        held.isTaken = false
+        return held
+      }
       const others = bytesIn(live) - (held === undefined ? 0 : bytesOf(held))
       const needed = backend.cacheBytes(capacity)
       if (others + needed > kvBudgetBytes)
@@ -109,13 +115,14 @@ export function createCacheBooks<Cache>({
         )
       while (others + needed + bytesIn(kept) > kvBudgetBytes) dropOldest()
       if (held === undefined) {
-        const fresh = { cache: await backend.allocate(capacity), capacity, length: 0 }
+        const fresh = { cache: await backend.allocate(capacity), capacity, length: 0, isTaken: false }
         live.set(requestId, fresh)
         inStep.add(fresh)
         return fresh
       }
       held.cache = await backend.resize(held.cache, { capacity, keep: held.length })
       held.capacity = capacity
+      held.isTaken = false
       return held
     },
     endStep(gone) {
