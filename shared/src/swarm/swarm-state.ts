@@ -159,6 +159,8 @@ export interface SwarmState {
   readonly config: SwarmConfig
   /** Of the latest event that told the time. */
   readonly nowMs: number
+  /** True where only what peers tell every second has changed since `plan` last looked: that waits for time to pass. */
+  readonly isLookDue: boolean
   readonly nextEpoch: number
   readonly peers: Readonly<Record<string, SwarmPeer>>
   /** The oldest first. */
@@ -167,8 +169,6 @@ export interface SwarmState {
   readonly previous: ReadonlyArray<readonly Seat[]>
   /** The seats for which a ring was drained: they are formed next, before what is loaded; null: none. */
   readonly wanted: readonly Seat[] | null
-  /** True where only what peers tell every second has changed since `plan` last looked: that waits for time to pass. */
-  readonly isLookDue: boolean
   /** The latest last. */
   readonly vanished: readonly Vanished[]
   /** When the first peer came that holds layers already, while no coalition stood: others will follow. */
@@ -179,6 +179,8 @@ export interface SwarmState {
   readonly waits: Readonly<Record<string, WalletWait>>
   /** Links as last measured, by kind, under "a|b" with a < b. */
   readonly measures: Readonly<Record<string, Readonly<Partial<Record<LinkKind, LinkMeasure>>>>>
+  /** When a ring was last given up whose peers could not link; null: never. */
+  readonly unlinkedAtMs: number | null
   /** Pairs whose link did not open, and by which ways it was tried. */
   readonly failedPaths: Readonly<Record<string, string>>
 }
@@ -187,9 +189,8 @@ export interface SwarmState {
 export function emptySwarm(config: SwarmConfig): SwarmState {
   return {
     config,
-  /** When a ring was last given up whose peers could not link; null: never. */
-  readonly unlinkedAtMs: number | null
     nowMs: 0,
+    isLookDue: false,
     nextEpoch: config.firstEpoch,
     peers: {},
     coalitions: [],
@@ -200,7 +201,6 @@ export function emptySwarm(config: SwarmConfig): SwarmState {
     bans: {},
     waits: {},
     measures: {},
-    isLookDue: false,
     unlinkedAtMs: null,
     failedPaths: {},
   }
