@@ -1,7 +1,11 @@
 /** What the page draws of the work itself: the last lap, laps counted, tokens a second over the last seconds. */
+import { createHash } from 'node:crypto'
 import type { PoolSnapshot } from '@computepool/shared/swarm'
 import { lapParts } from './lap-parts.ts'
 import type { Lap } from './live-request.ts'
+
+/** The id opens its request's trace: everybody sees the pool, and is told only that laps are of one request or of two. */
+const nameOf = (requestId: string): string => createHash('sha256').update(requestId).digest('hex').slice(0, 8)
 
 const windowMs = 5000
 /** Rings whose last lap is kept. */
@@ -22,7 +26,7 @@ export function createPoolTraffic(): PoolTraffic {
     record: ({ requestId, epoch, lapMs, trace }, atMs) => {
       const hops = trace.map(({ seat, computeMs, queueMs }) => ({ seat, computeMs, queueMs }))
       lastLaps.delete(epoch)
-      lastLaps.set(epoch, { requestId, lapMs, hops, wireMs: lapParts(lapMs, trace).wireMs })
+      lastLaps.set(epoch, { requestId: nameOf(requestId), lapMs, hops, wireMs: lapParts(lapMs, trace).wireMs })
       for (const old of [...lastLaps.keys()].slice(0, -mostRings)) lastLaps.delete(old)
       laps++
       times = [...recent(atMs), atMs]
