@@ -1,6 +1,6 @@
 /**
  * Stands between whoever submits requests and the desk, hears what happens to each, and tells traces and metrics. What it hears it
- * hands on unchanged and first: neither meter nor answer waits for it.
+ * hands on unchanged: neither meter nor answer waits for it.
  */
 import { ComputePoolError } from '@computepool/shared/errors'
 import type { Clock } from '@computepool/shared/ports'
@@ -83,9 +83,10 @@ export function watchRequests({ traces, metrics, clock }: RequestWatchOptions): 
   const observe = (watched: Watched, observer: RequestObserver | undefined): RequestObserver => ({
     ...observer,
     onFlowing: (...said) => {
+      const [wireId, atMs, cachedTokens = 0] = said
+      // Before the others: they may end the request here, and its end must find it.
+      hearFlowing(watched, wireId, atMs, cachedTokens)
       observer?.onFlowing(...said)
-      const [wireId, atMs, cachedTokens] = said as unknown as [string, number, number | undefined]
-      hearFlowing(watched, wireId, atMs, cachedTokens ?? 0)
     },
     onToken: (...said) => {
       // Before the others: they may cut the request short, and this token was heard before that.
