@@ -22,6 +22,8 @@ export interface AppOptions {
   readonly pageFolder: string | null
   readonly clock: Clock
   readonly addressOf: (c: Context) => string
+  /** Whether `addressOf` takes our own proxy's word. Default: no. */
+  readonly isProxyTrusted?: boolean
   readonly limitsFor: (address: string) => CallLimits
   readonly maxBodyBytes: number
   /** Origins whose pages may call the API; "*" is any. */
@@ -48,6 +50,7 @@ const contentSecurityPolicy = [
 export function createApp(options: AppOptions): Hono {
   const { service, pack, pageFolder, clock, addressOf, maxBodyBytes, corsOrigins, onFault, money, observatory } =
     options
+  const { isProxyTrusted = false } = options
   const app = new Hono()
   const limiter = createCallLimiter(options.limitsFor, clock)
   app.onError(error => {
@@ -76,7 +79,7 @@ export function createApp(options: AppOptions): Hono {
   app.get('/healthz', c => c.json({ status: 'ok', model: service.manifest.model }))
   if (money.mode === 'paid') app.route('/v1', sessionRoutes({ till: money.till, limiter, addressOf, clock }))
   const gate = () => (money.mode === 'paid' ? money.till().gate : null)
-  app.route('/v1', openAiRoutes({ service, limiter, addressOf, maxBodyBytes, gate }))
+  app.route('/v1', openAiRoutes({ service, limiter, addressOf, isProxyTrusted, maxBodyBytes, gate }))
   app.route('/api', moneyRoutes({ desk: money, addressOf, limitsFor: options.limitsFor, clock }))
   app.route('/', observatory.metricsRoutes(money, addressOf))
   app.route(

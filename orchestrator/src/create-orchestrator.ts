@@ -50,6 +50,8 @@ export interface OrchestratorDeps {
   readonly iceServersFor: DeskOptions['iceServersFor']
   readonly iceRenewalMs?: number | null
   readonly addressOf: (c: Context) => string
+  /** Whether `addressOf` takes our own proxy's word. Default: no. */
+  readonly isProxyTrusted?: boolean
   readonly settings: OrchestratorSettings
   readonly onNotice?: (text: string) => void
   readonly onFault: (fault: unknown) => void
@@ -87,10 +89,21 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
   const desk = observatory.over(unwatched)
   const codec = createTextCodec({ tokenizer: pack.tokenizer, config: pack.tokenizerConfig, manifest })
   const service = createModelService({ manifest, manifestSha256, codec, desk, clock, entropy })
-  const { pageFolder, addressOf, onFault } = deps
+  const { pageFolder, addressOf, isProxyTrusted = false, onFault } = deps
   const { limitsFor, maxBodyBytes, corsOrigins } = settings
   const money = deps.moneyFor?.(desk) ?? { mode: 'free' }
-  const common = { service, pack, pageFolder, clock, addressOf, limitsFor, maxBodyBytes, corsOrigins, onFault }
+  const common = {
+    service,
+    pack,
+    pageFolder,
+    clock,
+    addressOf,
+    isProxyTrusted,
+    limitsFor,
+    maxBodyBytes,
+    corsOrigins,
+    onFault,
+  }
   const app = createApp({ ...common, money, observatory })
   return { app, desk }
 }

@@ -94,6 +94,7 @@ export async function startOrchestrator(options: StartOptions): Promise<RunningO
       // At half their life: a machine that slept over one renewal has the next.
       iceRenewalMs: ice.turn === null ? null : (ice.turn.lifetimeSeconds * 1000) / 2,
       addressOf: c => addressOf(c, isProxyTrusted),
+      isProxyTrusted,
       settings: settingsOf(options),
       moneyFor,
       onNotice,

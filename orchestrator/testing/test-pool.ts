@@ -22,6 +22,7 @@ export interface TestPoolExtras extends Partial<IceDeps> {
   readonly entropy?: Entropy
   /** Whence requests come; default: this machine. */
   readonly address?: string
+  readonly isProxyTrusted?: boolean
   readonly moneyFor?: (desk: Desk, clock: ManualClock) => MoneyDesk
 }
 
@@ -40,7 +41,7 @@ export interface TestPool {
 
 export function createTestPool(
   settings: Partial<OrchestratorSettings> = {},
-  { pageFolder = null, moneyFor, entropy, address = '127.0.0.1', ...ice }: TestPoolExtras = {},
+  { pageFolder = null, moneyFor, entropy, address = '127.0.0.1', isProxyTrusted = false, ...ice }: TestPoolExtras = {},
 ): TestPool {
   const { tokenizer, config } = tinyFiles('qwen3')
   const manifest = tinyManifest('qwen3')
@@ -66,6 +67,7 @@ export function createTestPool(
     ...ice,
     ...(moneyFor === undefined ? {} : { moneyFor: (desk: Desk) => moneyFor(desk, clock) }),
     addressOf: () => address,
+    isProxyTrusted,
     settings: { ...defaultSettings, ...settings },
     onNotice: text => notices.push(text),
     onFault: fault => faults.push(fault),

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { createTestPool } from '../../testing/test-pool.ts'
 import type { LiveRequest } from '../dispatch/index.ts'
 import type { MeteredRequest } from '../payments/meter.ts'
 import { type Admission, admitAndSubmit, type CacheNarrowing } from './answer-response.ts'
@@ -42,6 +43,23 @@ describe('whoever asks', () => {
     const [own, again, ...others] = scopes.map(({ cacheScope }) => cacheScope)
     expect(again).toBe(own)
     expect(new Set([own, ...others]).size).toBe(4)
+  })
+
+  it.each([
+    ['nothing', {}, false, true],
+    ['X-Forwarded-For of anybody', { 'x-forwarded-for': '203.0.113.9' }, false, undefined],
+    ['X-Forwarded-For of our own proxy', { 'x-forwarded-for': '203.0.113.9' }, true, true],
+    ['another word of our own proxy', { 'cf-connecting-ip': '203.0.113.9' }, true, undefined],
+  ])('has caches of its own where its address is its own: %s', async (_, headers, isProxyTrusted, keepCache) => {
+    const pool = createTestPool({}, { isProxyTrusted })
+    const [entry] = await pool.joinTabs(2)
+    const body = JSON.stringify({ model: pool.model, messages: [{ role: 'user', content: 'Hi' }] })
+    void pool.app.request('/v1/chat/completions', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body,
+    })
+    expect((await entry!.nextJob()).keepCache).toBe(keepCache)
   })
 
   it('can part its scope further, never widen it', async () => {

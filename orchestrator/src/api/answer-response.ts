@@ -30,6 +30,8 @@ export interface Call {
   readonly admit: () => Promise<Admission | null>
   /** Where the call comes from. */
   readonly address: string
+  /** True where many may come from that address: a proxy's that is not trusted to say for whom it speaks. */
+  readonly isAddressShared?: boolean
 }
 
 /** The right to one answer, paid. */
@@ -42,7 +44,7 @@ export interface Admission {
   readonly headers: Readonly<Record<string, string>>
 }
 
-export interface AnswerResponseOptions extends Omit<Call, 'admit' | 'address'> {
+export interface AnswerResponseOptions extends Omit<Call, 'admit' | 'address' | 'isAddressShared'> {
   readonly live: LiveRequest
   readonly answer: AsyncGenerator<AnswerPart, AnswerFacts>
   readonly words: ChunkWords
@@ -59,7 +61,7 @@ export interface CacheNarrowing {
 /** Pays for a prompt that was found good, then sends it. A payment that bought nothing is given back by whoever took it. */
 export async function admitAndSubmit(
   prepared: PreparedPrompt,
-  call: Pick<Call, 'admit' | 'address'>,
+  call: Pick<Call, 'admit' | 'address' | 'isAddressShared'>,
   { prompt_cache_key, user }: CacheNarrowing,
 ) {
   const admission = await call.admit()
@@ -67,7 +69,8 @@ export async function admitAndSubmit(
   const scopeOf = (owner: string): string => JSON.stringify([owner, prompt_cache_key ?? null, user ?? null])
   if (admission === null) {
     const client = `address ${call.address}`
-    return { live: prepared.submit({ client, cacheScope: scopeOf(client) }), admission, payment: {} }
+    const asker = { client, ...(call.isAddressShared === true ? {} : { cacheScope: scopeOf(client) }) }
+    return { live: prepared.submit(asker), admission, payment: {} }
   }
   const { request, sessionId, payer } = admission
   const asker = { client: `session ${sessionId}`, cacheScope: scopeOf(`payer ${payer}`) }

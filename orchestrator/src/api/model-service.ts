@@ -42,7 +42,7 @@ export interface PromptOrder {
 }
 
 /** Whose turn a request takes, and whose caches it may begin with. */
-export type Asker = Required<Pick<RequestOrder, 'client' | 'cacheScope'>>
+export type Asker = Required<Pick<RequestOrder, 'client'>> & Pick<RequestOrder, 'cacheScope'>
 
 /** A prompt that was found good, and can be sent. */
 export interface PreparedPrompt {

@@ -2,6 +2,7 @@
 import { ComputePoolError } from '@computepool/shared/errors'
 import { openAiErrorOf } from '@computepool/shared/openai'
 import { type Context, Hono } from 'hono'
+import { isProxied } from '../observe/is-proxied.ts'
 import { challengeResponse, PaymentRefused } from '../payments/challenge.ts'
 import type { PaymentGate } from '../payments/payment-gate.ts'
 import type { Admission, Call } from './answer-response.ts'
@@ -15,12 +16,15 @@ export interface OpenAiRoutesOptions {
   readonly service: ModelService
   readonly limiter: CallLimiter
   readonly addressOf: (c: Context) => string
+  /** `addressOf` is of whom our own proxy speaks for. */
+  readonly isProxyTrusted?: boolean
   readonly maxBodyBytes: number
   /** Who may ask; null where work is free. Throws while the till is not open yet. */
   readonly gate: () => PaymentGate | null
 }
 
-export function openAiRoutes({ service, limiter, addressOf, maxBodyBytes, gate }: OpenAiRoutesOptions): Hono {
+export function openAiRoutes(options: OpenAiRoutesOptions): Hono {
+  const { service, limiter, addressOf, isProxyTrusted = false, maxBodyBytes, gate } = options
   const routes = new Hono()
   const card = () => ({
     id: service.manifest.model,
@@ -44,7 +48,9 @@ export function openAiRoutes({ service, limiter, addressOf, maxBodyBytes, gate }
         admission = (await take?.()) ?? null
         return admission
       }
-      return await serve(service, await readJson(raw, maxBodyBytes), { signal: raw.signal, onEnd, admit, address })
+      const isSaid = isProxyTrusted && c.req.header('x-forwarded-for') !== undefined
+      const call = { signal: raw.signal, onEnd, admit, address, isAddressShared: isProxied(c) && !isSaid }
+      return await serve(service, await readJson(raw, maxBodyBytes), call)
     } catch (thrown) {
       onEnd()
       if (admission === null) throw thrown

@@ -3,6 +3,7 @@ import { ComputePoolError } from '@computepool/shared/errors'
 import { type Context, Hono } from 'hono'
 import { isBearer } from '../keeper/bearer.ts'
 import { isLoopback } from './is-loopback.ts'
+import { isProxied } from './is-proxied.ts'
 import type { PoolMetrics } from './pool-metrics.ts'
 
 export interface MetricsRoutesOptions {
@@ -12,16 +13,13 @@ export interface MetricsRoutesOptions {
   readonly tokens: readonly string[]
 }
 
-/** A proxy on this machine speaks for strangers: what came through one is not from here. */
-const proxyHeaders = ['x-forwarded-for', 'forwarded', 'x-real-ip', 'via']
-
 export function metricsRoutes({ metrics, addressOf, tokens }: MetricsRoutesOptions): Hono {
   const routes = new Hono()
   routes.get('/metrics', async c => {
     const authorization = c.req.header('authorization')
     const isKnown = tokens.some(token => isBearer(authorization, token))
-    const isProxied = proxyHeaders.some(name => c.req.header(name) !== undefined)
-    if (!isKnown && (isProxied || !isLoopback(addressOf(c)))) {
+    // A proxy on this machine speaks for strangers: what came through one is not from here.
+    if (!isKnown && (isProxied(c) || !isLoopback(addressOf(c)))) {
       throw new ComputePoolError(
         'peer_unauthenticated',
         'Metrics are for this machine, or for a token that may read them.',
