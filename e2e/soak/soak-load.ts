@@ -20,6 +20,8 @@ export interface SoakLoadOptions {
 
 const longestPrompt = 200
 const longestAnswer = 48
+/** The client's own share of the queue is full, or all of it is. */
+const queueIsFull = [429, 503]
 /** A place of the queue is free a moment after its caller has hung up. */
 const againMs = 50
 
@@ -49,7 +51,7 @@ export function keepAsking({ url, model, callers, vocab }: SoakLoadOptions): Soa
   async function keepOn(): Promise<void> {
     while (!isStopped) {
       await askOnce().catch(async thrown => {
-        if (!(thrown instanceof PoolRefusal) || thrown.status !== 429) throw thrown
+        if (!(thrown instanceof PoolRefusal) || !queueIsFull.includes(thrown.status)) throw thrown
         await new Promise(resolve => setTimeout(resolve, againMs))
       })
     }
