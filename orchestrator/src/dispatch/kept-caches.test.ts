@@ -25,6 +25,16 @@ describe('kept caches', () => {
     expect(kept.find(1, 's', text(200, 1))).toBe(null)
   })
 
+  it('are left to a long conversation by a short one', () => {
+    const { kept, note } = open()
+    note('own', text(100))
+    note('long', text(2000))
+    expect(kept.find(1, 's', text(120), 256)).toEqual({ requestId: 'own', positions: 100 })
+    expect(kept.find(1, 's', text(120), 2048)).toEqual({ requestId: 'long', positions: 119 })
+    kept.take('own')
+    expect(kept.find(1, 's', text(120), 256)).toBe(null)
+  })
+
   it('are one request’s at a time', () => {
     const { kept, note } = open()
     note('a', text(40))

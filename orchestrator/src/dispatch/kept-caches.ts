@@ -8,8 +8,11 @@ import type { Clock } from '@computepool/shared/ports'
 export interface KeptCaches {
   /** These positions were computed by a request that is over. */
   note(kept: { epoch: number; scope: string; requestId: string; tokens: readonly number[] }): void
-  /** The cache of that ring and scope that begins like `tokens` for longest; null where none is worth it. */
-  find(epoch: number, scope: string, tokens: readonly number[]): CacheReuse | null
+  /**
+   * The cache of that ring and scope that begins like `tokens` for longest; null where none is worth it. One of more positions than
+   * `reserved` for the new request is left to the conversation that it belongs to.
+   */
+  find(epoch: number, scope: string, tokens: readonly number[], reserved?: number): CacheReuse | null
   /** It is another request's from now on. */
   take(requestId: string): void
   /** Forgets the caches of all rings but these. */
@@ -53,11 +56,11 @@ export function createKeptCaches(clock: Clock): KeptCaches {
       bytes += entry.tokens.byteLength
       trim()
     },
-    find: (epoch, scope, tokens) => {
+    find: (epoch, scope, tokens, reserved = Number.POSITIVE_INFINITY) => {
       trim()
       let best: CacheReuse | null = null
       for (const [requestId, entry] of entries) {
-        if (entry.epoch !== epoch || entry.scope !== scope) continue
+        if (entry.epoch !== epoch || entry.scope !== scope || entry.tokens.length > reserved) continue
         const positions = commonPrefix(entry.tokens, tokens)
         // Of equals the newest: tabs give up the oldest first.
         if (positions >= (best?.positions ?? leastPositions)) best = { requestId, positions }

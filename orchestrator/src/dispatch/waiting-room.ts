@@ -65,7 +65,8 @@ export function createWaitingRoom(options: WaitingRoomOptions): WaitingRoom {
   const reuseOn = (answer: AnswerRecord, ring: Ring): CacheReuse | null => {
     const { cacheScope } = answer.order
     if (cacheScope === undefined || !answer.mayReuse) return null
-    return kept.find(ring.epoch, cacheScope, tokensOf(answer))
+    const reserved = reservedPositions(lengthOf(answer.order), ring.maxContext)
+    return kept.find(ring.epoch, cacheScope, tokensOf(answer), reserved)
   }
 
   const ringsFor = ({ order, notBefore }: AnswerRecord): readonly Ring[] => {
