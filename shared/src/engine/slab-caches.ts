@@ -13,7 +13,7 @@ export interface SlabCachesInput {
   readonly runtime: Runtime
   /** Places of a slab at most: rows of one run. */
   readonly maxRows: number
-  /** No slab is larger than all caches together may be. */
+  /** Slabs together take no more, as long as their caches do not. */
   readonly kvBudgetBytes: number
   /** Positions of a cache before it grows; 256 unless told otherwise. */
   readonly smallestCapacity?: number
@@ -24,7 +24,7 @@ type Values = Float32Array | Uint16Array
 interface Slab {
   readonly capacity: number
   /** Keys and values, layer by layer. Their pages are the machine's only once they are written. */
-  readonly arrays: readonly Values[]
+  readonly arrays: Values[]
   readonly places: (SlabCache | null)[]
   /** By first place and count. */
   readonly views: Map<string, readonly RuntimeTensor[]>
@@ -35,8 +35,13 @@ export interface SlabCache {
   place: number
 }
 
+export interface SlabCaches extends CacheKeeper<SlabCache> {
+  /** Bytes of all slabs, with places that no cache has. */
+  heldBytes(): number
+}
+
 /** Caches of 256, 512 … positions, fed and fetched as the same tensor: right on the native CPU provider. */
-export function createSlabCaches(input: SlabCachesInput): CacheKeeper<SlabCache> {
+export function createSlabCaches(input: SlabCachesInput): SlabCaches {
   const { kvHeads, headDim } = input.manifest.dimensions
   const { runtime, maxRows } = input
   const count = 2 * (input.layers.end - input.layers.start)
@@ -44,9 +49,14 @@ export function createSlabCaches(input: SlabCachesInput): CacheKeeper<SlabCache>
   const slabs: Slab[] = []
   const strideOf = (slab: Slab) => kvHeads * slab.capacity * headDim
 
+  const placeBytes = (capacity: number) => count * kvHeads * capacity * headDim * elementBytes
+  const heldBytes = () => slabs.reduce((sum, { capacity, places }) => sum + places.length * placeBytes(capacity), 0)
+  const isFree = (cache: SlabCache | null) => cache === null
+
   function openSlab(capacity: number): Slab {
     const stride = kvHeads * capacity * headDim
-    const affordable = Math.floor(input.kvBudgetBytes / (count * stride * elementBytes))
+    makeRoom(placeBytes(capacity))
+    const affordable = Math.floor((input.kvBudgetBytes - heldBytes()) / placeBytes(capacity))
     const places = Math.max(1, Math.min(maxRows, affordable))
     const newArray = () =>
       runtime.float === 'f32' ? new Float32Array(places * stride) : new Uint16Array(places * stride)
@@ -54,6 +64,31 @@ export function createSlabCaches(input: SlabCachesInput): CacheKeeper<SlabCache>
     const slab: Slab = { capacity, arrays, places: new Array(places).fill(null), views: new Map() }
     slabs.push(slab)
     return slab
+  }
+
+  /** Gives up places that no cache has, those of empty slabs first, until `bytes` more fit the budget or none is left. */
+  function makeRoom(bytes: number): void {
+    const isOver = () => heldBytes() + bytes > input.kvBudgetBytes
+    for (const slab of slabs.filter(each => each.places.every(isFree)))
+      if (isOver()) slabs.splice(slabs.indexOf(slab), 1)
+    for (const slab of slabs) if (isOver() && slab.places.some(isFree)) cut(slab)
+  }
+
+  /** Moves a slab's caches together and gives up the places behind them; no run may be reading it. */
+  function cut(slab: Slab): void {
+    const caches = slab.places.filter(cache => cache !== null)
+    const stride = strideOf(slab)
+    slab.arrays.forEach((array, i) => {
+      const smaller =
+        runtime.float === 'f32' ? new Float32Array(caches.length * stride) : new Uint16Array(caches.length * stride)
+      for (const [to, { place }] of caches.entries())
+        smaller.set(array.subarray(place * stride, (place + 1) * stride), to * stride)
+      // One by one: the larger ones are never all held beside the smaller.
+      slab.arrays[i] = smaller
+    })
+    for (const [to, cache] of caches.entries()) cache.place = to
+    slab.places.splice(0, slab.places.length, ...caches)
+    slab.views.clear()
   }
 
   function allocate(capacity: number): SlabCache {
@@ -116,6 +151,7 @@ export function createSlabCaches(input: SlabCachesInput): CacheKeeper<SlabCache>
 
   const viewsOf = (cache: SlabCache) => views(cache.slab, cache.place, 1)
   return {
+    heldBytes,
     capacityFor: positions => doubledCapacity(positions, input.smallestCapacity),
     allocate: async capacity => allocate(capacity),
     async resize(cache, { capacity, keep }) {
@@ -127,6 +163,7 @@ export function createSlabCaches(input: SlabCachesInput): CacheKeeper<SlabCache>
         copyHeads({ source: part(cache, source), target, heads: kvHeads, rowLength: headDim, rows: keep })
       })
       release(cache)
+      makeRoom(0)
       return grown
     },
     release,
