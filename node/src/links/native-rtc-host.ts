@@ -73,9 +73,10 @@ export function createNativeRtcHost(port: HostPort<HostEvent, HostCommand>): Nat
       if (isInitiator && !made.isDescribed) made.held.push(signal)
       else tell({ type: 'signal-made', link, signal })
     })
-    // A lane tells by its channel alone.
-    if (lane === 0)
-      connection.onStateChange(state => tell({ type: 'connection-changed', link, state: state as 'connected' }))
+    connection.onStateChange(word => {
+      const state = word as RTCPeerConnectionState
+      tell(lane === 0 ? { type: 'connection-changed', link, state } : { type: 'connection-changed', link, lane, state })
+    })
     for (const { name, id } of channelsOf(lane)) {
       // Frames are reliable, but a lost packet holds up only its own message.
       const channel = connection.createDataChannel(name, { negotiated: true, id, unordered: name !== 'control' })

@@ -36,6 +36,10 @@ export interface FrameSender {
   send(frame: Uint8Array, signal?: AbortSignal): Promise<void>
   /** Another connection's channel, for frames of the same link. */
   addLane(channel: LinkChannel): void
+  /** A lane's path was lost, or came back. */
+  setPath(lane: LinkChannel, hasPath: boolean): void
+  /** When a lane last got a fragment; before all times where it never did. */
+  usedAtMs(lane: LinkChannel): number
   /** A channel has opened or has room again. */
   resume(): void
   /** What the channels' buffers let go while large frames pass; null before the first. */
@@ -145,6 +149,11 @@ export function createFrameSender(channel: LinkChannel, clock: Pick<Clock, 'mono
       })
     },
     addLane: lane => lanes.add(lane),
+    setPath(lane, hasPath) {
+      lanes.setPath(lane, hasPath)
+      pump()
+    },
+    usedAtMs: lane => lanes.usedAtMs(lane),
     resume() {
       finishMeasuring()
       pump()

@@ -98,6 +98,11 @@ export type HostEvent =
         /** Bytes that have left the channel's buffer since it was opened. */
         | { readonly type: 'drained'; readonly sentBytes: number }
     }
-  /** Of the first connection: lanes tell by their channels only. */
-  | { readonly type: 'connection-changed'; readonly link: number; readonly state: RTCPeerConnectionState }
+  /** `lane` is absent for the first connection. */
+  | {
+      readonly type: 'connection-changed'
+      readonly link: number
+      readonly lane?: number
+      readonly state: RTCPeerConnectionState
+    }
   | { readonly type: 'link-failed'; readonly link: number; readonly message: string }

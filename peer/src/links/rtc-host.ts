@@ -102,8 +102,8 @@ export function createRtcHost({ port, transferChannels = 'where-possible' }: Rtc
     })
     connection.onconnectionstatechange = () => {
       const state = connection.connectionState
-      if (lane === 0) post({ type: 'connection-changed', link, state })
-      else if (state === 'disconnected' || state === 'failed') connection.restartIce()
+      post(lane === 0 ? { type: 'connection-changed', link, state } : { type: 'connection-changed', link, lane, state })
+      if (lane > 0 && (state === 'disconnected' || state === 'failed')) connection.restartIce()
     }
     lanes.set(lane, { connection, negotiation })
     for (const { name, id } of channelsOf(lane)) {

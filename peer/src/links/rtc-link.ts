@@ -40,7 +40,9 @@ export interface RtcLink {
   attach(name: ChannelName, channel: LinkChannel): void
   /** Waits until the link is open, then for room. */
   send(frame: Uint8Array, signal?: AbortSignal): Promise<void>
-  connectionChanged(state: RTCPeerConnectionState): void
+  connectionChanged(state: RTCPeerConnectionState, lane?: number): void
+  /** False while ICE looks for another path for one of its connections. */
+  readonly hasPath: boolean
   /** It is kept in a new assignment. */
   noteAssigned(): void
   /** Idempotent; the first error is the one that is told. */
@@ -73,6 +75,10 @@ export function createRtcLink(options: RtcLinkOptions): RtcLink {
   let sender: FrameSender | null = null
   let roundTrip: RoundTrip | null = null
   let cancelPathDeadline = (): void => {}
+  let isPathLost = false
+  const openedLanes = new Set<number>()
+  /** Lanes without a path, and how to call off what follows. */
+  const lostLanes = new Map<number, () => void>()
   let cancelReassembly = (): void => {}
   let farInARow = 0
   let hasLanes = false
@@ -140,11 +146,35 @@ export function createRtcLink(options: RtcLinkOptions): RtcLink {
     ending = error
     cancelConnect()
     cancelPathDeadline()
+    for (const cancel of lostLanes.values()) cancel()
     cancelReassembly()
     roundTrip?.stop()
     sender?.fail(error)
     waiting.reject(error)
     options.onClosed(error)
+  }
+
+  /** False: of what went before, the other side has missed no part for so long, and the link goes on without the lane. */
+  const mayLoseBy = (lane: LinkChannel, atMs: number): boolean =>
+    lane.bufferedBytes > 0 || (sender?.usedAtMs(lane) ?? 0) >= atMs - limits.reassemblyDeadlineMs
+
+  function laneChanged(lane: number, connectionState: RTCPeerConnectionState): void {
+    const channel = channels.get(`lane-${lane}`)
+    // One that never opened carried nothing.
+    if (state !== 'open' || !channel || !openedLanes.has(lane)) return
+    if (connectionState === 'connected') {
+      lostLanes.get(lane)?.()
+      lostLanes.delete(lane)
+      sender?.setPath(channel, true)
+    } else if ((connectionState === 'disconnected' || connectionState === 'failed') && !lostLanes.has(lane)) {
+      const lostAtMs = clock.monotonicMs()
+      sender?.setPath(channel, false)
+      const cancel = clock.schedule(limits.disconnectDeadlineMs, () => {
+        if (mayLoseBy(channel, lostAtMs))
+          close(problem('peer_disconnected', `A lane to ${peer} had no path for ${limits.disconnectDeadlineMs} ms`))
+      })
+      lostLanes.set(lane, cancel)
+    }
   }
 
   function deliver(frame: Uint8Array): void {
@@ -220,6 +250,7 @@ export function createRtcLink(options: RtcLinkOptions): RtcLink {
       channel.listen({
         opened() {
           wasOpened = true
+          if (name.startsWith('lane-')) openedLanes.add(Number(name.slice('lane-'.length)))
           attempt(() => {
             if (name === 'control') say({ type: 'hello', version: protocolVersion, peer: self, epoch })
             openWhenReady()
@@ -234,8 +265,9 @@ export function createRtcLink(options: RtcLinkOptions): RtcLink {
           if (name !== 'control') sender?.resume()
         },
         closed() {
-          // A lane that never opened carried nothing; with one that did, fragments were lost that nobody sends again.
-          if (name === 'control' || name === 'frames' || wasOpened)
+          // A lane that never opened carried nothing; with one that did, fragments may be lost that nobody sends again.
+          const isFirst = name === 'control' || name === 'frames'
+          if (isFirst || (wasOpened && mayLoseBy(channel, clock.monotonicMs())))
             close(problem('peer_disconnected', `The link to ${peer} was closed at the other end`))
         },
       })
@@ -261,7 +293,12 @@ export function createRtcLink(options: RtcLinkOptions): RtcLink {
       counters.sentFrames += 1
       counters.sentBytes += frame.length
     },
-    connectionChanged(connectionState) {
+    get hasPath() {
+      return !isPathLost && lostLanes.size === 0
+    },
+    connectionChanged(connectionState, lane = 0) {
+      if (lane > 0) return laneChanged(lane, connectionState)
+      isPathLost = connectionState === 'disconnected' || connectionState === 'failed'
       if (connectionState === 'connected') {
         cancelPathDeadline()
         cancelPathDeadline = () => {}

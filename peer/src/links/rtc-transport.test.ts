@@ -3,7 +3,9 @@ import { createManualClock, numberedFrame, type TransportPair, transportContract
 import { type LinkSignal, type PeerId, protocolVersion } from '@computepool/shared/wire'
 import { describe, expect, it } from 'vitest'
 import { createFakeRtcNet, type FakeRtcNetOptions } from '../../testing/fake-rtc-net.ts'
+import type { HostEvent } from './host-protocol.ts'
 import { createRtcTransport, type RtcTransport } from './index.ts'
+import type { ChannelHandlers } from './link-channel.ts'
 
 const peerA: PeerId = `0x${'a'.repeat(40)}.00000001`
 const peerB: PeerId = `0x${'b'.repeat(40)}.00000002`
@@ -12,7 +14,8 @@ const limits = { maxFrameBytes: 1 << 20 }
 function openNet(options: Partial<FakeRtcNetOptions> = {}) {
   const clock = createManualClock()
   const net = createFakeRtcNet({ clock, ...options })
-  const a = createRtcTransport({ self: peerA, port: net.port(peerA), clock, limits })
+  const portA = net.port(peerA)
+  const a = createRtcTransport({ self: peerA, port: portA, clock, limits })
   const b = createRtcTransport({ self: peerB, port: net.port(peerB), clock, limits })
   const events: { at: PeerId; event: LinkEvent }[] = []
   a.onLink(event => events.push({ at: peerA, event }))
@@ -27,7 +30,7 @@ function openNet(options: Partial<FakeRtcNetOptions> = {}) {
     events.flatMap(({ at, event }) =>
       event.type === 'link-closed' ? [`${at === peerA ? 'a' : 'b'}: ${event.error.code}`] : [],
     )
-  return { clock, net, a, b, events, setBoth, closings }
+  return { clock, net, portA, a, b, events, setBoth, closings }
 }
 
 async function openLinked(options: Partial<FakeRtcNetOptions> = {}) {
@@ -327,6 +330,20 @@ describe('setPeers', () => {
     setBoth(3)
     await clock.advance(100)
     expect([isLinked(a), isLinked(b)]).toEqual([true, true])
+  })
+
+  it('makes a link anew one of whose lanes has lost its path', async () => {
+    const { clock, net, portA, a, b, setBoth } = await openLinked()
+    const say = (event: HostEvent): void => portA.onmessage?.({ data: event } as MessageEvent)
+    const channel = { isOpen: true, bufferedBytes: 0, send: () => {}, listen: (told: ChannelHandlers) => told.opened() }
+    const { link } = net.commands(peerA)[0]!
+    say({ type: 'channel-made-here', link, name: 'lane-1', channel })
+    say({ type: 'connection-changed', link, lane: 1, state: 'disconnected' })
+    expect([isLinked(a), isLinked(b)]).toEqual([true, true])
+    setBoth(2)
+    await clock.advance(100)
+    expect([isLinked(a), isLinked(b)]).toEqual([true, true])
+    expect(net.commands(peerA).filter(({ type }) => type === 'open-link')).toHaveLength(2)
   })
 
   it.each([

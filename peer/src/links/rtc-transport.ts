@@ -55,8 +55,6 @@ interface Entry {
   readonly pairing: Pairing
   readonly link: RtcLink
   readonly proxies: Map<string, ProxiedChannel>
-  /** False while ICE looks for another path. */
-  hasPath: boolean
 }
 
 /** Times that one peer may have its link made anew within an assignment: each costs a connection. */
@@ -106,7 +104,7 @@ export function createRtcTransport(options: RtcTransportOptions): RtcTransport {
       openLanes: isInitiator ? count => post({ type: 'open-lanes', link: number, count, iceServers }) : null,
     })
     const pairing: Pairing = { own: number, since: since ?? number, theirs: null, isUsed: false }
-    const entry: Entry = { peer, isInitiator, pairing, link, proxies: new Map(), hasPath: true }
+    const entry: Entry = { peer, isInitiator, pairing, link, proxies: new Map() }
     entries.set(peer, entry)
     byNumber.set(number, entry)
     post({ type: 'open-link', link: number, isInitiator, iceServers })
@@ -189,8 +187,7 @@ export function createRtcTransport(options: RtcTransportOptions): RtcTransport {
         entry.proxies.get(event.channel)?.accept(event.event)
         break
       case 'connection-changed':
-        entry.hasPath = event.state !== 'disconnected' && event.state !== 'failed'
-        entry.link.connectionChanged(event.state)
+        entry.link.connectionChanged(event.state, event.lane)
         break
       case 'link-failed':
         entry.link.close(
@@ -207,9 +204,9 @@ export function createRtcTransport(options: RtcTransportOptions): RtcTransport {
     setPeers(peers, nextEpoch) {
       if (isClosed) return
       const wanted = new Map(peers.map(entry => [entry.peer, entry]))
-      for (const [peer, { link, hasPath }] of [...entries]) {
+      for (const [peer, { link }] of [...entries]) {
         if (!wanted.has(peer)) closeLink(peer, `Assignment ${nextEpoch} has no link to ${peer}`)
-        else if (nextEpoch !== epoch && !(link.facts.isOpen && hasPath))
+        else if (nextEpoch !== epoch && !(link.facts.isOpen && link.hasPath))
           closeLink(peer, `Assignment ${epoch} gave way to ${nextEpoch}`)
         else if (nextEpoch !== epoch) link.noteAssigned()
       }
