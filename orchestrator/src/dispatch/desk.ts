@@ -208,7 +208,11 @@ export function createDesk(options: DeskOptions): Desk {
       if (status !== 'forming' || !serving.has(epoch)) continue
       const message = 'The answer was cut short: a link of its ring closed.'
       const remedy = 'Send the request again; the ring is being mended.'
-      table.interrupt(epoch, new ComputePoolError('swarm_coalition_lost', message, { remedy, context: { epoch } }))
+      table.interrupt(
+        epoch,
+        new ComputePoolError('swarm_coalition_lost', message, { remedy, context: { epoch } }),
+        true,
+      )
     }
     serving = new Set(living.filter(({ status }) => status === 'ready').map(({ epoch }) => epoch))
   }

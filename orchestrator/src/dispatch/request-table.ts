@@ -59,9 +59,9 @@ export interface RequestTable {
   setRings(rings: readonly Ring[], whyNone: string | null): void
   /**
    * That ring serves no more. Its answers wait at the head of the queue; where none is to be expected they end with `error`, at the next
-   * `setRings`.
+   * `setRings`. Answers that are blameless of it have no failure counted: their ring goes on in a moment, or is lost.
    */
-  interrupt(epoch: number, error: ComputePoolError): void
+  interrupt(epoch: number, error: ComputePoolError, isBlameless?: boolean): void
   heard(peer: string, request: DeskRequest): void
   running(): number
   runningOn(epoch: number): number
@@ -317,13 +317,13 @@ export function createRequestTable(options: RequestTableOptions): RequestTable {
     requireRing,
     setRings,
     heard,
-    interrupt: (epoch, error) => {
+    interrupt: (epoch, error, isBlameless = false) => {
       // Not to be chosen again before the desk says what there is now.
       room.rings = room.rings.filter(ring => ring.epoch !== epoch)
       for (const answer of [...running.values()]) {
         if (answer.ring?.epoch !== epoch || !isRunning(answer)) continue
         cancelAttempt(answer)
-        answer.failures++
+        if (!isBlameless) answer.failures++
         if (answer.failures >= mostFailures && wholeBecause(answer) === null) settle(answer, 'failed', error)
         else move(answer, error)
       }

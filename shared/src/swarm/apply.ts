@@ -105,7 +105,7 @@ function formed(state: SwarmState, event: Extract<SwarmEvent, { type: 'coalition
     if (known !== undefined) peers[seat.peer] = assigned(known, seat, atMs)
   }
   const ring = { id, epoch, seats, routes, relays, lapMs, standbys: [], hasServed: false, successor: null }
-  const coalition: Coalition = { ...ring, status: 'forming', reports: {}, sinceMs: atMs, lostBy: null }
+  const coalition: Coalition = { ...ring, status: 'forming', reports: {}, closings: [], sinceMs: atMs, lostBy: null }
   const isTaken = (peer: string): boolean => seats.some(seat => seat.peer === peer)
   const next = {
     ...state,

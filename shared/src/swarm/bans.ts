@@ -30,12 +30,22 @@ export function isMadeToWait(state: SwarmState, peer: string): boolean {
 
 /** The state after `peer` failed at its slice. */
 export function ban(state: SwarmState, peer: string, error: ErrorData): SwarmState {
+  const waits = withRefusal(state, peer, 1)
+  return { ...state, bans: withLast(state.bans, peer, error), waits }
+}
+
+/** The state after `peer` did harm that is no failure of one tab: its wallet waits from the first time on. */
+export function makeWait(state: SwarmState, peer: string): SwarmState {
+  return { ...state, waits: withRefusal(state, peer, freeRefusals + 1) }
+}
+
+/** One refusal more, `atLeast` so many. */
+function withRefusal(state: SwarmState, peer: string, atLeast: number): SwarmState['waits'] {
   const address = addressOf(peer)
   const last = state.waits[address]
   const isForgiven = last === undefined || state.nowMs - last.untilMs > forgivenAfterMs
-  const refusals = isForgiven ? 1 : last.refusals + 1
-  const wait = { refusals, untilMs: state.nowMs + waitMsOf(refusals) }
-  return { ...state, bans: withLast(state.bans, peer, error), waits: withLast(state.waits, address, wait) }
+  const refusals = Math.max(atLeast, isForgiven ? 1 : last.refusals + 1)
+  return withLast(state.waits, address, { refusals, untilMs: state.nowMs + waitMsOf(refusals) })
 }
 
 function withLast<T>(record: Readonly<Record<string, T>>, key: string, value: T): Record<string, T> {

@@ -7,8 +7,8 @@ import { partOf, withCoalition } from './coalitions.ts'
 import { lose } from './lose-coalition.ts'
 import { peerInWords } from './peer-words.ts'
 import type { LinkMeasure } from './plan-routes.ts'
-import { planLinks, withFailed } from './swarm-links.ts'
 import { type Coalition, type LinkReport, pairKey, type SwarmState } from './swarm-state.ts'
+import { isWorn, withFailedLinks } from './worn-links.ts'
 
 /** Pairs of peers that were measured; the oldest are forgotten. */
 const mostPairs = 4096
@@ -41,7 +41,7 @@ function measured(state: SwarmState, pair: string, kind: LinkKind, { rttMs, byte
 }
 
 function withoutFailure(state: SwarmState, pair: string): SwarmState {
-  if (state.failedPaths[pair] === undefined) return state
+  if (state.failedPaths[pair] === undefined || isWorn(state, pair)) return state
   const { [pair]: _failed, ...failedPaths } = state.failedPaths
   return { ...state, failedPaths }
 }
@@ -72,16 +72,8 @@ export function meetLinkDeadline(state: SwarmState, coalition: Coalition, atMs: 
   if (atMs - coalition.sinceMs <= (coalition.hasServed ? linkReturnMs : linkStallMs)) return state
   const closed = neededLinks(coalition.seats).filter(([a, b]) => !isLinkOpen(coalition, a, b))
   if (closed.length === 0) return state
-  const failedPaths = { ...state.failedPaths }
-  for (const [a, b] of closed) {
-    const [first, second] = a < b ? [a, b] : [b, a]
-    const pair = pairKey(a, b)
-    // Those that the seats were told, as far as they are known.
-    const told = coalition.routes[coalition.seats.findIndex(({ peer }) => peer === first)]
-    const paths = told?.find(({ peer }) => peer === second)?.paths ?? planLinks(state).pathsBetween(first, second)
-    failedPaths[pair] = withFailed(failedPaths[pair], paths)
-  }
-  const next = { ...state, failedPaths: capped(failedPaths) }
+  const failed = withFailedLinks(state, coalition, closed)
+  const next = { ...failed, failedPaths: capped(failed.failedPaths) }
   const silent = silentEnds(state, coalition, closed)
   if (silent.length > 0) {
     const peers = { ...state.peers }

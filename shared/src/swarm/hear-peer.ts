@@ -10,6 +10,7 @@ import { withView } from './quiet-words.ts'
 import { heldOf, holderCame, reclaimSeat } from './returning.ts'
 import { withPeer } from './swarm-peers.ts'
 import type { Coalition, PeerPhase, SwarmPeer, SwarmState } from './swarm-state.ts'
+import { noteClosings } from './worn-links.ts'
 
 /** The way of a slice: what was reached once is not left again. */
 const loadOrder: readonly PeerPhase[] = ['assigned', 'downloading', 'loading', 'testing', 'ready']
@@ -85,7 +86,10 @@ function hearAssigned(heard: SwarmState, peer: SwarmPeer, request: Assigned, atM
     }
     case 'links-reported': {
       const linked = linksHeard(heard, coalition, peer.peer, request.links)
-      return part.kind === 'seat' ? judge(linked, coalitionOf(linked, coalition.epoch)!, atMs) : linked
+      if (part.kind === 'standby') return linked
+      const noted = noteClosings(linked, coalition, atMs)
+      const ring = coalitionOf(noted, coalition.epoch)!
+      return ring.status === 'lost' ? noted : judge(noted, ring, atMs)
     }
   }
 }

@@ -184,4 +184,44 @@ describe('a peer that waits beside a ready ring', () => {
     shell.advance(4000)
     expect(shell.seats()).toEqual(['a:0-3', 'c:3-6'])
   })
+
+  it('replaces one of two neighbours whose link closes three times in a minute, however soon it is back', () => {
+    const shell = serving()
+    const flap = (peer: string, ms: number): void => {
+      shell.links(peer, false)
+      shell.advance(1000)
+      shell.links(peer)
+      shell.advance(ms)
+    }
+    shell.join(c)
+    shell.sliceReady(c)
+    // The first was too long ago to count.
+    for (const ms of [60_000, 1000, 1000]) flap(b, ms)
+    expect([shell.seats(), shell.status()]).toEqual(['a:0-3 b:3-6'.split(' '), 'ready'])
+    shell.links(b, false)
+    expect(shell.seats()).toEqual(['a:0-3', 'c:3-6'])
+    expect(shell.state().waits).toEqual({})
+  })
+
+  it('makes the one that has such links with several others wait', () => {
+    const shell = serving()
+    const wear = (peer: string): void => {
+      for (let turn = 0; turn < 3; turn++) {
+        shell.links(peer, false)
+        if (turn < 2) shell.links(peer)
+      }
+    }
+    for (const peer of [c, d]) shell.join(peer)
+    shell.sliceReady(c)
+    wear(b)
+    shell.serve()
+    expect([shell.seats(), shell.state().waits]).toEqual([['a:0-3', 'c:3-6'], {}])
+    for (const peer of [b, d]) shell.sliceReady(peer)
+    shell.leave(a)
+    shell.serve()
+    expect(shell.seats()).toEqual(['b:0-3', 'c:3-6'])
+    wear(b)
+    expect(Object.keys(shell.state().waits)).toEqual([b.slice(0, 42)])
+    expect(shell.seats()).not.toContainEqual(expect.stringContaining('b:'))
+  })
 })

@@ -99,6 +99,12 @@ export interface LinkReport {
   readonly bytesPerSecond: number | null
 }
 
+/** Of a pair, under "a|b" with a < b. */
+export interface LinkTrouble {
+  readonly pair: string
+  readonly atMs: number
+}
+
 /** A relay's work for a coalition. */
 export interface CoalitionRelay {
   readonly relay: string
@@ -136,6 +142,8 @@ export interface Coalition {
   readonly status: 'forming' | 'ready' | 'lost'
   /** What each seat said of its links: reports[from][to]. */
   readonly reports: Readonly<Record<string, Readonly<Record<string, LinkReport>>>>
+  /** When links that it needs closed under it, within the last minute, under "a|b" with a < b. */
+  readonly closings: readonly LinkTrouble[]
   /** Since when it has been as it is; the deadline of the links counts from here. */
   readonly sinceMs: number
   /** Why it was lost. */
@@ -183,6 +191,8 @@ export interface SwarmState {
   readonly unlinkedAtMs: number | null
   /** Pairs whose link did not open, and by which ways it was tried. */
   readonly failedPaths: Readonly<Record<string, string>>
+  /** Pairs whose link closed so often that a ring was given up for it, the latest last. */
+  readonly worn: readonly LinkTrouble[]
 }
 
 /** A swarm in which nobody is. */
@@ -203,6 +213,7 @@ export function emptySwarm(config: SwarmConfig): SwarmState {
     measures: {},
     unlinkedAtMs: null,
     failedPaths: {},
+    worn: [],
   }
 }
 
