@@ -20,9 +20,11 @@ function open() {
       return ordered.length
     },
   }
+  let looks = 0
   let tell = (): void => {}
   const desk: Pick<Desk, 'snapshot' | 'onChange'> = {
     snapshot: () => {
+      looks++
       const ready = rings.map(peers => ({
         status: 'ready',
         seats: peers.map((peer, at) => ({ peer, layers: { start: at, end: at + 1 }, msPerLayer: 1 })),
@@ -43,13 +45,13 @@ function open() {
   const stand = async (...peers: string[][]): Promise<void> => {
     rings.splice(0, rings.length, ...peers.map(bytes => bytes.map(byte => `0x${byte.repeat(20)}.tab`)))
     tell()
-    await clock.settle()
+    await clock.advance(1000)
   }
   const ring = (...bytes: string[]): Promise<void> => stand(...(bytes.length === 0 ? [] : [bytes]))
   const form = (count: number): void => {
     forming = count
   }
-  return { clock, ledger, ordered, faults, ring, stand, form, stop }
+  return { clock, ledger, ordered, faults, ring, stand, form, stop, tell: () => tell(), looks: () => looks }
 }
 
 it('orders the members of each ring once', async () => {
@@ -62,6 +64,21 @@ it('orders the members of each ring once', async () => {
     ['0xa1', '0xb2'],
     ['0xa1', '0xc3'],
   ])
+})
+
+it('looks at the pool once a second, however many tokens flow, and misses nothing', async () => {
+  const { clock, ordered, ring, tell, looks, stop } = open()
+  await ring('a1')
+  const before = looks()
+  for (let token = 0; token < 100; token++) tell()
+  const joined = ring('b2')
+  expect(looks() - before).toBe(1)
+  await joined
+  expect([looks() - before, ordered]).toEqual([2, [['0xa1'], ['0xb2']]])
+  tell()
+  tell()
+  stop()
+  expect(clock.pending).toBe(0)
 })
 
 it('orders the members of all rings together', async () => {

@@ -15,6 +15,8 @@ export interface FollowRingOptions {
 const retryMs = 5000
 /** While a ring forms, another order follows shortly: units cost a transaction each time. Longer than this nobody waits for theirs. */
 const settleMs = 5000
+/** The desk tells of every token; its rings change far less often. */
+const lookEveryMs = 1000
 
 /** Orders units whenever other rings are ready; returns what stops it. Units of the last ring that fell apart stay until the next one. */
 export function followRing({ desk, ledger, clock, onFault }: FollowRingOptions): () => void {
@@ -55,12 +57,27 @@ export function followRing({ desk, ledger, clock, onFault }: FollowRingOptions):
     }
     line = line.then(() => ledger.setUnits(workUnits(work))).catch(failed)
   }
+  let cancelLook: (() => void) | null = null
+  let isDue = false
+  const lookSoon = (): void => {
+    isDue = true
+    if (cancelLook !== null) return
+    isDue = false
+    look()
+    // No token flows before the first ring: nobody waits for what it is owed.
+    if (last === '') return
+    cancelLook = clock.schedule(lookEveryMs, () => {
+      cancelLook = null
+      if (isDue) lookSoon()
+    })
+  }
   look()
-  const forget = desk.onChange(() => look())
+  const forget = desk.onChange(lookSoon)
   return () => {
     isStopped = true
     cancelRetry()
     cancelSettle?.()
+    cancelLook?.()
     forget()
   }
 }
