@@ -37,6 +37,7 @@ export interface RtcLinkOptions {
 
 export interface RtcLink {
   readonly facts: LinkFacts
+  readonly isClosed: boolean
   attach(name: ChannelName, channel: LinkChannel): void
   /** Waits until the link is open, then for room. */
   send(frame: Uint8Array, signal?: AbortSignal): Promise<void>
@@ -241,6 +242,9 @@ export function createRtcLink(options: RtcLinkOptions): RtcLink {
         bytesPerSecond: sender?.bytesPerSecond ?? null,
         ...counters,
       }
+    },
+    get isClosed() {
+      return state === 'closed'
     },
     attach(name, channel) {
       channels.set(name, channel)

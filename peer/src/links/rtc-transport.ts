@@ -36,7 +36,7 @@ export interface ChannelCounts {
 
 export interface RtcTransport extends Transport {
   /**
-   * Links to exactly these peers. Links that stay are kept: with the same epoch all, with a new one those that are open and have a path.
+   * Links to exactly these peers. Links that stay are kept: with the same epoch those that have not ended, with a new one those that are open and have a path.
    * (A peer that was reloaded has another id.)
    */
   setPeers(peers: readonly PeerLink[], epoch: number): void
@@ -206,7 +206,7 @@ export function createRtcTransport(options: RtcTransportOptions): RtcTransport {
       const wanted = new Map(peers.map(entry => [entry.peer, entry]))
       for (const [peer, { link }] of [...entries]) {
         if (!wanted.has(peer)) closeLink(peer, `Assignment ${nextEpoch} has no link to ${peer}`)
-        else if (nextEpoch !== epoch && !(link.facts.isOpen && link.hasPath))
+        else if (link.isClosed || (nextEpoch !== epoch && !(link.facts.isOpen && link.hasPath)))
           closeLink(peer, `Assignment ${epoch} gave way to ${nextEpoch}`)
         else if (nextEpoch !== epoch) link.noteAssigned()
       }
