@@ -4,7 +4,7 @@ import type { Seat } from '../wire/index.ts'
 
 /** All in milliseconds. */
 export interface PipelineDeadlines {
-  /** Before anything was measured: loading a cold GPU pipeline can take this long. */
+  /** Before a first token, at least: loading a cold GPU pipeline can take this long. Where chunks are slow and many wait, up to ten times. */
   readonly firstMs: number
   /** Never less than this without progress. */
   readonly minimumMs: number

@@ -18,6 +18,8 @@ import { faultOfWaiting } from './waiting-frames.ts'
 
 /** Chunks that were under way when a row came, at each seat, in the worst case. */
 const chunksWaitedFor = 4
+/** Times the plain deadline of a first token, where seats are slow and many requests wait. */
+const mostFirst = 10
 
 /** Pure: the state that was given stays as it was. */
 export function step(state: PipelineState, event: PipelineEvent): [PipelineState, PipelineAct[]] {
@@ -138,9 +140,17 @@ function losePeer(draft: Draft, peer: string, error: ErrorData): void {
   }
 }
 
+/** Without a first token: each request may have a chunk ahead at each seat, twice over. Times are the seats' own words, and count only so far. */
+function firstDeadlineMs(draft: Draft): number {
+  const { deadlines, seats, maxChunk } = draft.config
+  const turnMs = draft.requests.size * seats.length * (slowestChunkMs(draft, maxChunk) ?? 0)
+  return Math.max(deadlines.firstMs, Math.min(2 * turnMs, mostFirst * deadlines.firstMs))
+}
+
 /** How long a request may be silent. */
 function tokenDeadlineMs(draft: Draft, entry: EntryRequest): number {
-  const { firstMs, minimumMs, lapFactor } = draft.config.deadlines
+  const { minimumMs, lapFactor } = draft.config.deadlines
+  const firstMs = firstDeadlineMs(draft)
   if (entry.drawn === 0 || draft.lapMs === null) return firstMs
   const seats = draft.config.seats.length
   // A lap as it is under today's load, or, where the load has just come, as it would be if all took turns: no longer than a first token.
