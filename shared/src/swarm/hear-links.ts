@@ -13,14 +13,14 @@ import { isWorn, withFailedLinks } from './worn-links.ts'
 /** Pairs of peers that were measured; the oldest are forgotten. */
 const mostPairs = 4096
 
-/** Keeps what `from`, a seat or a standby, reported of its links to others of the coalition. */
+/** Keeps what `from`, a seat or a standby, reported of its links to others of the coalition: a report is whole, what it leaves out is not there. */
 export function linksHeard(
   state: SwarmState,
   coalition: Coalition,
   from: string,
   links: ReadonlyArray<LinkReport & { peer: string }>,
 ): SwarmState {
-  const reports: Record<string, LinkReport> = { ...coalition.reports[from] }
+  const reports: Record<string, LinkReport> = {}
   let next = state
   for (const { peer, kind, isOpen, rttMs, bytesPerSecond } of links) {
     if (peer === from || partOf(coalition, peer) === null) continue
