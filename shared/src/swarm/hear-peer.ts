@@ -1,7 +1,10 @@
 /** What a peer says, written into the state; what it says of an assignment that is not its own any more is dropped. */
+import { ComputePoolError, type ErrorData } from '../errors/index.ts'
+import { type LayerRange, layerCount } from '../model/index.ts'
 import type { DeskRequest } from '../wire/control-messages.ts'
 import { ban, refusalOf } from './bans.ts'
 import { coalitionOf, partOf, withCoalition } from './coalitions.ts'
+import { kvBudgetOf } from './form-act.ts'
 import { judge, linksHeard } from './hear-links.ts'
 import { learnSpeed } from './learn-speed.ts'
 import { forgetSuccessors, lose } from './lose-coalition.ts'
@@ -74,16 +77,16 @@ function hearAssigned(heard: SwarmState, peer: SwarmPeer, request: Assigned, atM
       // Said again it would put off the links' deadline.
       if (peer.phase === 'ready') return heard
       const { kvBudgetBytes, maxContext } = request
+      const asked = leastRoom(heard, peer.peer, part.layers)
+      if (kvBudgetBytes < asked.kvBudgetBytes || maxContext < asked.maxContext) {
+        return refused(heard, peer, coalition, tooSmall({ kvBudgetBytes, maxContext }, asked))
+      }
       const ready = withPeer(heard, { ...peer, phase: 'ready', kvBudgetBytes, maxContext, held: part.layers })
       // The links' deadline starts when the last slice is ready.
       return part.kind === 'seat' ? judge(ready, { ...coalition, sinceMs: atMs }, atMs) : ready
     }
-    case 'slice-refused': {
-      const banned = forgetSuccessors(ban(heard, peer.peer, refusalOf(request.error)), peer.peer)
-      if (part.kind === 'standby') return banned
-      const words = `${peerInWords(heard, peer.peer)} refused its slice: ${request.error.message}`
-      return lose(banned, coalition.epoch, words)
-    }
+    case 'slice-refused':
+      return refused(heard, peer, coalition, refusalOf(request.error))
     case 'links-reported': {
       const linked = linksHeard(heard, coalition, peer.peer, request.links)
       if (part.kind === 'standby') return linked
@@ -92,6 +95,32 @@ function hearAssigned(heard: SwarmState, peer: SwarmPeer, request: Assigned, atM
       return ring.status === 'lost' ? noted : judge(noted, ring, atMs)
     }
   }
+}
+
+/** `peer` will not hold what it was given: a standby is left out, a ring is lost. */
+function refused(state: SwarmState, { peer }: SwarmPeer, coalition: Coalition, error: ErrorData): SwarmState {
+  const banned = forgetSuccessors(ban(state, peer, error), peer)
+  if (partOf(coalition, peer)?.kind === 'standby') return banned
+  return lose(banned, coalition.epoch, `${peerInWords(state, peer)} refused its slice: ${error.message}`)
+}
+
+interface SliceRoom {
+  readonly kvBudgetBytes: number
+  readonly maxContext: number
+}
+
+/** What it was asked for, or the cache of one request of full length: requests are admitted by the least of a ring's seats. */
+function leastRoom(state: SwarmState, peer: string, layers: LayerRange): SliceRoom {
+  const { maxContext, placement } = state.config
+  const oneCache = layerCount(layers) * placement.kvBytesPerLayer
+  return { kvBudgetBytes: Math.min(oneCache, kvBudgetOf(state, peer, layers)), maxContext }
+}
+
+function tooSmall(said: SliceRoom, asked: SliceRoom): ErrorData {
+  const message =
+    `It is ready for ${said.maxContext} positions in ${said.kvBudgetBytes} bytes; ` +
+    `${asked.maxContext} in ${asked.kvBudgetBytes} are needed.`
+  return new ComputePoolError('peer_message_invalid', message, { remedy: 'Reload the tab and join again.' }).toJSON()
 }
 
 function relayHeard(

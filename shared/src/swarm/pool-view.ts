@@ -69,10 +69,14 @@ function viewRing(state: SwarmState, ring: Coalition): NonNullable<PoolSnapshot[
   }
 }
 
-/** Positions that a request may reach now: the least of the seats, or what the pool aims for. */
+/** Positions that a request may reach now: on the ring that serves which takes the longest, else what the pool aims for. */
 export function contextOf(state: SwarmState): number {
-  const seats = livingCoalitions(state).flatMap(({ seats }) => seats)
-  return Math.min(state.config.maxContext, ...seats.flatMap(({ peer }) => state.peers[peer]?.maxContext ?? []))
+  const { maxContext } = state.config
+  const rings = livingCoalitions(state).filter(ring => isServing(state, ring))
+  if (rings.length === 0) return maxContext
+  const leastOf = ({ seats }: Coalition): number =>
+    Math.min(maxContext, ...seats.flatMap(({ peer }) => state.peers[peer]?.maxContext ?? []))
+  return Math.max(...rings.map(leastOf))
 }
 
 const phaseWords = {

@@ -203,6 +203,31 @@ describe('a swarm', () => {
     expect(shell.epoch()).toBe(8)
   })
 
+  it('takes a report of links as whole: what it leaves out is closed', () => {
+    const shell = createShell()
+    for (const peer of [a, b]) shell.join(peer)
+    shell.serve()
+    shell.say(a, { type: 'links-reported', epoch: 7, links: [] })
+    expect(shell.status()).toBe('forming')
+    shell.advance(4000)
+    expect(shell.epoch()).toBe(8)
+  })
+
+  it('reaches as far as the ring that serves, whatever others say, and leaves out who cannot hold one such request', () => {
+    const shell = createShell()
+    for (const peer of [a, b]) shell.join(peer)
+    const least = { kvBudgetBytes: 30, maxContext: 64 }
+    const ready = (peer: string, change: Partial<typeof least>) =>
+      shell.say(peer, { type: 'slice-ready', epoch: shell.epoch(), ...least, ...change })
+    ready(a, {})
+    expect(Object.keys(shell.state().bans)).toEqual([])
+    ready(b, { maxContext: 1 })
+    expect([shell.view().context, Object.keys(shell.state().bans)]).toEqual([64, [b]])
+    shell.join(c)
+    ready(a, { kvBudgetBytes: 29 })
+    expect(Object.keys(shell.state().bans)).toEqual([b, a])
+  })
+
   it('says what to do at every step', () => {
     const shell = createShell()
     const words = [
