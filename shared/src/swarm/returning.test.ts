@@ -74,6 +74,19 @@ describe('a seat that vanishes', () => {
     expect(shell.rings()).toEqual(['a:0-3 b:3-6 + c:3-6?'])
   })
 
+  it('gets it back once: who goes again before the ring serves keeps it from forming no longer', () => {
+    const shell = serving()
+    shell.join(c)
+    shell.gone(b)
+    rejoin(shell, b, back)
+    shell.gone(b)
+    expect(Object.keys(shell.state().bans)).toEqual([b])
+    rejoin(shell, b, back)
+    expect(shell.seats()).toEqual(['a:0-3', 'c:3-6'])
+    shell.serve()
+    expect(shell.status()).toBe('ready')
+  })
+
   it('stands by where its seat is taken by one that has loaded', () => {
     const shell = serving()
     shell.join(c)

@@ -2,8 +2,10 @@
  * Peers that vanish and come back: how long they are waited for, and that they get back what they hold. A page that reloads, a network
  * that changes, a hub or an orchestrator that starts anew all look the same from here. It writes state only.
  */
+import { ComputePoolError, type ErrorData } from '../errors/index.ts'
 import type { LayerRange } from '../model/index.ts'
 import type { DeskRequest } from '../wire/control-messages.ts'
+import { ban } from './bans.ts'
 import { isSameRange, livingCoalitions, withCoalition } from './coalitions.ts'
 import { lose } from './lose-coalition.ts'
 import { peerInWords } from './peer-words.ts'
@@ -16,13 +18,21 @@ const rememberedMs = 60_000
 
 /** Remembers the seat of a peer whose connection ended without a word. */
 export function noteVanished(state: SwarmState, peer: string, atMs: number): SwarmState {
-  const seat = livingCoalitions(state)
-    .flatMap(({ seats }) => seats)
-    .find(seat => seat.peer === peer)
-  if (seat === undefined) return state
+  const coalition = livingCoalitions(state).find(({ seats }) => seats.some(seat => seat.peer === peer))
+  const seat = coalition?.seats.find(seat => seat.peer === peer)
+  if (coalition === undefined || seat === undefined) return state
+  const last = state.vanished.find(known => known.peer === peer && atMs - known.atMs <= rememberedMs)
+  const isReturned = last?.isReturned === true && !coalition.hasServed
+  // It took a seat that somebody loaded, and went again: a ring would never form.
+  const judged = isReturned ? ban(state, peer, wentAgain()) : state
   const others = state.vanished.filter(known => known.peer !== peer && atMs - known.atMs <= rememberedMs)
-  return { ...state, vanished: [...others, { peer, layers: seat.layers, atMs }].slice(-mostVanished) }
+  return { ...judged, vanished: [...others, { peer, layers: seat.layers, atMs, isReturned }].slice(-mostVanished) }
 }
+
+const wentAgain = (): ErrorData =>
+  new ComputePoolError('peer_timed_out', 'It took its seat back and went again before its ring served.', {
+    remedy: 'Reload the tab and join again.',
+  }).toJSON()
 
 const isAbsent = (state: SwarmState, { peer }: Vanished): boolean => state.peers[peer]?.capability == null
 
@@ -60,8 +70,8 @@ export function holderCame(state: SwarmState, atMs: number): SwarmState {
 /** A peer that vanished is back with its layers before the one in its seat has loaded them: it gets its seat again. */
 export function reclaimSeat(state: SwarmState, peer: SwarmPeer): SwarmState {
   if (!isPlaceable(state, peer)) return state
-  const isBack = ({ peer: other, layers, atMs }: Vanished): boolean =>
-    other === peer.peer && isSameRange(layers, peer.held) && state.nowMs - atMs <= rememberedMs
+  const isBack = ({ peer: other, layers, atMs, isReturned }: Vanished): boolean =>
+    other === peer.peer && !isReturned && isSameRange(layers, peer.held) && state.nowMs - atMs <= rememberedMs
   if (!state.vanished.some(isBack)) return state
   for (const coalition of livingCoalitions(state)) {
     const place = coalition.seats.find(
@@ -69,7 +79,8 @@ export function reclaimSeat(state: SwarmState, peer: SwarmPeer): SwarmState {
     )
     if (coalition.hasServed || place === undefined) continue
     const seats = coalition.seats.map(seat => (seat === place ? { ...seat, peer: peer.peer } : seat))
-    const handed = withCoalition(state, { ...coalition, successor: seats })
+    const vanished = state.vanished.map(known => (isBack(known) ? { ...known, isReturned: true } : known))
+    const handed = withCoalition({ ...state, vanished }, { ...coalition, successor: seats })
     return lose(handed, coalition.epoch, `${peerInWords(state, peer.peer)} came back with its layers`)
   }
   return state

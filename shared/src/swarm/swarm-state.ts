@@ -155,6 +155,8 @@ export interface Vanished {
   readonly peer: string
   readonly layers: LayerRange
   readonly atMs: number
+  /** True where it was given its seat back since: that happens once until its ring has served again. */
+  readonly isReturned: boolean
 }
 
 /** What a wallet's peers cost the pool of late: new ids are free, wallets that wait are not. */
