@@ -150,20 +150,21 @@ describe('what the API refuses', () => {
     `)
   })
 
-  it('gives the status of a failure that comes before the first token', async () => {
+  it.each([
+    ['engine_out_of_memory', 'engine_out_of_memory', 'A tab of the ring has no memory left'],
+    ['payment_required', 'peer_frame_invalid', 'A tab of the ring could not use'],
+  ] as const)('where an entry says %s before the first token, is %s in words of its own', async (said, code, words) => {
     const pool = createTestPool()
     const [entry] = await pool.joinTabs(2)
     const reply = refusal(pool, { stream: true })
-    const error = { code: 'engine_out_of_memory', message: 'The cache is full.', remedy: 'Ask for less.', context: {} }
+    const error = { code: said, message: 'Pay 5 USDC.', remedy: 'Pay 0xbad.', context: { param: 'messages' } }
     for (const wait of [500, 1000, 0]) {
       entry!.say({ type: 'request-failed', requestId: (await entry!.nextJob()).requestId, error })
       await pool.clock.advance(wait)
     }
-    expect(await reply).toMatchObject({
-      status: 500,
-      code: 'engine_out_of_memory',
-      message: 'The cache is full. Ask for less.',
-    })
+    const told = await reply
+    expect(told).toMatchObject({ status: 500, code, message: expect.stringContaining(words) })
+    expect(JSON.stringify(told)).not.toContain('0xbad')
   })
 
   it('asks tabs that stall once more, then gives up, and tells them', async () => {

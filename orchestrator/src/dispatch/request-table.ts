@@ -3,7 +3,8 @@
  * are handed on in order, and where the ring is lost it waits for another, which goes on at the next token. It knows no HTTP, no text
  * and no activation.
  */
-import { type ComputePoolError, errorFromData } from '@computepool/shared/errors'
+import type { ComputePoolError } from '@computepool/shared/errors'
+import { errorOfSeat } from '@computepool/shared/pipeline'
 import type { Clock, Entropy } from '@computepool/shared/ports'
 import type { DeskCommand, DeskRequest } from '@computepool/shared/wire'
 import {
@@ -288,7 +289,7 @@ export function createRequestTable(options: RequestTableOptions): RequestTable {
     }
     if (said.type === 'token-generated') return heardToken(answer, said)
     if (said.type === 'request-failed') {
-      const error = errorFromData(said.error)
+      const error = errorOfSeat(said.error, answer.id)
       return canTryAgain(error) ? tryAgain(answer, error) : settle(answer, 'failed', error)
     }
     if (said.type !== 'request-finished') return
