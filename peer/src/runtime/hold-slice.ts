@@ -83,12 +83,12 @@ export function holdSlice(host: SliceHost, assignment: Assignment | Preparation)
     engine = loaded
     if (assignment.type === 'assign-slice') served = serveSeat(host, assignment, loaded)
     cleanups.push(powers.holdAwake())
-    send({ type: 'slice-ready', epoch, kvBudgetBytes, maxContext })
+    send({ type: 'slice-ready', epoch, layers, kvBudgetBytes, maxContext })
     reportLinks()
   }
 
   function reportProgress(): void {
-    if (load !== null) send({ type: 'slice-progressed', epoch, ...load.progress() })
+    if (load !== null) send({ type: 'slice-progressed', epoch, layers, ...load.progress() })
   }
 
   function reportLinks(): void {
@@ -146,7 +146,7 @@ export function holdSlice(host: SliceHost, assignment: Assignment | Preparation)
     if (abort.signal.aborted) return
     cleanUp()
     const error = asComputePoolError(thrown, 'engine_failed').toJSON()
-    send({ type: 'slice-refused', epoch, error: { ...error, context: { ...error.context } } })
+    send({ type: 'slice-refused', epoch, layers, error: { ...error, context: { ...error.context } } })
     host.onFailed(error)
   })
   let closing: Promise<void> | null = null

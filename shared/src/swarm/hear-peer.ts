@@ -3,7 +3,7 @@ import { ComputePoolError, type ErrorData } from '../errors/index.ts'
 import { type LayerRange, layerCount } from '../model/index.ts'
 import type { DeskRequest } from '../wire/control-messages.ts'
 import { ban, refusalOf } from './bans.ts'
-import { coalitionOf, partOf, withCoalition } from './coalitions.ts'
+import { coalitionOf, isSameRange, partOf, withCoalition } from './coalitions.ts'
 import { kvBudgetOf } from './form-act.ts'
 import { judge, linksHeard } from './hear-links.ts'
 import { learnSpeed } from './learn-speed.ts'
@@ -70,6 +70,9 @@ function hearAssigned(heard: SwarmState, peer: SwarmPeer, request: Assigned, atM
   const coalition = coalitionOf(heard, request.epoch)
   const part = coalition === null || coalition.status === 'lost' ? null : partOf(coalition, peer.peer)
   if (coalition === null || part === null) return heard
+  // A standby may be given others within the epoch: what it still says of those before is old.
+  const isOld = 'layers' in request && request.layers !== undefined && !isSameRange(request.layers, part.layers)
+  if (isOld) return heard
   switch (request.type) {
     case 'slice-progressed':
       return peer.phase === 'ready' ? heard : withPeer(heard, progressed(peer, request, atMs))

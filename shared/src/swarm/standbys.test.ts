@@ -224,4 +224,15 @@ describe('a peer that waits beside a ready ring', () => {
     expect(Object.keys(shell.state().waits)).toEqual([b.slice(0, 42)])
     expect(shell.seats()).not.toContainEqual(expect.stringContaining('b:'))
   })
+
+  it('is not taken to hold what it was given for what it still says of other layers', () => {
+    const shell = serving()
+    shell.join(c)
+    expect(shell.rings()).toEqual(['a:0-3 b:3-6 + c:3-6?'])
+    const ready = { type: 'slice-ready', epoch: shell.epoch(), kvBudgetBytes: 400, maxContext: 64 } as const
+    shell.say(c, { ...ready, layers: { start: 0, end: 3 } })
+    expect(shell.rings()).toEqual(['a:0-3 b:3-6 + c:3-6?'])
+    shell.say(c, { ...ready, layers: { start: 3, end: 6 } })
+    expect(shell.rings()).toEqual(['a:0-3 b:3-6 + c:3-6'])
+  })
 })

@@ -106,13 +106,20 @@ export const deskRequestSchema = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.literal('slice-progressed'),
     epoch,
+    layers: layerRange.optional(),
     phase: z.enum(['downloading', 'loading', 'testing']),
     doneBytes: bytes,
     totalBytes: bytes,
   }),
-  /** Loaded, and the self-test passed. */
-  z.strictObject({ type: z.literal('slice-ready'), epoch, kvBudgetBytes: bytes, maxContext: z.int().positive() }),
-  z.strictObject({ type: z.literal('slice-refused'), epoch, error: errorData }),
+  /** Loaded, and the self-test passed. `layers`: which, for a standby may be given others within one epoch. */
+  z.strictObject({
+    type: z.literal('slice-ready'),
+    epoch,
+    layers: layerRange.optional(),
+    kvBudgetBytes: bytes,
+    maxContext: z.int().positive(),
+  }),
+  z.strictObject({ type: z.literal('slice-refused'), epoch, layers: layerRange.optional(), error: errorData }),
   z.strictObject({
     type: z.literal('links-reported'),
     epoch,
