@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { openPipelineState } from './pipeline-state.ts'
+import { openPipelineState, type PipelineState } from './pipeline-state.ts'
 import { greedy } from './sampling-params.ts'
 import { defaultDeadlines } from './seat-config.ts'
 import { step } from './step.ts'
@@ -23,7 +23,7 @@ function isWaitedFor(requests: number, chunkMs: number | null, silentMs: number)
     deadlines: defaultDeadlines,
   })
   const costs = chunkMs === null ? noStepCosts : observeStep(observeStep(noStepCosts, 16, chunkMs), 16, chunkMs)
-  let state = { ...opened, seatCosts: opened.seatCosts.map(() => costs) }
+  let state: PipelineState = { ...opened, seatCosts: opened.seatCosts.map(() => costs) }
   for (let i = 0; i < requests; i += 1) {
     const job = { requestId: `r${i}`, promptTokens: [1, 2, 3], maxTokens: 4, stopTokens: [], sampling: greedy }
     ;[state] = step(state, { type: 'request-submitted', job, nowMs: 0 })

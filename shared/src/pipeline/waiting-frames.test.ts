@@ -94,8 +94,8 @@ describe('frames that come early', () => {
     const payload = encodeTokens(sampled_list.map(({ token }) => token))
     for (let i = 0; i < 20; i += 1)
       for (let seq = 1; seq < 40; seq += 1) {
-        const words = { request_id: `r${i}`, kind: 'token', dtype: 'int64', shape: [33], seq, position: 3 } as const
-        ;[state] = receive(state, 2, { header: { ...words, epoch: 5, sampled_list }, payload })
+        const words = { request_id: `r${i}`, shape: [33], seq, position: 3, epoch: 5, sampled_list }
+        ;[state] = receive(state, 2, { header: { ...words, kind: 'token', dtype: 'int64' }, payload })
       }
     const frames = [...state.requests.values()].reduce((sum, { inbox }) => sum + inbox.held.size, 0)
     expect(frames).toBeGreaterThan(100)

@@ -106,7 +106,7 @@ describe('what encodeFrame refuses', () => {
     ['reuse', { reuse: { requestId: 'a', positions: 1 } }],
     ['sample', { sample: true }],
   ])('%s beside tokens or a control message', (_, fields) => {
-    const token = { ...hidden, kind: 'token', dtype: 'int64', shape: [1], ...fields } as const
+    const token: FrameHeader = { ...hidden, kind: 'token', dtype: 'int64', shape: [1], ...fields }
     expect(codeOf(() => encodeFrame({ header: token, payload: encodeTokens([1]) }))).toBe('peer_frame_invalid')
     const { payload, ...described } = encodeControl({ type: 'end' })
     expect(codeOf(() => encodeFrame({ header: { ...hidden, ...described, ...fields }, payload }))).toBe(

@@ -114,7 +114,10 @@ export function createWorkerTabStore(powers: TabStorePowers): TabStore {
 
   /** Starts over, and tells the person where that does not help. */
   function replace(dead: Running, error: ErrorData): void {
-    if (dead.isLeaving) return stopAll(idleSnapshot)
+    if (dead.isLeaving) {
+      stopAll(idleSnapshot)
+      return
+    }
     const nowMs = clock.monotonicMs()
     restartedAtMs = restartedAtMs.filter(atMs => nowMs - atMs < restartForgivenMs)
     const isLast = restartedAtMs.length >= maxRestarts
