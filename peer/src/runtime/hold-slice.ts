@@ -113,7 +113,7 @@ export function holdSlice(host: SliceHost, assignment: Assignment | Preparation)
     const weightsBytes = Math.round(memory.weightsBytes)
     const kvBytes = Math.round(memory.kvBytes)
     const work = served?.figures() ?? { requests: 0, tokensServed: box.get().tokensServed, computeMs: null }
-    box.set({ ...work, weightsBytes, kvBytes })
+    box.set({ ...work, weightsBytes, kvBytes, keptBytes: Math.round(memory.keptBytes) })
     send({
       type: 'stats-reported',
       requests: work.requests,

@@ -69,6 +69,8 @@ export interface PeerSnapshot {
   readonly hopMs: number | null
   readonly weightsBytes: number
   readonly kvBytes: number
+  /** Part of `kvBytes`: caches of answers that are over, kept for a next turn while there is room. */
+  readonly keptBytes: number
   readonly memoryBudgetBytes: number
   readonly error: ErrorData | null
 }

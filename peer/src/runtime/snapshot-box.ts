@@ -25,6 +25,7 @@ export const idleSnapshot: PeerSnapshot = {
   hopMs: null,
   weightsBytes: 0,
   kvBytes: 0,
+  keptBytes: 0,
   memoryBudgetBytes: 0,
   error: null,
 }
@@ -43,6 +44,7 @@ export const noSlice: Partial<PeerSnapshot> = {
   hopMs: null,
   weightsBytes: 0,
   kvBytes: 0,
+  keptBytes: 0,
 }
 
 export interface SnapshotBox {

@@ -36,12 +36,19 @@ function reported(code: string) {
 }
 
 describe('what a seat says of a request', () => {
-  it.each(Object.keys(errorTable).filter(code => /^(payment|chain|artifact|bug|input_(?!context))/.test(code)))(
-    '%s is none of its business',
-    code => {
-      expect(reported(code)).toMatchObject([{ code: 'peer_frame_invalid', context: { said: code } }])
-    },
-  )
+  it('may name settings that it does not know, and nothing else', () => {
+    const said = { code: 'input_unsupported', message: `No "top_p" here. ${words}`, seat: 1 }
+    expect(errorOfSeat(said, 'r')).toMatchObject({
+      code: 'input_unsupported',
+      message: 'The last tabs of this ring do not know a setting of the request. It named "top_p".',
+    })
+  })
+
+  it.each(
+    Object.keys(errorTable).filter(code => /^(payment|chain|artifact|bug|input_(?!context|unsupported))/.test(code)),
+  )('%s is none of its business', code => {
+    expect(reported(code)).toMatchObject([{ code: 'peer_frame_invalid', context: { said: code } }])
+  })
 
   it.each(seatCodes)('%s is told in our words', code => {
     const [error] = reported(code)

@@ -9,6 +9,7 @@ const sendAgain = 'Send the request again.'
 /** What a seat may say of a request, and the sentences that a client reads. */
 const sentences = {
   input_context_too_long: ['The text is longer than what the tabs of this ring hold.', 'Send a shorter one.'],
+  input_unsupported: ['The last tabs of this ring do not know a setting of the request.', 'Leave it out.'],
   swarm_busy: ['A tab of the ring holds as many requests as it can.', 'Try again when one of them is over.'],
   swarm_coalition_lost: ['The ring that computed the answer is lost.', sendAgain],
   peer_frame_invalid: ['A tab of the ring could not use what another one sent.', sendAgain],
@@ -30,6 +31,19 @@ export type SeatCode = keyof typeof sentences
 /** The codes that a seat may say of a request. */
 export const seatCodes = Object.keys(sentences) as readonly SeatCode[]
 
+/** Settings that a seat may name. */
+const settings = [
+  'temperature',
+  'top_p',
+  'top_k',
+  'min_p',
+  'presence_penalty',
+  'frequency_penalty',
+  'repetition_penalty',
+  'logit_bias',
+  'logprobs',
+]
+
 /** Of the seat's own words. */
 const wordsKept = 200
 
@@ -46,8 +60,10 @@ export interface SeatWords {
 export function errorOfSeat({ code, message, seat }: SeatWords, requestId: string): ComputePoolError {
   const allowed = seatCodes.find(each => each === code) ?? 'peer_frame_invalid'
   const [sentence, remedy] = sentences[allowed]
+  const named = allowed === 'input_unsupported' ? settings.filter(each => message.includes(`"${each}"`)) : []
+  const which = named.length === 0 ? '' : ` It named ${named.map(each => `"${each}"`).join(', ')}.`
   const told = { said: code.slice(0, 64), words: message.slice(0, wordsKept) }
-  return new ComputePoolError(allowed, sentence, {
+  return new ComputePoolError(allowed, `${sentence}${which}`, {
     remedy,
     context: { requestId, ...(seat === undefined ? {} : { seat }), ...told },
   })
