@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { greedy, type SamplingParams } from '../pipeline/index.ts'
-import { headQuery, scoresFromLogits } from './head-scores.ts'
+import { type HeadScores, headQuery, scoresFromLogits } from './head-scores.ts'
 import { philox2x32, uniformAt } from './philox.ts'
 import { sampleToken } from './sample-token.ts'
 
@@ -182,6 +182,19 @@ test('a draw depends on seed and position alone', async () => {
   expect(await at(5, 17)).toBe(await at(5, 17))
   const others = new Set([await at(5, 18), await at(6, 17), await at(7, 17), await at(8, 17)])
   expect(others.size).toBeGreaterThan(2)
+})
+
+test('a head that overflows at a large bias draws the same, from the logits themselves', async () => {
+  const logits = someLogits(100, 4)
+  const params = { ...greedy, temperature: 1, topK: 5, topP: 0.9, logitBias: [[7, 2] as [number, number]] }
+  const query = headQuery({ params, generated: [], prompt: [] }, logits.length)
+  const exact = scoresFromLogits(logits, query) as HeadScores & { kind: 'candidates' }
+  const drawnFrom = (scores: HeadScores, position: number) =>
+    sampleToken({ params, query, scores, position, readLogits: async () => logits })
+  for (let position = 0; position < 50; position++)
+    expect(await drawnFrom({ ...exact, scaledLogSumExp: Number.POSITIVE_INFINITY }, position)).toEqual(
+      await drawnFrom(exact, position),
+    )
 })
 
 test.each([Number.NaN, Number.POSITIVE_INFINITY])('draws nothing from logits that are %s', async bad => {

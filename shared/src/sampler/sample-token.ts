@@ -35,7 +35,8 @@ export async function sampleToken(input: SampleTokenInput): Promise<SampledToken
   let raw: number | null = scores.rawOfScaled[0]!
   if (params.temperature > 0) {
     const uniform = uniformAt(params.seed, position)
-    const found = drawFromPrefix(scores.scaled, scores.scaledLogSumExp, params, uniform, false)
+    const isSummed = Number.isFinite(scores.scaledLogSumExp)
+    const found = isSummed ? drawFromPrefix(scores.scaled, scores.scaledLogSumExp, params, uniform, false) : null
     if (found === null) {
       const logits = await input.readLogits()
       const scaledLogits = scaleLogits(logits, query)
@@ -63,7 +64,8 @@ function refuseWhatIsNoNumber(scores: HeadScores & { kind: 'candidates' }, posit
   const { scaled, scaledLogSumExp, rawOfScaled, raw, rawLogSumExp } = scores
   const isSound = (values: Float32Array) => values.every(Number.isFinite)
   const areSound = isSound(scaled.values) && isSound(rawOfScaled) && isSound(raw.values)
-  if (areSound && Number.isFinite(scaledLogSumExp) && Number.isFinite(rawLogSumExp)) return
+  // A head that sums without care overflows where a client's bias lifts a logit far: then the logits themselves decide.
+  if (areSound && scaledLogSumExp > Number.NEGATIVE_INFINITY && Number.isFinite(rawLogSumExp)) return
   throw new ComputePoolError('engine_failed', `The scores of position ${position} are not finite.`, {
     remedy: 'Send the request again over other seats.',
     context: { position },
