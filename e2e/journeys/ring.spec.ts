@@ -1,4 +1,7 @@
-/** The main job: greedy text through one, two and three real tabs is the reference's text, token by token. */
+/**
+ * The main job: greedy text through one, two and three real tabs is the reference's text, token by token. On WebGPU through one and two: a
+ * software adapter takes a minute for three, whose cuts the engine's own journey tries.
+ */
 import { startOrchestrator } from '@computepool/orchestrator/serve.ts'
 import { expect, test } from '@playwright/test'
 import {
@@ -16,8 +19,7 @@ const shortest = shortestFirst(transcripts)
 
 for (const { engine, seats, cases } of [
   { engine: 'webgpu', seats: 1, cases: shortest.slice(0, 1) },
-  { engine: 'webgpu', seats: 2, cases: shortest.slice(0, 2) },
-  { engine: 'webgpu', seats: 3, cases: shortest.slice(0, 1) },
+  { engine: 'webgpu', seats: 2, cases: shortest.slice(0, 1) },
   { engine: 'wasm', seats: 1, cases: transcripts },
   { engine: 'wasm', seats: 2, cases: transcripts },
   { engine: 'wasm', seats: 3, cases: transcripts },
@@ -25,8 +27,6 @@ for (const { engine, seats, cases } of [
   test(`${seats} tab${seats === 1 ? '' : 's'} on ${engine}: ${cases.length} golden transcript${cases.length === 1 ? '' : 's'}`, async ({
     browser,
   }) => {
-    // A transcript on the software adapter takes up to half a minute where other programs want the same cores.
-    if (engine === 'webgpu') test.setTimeout(180_000 + 60_000 * (cases.length - 1))
     const orchestrator = await startOrchestrator({ host: '127.0.0.1', port: 0, packDir, minSeats: seats })
     try {
       const ring = await openRing({ url: orchestrator.url, peers: seats, engine, browser })
