@@ -43,7 +43,14 @@ describe('createDetokeniser', () => {
         expect(isStopped).toBe(places.length > 0)
         expect(got).toBe(places.length > 0 ? text.slice(0, Math.min(...places)) : text)
       }),
+      { numRuns: 300 },
     )
+  })
+
+  it('waits for a longer stop string that began before a shorter one', () => {
+    expect(run(codec.encode('abb'), ['abb', 'b'])).toMatchObject({ text: '', isStopped: true })
+    expect(run(codec.encode('abc'), ['abb', 'b'])).toMatchObject({ text: 'a', isStopped: true })
+    expect(run(codec.encode('ab'), ['abb', 'b'])).toMatchObject({ text: 'a', isStopped: true })
   })
 
   it('holds back what may become a stop string, and gives it when it does not', () => {

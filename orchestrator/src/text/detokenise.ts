@@ -41,8 +41,10 @@ export function createDetokeniser({ codec, stopStrings, stripFirstSpace }: Detok
       isFirst = false
     }
     const cut = firstStop(held, stopStrings)
-    isStopped = cut >= 0
-    const certain = isStopped ? cut : isEnd ? held.length : held.length - openSuffix(held, stopStrings)
+    const openFrom = isEnd ? held.length : held.length - openSuffix(held, stopStrings)
+    // One that began earlier may still become whole: which comes first must not hang on where tokens end.
+    isStopped = cut >= 0 && cut <= openFrom
+    const certain = isStopped ? cut : openFrom
     const text = held.slice(0, certain)
     held = held.slice(certain)
     releasedChars += text.length
