@@ -163,3 +163,11 @@ export function createSwarmShell(change: Partial<SwarmConfig> = {}) {
     leave: (peer: string) => say(peer, { type: 'peer-leaving' }),
   }
 }
+
+/** One after the other, alike but for their reach. */
+export function joinAll(
+  shell: ReturnType<typeof createSwarmShell>,
+  peers: ReadonlyArray<readonly [string, Reach]>,
+): void {
+  for (const [peer, reach] of peers) shell.join(peer, 5000, 1, reach)
+}
