@@ -29,7 +29,7 @@ export interface SoakReport {
 
 const samplesEveryMs = 10_000
 /** A short soak still needs a trend to look at. */
-const fewestSamples = 12
+const fewestSamples = 36
 /** Running and waiting at once: the desk's usual limits, full. */
 const callers = 40
 const vocab = 512

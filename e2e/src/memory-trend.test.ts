@@ -3,12 +3,12 @@ import { expect, it } from 'vitest'
 import { leastGrowthBytes, memoryTrend } from '../soak/memory-trend.ts'
 
 const mebibyte = 2 ** 20
-/** Samples each 10 s, with noise of 30 MiB. */
-const series = (count: number, bytesAt: (share: number) => number) => {
+/** Samples each 10 s; after two collections in a row a heap's noise is a few MiB, resident memory's 30. */
+const series = (count: number, bytesAt: (share: number) => number, noise = 30) => {
   const random = createSeededRandom(1)
   return Array.from({ length: count }, (_, index) => ({
     atMs: index * 10_000,
-    bytes: bytesAt(index / count) + random.next() * 30 * mebibyte,
+    bytes: bytesAt(index / count) + random.next() * noise * mebibyte,
   }))
 }
 
@@ -29,11 +29,23 @@ it('a leak of one kilobyte a request shows', () => {
 })
 
 it('one sample in the middle of a collection is no trend', () => {
-  const samples = series(20, () => 100 * mebibyte)
-  const odd = samples.map((sample, index) => (index === 19 ? { ...sample, bytes: sample.bytes * 3 } : sample))
+  const samples = series(24, () => 100 * mebibyte)
+  const odd = samples.map((sample, index) => (index === 23 ? { ...sample, bytes: sample.bytes * 3 } : sample))
   expect(memoryTrend(odd).growthBytes).toBeLessThan(leastGrowthBytes)
 })
 
+it('work in flight at the last samples is no trend', () => {
+  const isBusy = (share: number) => share > 0.7 && Math.round(share * 36) % 3 !== 0
+  const samples = series(36, share => (isBusy(share) ? 160 : 100) * mebibyte, 3)
+  expect(memoryTrend(samples).isGrowing).toBe(false)
+})
+
+it('a floor that rises shows through spikes', () => {
+  const random = createSeededRandom(2)
+  const samples = series(36, share => (100 + share * 60 + (random.next() < 0.3 ? 80 : 0)) * mebibyte)
+  expect(memoryTrend(samples).isGrowing).toBe(true)
+})
+
 it('too few samples are no answer', () => {
-  expect(() => memoryTrend(series(4, () => 1))).toThrow('too few')
+  expect(() => memoryTrend(series(12, () => 1))).toThrow('too few')
 })
