@@ -175,6 +175,22 @@ describe('startOrchestrator', () => {
     other.close()
   })
 
+  it('takes the limits of its queue one by one, a client’s share of it too', async () => {
+    const requests = { maxRunning: 1, maxQueuedPerClient: 2 }
+    const own = await startOrchestrator({ port: 0, packDir: folder, pageFolder: null, minSeats: 2, requests })
+    const tab = (await openSocketRing(own, tinyModel)).entry
+    const other = new OpenAI({ baseURL: `${own.url}/v1`, apiKey: 'none', maxRetries: 0 })
+    const replies = [1, 2, 3, 4].map(() => other.chat.completions.create(question).catch((error: unknown) => error))
+    await tab.nextJob()
+    expect(await Promise.race(replies)).toMatchObject({
+      status: 429,
+      message: expect.stringContaining('2 of your requests wait already'),
+    })
+    expect(own.desk.snapshot()).toMatchObject({ activeRequests: 1, queuedRequests: 2 })
+    await own.close()
+    await Promise.all(replies)
+  })
+
   it('closes twice, and ends live answers with an error', async () => {
     const second = await start()
     const tab = (await openSocketRing(second, tinyModel)).entry

@@ -11,7 +11,7 @@ import { createAdaptorServer, type HttpBindings } from '@hono/node-server'
 import { getConnInfo } from '@hono/node-server/conninfo'
 import type { Context } from 'hono'
 import { createOrchestrator, defaultSettings, type OrchestratorSettings } from './create-orchestrator.ts'
-import type { Desk } from './dispatch/index.ts'
+import type { Desk, RequestLimits } from './dispatch/index.ts'
 import { hostClock, hostEntropy } from './host.ts'
 import { type OpenHub, openHub } from './open-hub.ts'
 import { type Money, type MoneySettings, openMoney } from './payments/open-money.ts'
@@ -19,7 +19,9 @@ import type { MoneyDesk } from './payments/till.ts'
 import { ensurePage } from './store/build-page.ts'
 import { openPackFolder } from './store/pack-folder.ts'
 
-export interface StartOptions extends Partial<OrchestratorSettings> {
+export interface StartOptions extends Partial<Omit<OrchestratorSettings, 'requests'>> {
+  /** How many answers run and wait, each client's share of the queue, how long: what is absent takes its default. */
+  readonly requests?: Partial<RequestLimits>
   /** Default 127.0.0.1. */
   readonly host?: string
   /** 0 takes any free port. */
@@ -164,14 +166,14 @@ async function listen(server: Server, port: number, host: string): Promise<void>
 
 /** The settings among the options; an absent one takes its default. */
 function settingsOf(options: StartOptions): OrchestratorSettings {
-  const pick = <K extends keyof OrchestratorSettings>(key: K): OrchestratorSettings[K] =>
+  const pick = <K extends Exclude<keyof OrchestratorSettings, 'requests'>>(key: K): OrchestratorSettings[K] =>
     (options[key] ?? defaultSettings[key]) as OrchestratorSettings[K]
   const minSeats = pick('minSeats')
   return {
     minSeats,
     maxSeats: Math.max(minSeats, pick('maxSeats')),
     maxContext: pick('maxContext'),
-    requests: pick('requests'),
+    requests: { ...defaultSettings.requests, ...options.requests },
     limitsFor: pick('limitsFor'),
     maxBodyBytes: pick('maxBodyBytes'),
     corsOrigins: pick('corsOrigins'),
