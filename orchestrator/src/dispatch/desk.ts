@@ -58,7 +58,7 @@ export interface DeskOptions {
 }
 
 export interface Desk extends DeskPort {
-  /** Errors: `swarm_layers_missing`, `swarm_busy`. */
+  /** Errors: `swarm_layers_missing`; `swarm_busy` where enough of the client's wait already, `swarm_overloaded` where the queue is full. */
   submit(order: RequestOrder, observer?: RequestObserver): LiveRequest
   /** Errors: `swarm_layers_missing` where no whole ring is ready. */
   requireRing(): void
