@@ -133,7 +133,7 @@ export function watchRequests({ traces, metrics, clock }: RequestWatchOptions): 
 }
 
 /** Of every seat that the pool shows, to the next of its ring. */
-export function roundTripsOf({ seats, rings = [] }: Pick<PoolSnapshot, 'seats' | 'rings'>): RoundTrips {
+function roundTripsOf({ seats, rings = [] }: Pick<PoolSnapshot, 'seats' | 'rings'>): RoundTrips {
   const all = [...seats, ...rings.flatMap(ring => ring.seats)]
   return new Map(all.flatMap(({ peer, linkRttMs }) => (linkRttMs === null ? [] : [[peer, linkRttMs] as const])))
 }

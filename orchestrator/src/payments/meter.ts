@@ -126,7 +126,7 @@ interface Account {
 }
 
 /** Of a silence that no token ended, this much is charged. */
-export const chargedSilenceMs = 2000
+const chargedSilenceMs = 2000
 /** Sessions whose stop is remembered, so that a request that was on its way in stays out. */
 const mostStopped = 10_000
 

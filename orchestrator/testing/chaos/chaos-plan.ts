@@ -46,8 +46,8 @@ export interface ChaosPlan {
   readonly blows: readonly ChaosBlow[]
 }
 
-export const chaosPeers = 5
-export const chaosAsks = 12
+const chaosPeers = 5
+const chaosAsks = 12
 /** Asked and struck within this time. */
 const spanMs = 5000
 
