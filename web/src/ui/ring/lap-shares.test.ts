@@ -11,7 +11,8 @@ const lap = (compute: [number, number], queue: [number, number], lapMs: number):
   requestId: 'r',
   lapMs,
   hops: [0, 1].map(seat => ({ seat, computeMs: compute[seat]!, queueMs: queue[seat]! })),
-  wireMs: 0,
+  // The entry's wait comes before its lap.
+  wireMs: lapMs - compute[0] - compute[1] - queue[1],
 })
 const words = (shares: LapShares | null): string | null => {
   const text = shares === null ? null : bottleneckWords(shares, formatShare)

@@ -1,6 +1,6 @@
 /**
  * Where the last laps' time went, and what holds them up: medians over the laps of one ring, so that one stalled lap names nobody.
- * Pure. The wire's time is what neither an engine nor a queue explains; a link's part of it goes by its measured round trip.
+ * Pure. The wire's time is the pool's figure: what neither an engine nor a queue explains; a link's part of it goes by its measured round trip.
  */
 import type { PoolSnapshot } from '@computepool/shared/swarm'
 
@@ -43,7 +43,7 @@ export function lapSharesOf(laps: readonly Lap[], seats: readonly PoolSeat[]): L
   const medianOf = (pick: (lap: Lap) => number): number => median(laps.map(pick))
   const hopOf = (lap: Lap, seat: number) => lap.hops.find(hop => hop.seat === seat)
   const wholeMs = medianOf(wholeOf)
-  const wireMs = medianOf(wireOf)
+  const wireMs = medianOf(lap => lap.wireMs)
   const weights = linkWeights(seats)
   const shares = new Map(
     seats.map(({ seat }, index) => [
@@ -74,8 +74,6 @@ export function bottleneckWords({ bottleneck }: LapShares, share: (value: number
 /** The entry's wait lies before its lap begins. */
 const entryWaitOf = (lap: Lap): number => lap.hops[0]?.queueMs ?? 0
 const wholeOf = (lap: Lap): number => lap.lapMs + entryWaitOf(lap)
-const wireOf = (lap: Lap): number =>
-  Math.max(0, wholeOf(lap) - lap.hops.reduce((sum, hop) => sum + hop.computeMs + hop.queueMs, 0))
 
 function linkWeights(seats: readonly PoolSeat[]): number[] {
   const known = seats.flatMap(({ linkRttMs }) => linkRttMs ?? [])
