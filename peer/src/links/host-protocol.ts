@@ -11,7 +11,7 @@ import type { LinkChannel } from './link-channel.ts'
 export type ChannelName = 'frames' | 'control' | LaneName
 export type LaneName = `lane-${number}`
 /** Both ends make their channels with these ids before the first offer: none has to be announced. */
-export const channelIds = { control: 0, frames: 1 } as const
+const channelIds = { control: 0, frames: 1 } as const
 /** Lanes beside the first connection that either end may ask for. */
 export const maxLanes = 7
 

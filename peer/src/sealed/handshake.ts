@@ -31,7 +31,7 @@ const macBytes = 16
 const versionBytes = 1
 export const initBytes = packetHeaderBytes + versionBytes + publicKeyBytes + signatureBytes + macBytes
 export const replyBytes = initBytes + publicKeyBytes
-export const wantBytes = packetHeaderBytes + versionBytes + macBytes
+const wantBytes = packetHeaderBytes + versionBytes + macBytes
 
 /** The same at both ends, and another one for another epoch or pair: what belongs elsewhere is dropped before any key is used. */
 export function sessionIdOf({ opener, answerer, epoch }: Introduction): string {

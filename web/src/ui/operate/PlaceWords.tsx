@@ -14,11 +14,11 @@ export function PlaceWords({ pool, peer }: { pool: PoolSnapshot | null; peer: st
   )
 }
 
-/** One sentence a reason. Pure. */
-export function placeWords(pool: PoolSnapshot, peer: string): string[] {
+/** One sentence a reason, a seat's in the orchestrator's words. Pure. */
+function placeWords(pool: PoolSnapshot, peer: string): string[] {
   const rings = pool.rings ?? []
   const seats = rings.length > 0 ? rings.flatMap(ring => ring.seats) : pool.seats
-  const reasons = seats.flatMap(seat => (seat.peer === peer ? reasonOf(seat) : []))
+  const reasons = seats.flatMap(seat => (seat.peer === peer && seat.reason ? [seat.reason] : []))
   const standbys = rings.flatMap(({ standbys }, index) =>
     standbys.flatMap(standby => {
       if (standby.peer !== peer) return []
@@ -28,13 +28,8 @@ export function placeWords(pool: PoolSnapshot, peer: string): string[] {
         standby.seat === null
           ? `This tab gets layers ${layers} ready for the ring that will follow${whose === '' ? '' : ` ring ${index + 1}`}.`
           : `Standing by for layers ${layers}: should seat ${standby.seat}${whose} fall vacant, this tab takes it over.`
-      return [standby.isReady ? why : `${why} They are loading.`, ...reasonOf(standby)]
+      return [standby.isReady ? why : `${why} They are loading.`]
     }),
   )
   return [...reasons, ...standbys]
-}
-
-/** In the orchestrator's words, where it gives them. */
-function reasonOf(place: object): string[] {
-  return 'reason' in place && typeof place.reason === 'string' && place.reason !== '' ? [place.reason] : []
 }
