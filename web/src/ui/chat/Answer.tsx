@@ -88,7 +88,7 @@ function figureList(figures: AnswerFigures, isTest: boolean): string[] {
     cachedTokens > 0
       ? `${formatCount(cachedTokens)} prompt ${cachedTokens === 1 ? 'token' : 'tokens'} kept from before`
       : '',
-    moves > 0 ? `went on over another ring${moves === 1 ? '' : ` ${moves} times`}` : '',
+    moves > 0 ? `went on after ${moves === 1 ? 'an interruption' : `${moves} interruptions`}` : '',
     typeof costAtomic === 'string' ? formatAtomic(BigInt(costAtomic), isTest) : '',
     stoppedBy === 'cap' ? 'stopped: the session’s cap is spent' : '',
     stoppedBy === 'closed' ? 'stopped: the session was closed' : '',

@@ -61,13 +61,13 @@ test.each([
   )
 })
 
-test('an answer says that it outlived its ring, and what of the prompt was kept', async () => {
+test('an answer says that it outlived an attempt, and what of the prompt was kept', async () => {
   const { stream } = open()
   await ask('Hello')
   await act(() => stream.push({ type: 'finished', figures: { ...figures, moves: 1, cachedTokens: 1204 } }))
   await act(() => stream.end())
   expect(plain(screen.getByTestId('answer-figures'))).toBe(
-    '5 tokens · 41.7 tokens/s · first after 182 ms · 10 direct hops · 1,204 prompt tokens kept from before · went on over another ring',
+    '5 tokens · 41.7 tokens/s · first after 182 ms · 10 direct hops · 1,204 prompt tokens kept from before · went on after an interruption',
   )
 })
 
