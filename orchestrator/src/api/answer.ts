@@ -2,9 +2,9 @@
  * One answer as it grows: tokens become text, stop strings cut it, log-probabilities travel with the text that they explain. Both
  * endpoints, streaming or not, read it. It knows no HTTP.
  */
-import type { SampledToken } from '@computepool/shared/pipeline'
+import { type LapParts, lapParts, type SampledToken } from '@computepool/shared/pipeline'
 import type { HopTrace } from '@computepool/shared/wire'
-import { type CutReason, type LapParts, type LiveRequest, lapParts } from '../dispatch/index.ts'
+import type { CutReason, LiveRequest } from '../dispatch/index.ts'
 import type { RequestPayment } from '../payments/meter.ts'
 import { createDetokeniser, type TextCodec } from '../text/index.ts'
 

@@ -1,6 +1,5 @@
 export { createDesk, type Desk, type DeskOptions } from './desk.ts'
 export type { DeskPort, HubPort } from './hub-port.ts'
-export { type LapParts, lapParts } from './lap-parts.ts'
 export type {
   CutReason,
   Lap,

@@ -1,7 +1,7 @@
 /** What the page draws of the work itself: the last lap, laps counted, tokens a second over the last seconds. */
 import { createHash } from 'node:crypto'
+import { lapParts } from '@computepool/shared/pipeline'
 import type { PoolSnapshot } from '@computepool/shared/swarm'
-import { lapParts } from './lap-parts.ts'
 import type { Lap } from './live-request.ts'
 
 /** The id opens its request's trace: everybody sees the pool, and is told only that laps are of one request or of two. */

@@ -5,8 +5,8 @@
  * Peers' clocks are not synchronised, so nothing here is a stamp of theirs: only durations are. Each hop is placed by the start of its
  * lap, and the time that neither engine nor queue explains is dealt out to the hops by their measured round trips.
  */
+import { lapParts } from '@computepool/shared/pipeline'
 import type { HopTrace } from '@computepool/shared/wire'
-import { lapParts } from '../dispatch/index.ts'
 import type { LoggedLap } from './lap-log.ts'
 import type { RoundTrips, TracedAttempt, TracedRequest } from './trace-store.ts'
 import { createTracks, orchestratorPid, type TraceEvent } from './trace-tracks.ts'

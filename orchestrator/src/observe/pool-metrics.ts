@@ -2,10 +2,10 @@
  * What the pool did, counted for Prometheus. Labels have few values by construction: outcomes, error codes, seats, phases; never a
  * request, a wallet or an address. It knows no HTTP.
  */
+import { lapParts } from '@computepool/shared/pipeline'
 import type { PoolSnapshot } from '@computepool/shared/swarm'
 import type { HopTrace } from '@computepool/shared/wire'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
-import { lapParts } from '../dispatch/index.ts'
 
 export interface PoolMetrics {
   submitted(promptTokens: number): void

@@ -1,4 +1,5 @@
 export { errorOfSeat, type SeatCode, type SeatWords, seatCodes } from './error-of-seat.ts'
+export { type LapParts, lapParts } from './lap-parts.ts'
 export { openPipelineState, type PipelineAct, type PipelineEvent, type PipelineState } from './pipeline-state.ts'
 export { type Pipeline, type PipelineOptions, type PipelineStats, runPipeline } from './run-pipeline.ts'
 export {

@@ -14,6 +14,7 @@ import {
   observeLap,
 } from '../speculation/index.ts'
 import type { HopTrace } from '../wire/index.ts'
+import { betweenTokensMs } from './lap-parts.ts'
 import type { Draft } from './pipeline-draft.ts'
 import type { RequestJob, SampledToken } from './sampling-params.ts'
 
@@ -81,8 +82,7 @@ export function learnLap(draft: Draft, { guesses, sampled, lapMs, trace }: LapWi
   const sum = (pick: (hop: HopTrace) => number): number => trace.reduce((total, hop) => total + pick(hop), 0)
   draft.lapCosts = observeLap(draft.lapCosts, {
     length: guesses.length,
-    // A row that waited at the entry began its lap late; with that wait it is the time between two tokens.
-    lapMs: lapMs + (trace.find(hop => hop.seat === 0)?.queueMs ?? 0),
+    lapMs: betweenTokensMs(lapMs, trace),
     computeMs: sum(hop => hop.computeMs),
     queueMs: sum(hop => hop.queueMs),
   })

@@ -3,6 +3,7 @@ import { ComputePoolError, type ErrorData } from '../errors/index.ts'
 import type { FrameControl, HopTrace } from '../wire/index.ts'
 import { failRequest, finishRequest, frameError, missingPrefix } from './end-request.ts'
 import { errorOfSeat } from './error-of-seat.ts'
+import { betweenTokensMs, lapParts } from './lap-parts.ts'
 import { chunksInFlight, isDecoding, learnPace, learnSeats, nextChunk } from './pace-prompt.ts'
 import { change, type Draft, enqueue } from './pipeline-draft.ts'
 import { type EntryRequest, openRequestState, type RequestState, type RowTask } from './pipeline-state.ts'
@@ -176,7 +177,7 @@ export function takeTokens(draft: Draft, request: RequestState, drawn: Drawn) {
   if (entry.guesses.length === 0) learnSeats(draft, drawn.trace)
   if (entry.drawn > 0) {
     measureLap(draft, lapMs, drawn.trace)
-    learnPace(draft, lapMs + (drawn.trace.find(hop => hop.seat === 0)?.queueMs ?? 0))
+    learnPace(draft, betweenTokensMs(lapMs, drawn.trace))
     learnLap(draft, { guesses: entry.guesses, sampled: drawn.sampled, lapMs, trace: drawn.trace })
   }
   const { taken: count, end } = partOfAnswer(draft, entry, drawn)
@@ -231,9 +232,7 @@ function faultOfAnswer(sampled: readonly SampledToken[], guesses: readonly numbe
 function measureLap(draft: Draft, lapMs: number, trace: readonly HopTrace[]): void {
   draft.lapMs = smooth(draft.lapMs, lapMs)
   if (draft.config.seats.length < 2) return
-  // The lap begins when the entry's step does: what the row waited for that is no part of it.
-  const atSeats = trace.reduce((sum, hop) => sum + hop.computeMs + (hop.seat === 0 ? 0 : hop.queueMs), 0)
-  draft.hopMs = smooth(draft.hopMs, Math.max(0, lapMs - atSeats) / draft.config.seats.length)
+  draft.hopMs = smooth(draft.hopMs, lapParts(lapMs, trace).wireMs / draft.config.seats.length)
 }
 
 /** An exponential mean over about the last eight values. */
