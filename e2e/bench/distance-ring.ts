@@ -3,7 +3,7 @@ import path from 'node:path'
 import { startOrchestrator } from '@computepool/orchestrator/serve.ts'
 import { openImpairedHub } from '../harness/impaired-hub.ts'
 import { type ImpairedNetwork, openImpairedNetwork } from '../harness/impaired-network.ts'
-import { startNodes } from './node-processes.ts'
+import { startNodes } from '../harness/node-processes.ts'
 
 export interface DistanceRing {
   readonly network: ImpairedNetwork

@@ -12,8 +12,8 @@ import { keyOfSecret } from '@computepool/peer/runtime/key-of-secret.ts'
 import { createSealedTransport } from '@computepool/peer/sealed/index.ts'
 import type { Transport } from '@computepool/shared/ports'
 import { startAxlStandIn } from '../../node/testing/axl-stand-in.ts'
+import { endProcess } from '../harness/end-process.ts'
 import type { HopPath } from './hop-paths.ts'
-import { endProcess } from './hop-webrtc.ts'
 import { activationFrame, answerActivations, linkOpened, roundTripsMs } from './round-trips.ts'
 
 const self = fileURLToPath(import.meta.url)

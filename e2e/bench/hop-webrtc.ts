@@ -1,11 +1,12 @@
 /** The hop bench's WebRTC paths: between two processes, and between a page of a real browser and a process. */
-import { type ChildProcess, fork } from 'node:child_process'
+import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { createNodeRtc } from '@computepool/node/links/node-rtc.ts'
 import { hostClock } from '@computepool/peer/host.ts'
 import type { LinkSignal } from '@computepool/shared/wire'
 import { chromium } from 'playwright'
+import { endProcess } from '../harness/end-process.ts'
 import { chromiumLaunchOptions } from '../harness/launch-chromium.ts'
 import { serveHarness } from '../harness/serve-harness.ts'
 import { benchPeerA, benchPeerB, type HopPath } from './hop-paths.ts'
@@ -13,14 +14,6 @@ import { activationFrame, answerActivations, linkOpened, roundTripsMs, tokenFram
 
 const self = fileURLToPath(import.meta.url)
 const limits = { maxFrameBytes: 1 << 20 }
-
-/** Ends a forked peer of the bench. */
-export async function endProcess(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return
-  const gone = once(child, 'exit')
-  child.kill('SIGTERM')
-  await gone
-}
 
 export async function openNodeToNode(): Promise<HopPath> {
   const child = fork(self, [], { execArgv: ['--import', 'tsx'], stdio: ['ignore', 2, 2, 'ipc'] })

@@ -6,11 +6,11 @@
 import type { ChildProcess } from 'node:child_process'
 import path from 'node:path'
 import { type RunningOrchestrator, startOrchestrator } from '@computepool/orchestrator/serve.ts'
+import { endProcess } from '../harness/end-process.ts'
 import { followPeers } from '../harness/follow-peers.ts'
+import { spawnNode } from '../harness/node-processes.ts'
 import { gapsMs, streamAnswer } from '../harness/stream-answer.ts'
 import { type BenchRow, benchRow } from './bench-report.ts'
-import { endProcess } from './hop-webrtc.ts'
-import { spawnNode } from './node-processes.ts'
 import type { PressureSetting } from './pressure.ts'
 
 const stages = 2

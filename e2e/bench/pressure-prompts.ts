@@ -1,9 +1,9 @@
 /** The pressure bench's second part: a long prompt beside a request that decodes, and the second turn of a long conversation. */
 import path from 'node:path'
 import { startOrchestrator } from '@computepool/orchestrator/serve.ts'
+import { startNodes } from '../harness/node-processes.ts'
 import { gapsMs, type StreamedAnswer, streamAnswer } from '../harness/stream-answer.ts'
 import { type BenchRow, benchRow, median } from './bench-report.ts'
-import { startNodes } from './node-processes.ts'
 import type { PressureSetting } from './pressure.ts'
 
 const stages = 2

@@ -5,9 +5,9 @@
 import os from 'node:os'
 import path from 'node:path'
 import { startOrchestrator } from '@computepool/orchestrator/serve.ts'
+import { startNodes } from '../harness/node-processes.ts'
 import { askPool, type Measured } from './ask-pool.ts'
 import { type BenchRow, benchRow, median } from './bench-report.ts'
-import { startNodes } from './node-processes.ts'
 import type { PressureSetting } from './pressure.ts'
 import { simulateGain } from './simulate-ring.ts'
 

@@ -7,10 +7,9 @@ import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { writeRandomPack } from '@computepool/node/pack/random-pack.ts'
-import { untilReady } from '../bench/node-processes.ts'
+import { untilReady } from '../harness/node-processes.ts'
 import { type MemorySample, type MemoryTrend, memoryTrend } from './memory-trend.ts'
 import { keepAsking } from './soak-load.ts'
-import { openSoakTab } from './soak-tab.ts'
 import { type ProcessMemory, startWatched } from './watched-process.ts'
 
 export interface SoakOptions {
@@ -72,6 +71,8 @@ export async function runSoak({ minutes, nodes, withTab, onLine }: SoakOptions):
       members.set(`node ${index + 1}`, node)
     }
     if (withTab) {
+      // A browser's driver is loaded only where there is a tab.
+      const { openSoakTab } = await import('./soak-tab.ts')
       const tab = await openSoakTab(url)
       closers.push(() => tab.close())
       members.set('tab', tab)

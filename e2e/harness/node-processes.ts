@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { poolSnapshotSchema } from '@computepool/shared/swarm'
-import { endProcess } from './hop-webrtc.ts'
+import { endProcess } from './end-process.ts'
 
 const command = fileURLToPath(new URL('../../node/src/cli.ts', import.meta.url))
 
