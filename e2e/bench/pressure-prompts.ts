@@ -1,10 +1,9 @@
 /** The pressure bench's second part: a long prompt beside a request that decodes, and the second turn of a long conversation. */
 import path from 'node:path'
-import { startOrchestrator } from '@computepool/orchestrator/serve.ts'
-import { startNodes } from '../harness/node-processes.ts'
 import { gapsMs, type StreamedAnswer, streamAnswer } from '../harness/stream-answer.ts'
 import { type BenchRow, benchRow, median } from './bench-report.ts'
 import type { PressureSetting } from './pressure.ts'
+import { type NodeRing, withNodeRing } from './with-node-ring.ts'
 
 const stages = 2
 const longPrompt = 2048
@@ -12,35 +11,11 @@ const conversationTokens = 2000
 /** Pieces of the decoding answer before the long prompt comes: what it takes alone. */
 const aloneTokens = 40
 
-interface Pool {
-  readonly url: string
-  readonly model: string
-}
-
 export async function measurePrompts({ packDir, folder, isQuick }: PressureSetting): Promise<BenchRow[]> {
-  const orchestrator = await startOrchestrator({
-    port: 0,
-    packDir,
-    minSeats: stages,
-    maxSeats: stages,
-    pageFolder: null,
+  return withNodeRing({ packDir, dataDir: path.join(folder, 'prompts'), stages }, async ring => {
+    await ask(ring, '/v1/completions', { prompt: [1, 2, 3], max_tokens: 8 })
+    return [...(await besideLongPrompt(ring, isQuick ? 1 : 3)), ...(await secondTurn(ring, isQuick ? 1 : 5))]
   })
-  try {
-    const { url } = orchestrator
-    const dataDir = path.join(folder, 'prompts')
-    const nodes = await startNodes({ url, count: stages, dataDir, deadlineMs: 120_000 })
-    try {
-      await ask(orchestrator, '/v1/completions', { prompt: [1, 2, 3], max_tokens: 8 })
-      return [
-        ...(await besideLongPrompt(orchestrator, isQuick ? 1 : 3)),
-        ...(await secondTurn(orchestrator, isQuick ? 1 : 5)),
-      ]
-    } finally {
-      await nodes.close()
-    }
-  } finally {
-    await orchestrator.close()
-  }
 }
 
 interface Extras {
@@ -48,14 +23,19 @@ interface Extras {
   readonly signal?: AbortSignal
 }
 
-async function ask({ url, model }: Pool, endpoint: string, body: object, extras: Extras = {}): Promise<StreamedAnswer> {
+async function ask(
+  { url, model }: NodeRing,
+  endpoint: string,
+  body: object,
+  extras: Extras = {},
+): Promise<StreamedAnswer> {
   const answer = await streamAnswer({ url, path: endpoint, body: { model, ...body }, ...extras })
   if (answer.errorCode !== null) throw new Error(`An answer ended with ${answer.errorCode}`)
   return answer
 }
 
 /** Gaps between tokens while another request's prompt is read, over the median gap before. */
-async function besideLongPrompt(pool: Pool, rounds: number): Promise<BenchRow[]> {
+async function besideLongPrompt(pool: NodeRing, rounds: number): Promise<BenchRow[]> {
   const ratios: number[] = []
   const alone: number[] = []
   const promptMs: number[] = []
@@ -83,7 +63,7 @@ interface Beside {
   readonly endMs: number
 }
 
-async function decodeBeside(pool: Pool, round: number): Promise<Beside> {
+async function decodeBeside(pool: NodeRing, round: number): Promise<Beside> {
   // Other tokens each time: no cache of an earlier round may help.
   const prompt = Array.from({ length: longPrompt }, (_, index) => (index * 7 + round * 131) % 251)
   const hangUp = new AbortController()
@@ -102,7 +82,7 @@ async function decodeBeside(pool: Pool, round: number): Promise<Beside> {
 }
 
 /** Time to the first token of a conversation's second turn over that of its first. */
-async function secondTurn(pool: Pool, rounds: number): Promise<BenchRow[]> {
+async function secondTurn(pool: NodeRing, rounds: number): Promise<BenchRow[]> {
   const firsts: number[] = []
   const seconds: number[] = []
   const cached: number[] = []

@@ -4,12 +4,11 @@
  */
 import os from 'node:os'
 import path from 'node:path'
-import { startOrchestrator } from '@computepool/orchestrator/serve.ts'
-import { startNodes } from '../harness/node-processes.ts'
 import { askPool, type Measured } from './ask-pool.ts'
 import { type BenchRow, benchRow, median } from './bench-report.ts'
 import type { PressureSetting } from './pressure.ts'
 import { simulateGain } from './simulate-ring.ts'
+import { withNodeRing } from './with-node-ring.ts'
 
 const requestsAtOnce = 8
 const reachPerStage = 0.8
@@ -63,49 +62,34 @@ interface RingSpeeds {
 }
 
 async function measureRing({ packDir, dataDir, stages, rounds, tokens }: RingOrder): Promise<RingSpeeds> {
-  const orchestrator = await startOrchestrator({
-    port: 0,
-    packDir,
-    minSeats: stages,
-    maxSeats: stages,
-    pageFolder: null,
-  })
-  try {
-    const { url, model } = orchestrator
-    console.error(`Starting ${stages} node${stages === 1 ? '' : 's'} …`)
-    const nodes = await startNodes({ url, count: stages, dataDir, deadlineMs: 120_000 })
-    try {
-      const ask = (): Promise<Measured> => askPool(url, model, tokens)
-      /** Whole answers over the whole time: prompts count for both alike. */
-      const speedOf = async (count: number): Promise<{ speed: number; answers: Measured[] }> => {
-        const startedMs = performance.now()
-        const answers = await Promise.all(Array.from({ length: count }, ask))
-        return { speed: (count * tokens * 1000) / (performance.now() - startedMs), answers }
-      }
-      await ask()
-      const alone: number[] = []
-      const together: number[] = []
-      const answers: Measured[] = []
-      for (let round = 1; round <= rounds; round++) {
-        const one = await speedOf(1)
-        const many = await speedOf(requestsAtOnce)
-        alone.push(one.speed)
-        together.push(many.speed)
-        answers.push(...one.answers)
-        console.error(`round ${round}: ${one.speed.toFixed(1)} tokens/s alone, ${many.speed.toFixed(1)} together`)
-      }
-      const middle = (of: (answer: Measured) => number): number => median(answers.map(of))
-      const measured = {
-        tokensPerSecond: middle(answer => answer.tokensPerSecond),
-        lapMs: middle(answer => answer.lapMs),
-        wireMs: middle(answer => answer.wireMs),
-        computeMs: middle(answer => answer.computeMs),
-      }
-      return { alone, together, measured }
-    } finally {
-      await nodes.close()
+  console.error(`Starting ${stages} node${stages === 1 ? '' : 's'} …`)
+  return withNodeRing({ packDir, dataDir, stages }, async ({ url, model }) => {
+    const ask = (): Promise<Measured> => askPool(url, model, tokens)
+    /** Whole answers over the whole time: prompts count for both alike. */
+    const speedOf = async (count: number): Promise<{ speed: number; answers: Measured[] }> => {
+      const startedMs = performance.now()
+      const answers = await Promise.all(Array.from({ length: count }, ask))
+      return { speed: (count * tokens * 1000) / (performance.now() - startedMs), answers }
     }
-  } finally {
-    await orchestrator.close()
-  }
+    await ask()
+    const alone: number[] = []
+    const together: number[] = []
+    const answers: Measured[] = []
+    for (let round = 1; round <= rounds; round++) {
+      const one = await speedOf(1)
+      const many = await speedOf(requestsAtOnce)
+      alone.push(one.speed)
+      together.push(many.speed)
+      answers.push(...one.answers)
+      console.error(`round ${round}: ${one.speed.toFixed(1)} tokens/s alone, ${many.speed.toFixed(1)} together`)
+    }
+    const middle = (of: (answer: Measured) => number): number => median(answers.map(of))
+    const measured = {
+      tokensPerSecond: middle(answer => answer.tokensPerSecond),
+      lapMs: middle(answer => answer.lapMs),
+      wireMs: middle(answer => answer.wireMs),
+      computeMs: middle(answer => answer.computeMs),
+    }
+    return { alone, together, measured }
+  })
 }
