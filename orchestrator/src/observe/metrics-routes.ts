@@ -1,9 +1,9 @@
 /** `GET /metrics` in Prometheus' text format: for this machine itself, and for whoever has a token that may read it. */
 import { ComputePoolError } from '@computepool/shared/errors'
 import { type Context, Hono } from 'hono'
+import { isLoopback } from '../api/is-loopback.ts'
+import { isProxied } from '../api/is-proxied.ts'
 import { isBearer } from '../keeper/bearer.ts'
-import { isLoopback } from './is-loopback.ts'
-import { isProxied } from './is-proxied.ts'
 import type { PoolMetrics } from './pool-metrics.ts'
 
 export interface MetricsRoutesOptions {
