@@ -1,6 +1,7 @@
 /** Two tabs without engines that make a ring, and whose entry does with each request what the caller says. No browser is needed. */
 import type { FakeTab } from '../../orchestrator/testing/fake-tab.ts'
 import { openSocketTab } from '../../orchestrator/testing/socket-tab.ts'
+import { untilPoolReady } from './until-pool-ready.ts'
 
 export interface ObedientRing {
   readonly entry: FakeTab
@@ -20,7 +21,7 @@ export async function openObedientRing(url: string, model: string, tokens = 4): 
   const tabs = [await openSocketTab(url, { model }), await openSocketTab(url, { model })]
   const assigned = await Promise.all(tabs.map(tab => tab.commandOf('assign-slice')))
   const entry = tabs[assigned.findIndex(({ seat }) => seat === 0)]!
-  await untilReady(url)
+  await untilPoolReady({ url, pages: [], deadlineMs: 60_000 })
   let isHeld = false
   const held = new Set<string>()
   const finish = (requestId: string): void => {
@@ -54,22 +55,5 @@ export async function openObedientRing(url: string, model: string, tokens = 4): 
     close: () => {
       for (const tab of tabs) tab.leave()
     },
-  }
-}
-
-/** Follows the pool's own events. */
-async function untilReady(url: string): Promise<void> {
-  const leave = new AbortController()
-  try {
-    const { body } = await fetch(`${url}/api/pool/events`, { signal: leave.signal })
-    const decoder = new TextDecoder()
-    let text = ''
-    for await (const chunk of body!) {
-      text += decoder.decode(chunk, { stream: true })
-      if (text.includes('"status":"ready"')) return
-    }
-    throw new Error('The orchestrator closed its event stream.')
-  } finally {
-    leave.abort()
   }
 }

@@ -16,6 +16,7 @@ import { ExactEvmScheme } from '@x402/evm/exact/client'
 import { wrapFetchWithPayment, x402Client } from '@x402/fetch'
 import { createPublicClient, type Hex, http, type PublicClient } from 'viem'
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts'
+import { readEvents } from './read-events.ts'
 
 export interface PayingClient {
   readonly address: Hex
@@ -90,18 +91,9 @@ export function holdSession(url: string, id: Hex, token: string): PaidSession {
     const reply = await fetch(`${current}/events`, { headers, signal: leave.signal })
     if (!reply.ok) await bodyOf(reply)
     try {
-      let rest = ''
-      const decoder = new TextDecoder()
-      for await (const chunk of reply.body!) {
-        rest += decoder.decode(chunk, { stream: true })
-        const events = rest.split('\n\n')
-        rest = events.pop()!
-        for (const event of events) {
-          const data = /^data: (.*)$/m.exec(event)?.[1]
-          if (data === undefined) continue
-          const view = sessionViewSchema.parse(JSON.parse(data))
-          if (isSo(view)) return view
-        }
+      for await (const data of readEvents(reply.body!)) {
+        const view = sessionViewSchema.parse(JSON.parse(data))
+        if (isSo(view)) return view
       }
       throw new Error(`Session ${id} was over before it came to what was waited for.`)
     } finally {

@@ -1,4 +1,5 @@
 /** One streamed answer as its reader gets it: when each piece came, and how it ended. It knows nothing of what the pool is made of. */
+import { readEvents } from './read-events.ts'
 
 export interface StreamedAnswer {
   /** `performance.now()` when the request left, and when each piece of text came. */
@@ -83,18 +84,9 @@ export async function streamAnswer({
     }
     if (error) errorCode = error.code
   }
-  let rest = ''
-  const decoder = new TextDecoder()
   try {
-    for await (const bytes of response.body!) {
-      rest += decoder.decode(bytes, { stream: true })
-      const events = rest.split('\n\n')
-      rest = events.pop()!
-      for (const event of events) {
-        const line = event.split('\n').find(line => line.startsWith('data:'))
-        const data = line?.slice(5).trim() ?? '[DONE]'
-        if (data !== '[DONE]') hear(JSON.parse(data) as Chunk)
-      }
+    for await (const data of readEvents(response.body!)) {
+      if (data !== '[DONE]') hear(JSON.parse(data) as Chunk)
       // Where the whole body is here already, Node 20 neither ends nor fails an aborted reading.
       if (signal?.aborted === true) break
     }

@@ -1,6 +1,7 @@
 /** Follows a pool's own event stream until it is ready, or a tab says that it failed. */
 import { type PoolSnapshot, poolSnapshotSchema } from '@computepool/shared/swarm'
 import type { Page } from 'playwright'
+import { readEvents } from './read-events.ts'
 
 export interface PoolWait {
   readonly url: string
@@ -35,20 +36,11 @@ export async function untilPoolReady({
   try {
     const response = await fetch(new URL('/api/pool/events', url), { signal: abort.signal })
     let said = ''
-    let rest = ''
-    const decoder = new TextDecoder()
-    for await (const chunk of response.body!) {
-      rest += decoder.decode(chunk, { stream: true })
-      const events = rest.split('\n\n')
-      rest = events.pop()!
-      for (const event of events) {
-        const data = event.split('\n').find(line => line.startsWith('data:'))
-        if (!data) continue
-        const snapshot = poolSnapshotSchema.parse(JSON.parse(data.slice(5)))
-        if (snapshot.explanation !== said) onStatus?.(snapshot.explanation)
-        said = snapshot.explanation
-        if (snapshot.status === 'ready' && isDue(snapshot)) return
-      }
+    for await (const data of readEvents(response.body!)) {
+      const snapshot = poolSnapshotSchema.parse(JSON.parse(data))
+      if (snapshot.explanation !== said) onStatus?.(snapshot.explanation)
+      said = snapshot.explanation
+      if (snapshot.status === 'ready' && isDue(snapshot)) return
     }
     throw new Error('The orchestrator closed its event stream.')
   } catch (error) {
