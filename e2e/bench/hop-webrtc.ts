@@ -6,6 +6,7 @@ import { createNodeRtc } from '@computepool/node/links/node-rtc.ts'
 import { hostClock } from '@computepool/peer/host.ts'
 import type { LinkSignal } from '@computepool/shared/wire'
 import { chromium } from 'playwright'
+import { bridgeTabSignals } from '../harness/bridge-tab-signals.ts'
 import { endProcess } from '../harness/end-process.ts'
 import { chromiumLaunchOptions } from '../harness/launch-chromium.ts'
 import { serveHarness } from '../harness/serve-harness.ts'
@@ -47,25 +48,15 @@ export async function openTabToNode(): Promise<HopPath> {
     void transport.send(peer, answer)
   })
   const room = 'hop bench'
-  await page.exposeFunction('signalNode', (signal: LinkSignal) => transport.handleSignal(benchPeerA, signal))
-  await page.goto(`${harness.origin}transport-harness.html`)
-  await page.waitForFunction(() => 'transportHarness' in globalThis)
-  await page.evaluate(
-    ([name, node]) => {
-      const signals = new BroadcastChannel(`${name} signals`)
-      Object.assign(globalThis, { signals })
-      const { signalNode } = globalThis as unknown as { signalNode(signal: unknown): void }
-      signals.onmessage = ({ data }) => data.to === node && signalNode(data.signal)
-    },
-    [room, benchPeerB] as const,
-  )
-  transport.onSignal((to, signal) => {
-    const message = { from: benchPeerB, to, signal }
-    void page.evaluate(
-      sent => (globalThis as unknown as { signals: BroadcastChannel }).signals.postMessage(sent),
-      message,
-    )
+  const passToTab = await bridgeTabSignals({
+    page,
+    origin: harness.origin,
+    room,
+    tab: benchPeerA,
+    node: benchPeerB,
+    onSignal: signal => transport.handleSignal(benchPeerA, signal),
   })
+  transport.onSignal((_, signal) => passToTab(signal))
   await page.evaluate(tab => globalThis.transportHarness.start(tab, 'where-possible'), {
     self: benchPeerA,
     peer: benchPeerB,

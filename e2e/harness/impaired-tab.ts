@@ -2,8 +2,8 @@
 import { createNodeRtc, type NodeRtc } from '@computepool/node/links/node-rtc.ts'
 import { hostClock } from '@computepool/peer/host.ts'
 import type { TransportLimits } from '@computepool/peer/links/index.ts'
-import type { LinkSignal } from '@computepool/shared/wire'
 import type { Page } from 'playwright'
+import { bridgeTabSignals } from './bridge-tab-signals.ts'
 import type { ImpairedNetwork } from './impaired-network.ts'
 import { peerA, peerB } from './impaired-pair.ts'
 
@@ -24,27 +24,14 @@ export async function openImpairedTab({
 }): Promise<NodeRtc> {
   const node = createNodeRtc({ self: peerB, clock: hostClock })
   const room = 'distance'
-  await page.exposeFunction('signalNode', (signal: LinkSignal) =>
-    network.carry(peerA, peerB, signal, carried => node.handleSignal(peerA, carried)),
-  )
-  await page.goto(`${origin}transport-harness.html`)
-  await page.waitForFunction(() => 'transportHarness' in globalThis)
-  await page.evaluate(
-    ([name, to]) => {
-      const signals = new BroadcastChannel(`${name} signals`)
-      Object.assign(globalThis, { signals })
-      const { signalNode } = globalThis as unknown as { signalNode(signal: unknown): void }
-      signals.onmessage = ({ data }) => data.to === to && signalNode(data.signal)
-    },
-    [room, peerB] as const,
-  )
-  const passToTab = (signal: LinkSignal): void => {
-    const message = { from: peerB, to: peerA, signal }
-    page
-      .evaluate(sent => (globalThis as unknown as { signals: BroadcastChannel }).signals.postMessage(sent), message)
-      // The page may be closed by now.
-      .catch(() => {})
-  }
+  const passToTab = await bridgeTabSignals({
+    page,
+    origin,
+    room,
+    tab: peerA,
+    node: peerB,
+    onSignal: signal => network.carry(peerA, peerB, signal, carried => node.handleSignal(peerA, carried)),
+  })
   node.onSignal((_, signal) => network.carry(peerB, peerA, signal, passToTab))
   const opened = new Promise<void>((resolve, reject) =>
     node.onLink(event => {
