@@ -97,7 +97,7 @@ describe('the Chrome trace of a request', () => {
     expect(told.map(({ name, ts, dur }) => [name, ts, dur])).toEqual([
       ['queued and sent', 0, 1000],
       ['attempt 1', 1000, 29_000],
-      ['waiting for another ring', 30_000, 15_000],
+      ['waiting for another attempt', 30_000, 15_000],
       ['attempt 2', 45_000, 16_000],
     ])
     expect(stretches(traceEvents, 4)).toHaveLength(3)

@@ -31,13 +31,13 @@ export function chromeTraceOf(request: TracedRequest, nowMs: number): ChromeTrac
   attempts.forEach((attempt, index) => {
     const before = attempts[index - 1]
     const fromMs = before === undefined ? request.submittedAtMs : (before.endedAtMs ?? attempt.flowingAtMs)
-    const name = before === undefined ? 'queued and sent' : 'waiting for another ring'
+    const name = before === undefined ? 'queued and sent' : 'waiting for another attempt'
     tracks.add(orchestratorPid, 'request', { name, startMs: fromMs, endMs: attempt.flowingAtMs })
     addAttempt(attempt, index, laps[index]!)
   })
   const last = attempts.at(-1)
   if (last === undefined || (last.endedAtMs !== null && last.endedAtMs < endMs)) {
-    const name = last === undefined ? 'queued and sent' : 'waiting for another ring'
+    const name = last === undefined ? 'queued and sent' : 'waiting for another attempt'
     tracks.add(orchestratorPid, 'request', { name, startMs: last?.endedAtMs ?? request.submittedAtMs, endMs })
   }
   return {

@@ -71,7 +71,7 @@ describe('GET /api/requests/ID/trace', () => {
     const { traceEvents, otherData } = (await (await traceOf(pool, id)).json()) as ChromeTrace
     expect(otherData).toMatchObject({ requestId: id, attempts: 2, tokens: 2, outcome: 'length' })
     const told = traceEvents.filter(({ ph, pid, tid }) => ph === 'X' && pid === 1 && tid === 1)
-    expect(told.map(({ name }) => name)).toEqual(['queued and sent', 'attempt 1', 'waiting for another ring'])
+    expect(told.map(({ name }) => name)).toEqual(['queued and sent', 'attempt 1', 'waiting for another attempt'])
     const named = traceEvents.filter(({ name }) => name === 'process_name').map(({ args }) => args?.name)
     expect(named).toContain(`seat 1: layers 2–3, wasm, ${fakePeerId(3)}`)
     expect(await metricsOf(pool)).toEqual(

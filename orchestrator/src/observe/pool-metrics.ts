@@ -18,7 +18,7 @@ export interface PoolMetrics {
   betweenTokens(ms: number): void
   /** One token's lap; tokens that came together count it once each. */
   lap(lapMs: number, hops: readonly HopTrace[]): void
-  /** The ring was lost under it. */
+  /** An attempt was lost, and another is awaited: on another ring, or the same. */
   moved(): void
   /** The first token after a move: how long the client saw none. */
   resumed(silenceMs: number): void
@@ -67,7 +67,10 @@ export function createPoolMetrics({ snapshot, memory }: PoolMetricsOptions): Poo
   const wire = histogram('lap_wire_seconds', 'Part of a lap that neither an engine nor a queue explains', stepSeconds)
   const compute = histogram('seat_compute_seconds', 'Part of a lap that a seat computed', stepSeconds, ['seat'])
   const queue = histogram('seat_queue_seconds', 'Part of a lap that a step waited at a seat', stepSeconds, ['seat'])
-  const moves = counter('request_moves_total', 'Times that an answer lost its ring and waited for another')
+  const moves = counter(
+    'request_moves_total',
+    'Times that an attempt at an answer was lost and another awaited, on another ring or the same',
+  )
   const silence = histogram(
     'move_silence_seconds',
     'From the last token before a move to the first after it',
