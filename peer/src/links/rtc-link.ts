@@ -1,6 +1,6 @@
 /**
  * One link to one peer, from its connection to its end: hello, frames out through the sender, fragments in through the reassembler,
- * round trips, and the deadlines that close it. It knows neither other links nor what a frame holds.
+ * round trips, and the deadlines that close it. Its further connections are the lanes'; it knows neither other links nor what a frame holds.
  */
 import { asComputePoolError, ComputePoolError, type ErrorCode } from '@computepool/shared/errors'
 import type { Clock, LinkFacts } from '@computepool/shared/ports'
@@ -15,6 +15,7 @@ import {
 import { createFrameSender, type FrameSender } from './frame-sender.ts'
 import type { ChannelName } from './host-protocol.ts'
 import type { LinkChannel } from './link-channel.ts'
+import { createLinkLanes, laneOf } from './link-lanes.ts'
 import { openWaiters } from './open-waiters.ts'
 import { measureRoundTrip, type RoundTrip } from './round-trip.ts'
 import type { TransportLimits } from './transport-limits.ts'
@@ -56,9 +57,6 @@ const maxEarlyFrames = 256
 /** Beside the largest frame: small frames, and frames whose lost fragments are sent again. */
 const maxPendingBytes = 64 << 20
 
-/** Measurements in a row, one a second, that call a peer far. */
-const farMeasurements = 3
-
 export function createRtcLink(options: RtcLinkOptions): RtcLink {
   const { self, peer, epoch, clock, limits } = options
   const reassembler = createReassembler({
@@ -77,13 +75,16 @@ export function createRtcLink(options: RtcLinkOptions): RtcLink {
   let roundTrip: RoundTrip | null = null
   let cancelPathDeadline = (): void => {}
   let isPathLost = false
-  const openedLanes = new Set<number>()
-  /** Lanes without a path, and how to call off what follows. */
-  const lostLanes = new Map<number, () => void>()
   let cancelReassembly = (): void => {}
-  let farInARow = 0
-  let hasLanes = false
-  let isUsed = false
+  const lanes = createLinkLanes({
+    clock,
+    limits,
+    sender: () => sender,
+    channelOf: lane => channels.get(`lane-${lane}`),
+    openLanes: options.openLanes,
+    onLost: () =>
+      close(problem('peer_disconnected', `A lane to ${peer} had no path for ${limits.disconnectDeadlineMs} ms`)),
+  })
   const cancelConnect = clock.schedule(limits.connectDeadlineMs, () =>
     close(problem('peer_unreachable', `No link to ${peer} came up in ${limits.connectDeadlineMs} ms`)),
   )
@@ -122,23 +123,13 @@ export function createRtcLink(options: RtcLinkOptions): RtcLink {
 
   function acceptRoundTrip(rttMs: number): void {
     options.onMeasured(rttMs)
-    farInARow = rttMs < limits.lanesFromRttMs ? 0 : farInARow + 1
-    openLanesWhereFar()
-  }
-
-  /** A standby's links carry nothing, and each connection costs both ends something: lanes are for links that are used. */
-  function openLanesWhereFar(): void {
-    // Not at the first measurement: pings also wait while the link opens, and behind a busy engine's steps.
-    if (!isUsed || farInARow < farMeasurements || limits.lanes === 0 || hasLanes) return
-    hasLanes = true
-    options.openLanes?.(limits.lanes)
+    lanes.noteRoundTrip(rttMs)
   }
 
   /** A frame goes or has come. */
   function noteFrame(): void {
-    isUsed = true
     roundTrip?.noteTraffic()
-    openLanesWhereFar()
+    lanes.noteFrame()
   }
 
   function close(error: ComputePoolError): void {
@@ -147,35 +138,12 @@ export function createRtcLink(options: RtcLinkOptions): RtcLink {
     ending = error
     cancelConnect()
     cancelPathDeadline()
-    for (const cancel of lostLanes.values()) cancel()
+    lanes.stop()
     cancelReassembly()
     roundTrip?.stop()
     sender?.fail(error)
     waiting.reject(error)
     options.onClosed(error)
-  }
-
-  /** False: of what went before, the other side has missed no part for so long, and the link goes on without the lane. */
-  const mayLoseBy = (lane: LinkChannel, atMs: number): boolean =>
-    lane.bufferedBytes > 0 || (sender?.usedAtMs(lane) ?? 0) >= atMs - limits.reassemblyDeadlineMs
-
-  function laneChanged(lane: number, connectionState: RTCPeerConnectionState): void {
-    const channel = channels.get(`lane-${lane}`)
-    // One that never opened carried nothing.
-    if (state !== 'open' || !channel || !openedLanes.has(lane)) return
-    if (connectionState === 'connected') {
-      lostLanes.get(lane)?.()
-      lostLanes.delete(lane)
-      sender?.setPath(channel, true)
-    } else if ((connectionState === 'disconnected' || connectionState === 'failed') && !lostLanes.has(lane)) {
-      const lostAtMs = clock.monotonicMs()
-      sender?.setPath(channel, false)
-      const cancel = clock.schedule(limits.disconnectDeadlineMs, () => {
-        if (mayLoseBy(channel, lostAtMs))
-          close(problem('peer_disconnected', `A lane to ${peer} had no path for ${limits.disconnectDeadlineMs} ms`))
-      })
-      lostLanes.set(lane, cancel)
-    }
   }
 
   function deliver(frame: Uint8Array): void {
@@ -254,7 +222,7 @@ export function createRtcLink(options: RtcLinkOptions): RtcLink {
       channel.listen({
         opened() {
           wasOpened = true
-          if (name.startsWith('lane-')) openedLanes.add(Number(name.slice('lane-'.length)))
+          if (laneOf(name) > 0) lanes.noteOpened(laneOf(name))
           attempt(() => {
             if (name === 'control') say({ type: 'hello', version: protocolVersion, peer: self, epoch })
             openWhenReady()
@@ -271,7 +239,7 @@ export function createRtcLink(options: RtcLinkOptions): RtcLink {
         closed() {
           // A lane that never opened carried nothing; with one that did, fragments may be lost that nobody sends again.
           const isFirst = name === 'control' || name === 'frames'
-          if (isFirst || (wasOpened && mayLoseBy(channel, clock.monotonicMs())))
+          if (isFirst || (wasOpened && lanes.mayLoseBy(channel, clock.monotonicMs())))
             close(problem('peer_disconnected', `The link to ${peer} was closed at the other end`))
         },
       })
@@ -298,10 +266,13 @@ export function createRtcLink(options: RtcLinkOptions): RtcLink {
       counters.sentBytes += frame.length
     },
     get hasPath() {
-      return !isPathLost && lostLanes.size === 0
+      return !isPathLost && lanes.hasPath
     },
     connectionChanged(connectionState, lane = 0) {
-      if (lane > 0) return laneChanged(lane, connectionState)
+      if (lane > 0) {
+        if (state === 'open') lanes.connectionChanged(lane, connectionState)
+        return
+      }
       isPathLost = connectionState === 'disconnected' || connectionState === 'failed'
       if (connectionState === 'connected') {
         cancelPathDeadline()
