@@ -1,6 +1,6 @@
 /** A real tab far from a headless peer: its link spreads over lanes, and every frame comes once although packets are lost. */
+import { defaultTransportLimits } from '@computepool/peer/links/transport-limits.ts'
 import { expect, test } from '@playwright/test'
-import { defaultTransportLimits } from '../../peer/src/links/transport-limits.ts'
 import { openImpairedNetwork } from '../harness/impaired-network.ts'
 import { peerA, peerB } from '../harness/impaired-pair.ts'
 import { openImpairedTab } from '../harness/impaired-tab.ts'
