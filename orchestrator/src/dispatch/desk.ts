@@ -8,8 +8,6 @@ import {
   apply,
   contextOf,
   emptySwarm,
-  isRetiring,
-  isRingDraining,
   isTimeAwaited,
   livingCoalitions,
   type PoolSnapshot,
@@ -29,6 +27,7 @@ import { createIceRenewal } from './ice-renewal.ts'
 import type { Lap, LiveRequest, RequestLimits, RequestObserver, RequestOrder } from './live-request.ts'
 import { createPoolTraffic } from './pool-traffic.ts'
 import { createRequestTable } from './request-table.ts'
+import { createRetirement } from './retire-rings.ts'
 import { canFollow, ringsOf, whyNoRing } from './rings-of.ts'
 
 type IceServers = Extract<DeskCommand, { type: 'model-offered' }>['iceServers']
@@ -72,8 +71,6 @@ export interface Desk extends DeskPort {
 
 /** How often deadlines are looked at while there are any. */
 const tickMs = 1000
-/** A ring that makes room for a faster one finishes what ends in this time. */
-const retirePatienceMs = 10_000
 /** More rounds than any event needs: beyond it `plan` and `apply` disagree, which is our fault. */
 const mostRounds = 100
 
@@ -86,8 +83,7 @@ export function createDesk(options: DeskOptions): Desk {
   /** Epochs of the rings that were ready when requests were last told of them. */
   let serving: ReadonlySet<number> = new Set()
   let state: SwarmState = emptySwarm(options.swarm)
-  /** Since when, by epoch. */
-  const retiring = new Map<number, number>()
+  const retirement = createRetirement(clock)
   let isSettling = false
   let isClosed = false
   let isServing = false
@@ -165,18 +161,10 @@ export function createDesk(options: DeskOptions): Desk {
     }
   }
 
-  /** The last answer of a ring that drains has ended: its seats may go. A long one is moved, so that others need not wait for it. */
   const drainIfIdle = (): void => {
     if (isClosed) return
-    const now = clock.monotonicMs()
-    const living = livingCoalitions(state)
-    for (const ring of living) if (isRetiring(state, ring) && !retiring.has(ring.epoch)) retiring.set(ring.epoch, now)
-    for (const epoch of retiring.keys()) if (!living.some(ring => ring.epoch === epoch)) retiring.delete(epoch)
-    const isOverdue = (ring: { epoch: number }): boolean => now - (retiring.get(ring.epoch) ?? now) > retirePatienceMs
-    const idle = living.find(
-      ring => isRingDraining(state, ring) && (table.runningOn(ring.epoch) === 0 || isOverdue(ring)),
-    )
-    if (idle !== undefined) dispatch({ type: 'ring-drained', epoch: idle.epoch })
+    const epoch = retirement.drained(state, table.runningOn)
+    if (epoch !== null) dispatch({ type: 'ring-drained', epoch })
   }
 
   // A command may come back as an event before it returns (a socket found dead): events queue, and one loop settles them.
