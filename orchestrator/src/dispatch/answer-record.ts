@@ -124,6 +124,10 @@ export function wholeBecause({ order, drawn }: AnswerRecord): 'stop' | 'length' 
 /** Positions that the answer may reach. */
 export const lengthOf = ({ promptTokens, maxTokens }: RequestOrder): number => promptTokens.length + maxTokens
 
+/** Positions that the attempt must compute before its first token. */
+export const fedOf = ({ order, drawnBefore, reuse }: AnswerRecord): number =>
+  order.promptTokens.length + drawnBefore - (reuse?.positions ?? 0)
+
 /** True where another attempt, on this ring or another, may do better: as the table of errors says, or a seat that had no place left. */
 export const canTryAgain = ({ code, row }: ComputePoolError): boolean =>
   row.retry === 'same' || row.retry === 'other' || code === 'swarm_busy'

@@ -10,6 +10,7 @@ import type { DeskCommand, DeskRequest } from '@computepool/shared/wire'
 import {
   type AnswerRecord,
   canTryAgain,
+  fedOf,
   lengthOf,
   nextJob,
   openAnswer,
@@ -340,7 +341,3 @@ export function createRequestTable(options: RequestTableOptions): RequestTable {
     },
   }
 }
-
-/** Positions that the attempt must compute before its first token. */
-const fedOf = ({ order, drawnBefore, reuse }: AnswerRecord): number =>
-  order.promptTokens.length + drawnBefore - (reuse?.positions ?? 0)
