@@ -8,6 +8,7 @@ import { observeStrain } from './patience.ts'
 import type { Draft } from './pipeline-draft.ts'
 import type { EntryRequest } from './pipeline-state.ts'
 import { chunkWithin, waitMs } from './share-step.ts'
+import { smooth } from './smooth.ts'
 import { expectedMs, observeStep } from './step-costs.ts'
 
 /** Of a lap: a decode row waits for one chunk at each seat at worst, and its lap at most doubles. */
@@ -31,8 +32,7 @@ export function learnSeats(draft: Draft, trace: readonly HopTrace[]): void {
 export function learnPace(draft: Draft, betweenMs: number): void {
   const isQuiet = [...draft.requests.values()].every(({ entry }) => entry === null || isDecoding(entry))
   if (isQuiet) {
-    const before = draft.quietLapMs
-    draft.quietLapMs = before === null ? betweenMs : before + (betweenMs - before) / 8
+    draft.quietLapMs = smooth(draft.quietLapMs, betweenMs)
     return
   }
   const decoding = decodingBeside(draft, null)

@@ -8,6 +8,7 @@ import { chunksInFlight, isDecoding, learnPace, learnSeats, nextChunk } from './
 import { change, type Draft, enqueue } from './pipeline-draft.ts'
 import { type EntryRequest, openRequestState, type RequestState, type RowTask } from './pipeline-state.ts'
 import type { CacheReuse, RequestJob, SampledToken } from './sampling-params.ts'
+import { smooth } from './smooth.ts'
 import { draftOf, guessNext, learnFrom, learnLap, openSpeculation } from './speculate.ts'
 
 export function submitRequest(draft: Draft, job: RequestJob, nowMs: number): void {
@@ -233,11 +234,6 @@ function measureLap(draft: Draft, lapMs: number, trace: readonly HopTrace[]): vo
   draft.lapMs = smooth(draft.lapMs, lapMs)
   if (draft.config.seats.length < 2) return
   draft.hopMs = smooth(draft.hopMs, lapParts(lapMs, trace).wireMs / draft.config.seats.length)
-}
-
-/** An exponential mean over about the last eight values. */
-export function smooth(before: number | null, value: number): number {
-  return before === null ? value : before + (value - before) / 8
 }
 
 /** The exit has taken prompt rows: the bound in flight moves on. */

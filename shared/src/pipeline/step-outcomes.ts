@@ -7,8 +7,9 @@ import { change, type Draft, sendControl, sendFrame } from './pipeline-draft.ts'
 import type { RequestState, RowTask } from './pipeline-state.ts'
 import type { SampledToken } from './sampling-params.ts'
 import { firstDrawnAt, generatedBefore, isDecodeRow } from './schedule-rows.ts'
+import { smooth } from './smooth.ts'
 import { observeStep } from './step-costs.ts'
-import { feedPrompt, reportFlowing, smooth, takeProgress, takeTokens } from './step-entry.ts'
+import { feedPrompt, reportFlowing, takeProgress, takeTokens } from './step-entry.ts'
 
 export interface FinishedStep {
   readonly outputs: readonly EngineOutput[]
