@@ -3,14 +3,13 @@
  * itself as snapshots and obeys its host's commands; all that touches the host is handed in.
  */
 import { asComputePoolError, ComputePoolError, type ErrorData } from '@computepool/shared/errors'
-import type { Manifest } from '@computepool/shared/model'
 import { type DeskCommand, type DeskRequest, protocolVersion } from '@computepool/shared/wire'
-import { fetchManifest } from '../artifacts/fetch-manifest.ts'
 import { createVerifiedStore, type VerifiedStore } from '../artifacts/verified-store.ts'
+import { type Accepted, acceptOffer, capabilityOf } from './accept-offer.ts'
 import { createEngineShelf } from './engine-shelf.ts'
 import { type HeldSlice, holdSlice, notServing } from './hold-slice.ts'
 import { type HubClient, openHubClient } from './hub-client.ts'
-import type { Assignment, EngineChoice, Offer, PeerPowers, PeerTransport, Preparation } from './peer-powers.ts'
+import type { Assignment, Offer, PeerPowers, PeerTransport, Preparation } from './peer-powers.ts'
 import type { JoinOptions } from './peer-snapshot.ts'
 import { createSnapshotBox, idleSnapshot, noSlice } from './snapshot-box.ts'
 
@@ -24,13 +23,6 @@ export interface RunningPeer {
   drain(deadlineMs: number): Promise<void>
   /** Tells the desk, ends what runs, closes everything. Idempotent. */
   leave(): Promise<void>
-}
-
-interface Accepted {
-  readonly offer: Offer
-  readonly packUrl: string
-  readonly manifest: Manifest
-  readonly choice: EngineChoice
 }
 
 /** How long links outlive the connection to the hub: a ring that is formed again of the same peers goes on over them. */
@@ -185,40 +177,12 @@ export function runPeer(powers: PeerPowers, options: JoinOptions): RunningPeer {
   }
 
   async function accept(offer: Offer): Promise<void> {
-    if (accepted?.offer.manifestSha256 !== offer.manifestSha256) {
-      const packUrl = new URL(offer.packUrl, powers.pageUrl).href
-      const { manifestSha256 } = offer
-      box.set({ status: 'probing', model: offer.model })
-      const manifest = await fetchManifest({
-        packUrl,
-        manifestSha256,
-        fetchBytes: powers.fetchBytes,
-        signal: abort.signal,
-      })
-      box.set({ modelLayers: manifest.dimensions.layers })
-      store?.keep([...manifest.parts, ...(manifest.selfTest?.boundaries ?? [])].map(file => file.sha256))
-      const choice = await powers.probeEngines(manifest, options.engine, abort.signal)
-      abort.signal.throwIfAborted()
-      box.set({ probes: choice.probes, engineChoice: { kind: choice.kind, reason: choice.reason } })
-      accepted = { offer, packUrl, manifest, choice }
-    }
-    const { choice } = accepted
-    const probe = choice.probes.find(({ kind }) => kind === choice.kind)
-    if (probe === undefined) throw new ComputePoolError('engine_unavailable', `No measurement of ${choice.kind}.`)
+    if (store === null) return
+    if (accepted?.offer.manifestSha256 !== offer.manifestSha256)
+      accepted = await acceptOffer({ powers, engine: options.engine, store, box, signal: abort.signal }, offer)
+    const capability = capabilityOf(accepted, options.memoryBudgetBytes)
     box.set({ status: 'waiting-for-slice' })
-    send({
-      type: 'capability-reported',
-      model: offer.model,
-      capability: {
-        engine: choice.kind,
-        device: probe.device.slice(0, 200),
-        isSoftware: probe.isSoftware,
-        activationDtype: choice.activationDtype,
-        msPerLayer: probe.msPerLayer,
-        headMs: probe.headMs,
-        memoryBudgetBytes: options.memoryBudgetBytes,
-      },
-    })
+    send({ type: 'capability-reported', model: offer.model, capability })
   }
 
   async function takeSlice(assignment: Assignment | Preparation): Promise<void> {
