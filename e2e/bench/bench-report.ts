@@ -1,4 +1,5 @@
 /** What every bench suite returns, and how it is printed: a table for people on stderr, one JSON line last on stdout. */
+import { median } from '../harness/median.ts'
 
 export interface BenchRow {
   readonly name: string
@@ -21,14 +22,6 @@ export function quantile(values: readonly number[], q: number): number {
   if (values.length === 0) return Number.NaN
   const sorted = [...values].sort((a, b) => a - b)
   return sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(q * sorted.length) - 1))]!
-}
-
-/** The middle value; of two middles, their mean. */
-export function median(values: readonly number[]): number {
-  if (values.length === 0) return Number.NaN
-  const sorted = [...values].sort((a, b) => a - b)
-  const half = sorted.length >> 1
-  return sorted.length % 2 === 1 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2
 }
 
 /** A row from raw samples; `reach` says which side is good. */

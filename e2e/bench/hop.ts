@@ -2,8 +2,9 @@
  * The hop bench: a 5 KB activation there and its token back, over every kind of link, in one run. The paths stand at once and are asked in
  * turn, block by block, so that this machine's noise hits all alike. It measures no engine.
  */
+import { median } from '../harness/median.ts'
 import { machineName } from './ask-pool.ts'
-import { type BenchReport, benchRow, median } from './bench-report.ts'
+import { type BenchReport, benchRow } from './bench-report.ts'
 import { openAxl } from './hop-axl.ts'
 import { type HopPath, openLoopback } from './hop-paths.ts'
 import { openNodeToNode, openTabToNode } from './hop-webrtc.ts'

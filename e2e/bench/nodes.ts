@@ -6,9 +6,10 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { startOrchestrator } from '@computepool/orchestrator/serve.ts'
+import { median } from '../harness/median.ts'
 import { startNodes } from '../harness/node-processes.ts'
 import { askPool, type Measured, machineName, writeSmolPack } from './ask-pool.ts'
-import { type BenchReport, benchRow, median } from './bench-report.ts'
+import { type BenchReport, benchRow } from './bench-report.ts'
 
 /** Many short turns: what else the machine does then hits all rings alike. */
 const rounds = 24

@@ -1,7 +1,8 @@
 /** The pressure bench's second part: a long prompt beside a request that decodes, and the second turn of a long conversation. */
 import path from 'node:path'
+import { median } from '../harness/median.ts'
 import { gapsMs, type StreamedAnswer, streamAnswer } from '../harness/stream-answer.ts'
-import { type BenchRow, benchRow, median } from './bench-report.ts'
+import { type BenchRow, benchRow } from './bench-report.ts'
 import type { PressureSetting } from './pressure.ts'
 import { type NodeRing, withNodeRing } from './with-node-ring.ts'
 

@@ -4,8 +4,9 @@
  */
 import os from 'node:os'
 import path from 'node:path'
+import { median } from '../harness/median.ts'
 import { askPool, type Measured } from './ask-pool.ts'
-import { type BenchRow, benchRow, median } from './bench-report.ts'
+import { type BenchRow, benchRow } from './bench-report.ts'
 import type { PressureSetting } from './pressure.ts'
 import { simulateGain } from './simulate-ring.ts'
 import { withNodeRing } from './with-node-ring.ts'

@@ -1,4 +1,5 @@
 /** Whether memory grows: the trend of samples, told apart from their noise. Pure; it knows not what was measured. */
+import { median } from '../harness/median.ts'
 
 export interface MemorySample {
   readonly atMs: number
@@ -16,7 +17,7 @@ export interface MemoryTrend {
 export const leastGrowthBytes = 8 * 2 ** 20
 const leastGrowthShare = 0.05
 /** So many samples in a row count as their lowest: work in flight adds to a sample and goes again; a leak lifts all of them. */
-export const samplesOfFloor = 3
+const samplesOfFloor = 3
 
 /**
  * Judges the last half of the samples: what comes before is warming up. Growth counts where the trend adds both 8 MiB and 5 % over that
@@ -28,8 +29,8 @@ export function memoryTrend(samples: readonly MemorySample[]): MemoryTrend {
   const slopes = judged.flatMap((from, index) =>
     judged.slice(index + 1).map(to => (to.bytes - from.bytes) / (to.atMs - from.atMs)),
   )
-  const medianBytes = middle(judged.map(({ bytes }) => bytes))
-  const growthBytes = middle(slopes) * (judged.at(-1)!.atMs - judged[0]!.atMs)
+  const medianBytes = median(judged.map(({ bytes }) => bytes))
+  const growthBytes = median(slopes) * (judged.at(-1)!.atMs - judged[0]!.atMs)
   const bound = Math.max(leastGrowthBytes, medianBytes * leastGrowthShare)
   return { medianBytes, growthBytes, isGrowing: growthBytes > bound }
 }
@@ -41,10 +42,4 @@ function floorsOf(samples: readonly MemorySample[]): MemorySample[] {
     floors.push(group.reduce((lowest, sample) => (sample.bytes < lowest.bytes ? sample : lowest)))
   }
   return floors
-}
-
-function middle(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  const half = sorted.length >> 1
-  return sorted.length % 2 === 1 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2
 }
