@@ -11,9 +11,10 @@ import { change, closeDraft, type Draft, openDraft } from './pipeline-draft.ts'
 import type { EntryRequest, PipelineAct, PipelineEvent, PipelineState, RequestState } from './pipeline-state.ts'
 import { reorder } from './reorder-frames.ts'
 import { startRows } from './schedule-rows.ts'
-import { submitRequest, takeFailure, takeProgress, takeTokens } from './step-entry.ts'
+import { takeFailure, takeProgress, takeTokens } from './step-entry.ts'
 import { failStep, finishStep } from './step-outcomes.ts'
 import { takeHidden } from './step-stage.ts'
+import { submitRequest } from './submit-request.ts'
 import { faultOfWaiting } from './waiting-frames.ts'
 
 /** Chunks that were under way when a row came, at each seat, in the worst case. */
