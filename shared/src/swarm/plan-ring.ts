@@ -60,12 +60,9 @@ function isUnlinked(state: SwarmState, { seats }: Placed): boolean {
 function keepsPart(state: SwarmState, { seats }: Placed): boolean {
   return state.previous.some(
     previous =>
-      seats.every(({ layers }, index) => {
-        const before = previous[index]
-        return (
-          before?.layers.start === layers.start && before.layers.end === layers.end && previous.length === seats.length
-        )
-      }) && seats.some(({ peer }, index) => previous[index]!.peer === peer),
+      previous.length === seats.length &&
+      seats.every(({ layers }, index) => isSameRange(layers, previous[index]!.layers)) &&
+      seats.some(({ peer }, index) => previous[index]!.peer === peer),
   )
 }
 
