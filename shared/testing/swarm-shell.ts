@@ -164,10 +164,18 @@ export function createSwarmShell(change: Partial<SwarmConfig> = {}) {
   }
 }
 
+export type SwarmShell = ReturnType<typeof createSwarmShell>
+
+/** Two seats, `a` and `b`, that serve. `b` is a little slower: who comes next stands by for it. */
+export function servingPair(change: Partial<SwarmConfig> = {}): SwarmShell {
+  const shell = createSwarmShell(change)
+  shell.join(shellPeer('a'))
+  shell.join(shellPeer('b'), 5000, 1.05)
+  shell.serve()
+  return shell
+}
+
 /** One after the other, alike but for their reach. */
-export function joinAll(
-  shell: ReturnType<typeof createSwarmShell>,
-  peers: ReadonlyArray<readonly [string, Reach]>,
-): void {
+export function joinAll(shell: SwarmShell, peers: ReadonlyArray<readonly [string, Reach]>): void {
   for (const [peer, reach] of peers) shell.join(peer, 5000, 1, reach)
 }

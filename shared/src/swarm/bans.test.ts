@@ -1,16 +1,15 @@
 import { describe, expect, it } from 'vitest'
-import { createSwarmShell, shellPeer } from '../../testing/swarm-shell.ts'
+import { createSwarmShell, type SwarmShell, shellPeer } from '../../testing/swarm-shell.ts'
 import { isTimeAwaited } from './awaits-time.ts'
 import { ban } from './bans.ts'
 
 const [a, b, c] = ['a', 'b', 'c'].map(shellPeer) as [string, string, string]
 const error = { code: 'engine_self_test_failed', message: 'Layer 4 is off.', remedy: '', context: {} } as const
-type Shell = ReturnType<typeof createSwarmShell>
 /** The same wallet as b's, started anew. */
 const again = (start: number): string => `${b.slice(0, 43)}${String(start).padStart(8, '0')}`
 
 /** Starts, is placed or not, refuses, goes. True where it was placed. */
-function failOnce(shell: Shell, start: number): boolean {
+function failOnce(shell: SwarmShell, start: number): boolean {
   const peer = again(start)
   shell.join(peer)
   const isPlaced = shell.coalition()?.seats.some(seat => seat.peer === peer) === true

@@ -1,19 +1,18 @@
 import { describe, expect, it } from 'vitest'
-import { byChannels, byDaemon, createSwarmShell, shellPeer } from '../../testing/swarm-shell.ts'
+import { byChannels, byDaemon, createSwarmShell, type SwarmShell, shellPeer } from '../../testing/swarm-shell.ts'
 
 const [a, b, c] = ['a', 'b', 'c'].map(shellPeer) as [string, string, string]
 const [r, s] = [shellPeer('e'), shellPeer('f')]
-type Shell = ReturnType<typeof createSwarmShell>
 
-function serving(): Shell {
+function serving(): SwarmShell {
   const shell = createSwarmShell()
   shell.join(a)
   shell.join(b)
   shell.serve()
   return shell
 }
-const drain = (shell: Shell, peer: string): void => shell.say(peer, { type: 'peer-draining' })
-const drained = (shell: Shell): void => shell.happen({ type: 'ring-drained', epoch: shell.epoch() })
+const drain = (shell: SwarmShell, peer: string): void => shell.say(peer, { type: 'peer-draining' })
+const drained = (shell: SwarmShell): void => shell.happen({ type: 'ring-drained', epoch: shell.epoch() })
 
 describe('a peer that wants to leave', () => {
   it('stays in its ring until nothing runs, and the ring takes nothing new', () => {

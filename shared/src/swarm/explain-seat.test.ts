@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest'
-import { createSwarmShell, shellPeer } from '../../testing/swarm-shell.ts'
+import { createSwarmShell, type SwarmShell, shellPeer } from '../../testing/swarm-shell.ts'
 
 const [a, b, c] = ['a', 'b', 'c'].map(shellPeer) as [string, string, string]
-const reasons = (shell: ReturnType<typeof createSwarmShell>) => shell.view().seats.map(({ reason }) => reason)
+const reasons = (shell: SwarmShell) => shell.view().seats.map(({ reason }) => reason)
 const stats = { requests: 0, stepMs: null, weightsBytes: 1, kvBytes: 1, tokensServed: 0 }
 
 it('says why each seat holds what it holds, and why not more', () => {

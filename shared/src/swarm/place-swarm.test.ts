@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest'
-import { byChannels, byDaemon, createSwarmShell, shellPeer } from '../../testing/swarm-shell.ts'
+import { byChannels, byDaemon, createSwarmShell, type SwarmShell, shellPeer } from '../../testing/swarm-shell.ts'
 import { canPlace, placeSwarm } from './place-swarm.ts'
 import { planPlacement } from './plan-placement.ts'
 
@@ -12,10 +12,9 @@ beforeEach(() => void searches.mockClear())
 
 const [a, b, c] = ['a', 'b', 'c'].map(shellPeer) as [string, string, string]
 const stranger = shellPeer('d')
-type Shell = ReturnType<typeof createSwarmShell>
 
 /** What anybody may say as often as the hub's rate allows. */
-function chatter(shell: Shell, peer: string): void {
+function chatter(shell: SwarmShell, peer: string): void {
   const stats = { requests: 0, stepMs: 3, weightsBytes: 1, kvBytes: 1, tokensServed: 1, isHidden: false }
   const measured = { engine: 'wasm', device: 'cpu', isSoftware: true, activationDtype: 'f32' } as const
   for (let turn = 0; turn < 20; turn++) {
@@ -64,7 +63,7 @@ describe('the search for a placement', () => {
     expect(searches.mock.calls.length).toBeLessThanOrEqual(1)
   })
 
-  it.each<[string, (shell: Shell) => void]>([
+  it.each<[string, (shell: SwarmShell) => void]>([
     ['a peer joins', shell => shell.join(c, 5000, 1, byChannels)],
     ['a peer leaves', shell => shell.gone(b)],
     ['a peer drains', shell => shell.say(b, { type: 'peer-draining' })],

@@ -1,30 +1,20 @@
 import { describe, expect, it } from 'vitest'
-import { byChannels, createSwarmShell, shellPeer } from '../../testing/swarm-shell.ts'
+import { byChannels, createSwarmShell, type SwarmShell, servingPair, shellPeer } from '../../testing/swarm-shell.ts'
 import { isTimeAwaited } from './awaits-time.ts'
 import { isSeatAwaited } from './returning.ts'
 
 const [a, b, c] = ['a', 'b', 'c'].map(shellPeer) as [string, string, string]
-type Shell = ReturnType<typeof createSwarmShell>
 const [front, back] = [
   { start: 0, end: 3 },
   { start: 3, end: 6 },
 ]
-const rejoin = (shell: Shell, peer: string, layers: { start: number; end: number } | null): void =>
+const rejoin = (shell: SwarmShell, peer: string, layers: { start: number; end: number } | null): void =>
   shell.join(peer, 5000, 1, byChannels, layers)
-const releases = (shell: Shell) => shell.acts.filter(({ type }) => type === 'release-slice')
-
-function serving(change: Parameters<typeof createSwarmShell>[0] = {}): Shell {
-  const shell = createSwarmShell(change)
-  shell.join(a)
-  // A little slower: who comes next stands by for it.
-  shell.join(b, 5000, 1.05)
-  shell.serve()
-  return shell
-}
+const releases = (shell: SwarmShell) => shell.acts.filter(({ type }) => type === 'release-slice')
 
 describe('a seat that vanishes', () => {
   it('is waited for, with all others keeping what they hold, and gets its layers back', () => {
-    const shell = serving()
+    const shell = servingPair()
     shell.gone(b)
     shell.advance(4000)
     expect([isSeatAwaited(shell.state()), isTimeAwaited(shell.state()), releases(shell)]).toEqual([true, true, []])
@@ -34,12 +24,12 @@ describe('a seat that vanishes', () => {
   })
 
   it('is given up after the grace, and at once where it left on purpose', () => {
-    const shell = serving()
+    const shell = servingPair()
     shell.gone(b)
     shell.advance(5000)
     expect([isSeatAwaited(shell.state()), isTimeAwaited(shell.state())]).toEqual([false, false])
     expect(releases(shell)).toMatchObject([{ peer: a }])
-    const left = serving()
+    const left = servingPair()
     left.leave(b)
     expect([isSeatAwaited(left.state()), releases(left)]).toMatchObject([false, [{ peer: a }]])
   })
@@ -57,14 +47,14 @@ describe('a seat that vanishes', () => {
     expect(split.seats()).toEqual([])
     split.advance(1000)
     expect(split.seats()).toEqual(['a:0-4', 'c:4-6'])
-    const left = serving()
+    const left = servingPair()
     left.leave(b)
     left.join(c, 300)
     expect(left.seats()).toEqual(['a:0-4', 'c:4-6'])
   })
 
   it('gets its seat back from one that has not loaded', () => {
-    const shell = serving()
+    const shell = servingPair()
     shell.join(c)
     shell.gone(b)
     expect(shell.seats()).toEqual(['a:0-3', 'c:3-6'])
@@ -75,7 +65,7 @@ describe('a seat that vanishes', () => {
   })
 
   it('gets it back once: who goes again before the ring serves keeps it from forming no longer', () => {
-    const shell = serving()
+    const shell = servingPair()
     shell.join(c)
     shell.gone(b)
     rejoin(shell, b, back)
@@ -88,7 +78,7 @@ describe('a seat that vanishes', () => {
   })
 
   it('stands by where its seat is taken by one that has loaded', () => {
-    const shell = serving()
+    const shell = servingPair()
     shell.join(c)
     shell.sliceReady(c)
     shell.gone(b)
@@ -98,7 +88,7 @@ describe('a seat that vanishes', () => {
   })
 
   it('does not take a seat from others for what it only says', () => {
-    const shell = serving()
+    const shell = servingPair()
     shell.leave(b)
     shell.join(c)
     rejoin(shell, b, back)

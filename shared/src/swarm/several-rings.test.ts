@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createSwarmShell, shellPeer } from '../../testing/swarm-shell.ts'
+import { createSwarmShell, type SwarmShell, shellPeer } from '../../testing/swarm-shell.ts'
 
 const [a, b, c, d, e, f] = ['a', 'b', 'c', 'd', 'e', 'f'].map(shellPeer) as [
   string,
@@ -9,16 +9,15 @@ const [a, b, c, d, e, f] = ['a', 'b', 'c', 'd', 'e', 'f'].map(shellPeer) as [
   string,
   string,
 ]
-type Shell = ReturnType<typeof createSwarmShell>
 
 /** Each joins, and does at once what it is told. */
-function grow(shell: Shell, peers: readonly string[], memoryBudgetBytes = 5000): void {
+function grow(shell: SwarmShell, peers: readonly string[], memoryBudgetBytes = 5000): void {
   for (const peer of peers) {
     shell.join(peer, memoryBudgetBytes)
     settle(shell)
   }
 }
-function settle(shell: Shell): void {
+function settle(shell: SwarmShell): void {
   while (shell.state().coalitions.some(({ status }) => status === 'forming')) shell.serve()
   for (const { standbys } of shell.state().coalitions) for (const { peer } of standbys) shell.sliceReady(peer)
 }

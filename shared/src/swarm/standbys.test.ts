@@ -1,26 +1,17 @@
 import { describe, expect, it } from 'vitest'
-import { byDaemon, createSwarmShell, shellPeer } from '../../testing/swarm-shell.ts'
+import { byDaemon, type SwarmShell, servingPair, shellPeer } from '../../testing/swarm-shell.ts'
 import { meetDeadlines } from './meet-deadlines.ts'
 import type { SwarmAct } from './swarm-events.ts'
 
 const [a, b, c, d, e] = ['a', 'b', 'c', 'd', 'e'].map(shellPeer) as [string, string, string, string, string]
-type Shell = ReturnType<typeof createSwarmShell>
 type Renewed = Extract<SwarmAct, { type: 'renew-standbys' }>
 
-/** The second seat is a little slower. */
-function serving(change: Parameters<typeof createSwarmShell>[0] = {}): Shell {
-  const shell = createSwarmShell(change)
-  shell.join(a)
-  shell.join(b, 5000, 1.05)
-  shell.serve()
-  return shell
-}
-const lastRenewal = (shell: Shell): Renewed => shell.acts.findLast(act => act.type === 'renew-standbys') as Renewed
-const lastForm = (shell: Shell) => shell.acts.findLast(act => act.type === 'form-coalition')!
+const lastRenewal = (shell: SwarmShell): Renewed => shell.acts.findLast(act => act.type === 'renew-standbys') as Renewed
+const lastForm = (shell: SwarmShell) => shell.acts.findLast(act => act.type === 'form-coalition')!
 
 describe('a peer that waits beside a ready ring', () => {
   it('loads the slowest seat’s layers, linked to every seat, with the budget that the seat would have', () => {
-    const shell = serving()
+    const shell = servingPair()
     shell.join(c)
     expect(shell.rings()).toEqual(['a:0-3 b:3-6 + c:3-6?'])
     const act = lastRenewal(shell)
@@ -55,23 +46,23 @@ describe('a peer that waits beside a ready ring', () => {
   })
 
   it('covers the seats evenly, and fits what it takes', () => {
-    const shell = serving({ maxRings: 1 })
+    const shell = servingPair({ maxRings: 1 })
     for (const peer of [c, d, e]) shell.join(peer)
     expect(shell.rings()).toEqual(['a:0-3 b:3-6 + c:3-6? d:0-3? e:3-6?'])
-    const small = serving()
+    const small = servingPair()
     // The first seat needs 50 for the embedding beside its layers, the last 50 for the head: neither fits.
     small.join(c, 375)
     expect(small.rings()).toEqual(['a:0-3 b:3-6'])
   })
 
   it('has to reach both neighbours of its seat', () => {
-    const shell = serving()
+    const shell = servingPair()
     shell.join(c, 5000, 1, byDaemon('c'))
     expect(shell.rings()).toEqual(['a:0-3 b:3-6'])
   })
 
   it('is heard while it loads, and takes the seat that falls vacant before a faster one that holds nothing', () => {
-    const shell = serving({ maxRings: 1 })
+    const shell = servingPair({ maxRings: 1 })
     shell.join(c, 5000, 3)
     shell.sliceReady(c)
     expect(shell.rings()).toEqual(['a:0-3 b:3-6 + c:3-6'])
@@ -83,7 +74,7 @@ describe('a peer that waits beside a ready ring', () => {
   })
 
   it('is told to stand by again by the ring that follows, and asked for nothing twice', () => {
-    const shell = serving()
+    const shell = servingPair()
     shell.join(c)
     shell.join(d)
     for (const peer of [c, d]) shell.sliceReady(peer)
@@ -101,7 +92,7 @@ describe('a peer that waits beside a ready ring', () => {
   })
 
   it('goes without the ring’s noticing more than its routes', () => {
-    const shell = serving()
+    const shell = servingPair()
     shell.join(c)
     shell.gone(c)
     expect(shell.rings()).toEqual(['a:0-3 b:3-6'])
@@ -110,7 +101,7 @@ describe('a peer that waits beside a ready ring', () => {
   })
 
   it('that refuses its layers, or loads them no further, is left out, and the ring serves on', () => {
-    const shell = serving()
+    const shell = servingPair()
     shell.join(c)
     const error = { code: 'engine_self_test_failed', message: 'Layer 4 is off.', remedy: '', context: {} }
     shell.say(c, { type: 'slice-refused', epoch: shell.epoch(), error })
@@ -126,7 +117,7 @@ describe('a peer that waits beside a ready ring', () => {
   })
 
   it('is released where it wants to go', () => {
-    const shell = serving()
+    const shell = servingPair()
     shell.join(c)
     shell.say(c, { type: 'peer-draining' })
     expect(shell.acts.at(-1)).toMatchObject({ type: 'release-slice', peer: c })
@@ -134,7 +125,7 @@ describe('a peer that waits beside a ready ring', () => {
   })
 
   it('covers a seat that wants to go before a slower one', () => {
-    const shell = serving()
+    const shell = servingPair()
     shell.say(a, { type: 'peer-draining' })
     shell.join(c)
     expect(shell.rings()).toEqual(['a:0-3 b:3-6 + c:0-3?'])
@@ -142,7 +133,7 @@ describe('a peer that waits beside a ready ring', () => {
 
   it('replaces one that fell silent at work, not the neighbour that tells of it', () => {
     for (const silent of [a, b]) {
-      const shell = serving()
+      const shell = servingPair()
       shell.join(c)
       shell.join(d)
       for (const peer of [c, d]) shell.sliceReady(peer)
@@ -163,7 +154,7 @@ describe('a peer that waits beside a ready ring', () => {
   })
 
   it('blames nobody where nobody is heard', () => {
-    const shell = serving()
+    const shell = servingPair()
     shell.join(c)
     shell.sliceReady(c)
     shell.advance(1000)
@@ -176,7 +167,7 @@ describe('a peer that waits beside a ready ring', () => {
   })
 
   it('replaces one of two neighbours that lost their link', () => {
-    const shell = serving()
+    const shell = servingPair()
     shell.join(c)
     shell.sliceReady(c)
     shell.links(b, false)
@@ -186,7 +177,7 @@ describe('a peer that waits beside a ready ring', () => {
   })
 
   it('replaces one of two neighbours whose link closes three times in a minute, however soon it is back', () => {
-    const shell = serving()
+    const shell = servingPair()
     const flap = (peer: string, ms: number): void => {
       shell.links(peer, false)
       shell.advance(1000)
@@ -204,7 +195,7 @@ describe('a peer that waits beside a ready ring', () => {
   })
 
   it('makes the one that has such links with several others wait', () => {
-    const shell = serving()
+    const shell = servingPair()
     const wear = (peer: string): void => {
       for (let turn = 0; turn < 3; turn++) {
         shell.links(peer, false)
@@ -226,7 +217,7 @@ describe('a peer that waits beside a ready ring', () => {
   })
 
   it('is not taken to hold what it was given for what it still says of other layers', () => {
-    const shell = serving()
+    const shell = servingPair()
     shell.join(c)
     expect(shell.rings()).toEqual(['a:0-3 b:3-6 + c:3-6?'])
     const ready = { type: 'slice-ready', epoch: shell.epoch(), kvBudgetBytes: 400, maxContext: 64 } as const

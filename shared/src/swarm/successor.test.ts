@@ -1,24 +1,19 @@
 import { describe, expect, it } from 'vitest'
-import { createSwarmShell, shellPeer } from '../../testing/swarm-shell.ts'
+import { type SwarmShell, servingPair, shellPeer } from '../../testing/swarm-shell.ts'
 import { expectedLayerMs } from './learn-speed.ts'
 
 const [a, b, c] = ['a', 'b', 'c'].map(shellPeer) as [string, string, string]
-type Shell = ReturnType<typeof createSwarmShell>
 
-function serving(): Shell {
-  const shell = createSwarmShell({ hopMs: 1, usualRttMs: { loopback: 0, webrtc: 1, axl: 1, relay: 1 } })
-  shell.join(a)
-  shell.join(b, 5000, 1.05)
-  shell.serve()
-  return shell
+function serving(): SwarmShell {
+  return servingPair({ hopMs: 1, usualRttMs: { loopback: 0, webrtc: 1, axl: 1, relay: 1 } })
 }
 /** A second of work, as the peer tells it. */
-function work(shell: Shell, peer: string, stepMs: number | null, isHidden = false, hasWorked = true): void {
+function work(shell: SwarmShell, peer: string, stepMs: number | null, isHidden = false, hasWorked = true): void {
   const tokensServed = (shell.state().peers[peer]!.stats?.tokensServed ?? 0) + (hasWorked ? 10 : 0)
   shell.say(peer, { type: 'stats-reported', requests: 1, stepMs, weightsBytes: 1, kvBytes: 1, tokensServed, isHidden })
 }
-const chosen = (shell: Shell) => shell.acts.filter(({ type }) => type === 'choose-successor')
-const standsBy = (shell: Shell, peer: string): void => {
+const chosen = (shell: SwarmShell) => shell.acts.filter(({ type }) => type === 'choose-successor')
+const standsBy = (shell: SwarmShell, peer: string): void => {
   shell.join(peer)
   shell.sliceReady(peer)
 }
@@ -110,7 +105,7 @@ describe('a ring whose seat turned slow', () => {
 
   it('stays as it is where the one that was to come goes, or fails', () => {
     const error = { code: 'engine_self_test_failed', message: 'Layer 1 is off.', remedy: '', context: {} }
-    const ends: ((shell: Shell) => void)[] = [
+    const ends: ((shell: SwarmShell) => void)[] = [
       shell => shell.gone(c),
       shell => shell.say(c, { type: 'peer-draining' }),
       shell => shell.say(c, { type: 'slice-refused', epoch: shell.epoch(), error }),

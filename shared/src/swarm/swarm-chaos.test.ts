@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { createSeededRandom } from '../../testing/seeded-random.ts'
-import { byChannels, byDaemon, createSwarmShell, shellPeer } from '../../testing/swarm-shell.ts'
+import { byChannels, byDaemon, createSwarmShell, type SwarmShell, shellPeer } from '../../testing/swarm-shell.ts'
 import { type LayerRange, tilesModel } from '../model/index.ts'
 import { deskCommandSchema, type Reach } from '../wire/index.ts'
 import { isRingDraining } from './coalition-links.ts'
@@ -8,7 +8,6 @@ import { partOf } from './coalitions.ts'
 import { placeSwarm } from './place-swarm.ts'
 
 const names = ['1', '2', '3', '4', '5', '6', '7', '8', '9'].map(shellPeer)
-type Shell = ReturnType<typeof createSwarmShell>
 interface Told {
   readonly layers: LayerRange
   readonly kvBudgetBytes: number
@@ -119,7 +118,7 @@ function law(holds: boolean, words: string): void {
   if (!holds) throw new Error(words)
 }
 
-function checkLaws(shell: Shell): void {
+function checkLaws(shell: SwarmShell): void {
   const state = shell.state()
   const parts: string[] = []
   const tiles = (seats: ReadonlyArray<{ readonly layers: LayerRange }>): boolean => {

@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { byChannels, byDaemon, createSwarmShell, joinAll, shellPeer } from '../../testing/swarm-shell.ts'
+import {
+  byChannels,
+  byDaemon,
+  createSwarmShell,
+  joinAll,
+  type SwarmShell,
+  shellPeer,
+} from '../../testing/swarm-shell.ts'
 import { linkRouteSchema, type Reach } from '../wire/index.ts'
 import { placeSwarm } from './place-swarm.ts'
 import type { SwarmState } from './swarm-state.ts'
@@ -7,14 +14,13 @@ import type { SwarmState } from './swarm-state.ts'
 const [a, b, c, d] = ['a', 'b', 'c', 'd'].map(shellPeer) as [string, string, string, string]
 const [r, s] = [shellPeer('e'), shellPeer('f')]
 const both = (digit: string): Reach => ({ webrtc: true, axl: digit.repeat(64) })
-type Shell = ReturnType<typeof createSwarmShell>
 
 /** Who would be seated if nothing stood yet, with these links measured. */
-function fresh(shell: Shell, measures: SwarmState['measures'] = {}): string[] {
+function fresh(shell: SwarmShell, measures: SwarmState['measures'] = {}): string[] {
   const placement = placeSwarm({ ...shell.state(), coalitions: [], previous: [], measures })
   return placement.kind === 'placed' ? placement.seats.map(seat => seat.peer) : []
 }
-const formed = (shell: Shell) => shell.acts.filter(act => act.type === 'form-coalition')
+const formed = (shell: SwarmShell) => shell.acts.filter(act => act.type === 'form-coalition')
 
 describe('placement and links', () => {
   it('prefers a WebRTC neighbour to an AXL one, and a faster seat to both', () => {
