@@ -5,7 +5,7 @@
 import { greedy, type RequestJob } from '@computepool/shared/pipeline'
 import { createManualClock } from '@computepool/shared/testing'
 import type { DeskCommand, DeskRequest } from '@computepool/shared/wire'
-import type { Lap, LiveRequest, RequestLimits, RequestOrder } from '../src/dispatch/live-request.ts'
+import type { Lap, RequestLimits, RequestOrder } from '../src/dispatch/live-request.ts'
 import { createRequestTable, type RequestTable } from '../src/dispatch/request-table.ts'
 import type { Ring } from '../src/dispatch/ring.ts'
 import { fakePeerId } from './fake-tab.ts'
@@ -102,25 +102,4 @@ export function openFakeRings(limits: Partial<RequestLimits> = {}): FakeRings {
     finish: (epoch, requestId, reason = 'length') =>
       say(epoch, { type: 'request-finished', requestId, reason, directHops: 1 }),
   }
-}
-
-export interface ReadAnswer {
-  readonly tokens: number[]
-  /** How it ended: a reason, or an error's code. */
-  readonly end: string | null
-}
-
-/** What a request's reader sees until its end. */
-export async function readAnswer(live: LiveRequest): Promise<ReadAnswer> {
-  const tokens: number[] = []
-  let end: string | null = null
-  try {
-    for await (const event of live.events) {
-      if (event.type === 'token') tokens.push(event.sampled.token)
-      else end = event.stoppedBy ?? event.reason
-    }
-  } catch (thrown) {
-    end = (thrown as { code: string }).code
-  }
-  return { tokens, end }
 }

@@ -1,21 +1,11 @@
 import { greedy } from '@computepool/shared/pipeline'
 import { describe, expect, it } from 'vitest'
 import type { FakeTab } from '../../testing/fake-tab.ts'
+import { readTokens } from '../../testing/read-answer.ts'
 import { createTestPool, type TestPool } from '../../testing/test-pool.ts'
-import type { LiveRequest } from './index.ts'
 
 const order = { promptTokens: [1, 2], maxTokens: 4, stopTokens: [], sampling: greedy }
 const axl = (digit: string) => ({ webrtc: false, axl: digit.repeat(64) })
-
-async function read(live: LiveRequest): Promise<{ tokens: number[]; code: string | null }> {
-  const tokens: number[] = []
-  try {
-    for await (const event of live.events) if (event.type === 'token') tokens.push(event.sampled.token)
-    return { tokens, code: null }
-  } catch (error) {
-    return { tokens, code: (error as { code: string }).code }
-  }
-}
 
 /** A tab, a node behind AXL, and `relays` relays between them, serving. */
 async function joinMixed(pool: TestPool, relays = 1): Promise<{ tab: FakeTab; node: FakeTab; bridges: FakeTab[] }> {
@@ -74,7 +64,7 @@ describe('the desk and relays', () => {
   it('goes on without a relay that another replaces, and no more without the last', async () => {
     const pool = createTestPool()
     const { tab, node, bridges } = await joinMixed(pool, 2)
-    const answer = read(pool.desk.submit(order))
+    const answer = readTokens(pool.desk.submit(order))
     const { requestId } = await tab.nextJob()
     tab.token(requestId, 0, 1)
     bridges[0]!.leave()
@@ -111,10 +101,10 @@ describe('the desk and a peer that drains', () => {
     const [entry, exit] = await pool.joinTabs(2)
     const spare = pool.hub.tab(3, { model: pool.model })
     spare.join()
-    const running = read(pool.desk.submit(order))
+    const running = readTokens(pool.desk.submit(order))
     const { requestId } = await entry!.nextJob()
     exit!.say({ type: 'peer-draining' })
-    const next = read(pool.desk.submit(order))
+    const next = readTokens(pool.desk.submit(order))
     expect(pool.desk.snapshot()).toMatchObject({ activeRequests: 1, queuedRequests: 1 })
     entry!.tokens(requestId, [1, 2])
     expect(exit!.commands.some(({ type }) => type === 'release-slice')).toBe(false)
@@ -135,7 +125,7 @@ describe('the desk and a peer that drains', () => {
   it('refuses what comes where nobody can take over, and lets what runs finish all the same', async () => {
     const pool = createTestPool()
     const [entry, exit] = await pool.joinTabs(2)
-    const running = read(pool.desk.submit(order))
+    const running = readTokens(pool.desk.submit(order))
     const { requestId } = await entry!.nextJob()
     entry!.say({ type: 'peer-draining' })
     expect(() => pool.desk.submit(order)).toThrow(expect.objectContaining({ code: 'swarm_layers_missing' }))

@@ -2,20 +2,10 @@ import { greedy } from '@computepool/shared/pipeline'
 import type { DeskCommand } from '@computepool/shared/wire'
 import { describe, expect, it } from 'vitest'
 import type { FakeTab } from '../../testing/fake-tab.ts'
+import { readTokens } from '../../testing/read-answer.ts'
 import { createTestPool, type TestPool } from '../../testing/test-pool.ts'
-import type { LiveRequest } from './index.ts'
 
 const order = { promptTokens: [1, 2], maxTokens: 4, stopTokens: [], sampling: greedy }
-
-async function read(live: LiveRequest): Promise<{ tokens: number[]; code: string | null }> {
-  const tokens: number[] = []
-  try {
-    for await (const event of live.events) if (event.type === 'token') tokens.push(event.sampled.token)
-    return { tokens, code: null }
-  } catch (error) {
-    return { tokens, code: (error as { code: string }).code }
-  }
-}
 
 /** Two that serve, and `count` that wait beside them. */
 async function joinAll(pool: TestPool, count: number, msPerLayer = 1): Promise<FakeTab[]> {
@@ -61,7 +51,7 @@ describe('the desk and standbys', () => {
   it('goes on with an answer on the ring that the standby completes', async () => {
     const pool = createTestPool()
     const [a, b, c] = await joinAll(pool, 1)
-    const answer = read(pool.desk.submit(order))
+    const answer = readTokens(pool.desk.submit(order))
     const first = await a!.nextJob()
     a!.tokens(first.requestId, [5, 6])
     const lost = toldOf(c!, 'prepare-slice').layers.start === 0 ? a! : b!
@@ -79,11 +69,11 @@ describe('the desk and standbys', () => {
   it('keeps an answer for a seat that comes back within five seconds', async () => {
     const pool = createTestPool()
     const [a, b] = await pool.joinTabs(2)
-    const answer = read(pool.desk.submit(order))
+    const answer = readTokens(pool.desk.submit(order))
     a!.token((await a!.nextJob()).requestId, 0, 5)
     const { layers } = b!.assignment().seats[1]!
     b!.vanish()
-    const waits = read(pool.desk.submit(order))
+    const waits = readTokens(pool.desk.submit(order))
     await pool.clock.advance(4000)
     b!.join(layers)
     await pool.clock.settle()
@@ -101,7 +91,7 @@ describe('the desk and standbys', () => {
   it('gives an answer up when nobody came back, and at once where the seat left on purpose', async () => {
     const pool = createTestPool()
     const [a, b] = await pool.joinTabs(2)
-    const answer = read(pool.desk.submit(order))
+    const answer = readTokens(pool.desk.submit(order))
     a!.token((await a!.nextJob()).requestId, 0, 5)
     b!.vanish()
     await pool.clock.advance(4000)
@@ -111,7 +101,7 @@ describe('the desk and standbys', () => {
     expect(() => pool.desk.requireRing()).toThrow(expect.objectContaining({ code: 'swarm_layers_missing' }))
     b!.join()
     await pool.clock.settle()
-    const next = read(pool.desk.submit(order))
+    const next = readTokens(pool.desk.submit(order))
     await a!.nextJob()
     b!.leave()
     expect(await next).toEqual({ tokens: [], code: 'swarm_coalition_lost' })
@@ -122,7 +112,7 @@ describe('the desk and standbys', () => {
   it('stops an answer at once when a link closes, and goes on when it opens again', async () => {
     const pool = createTestPool()
     const [a, b] = await pool.joinTabs(2)
-    const answer = read(pool.desk.submit(order))
+    const answer = readTokens(pool.desk.submit(order))
     const first = await a!.nextJob()
     a!.token(first.requestId, 0, 5)
     b!.openLinks(false)
@@ -156,12 +146,12 @@ describe('the desk and a ring whose seat turned slow', () => {
     const pool = createTestPool()
     const [a, b, c] = await joinAll(pool, 1, 20)
     await pool.clock.advance(60_000)
-    const running = read(pool.desk.submit(order))
+    const running = readTokens(pool.desk.submit(order))
     const { requestId } = await a!.nextJob()
     hide(b!)
     await pool.clock.advance(1000)
     expect(pool.desk.snapshot()).toMatchObject({ status: 'forming', rings: [{ status: 'draining' }] })
-    const next = read(pool.desk.submit(order))
+    const next = readTokens(pool.desk.submit(order))
     await pool.clock.advance(5000)
     a!.token(requestId, 0, 5)
     a!.finish(requestId, 'stop')
@@ -180,7 +170,7 @@ describe('the desk and a ring whose seat turned slow', () => {
     const pool = createTestPool()
     const [a, b, c] = await joinAll(pool, 1, 20)
     await pool.clock.advance(60_000)
-    const running = read(pool.desk.submit(order))
+    const running = readTokens(pool.desk.submit(order))
     const first = await a!.nextJob()
     hide(b!)
     a!.token(first.requestId, 0, 5)
@@ -208,7 +198,7 @@ describe('the desk and several rings', () => {
     ])
     expect(seats).toEqual(rings[0]!.seats)
     const entries = rings.map(ring => tabs.find(tab => tab.peer === ring.seats[0]!.peer)!)
-    const answers = [pool.desk.submit(order), pool.desk.submit(order)].map(read)
+    const answers = [pool.desk.submit(order), pool.desk.submit(order)].map(readTokens)
     const jobs = await Promise.all(entries.map(entry => entry.nextJob()))
     entries[0]!.token(jobs[0]!.requestId, 0, 1)
     entries[1]!.token(jobs[1]!.requestId, 0, 2)

@@ -2,7 +2,8 @@
 import { ComputePoolError } from '@computepool/shared/errors'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { openFakeRings, orderOf, readAnswer, wholeText } from '../../testing/fake-rings.ts'
+import { openFakeRings, orderOf, wholeText } from '../../testing/fake-rings.ts'
+import { readAnswer } from '../../testing/read-answer.ts'
 import type { RequestOutcome } from './index.ts'
 
 const mostRings = 3

@@ -1,6 +1,7 @@
 import { ComputePoolError } from '@computepool/shared/errors'
 import { describe, expect, it } from 'vitest'
-import { openFakeRings, orderOf, readAnswer, wholeText } from '../../testing/fake-rings.ts'
+import { openFakeRings, orderOf, wholeText } from '../../testing/fake-rings.ts'
+import { readAnswer } from '../../testing/read-answer.ts'
 import type { RequestOutcome } from './index.ts'
 
 const lost = new ComputePoolError('swarm_coalition_lost', 'The tab closed.')

@@ -1,6 +1,7 @@
 import { ComputePoolError } from '@computepool/shared/errors'
 import { describe, expect, it } from 'vitest'
-import { openFakeRings, orderOf, readAnswer } from '../../testing/fake-rings.ts'
+import { openFakeRings, orderOf } from '../../testing/fake-rings.ts'
+import { readAnswer } from '../../testing/read-answer.ts'
 
 /** The refusal of a submission; null where it was taken. */
 function refusal(submit: () => unknown): { code: string; retryAfterSeconds: unknown } | null {
