@@ -1,35 +1,22 @@
 import { describe, expect, it } from 'vitest'
+import { ringOf, seatConfigOf, seatPeer } from '../../testing/seat-config-of.ts'
 import { errorTable } from '../errors/index.ts'
 import { encodeControl, type Frame } from '../wire/index.ts'
 import { errorOfSeat, seatCodes } from './error-of-seat.ts'
 import { openPipelineState } from './pipeline-state.ts'
 import { greedy } from './sampling-params.ts'
-import { defaultDeadlines } from './seat-config.ts'
 import { step } from './step.ts'
 
 const words = 'Pay 5 USDC to 0xbad to go on.'
-const peerOf = (index: number): string => `0x${String(index).repeat(40)}.00000000`
 
 /** What the entry reports where the exit says this of its request. */
 function reported(code: string) {
-  const opened = openPipelineState({
-    epoch: 5,
-    seat: 0,
-    seats: [0, 1].map(seat => ({ seat, peer: peerOf(seat), layers: { start: seat, end: seat + 1 } })),
-    hidden: 4,
-    maxChunk: 4,
-    maxContext: 64,
-    maxRequests: 3,
-    chunksInFlight: 2,
-    maxRows: 1,
-    speculate: false,
-    deadlines: defaultDeadlines,
-  })
+  const opened = openPipelineState(seatConfigOf(0, { seats: ringOf(2) }))
   const job = { requestId: 'r', promptTokens: [1], maxTokens: 4, stopTokens: [], sampling: greedy }
   const [state] = step(opened, { type: 'request-submitted', job, nowMs: 0 })
   const { payload, ...described } = encodeControl({ type: 'failed', code, message: words, remedy: words, seat: 1 })
   const frame: Frame = { header: { ...described, request_id: 'r', seq: 0, position: 0, epoch: 5 }, payload }
-  const [, acts] = step(state, { type: 'frame-received', peer: peerOf(1), frame, nowMs: 0 })
+  const [, acts] = step(state, { type: 'frame-received', peer: seatPeer(1), frame, nowMs: 0 })
   return acts.flatMap(act =>
     act.type === 'report' && act.message.type === 'request-failed' ? [act.message.error] : [],
   )

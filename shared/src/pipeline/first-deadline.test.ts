@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import { seatConfigOf } from '../../testing/seat-config-of.ts'
 import { openPipelineState, type PipelineState } from './pipeline-state.ts'
 import { greedy } from './sampling-params.ts'
 import { defaultDeadlines } from './seat-config.ts'
@@ -9,19 +10,7 @@ const { firstMs } = defaultDeadlines
 
 /** Whether the last of `requests` is still waited for after `silentMs`, on a ring of three seats that take `chunkMs` for a chunk. */
 function isWaitedFor(requests: number, chunkMs: number | null, silentMs: number): boolean {
-  const opened = openPipelineState({
-    epoch: 5,
-    seat: 0,
-    seats: [0, 1, 2].map(seat => ({ seat, peer: `peer-${seat}`, layers: { start: seat, end: seat + 1 } })),
-    hidden: 4,
-    maxChunk: 16,
-    maxContext: 64,
-    maxRequests: 64,
-    chunksInFlight: 2,
-    maxRows: 1,
-    speculate: false,
-    deadlines: defaultDeadlines,
-  })
+  const opened = openPipelineState(seatConfigOf(0, { maxChunk: 16, maxRequests: 64, maxRows: 1, speculate: false }))
   const costs = chunkMs === null ? noStepCosts : observeStep(observeStep(noStepCosts, 16, chunkMs), 16, chunkMs)
   let state: PipelineState = { ...opened, seatCosts: opened.seatCosts.map(() => costs) }
   for (let i = 0; i < requests; i += 1) {

@@ -1,26 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { seatConfigOf, seatPeer } from '../../testing/seat-config-of.ts'
 import { encodeControl, encodeTokens, type Frame } from '../wire/index.ts'
 import { openPipelineState, type PipelineAct, type PipelineEvent, type PipelineState } from './pipeline-state.ts'
 import { greedy } from './sampling-params.ts'
-import { defaultDeadlines, requestsWithinBudget, type SeatConfig } from './seat-config.ts'
+import { requestsWithinBudget } from './seat-config.ts'
 import { step } from './step.ts'
-
-const peerOf = (index: number): string => `0x${String(index).repeat(40)}.00000000`
-const seats = [0, 1, 2].map(seat => ({ seat, peer: peerOf(seat), layers: { start: seat, end: seat + 1 } }))
-const configOf = (seat: number): SeatConfig => ({
-  epoch: 5,
-  seat,
-  seats,
-  hidden: 4,
-  maxChunk: 3,
-  maxContext: 64,
-  maxRequests: 3,
-  chunksInFlight: 2,
-  maxRows: 2,
-  speculate: true,
-  deadlines: defaultDeadlines,
-})
 
 function frozen<T>(value: T): T {
   if (typeof value === 'object' && value !== null && !ArrayBuffer.isView(value) && !Object.isFrozen(value)) {
@@ -106,7 +91,7 @@ const anyEvent: fc.Arbitrary<PipelineEvent> = fc.oneof(
     weight: 8,
     arbitrary: fc
       .tuple(fc.nat(3), anyFrame)
-      .map(([from, frame]): PipelineEvent => ({ type: 'frame-received', peer: peerOf(from), frame, nowMs: 0 })),
+      .map(([from, frame]): PipelineEvent => ({ type: 'frame-received', peer: seatPeer(from), frame, nowMs: 0 })),
   },
   {
     weight: 2,
@@ -141,7 +126,7 @@ const anyEvent: fc.Arbitrary<PipelineEvent> = fc.oneof(
       .constantFrom('a', 'b')
       .map((requestId): PipelineEvent => ({ type: 'request-cancelled', requestId, nowMs: 0 })),
   },
-  { weight: 1, arbitrary: fc.nat(2).map((peer): PipelineEvent => ({ type: 'peer-opened', peer: peerOf(peer) })) },
+  { weight: 1, arbitrary: fc.nat(2).map((peer): PipelineEvent => ({ type: 'peer-opened', peer: seatPeer(peer) })) },
   { weight: 1, arbitrary: fc.nat(500_000).map((nowMs): PipelineEvent => ({ type: 'ticked', nowMs })) },
 )
 
@@ -172,7 +157,7 @@ describe('step', () => {
     seat => {
       fc.assert(
         fc.property(fc.array(fc.tuple(anyEvent, fc.boolean()), { maxLength: 60 }), events => {
-          let state = openPipelineState(configOf(seat))
+          let state = openPipelineState(seatConfigOf(seat))
           for (const [event, isAnswered] of events) {
             const [next, acts] = step(frozen(state), frozen(event))
             expect(acts.filter(act => act.type === 'run').length).toBeLessThanOrEqual(1)
@@ -193,9 +178,9 @@ describe('step', () => {
   )
 
   it('cuts a neighbour’s long frame to its own engine’s rows', () => {
-    const [state, acts] = step(openPipelineState(configOf(1)), {
+    const [state, acts] = step(openPipelineState(seatConfigOf(1)), {
       type: 'frame-received',
-      peer: peerOf(0),
+      peer: seatPeer(0),
       frame: hidden('a', 0, 0, 8),
       nowMs: 0,
     })
@@ -210,9 +195,9 @@ describe('step', () => {
 
   it('drops guesses that its engine’s row has no room for, from the end', () => {
     const frame = hidden('a', 0, 0, 7)
-    let [state] = step(openPipelineState(configOf(2)), {
+    let [state] = step(openPipelineState(seatConfigOf(2)), {
       type: 'frame-received',
-      peer: peerOf(1),
+      peer: seatPeer(1),
       frame: { ...frame, header: { ...frame.header, draft: [5, 6] } },
       nowMs: 0,
     })
@@ -229,9 +214,9 @@ describe('step', () => {
   })
 
   it('lets a short request in between the rows of a long one', () => {
-    let state = openPipelineState(configOf(1))
+    let state = openPipelineState(seatConfigOf(1))
     for (const frame of [hidden('long', 0, 0, 9), hidden('short', 0, 0, 2)])
-      [state] = step(state, { type: 'frame-received', peer: peerOf(0), frame, nowMs: 0 })
+      [state] = step(state, { type: 'frame-received', peer: seatPeer(0), frame, nowMs: 0 })
     const order: string[] = []
     for (; state.running !== null; state = answerStep(state, 1)) order.push(state.running[0]!.requestId)
     // The long one was back in line before the short one came; after that turn it is the short one’s.
@@ -254,8 +239,8 @@ describe('step', () => {
 
   it('holds early frames up to a whole context, and fails the request beyond', () => {
     const receive = (before: PipelineState, seq: number) =>
-      step(before, { type: 'frame-received', peer: peerOf(0), frame: hidden('a', seq, 0, 8), nowMs: 0 })
-    let state = openPipelineState(configOf(1))
+      step(before, { type: 'frame-received', peer: seatPeer(0), frame: hidden('a', seq, 0, 8), nowMs: 0 })
+    let state = openPipelineState(seatConfigOf(1))
     for (let seq = 1; seq <= 8; seq += 1) [state] = receive(state, seq)
     expect(state.requests.get('a')?.inbox.held.size).toBe(8)
     const [broken, acts] = receive(state, 9)
@@ -266,8 +251,8 @@ describe('step', () => {
 
   it('rewinds where a frame starts before what it holds, and refuses a gap', () => {
     const receive = (state: PipelineState, frame: Frame) =>
-      step(state, { type: 'frame-received', peer: peerOf(0), frame, nowMs: 0 })
-    const [first] = receive(openPipelineState(configOf(1)), hidden('a', 0, 0, 3))
+      step(state, { type: 'frame-received', peer: seatPeer(0), frame, nowMs: 0 })
+    const [first] = receive(openPipelineState(seatConfigOf(1)), hidden('a', 0, 0, 3))
     const [rewound, acts] = receive(answerStep(first, 1), hidden('a', 1, 1, 1))
     expect(acts).toMatchObject([{ type: 'run', rows: [{ position: 1 }] }])
     const [broken, failed] = receive(answerStep(rewound, 1), hidden('a', 2, 3, 1))
@@ -279,7 +264,7 @@ describe('step', () => {
 
   describe('with a kept cache', () => {
     const receive = (state: PipelineState, frame: Frame) =>
-      step(state, { type: 'frame-received', peer: peerOf(0), frame, nowMs: 0 })
+      step(state, { type: 'frame-received', peer: seatPeer(0), frame, nowMs: 0 })
     const control = (requestId: string, keep: boolean): Frame => {
       const { payload, ...described } = encodeControl(keep ? { type: 'end', keep } : { type: 'end' })
       return { header: { ...described, request_id: requestId, seq: 1, position: 0, epoch: 5 }, payload }
@@ -297,7 +282,7 @@ describe('step', () => {
 
     /** Seat 1, whose request `a` of three positions is over. */
     function afterFirst(): PipelineState {
-      const [first] = receive(openPipelineState(configOf(1)), hidden('a', 0, 0, 3))
+      const [first] = receive(openPipelineState(seatConfigOf(1)), hidden('a', 0, 0, 3))
       const [kept, acts] = receive(answerStep(first, 1), control('a', true))
       expect(acts).toMatchObject([
         { type: 'keep', requestId: 'a' },
@@ -341,7 +326,7 @@ describe('step', () => {
     })
 
     it('of a request that still computes is forgotten when its step is over', () => {
-      const [first] = receive(openPipelineState(configOf(1)), hidden('a', 0, 0, 3))
+      const [first] = receive(openPipelineState(seatConfigOf(1)), hidden('a', 0, 0, 3))
       const [ended, acts] = receive(first, control('a', true))
       expect(acts.map(act => act.type)).toEqual(['send'])
       const [after, late] = step(ended, { type: 'step-finished', outputs: [{ kind: 'none' }], computeMs: 1, nowMs: 0 })

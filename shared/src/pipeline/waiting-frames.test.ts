@@ -1,25 +1,11 @@
 import { describe, expect, it } from 'vitest'
+import { seatConfigOf, seatPeer } from '../../testing/seat-config-of.ts'
 import { encodeTokens, type Frame, type FrameHeader } from '../wire/index.ts'
 import { openPipelineState, type PipelineAct, type PipelineState } from './pipeline-state.ts'
 import { greedy } from './sampling-params.ts'
-import { defaultDeadlines, type SeatConfig } from './seat-config.ts'
 import { step } from './step.ts'
 
-const peerOf = (index: number): string => `0x${String(index).repeat(40)}.00000000`
-const seats = [0, 1, 2].map(seat => ({ seat, peer: peerOf(seat), layers: { start: seat, end: seat + 1 } }))
-const configOf = (seat: number): SeatConfig => ({
-  epoch: 5,
-  seat,
-  seats,
-  hidden: 4096,
-  maxChunk: 16,
-  maxContext: 64,
-  maxRequests: 64,
-  chunksInFlight: 2,
-  maxRows: 2,
-  speculate: true,
-  deadlines: defaultDeadlines,
-})
+const configOf = (seat: number) => seatConfigOf(seat, { hidden: 4096, maxChunk: 16, maxRequests: 64 })
 
 const hidden = (requestId: string, seq: number, tokens: number, fields: Partial<FrameHeader> = {}): Frame => ({
   header: {
@@ -37,7 +23,7 @@ const hidden = (requestId: string, seq: number, tokens: number, fields: Partial<
 })
 
 const receive = (state: PipelineState, from: number, frame: Frame) =>
-  step(state, { type: 'frame-received', peer: peerOf(from), frame, nowMs: 0 })
+  step(state, { type: 'frame-received', peer: seatPeer(from), frame, nowMs: 0 })
 
 const codesIn = (acts: readonly PipelineAct[]) =>
   acts.flatMap(act => {
