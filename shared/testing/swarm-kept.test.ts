@@ -1,14 +1,13 @@
 import { rowTokens } from '@computepool/shared/engine'
 import { greedy, type RequestJob } from '@computepool/shared/pipeline'
 import { describe, expect, it } from 'vitest'
+import { circling } from './circling.ts'
 import { fakeManifest } from './fake-manifest.ts'
 import { createSeededRandom } from './seeded-random.ts'
 import { fakeJob, openSwarm, type Swarm, type SwarmOptions } from './swarm.ts'
 
 const vocab = 16
 const manifest = fakeManifest({ dimensions: { vocab, context: 320 } })
-const circling = (seed: number) => (position: number) =>
-  (position * 7 + seed) % (11 + (seed % 20)) === 0 ? null : (position % (3 + (seed % 5))) + 1
 
 async function ask(swarm: Swarm, job: RequestJob): Promise<readonly number[]> {
   swarm.pipelines[0]!.submit(job)

@@ -1,16 +1,13 @@
 import { greedy, type RequestJob } from '@computepool/shared/pipeline'
 import { decodeFrame } from '@computepool/shared/wire'
 import { describe, expect, it } from 'vitest'
+import { circling } from './circling.ts'
 import { fakeManifest } from './fake-manifest.ts'
 import { createSeededRandom } from './seeded-random.ts'
 import { fakeJob, openSwarm, type Swarm, type SwarmOptions } from './swarm.ts'
 
 const vocab = 16
 const manifest = fakeManifest({ dimensions: { vocab, context: 320 } })
-
-/** Text that goes in circles, with surprises: some of its guesses come true. */
-const circling = (seed: number) => (position: number) =>
-  (position * 7 + seed) % (11 + (seed % 20)) === 0 ? null : (position % (3 + (seed % 5))) + 1
 
 function someJob(seed: number): RequestJob {
   const random = createSeededRandom(seed)

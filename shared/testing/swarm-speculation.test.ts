@@ -3,6 +3,7 @@ import { ComputePoolError } from '@computepool/shared/errors'
 import { greedy, type RequestJob } from '@computepool/shared/pipeline'
 import { encodeFrame, encodeTokens } from '@computepool/shared/wire'
 import { describe, expect, it } from 'vitest'
+import { circling } from './circling.ts'
 import type { FakeEngineOptions } from './fake-engine.ts'
 import { fakeManifest } from './fake-manifest.ts'
 import { createSeededRandom } from './seeded-random.ts'
@@ -10,10 +11,6 @@ import { fakeJob, openSwarm, type Swarm, type SwarmOptions } from './swarm.ts'
 
 const vocab = 16
 const manifest = fakeManifest({ dimensions: { vocab, context: 320 } })
-
-/** Text that goes in circles, with a surprise here and there that only the arithmetic knows. */
-const circling = (seed: number) => (position: number) =>
-  (position * 7 + seed) % (11 + (seed % 20)) === 0 ? null : (position % (3 + (seed % 5))) + 1
 
 function someJobs(seed: number): RequestJob[] {
   const random = createSeededRandom(seed)
