@@ -33,13 +33,14 @@ export default defineConfig({
           name: 'rooms',
           isolate: false,
           include: [
-            '{shared,peer,signaling,orchestrator,contracts,node,models,e2e}/{src,testing,test,bench}/**/*.test.ts',
+            '{shared,peer,signaling,orchestrator,contracts,node,models,e2e}/{src,testing,test,bench,harness,soak}/**/*.test.ts',
             'contracts/{chain,deploy,build}/**/*.test.ts',
           ],
           exclude: [...common.exclude, ...alone],
         },
       },
-      { test: { ...common, name: 'page', include: ['web/{src,testing,test}/**/*.test.{ts,tsx}', ...alone] } },
+      // The page's tests each need a document of their own; those alone, modules that nobody has loaded.
+      { test: { ...common, name: 'isolated', include: ['web/{src,testing,test}/**/*.test.{ts,tsx}', ...alone] } },
     ],
   },
 })

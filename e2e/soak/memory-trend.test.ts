@@ -1,6 +1,6 @@
 import { createSeededRandom } from '@computepool/shared/testing'
 import { expect, it } from 'vitest'
-import { leastGrowthBytes, memoryTrend } from '../soak/memory-trend.ts'
+import { leastGrowthBytes, memoryTrend } from './memory-trend.ts'
 
 const mebibyte = 2 ** 20
 /** Samples each 10 s; after two collections in a row a heap's noise is a few MiB, resident memory's 30. */

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { runSoak } from '../soak/run-soak.ts'
+import { runSoak } from './run-soak.ts'
 
 /** A cut of `npm run soak -- --minutes 30`: long enough for what grows with every request, too short for what grows by the hour. */
 const minutes = 0.3

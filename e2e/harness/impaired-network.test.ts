@@ -4,9 +4,9 @@ import type { Transport } from '@computepool/shared/ports'
 import { createManualClock, createSeededRandom, numberedFrame } from '@computepool/shared/testing'
 import type { LinkSignal } from '@computepool/shared/wire'
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
-import { type ImpairedPair, openImpairedPair, peerA, peerB } from '../harness/impaired-pair.ts'
-import { createImpairedWay, type Impairment } from '../harness/impaired-way.ts'
-import { candidateThrough, descriptionThrough } from '../harness/signals-through.ts'
+import { type ImpairedPair, openImpairedPair, peerA, peerB } from './impaired-pair.ts'
+import { createImpairedWay, type Impairment } from './impaired-way.ts'
+import { candidateThrough, descriptionThrough } from './signals-through.ts'
 
 function openWay(impairment: Partial<Impairment>, seed = 1) {
   const clock = createManualClock()
