@@ -7,9 +7,12 @@ import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { writeRandomPack } from '@computepool/node/pack/random-pack.ts'
+import { poolSnapshotSchema } from '@computepool/shared/swarm'
+import { median } from '../harness/median.ts'
 import { untilReady } from '../harness/node-processes.ts'
 import { type MemorySample, type MemoryTrend, memoryTrend } from './memory-trend.ts'
 import { keepAsking } from './soak-load.ts'
+import type { SoakOrder } from './soak-orchestrator.ts'
 import { type ProcessMemory, startWatched } from './watched-process.ts'
 
 export interface SoakOptions {
@@ -22,15 +25,20 @@ export interface SoakOptions {
 export interface SoakReport {
   readonly whole: number
   readonly givenUp: number
+  /** Requests that waited at a sample; `queueLength` is a full queue. */
+  readonly medianQueued: number
   /** By process and kind of memory. */
   readonly trends: Readonly<Record<string, MemoryTrend>>
 }
 
 const samplesEveryMs = 10_000
-/** A short soak still needs a trend to look at. */
-const fewestSamples = 36
-/** Running and waiting at once: the desk's usual limits, full. */
-const callers = 40
+/** A short soak still needs a trend to look at: it samples more often, and where the machine is busy goes on until it has the fewest. */
+const samplesOfShort = 36
+const fewestSamples = 18
+export const queueLength = 32
+/** The desk's usual limits; the callers are one client, which the soak allows all of them. */
+const limits = { maxRunning: 8, maxQueued: queueLength }
+const callers = limits.maxRunning + limits.maxQueued
 const vocab = 512
 
 export async function runSoak({ minutes, nodes, withTab, onLine }: SoakOptions): Promise<SoakReport> {
@@ -58,8 +66,8 @@ export async function runSoak({ minutes, nodes, withTab, onLine }: SoakOptions):
     })
     const members = new Map<string, { memory(): Promise<ProcessMemory> }>()
     const seats = nodes + (withTab ? 1 : 0)
-    const page = withTab ? 'page' : 'none'
-    const orchestrator = startWatched([script('./soak-orchestrator.ts'), packDir, String(seats), page])
+    const order: SoakOrder = { packDir, seats, withPage: withTab, limits }
+    const orchestrator = startWatched([script('./soak-orchestrator.ts'), JSON.stringify(order)])
     closers.push(() => orchestrator.close())
     members.set('orchestrator', orchestrator)
     const { url, model } = await orchestrator.message<{ url: string; model: string }>()
@@ -80,13 +88,15 @@ export async function runSoak({ minutes, nodes, withTab, onLine }: SoakOptions):
     await untilReady(url, 120_000)
     const load = keepAsking({ url, model, callers, vocab: 256 })
     closers.push(() => load.stop().catch(() => {}))
-    const series = await watch(members, minutes * 60_000, line => {
+    const queued: number[] = []
+    const series = await watch(members, minutes * 60_000, async line => {
+      queued.push(await queuedAt(url))
       const { whole, givenUp } = load.counts()
-      onLine(`${line}; ${whole} answers, ${givenUp} given up`)
+      onLine(`${line}; ${queued.at(-1)} wait, ${whole} answers, ${givenUp} given up`)
     })
     await load.stop()
     const trends = Object.fromEntries([...series].map(([name, samples]) => [name, memoryTrend(samples)]))
-    return { ...load.counts(), trends }
+    return { ...load.counts(), medianQueued: median(queued), trends }
   } finally {
     for (const close of closers.reverse()) await close()
   }
@@ -94,30 +104,34 @@ export async function runSoak({ minutes, nodes, withTab, onLine }: SoakOptions):
 
 const script = (file: string): string => fileURLToPath(new URL(file, import.meta.url))
 
+async function queuedAt(url: string): Promise<number> {
+  return poolSnapshotSchema.parse(await (await fetch(new URL('/api/pool', url))).json()).queuedRequests
+}
+
 type Members = ReadonlyMap<string, { memory(): Promise<ProcessMemory> }>
 
 /** Samples of all members until the time is over. */
 async function watch(
   members: Members,
   forMs: number,
-  onLine: (line: string) => void,
+  onSample: (line: string) => Promise<void>,
 ): Promise<Map<string, MemorySample[]>> {
   const series = new Map<string, MemorySample[]>()
-  const everyMs = Math.min(samplesEveryMs, forMs / fewestSamples)
+  const everyMs = Math.min(samplesEveryMs, forMs / samplesOfShort)
   const startMs = performance.now()
   const add = (name: string, bytes: number): void => {
     series.set(name, [...(series.get(name) ?? []), { atMs: performance.now() - startMs, bytes }])
   }
-  while (performance.now() - startMs < forMs) {
+  for (let sample = 1; sample <= fewestSamples || performance.now() - startMs < forMs; sample++) {
     await new Promise(resolve => setTimeout(resolve, everyMs))
     const parts: string[] = []
-    for (const [name, member] of members) {
-      const { residentBytes, heapBytes } = await member.memory()
+    const memories = [...members].map(async ([name, member]) => ({ name, ...(await member.memory()) }))
+    for (const { name, residentBytes, heapBytes } of await Promise.all(memories)) {
       add(`${name}, resident`, residentBytes)
       add(`${name}, heap`, heapBytes)
       parts.push(`${name} ${inMiB(residentBytes)} (heap ${inMiB(heapBytes)})`)
     }
-    onLine(`${Math.round((performance.now() - startMs) / 1000)} s: ${parts.join(', ')} MiB`)
+    await onSample(`${Math.round((performance.now() - startMs) / 1000)} s: ${parts.join(', ')} MiB`)
   }
   return series
 }

@@ -20,7 +20,7 @@ export interface SoakLoadOptions {
 
 const longestPrompt = 200
 const longestAnswer = 48
-/** The client's own share of the queue is full, or all of it is. */
+/** A caller asked again before the desk had let go of what another had given up: the client's share of the queue is full, or all of it. */
 const queueIsFull = [429, 503]
 /** A place of the queue is free a moment after its caller has hung up. */
 const againMs = 50
