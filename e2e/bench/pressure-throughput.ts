@@ -18,25 +18,22 @@ export async function measureThroughput({ packDir, folder, isQuick }: PressureSe
   const rounds = isQuick ? 2 : 8
   const tokens = isQuick ? 16 : 48
   const rows: BenchRow[] = []
-  let calibration: Measured | null = null
+  let calibration: Calibration | null = null
   for (const stages of [1, 2, 3]) {
-    const name = `${requestsAtOnce} requests against one, ${stages} stage${stages === 1 ? '' : 's'}`
     const reach = { atLeast: Number((reachPerStage * stages).toFixed(2)) }
-    if (stages > 1 && stages > os.availableParallelism()) {
-      const hopMs = calibration!.wireMs / 2
-      const stepMs = calibration!.computeMs / stages
-      const gain = await simulateGain({ stages, requests: requestsAtOnce, stepMs, hopMs })
-      rows.push(benchRow(`${name} (simulated: steps of ${stepMs.toFixed(1)} ms)`, 'ratio', [gain], reach))
+    if (calibration !== null && stages > os.availableParallelism()) {
+      // The ring that was measured is simulated too: how far the two are apart says what the simulation leaves out.
+      rows.push(await simulatedRow(calibration, calibration.stages), await simulatedRow(calibration, stages, reach))
       continue
     }
     const dataDir = path.join(folder, `throughput-${stages}`)
     const { alone, together, measured } = await measureRing({ packDir, dataDir, stages, rounds, tokens })
-    calibration = measured
+    calibration = { stages, measured }
     rows.push(
-      benchRow(`one request, ${stages} stages`, 'tokens/s', alone),
-      benchRow(`${requestsAtOnce} requests together, ${stages} stages`, 'tokens/s', together),
+      benchRow(`one request, ${inWords(stages)}`, 'tokens/s', alone),
+      benchRow(`${requestsAtOnce} requests together, ${inWords(stages)}`, 'tokens/s', together),
       benchRow(
-        name,
+        gainOf(stages),
         'ratio',
         together.map((speed, round) => speed / alone[round]!),
         reach,
@@ -44,6 +41,25 @@ export async function measureThroughput({ packDir, folder, isQuick }: PressureSe
     )
   }
   return rows
+}
+
+const inWords = (stages: number): string => `${stages} stage${stages === 1 ? '' : 's'}`
+const gainOf = (stages: number): string => `${requestsAtOnce} requests against one, ${inWords(stages)}`
+
+/** The largest ring that was measured, and what its lone requests took. */
+interface Calibration {
+  readonly stages: number
+  readonly measured: Measured
+}
+
+async function simulatedRow(
+  { stages: seats, measured }: Calibration,
+  stages: number,
+  reach?: { readonly atLeast: number },
+): Promise<BenchRow> {
+  const stepMs = measured.computeMs / stages
+  const gain = await simulateGain({ stages, requests: requestsAtOnce, stepMs, hopMs: measured.wireMs / seats })
+  return benchRow(`${gainOf(stages)} (simulated: steps of ${stepMs.toFixed(1)} ms)`, 'ratio', [gain], reach)
 }
 
 interface RingOrder {
