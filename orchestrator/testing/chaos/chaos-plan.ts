@@ -20,8 +20,8 @@ export interface ChaosAsk {
   readonly nextTurn: readonly number[] | null
 }
 
-/** `pick` chooses among what is there when it happens. */
-export type ChaosBlow = { readonly atMs: number; readonly pick: number } & (
+/** `pick` chooses among what is there when it happens; `isAtWork`: among the seats that hold a running answer, and their links. */
+export type ChaosBlow = { readonly atMs: number; readonly pick: number; readonly isAtWork?: boolean } & (
   | { readonly type: 'vanish'; readonly socketMs: number; readonly linkMs: number }
   | { readonly type: 'freeze'; readonly forMs: number }
   | {

@@ -102,9 +102,14 @@ export function openChaosWorld(plan: ChaosPlan, pack: ChaosPack, isVerbose: bool
   }
   for (const facts of plan.peers) join(facts)
 
+  const isAtWork = ({ snapshot, engines }: ChaosPeer): boolean =>
+    desk.snapshot().seats.some(({ peer }) => peer === snapshot().peer) &&
+    engines().some(engine => engine.memory().requests > 0)
+
   const strike = (blow: ChaosBlow): void => {
     const living = peers.filter(({ host }) => !host.isDead())
-    const peer = living[blow.pick % Math.max(1, living.length)]
+    const targets = blow.isAtWork === true ? living.filter(isAtWork) : living
+    const peer = targets[blow.pick % Math.max(1, targets.length)]
     note(`${JSON.stringify(blow)} on ${peer?.snapshot().peer?.slice(-8)}`)
     switch (blow.type) {
       case 'join':
@@ -127,7 +132,8 @@ export function openChaosWorld(plan: ChaosPlan, pack: ChaosPack, isVerbose: bool
         for (const engine of peer?.engines() ?? []) engine.loseDevice()
         break
       case 'cut-link': {
-        const links = network.open()
+        const isTarget = (self: string): boolean => targets.some(({ snapshot }) => snapshot().peer === self)
+        const links = network.open().filter(ends => blow.isAtWork !== true || ends.every(isTarget))
         const link = links[blow.pick % Math.max(1, links.length)]
         if (link !== undefined) network.cut(...link)
         break

@@ -14,6 +14,9 @@ const firstSeed = Number(process.env.COMPUTEPOOL_CHAOS_FIRST ?? 1)
 const leastWhole = seeds >= 40 ? 0.93 : 0
 const paidSeeds = 4
 
+/** Blows that end an attempt wherever they hit. */
+const movers: ReadonlySet<string> = new Set(['vanish', 'leave', 'lose-device', 'cut-link', 'break-socket', 'break-hub'])
+
 const draw = (seed: number): ChaosPlan => drawChaosPlan(seed, pack.manifest.dimensions.vocab)
 
 /** What was wrong, and all that happened before: a seed can be run again by itself. */
@@ -56,11 +59,13 @@ describe('five tabs, twelve conversations, and what goes wrong', () => {
     'break-hub',
   ] as const)('one blow alone costs no answer: %s', async type => {
     for (const seed of [1, 2]) {
-      const at = { atMs: 1000 + seed * 1000, pick: seed }
+      const at = { atMs: 1000 + seed * 1000, pick: seed, isAtWork: true }
       const blow = { ...at, type, socketMs: 100 * seed, linkMs: 2000, forMs: 8000 * seed } as ChaosBlow
       const report = await runChaos({ ...draw(seed), blows: [blow] }, pack)
       expect(inWords(report)).toBe('')
       expect(report.failed, `seed ${seed}`).toEqual({})
+      // The blow fell on answers that ran: they went on elsewhere.
+      if (movers.has(type)) expect(report.moves, `seed ${seed}`).toBeGreaterThan(0)
     }
   })
 
@@ -68,7 +73,7 @@ describe('five tabs, twelve conversations, and what goes wrong', () => {
     for (let seed = 1; seed <= 3; seed += 1) {
       const report = await runChaos({ ...draw(seed), blows: [] }, pack)
       expect(inWords(report)).toBe('')
-      expect(report.failed, `seed ${seed}`).toEqual({})
+      expect([report.failed, report.moves], `seed ${seed}`).toEqual([{}, 0])
     }
   })
 
