@@ -37,7 +37,8 @@ async function usedSwarm(options: SwarmOptions): Promise<Swarm> {
 const gapsOf = (times: readonly number[]) => times.slice(1).map((time, i) => time - times[i]!)
 const medianOf = (values: readonly number[]) => [...values].sort((a, b) => a - b)[values.length >> 1]!
 
-describe('a ring that prefills 2,048 tokens', () => {
+// In pages a step has one row; on the native engine requests may share it, and share it as a trial.
+describe.each([1, 8])('a ring that prefills 2,048 tokens, with up to %i rows a step', maxRows => {
   it.each([
     ['alone, one position as dear as the next', cpu, 32, 1, 1],
     ['of two, one position as dear as the next', cpu, 32, 2, 1],
@@ -49,23 +50,29 @@ describe('a ring that prefills 2,048 tokens', () => {
   ])(
     '%s: keeps another waiting for at most twice its time between tokens',
     async (_, stepMs, maxChunk, peers, delayMs) => {
-      // Rows that share a step, as a trial, would wait for one another.
-      const seat = { maxRows: 1 }
-      const swarm = await usedSwarm({ peers, stepMs, seat, link: { delayMs }, engine: () => ({ maxChunk }) })
+      const swarm = await usedSwarm({
+        peers,
+        stepMs,
+        seat: { maxRows },
+        link: { delayMs },
+        engine: () => ({ maxChunk }),
+      })
       const [entry] = swarm.pipelines
       entry!.submit(plain('decodes', { promptTokens: prompt(20, 5), maxTokens: 4000 }))
       await until(swarm, () => swarm.tokensOf('decodes').length >= 40)
       const startedMs = swarm.clock.monotonicMs()
       entry!.submit(plain('prefills', { promptTokens: prompt(2048, 11), maxTokens: 1 }))
-      await until(swarm, () => swarm.endOf('prefills') !== undefined)
-      const times = swarm.tokenTimesOf('decodes')
-      const alone = gapsOf(times.filter(time => time <= startedMs)).slice(5)
-      const beside = gapsOf(times.filter(time => time > startedMs))
+      const times = () => swarm.tokenTimesOf('decodes')
+      await until(swarm, () => times().at(-1)! > (swarm.tokenTimesOf('prefills')[0] ?? Number.POSITIVE_INFINITY))
+      const alone = gapsOf(times().filter(time => time <= startedMs)).slice(5)
+      const beside = gapsOf(times().slice(times().findLastIndex(time => time <= startedMs)))
       expect(swarm.endOf('prefills')).toMatchObject({ reason: 'length' })
-      expect(Math.max(0, ...beside)).toBeLessThanOrEqual(2 * medianOf(alone))
+      expect(Math.max(...beside)).toBeLessThanOrEqual(2 * medianOf(alone))
     },
   )
+})
 
+describe('a ring that prefills 2,048 tokens', () => {
   it.each([
     [cpu, 32, 2, 1],
     [cpu, 32, 3, 50],
