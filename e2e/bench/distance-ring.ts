@@ -7,19 +7,15 @@ import { startNodes } from '../harness/node-processes.ts'
 
 export interface DistanceRing {
   readonly network: ImpairedNetwork
-  /** Tokens a second of one answer. */
-  decode(text: DecodeText): Promise<number>
+  readonly url: string
+  readonly model: string
+  /** Tokens a second of one answer of so many tokens, without drafts. */
+  decode(tokens: number): Promise<number>
   /** Milliseconds until a prompt of so many tokens, never seen before, is answered by one token. */
   prefill(tokens: number): Promise<number>
   /** Throws unless all that the two sent to each other went through the network. */
   proveWay(): void
   close(): Promise<void>
-}
-
-export interface DecodeText {
-  readonly kind: 'repeated' | 'novel'
-  readonly speculate: boolean
-  readonly tokens: number
 }
 
 interface Answer {
@@ -64,14 +60,11 @@ export async function openDistanceRing({
     }
     return {
       network,
-      async decode({ kind, speculate, tokens }) {
-        // Drawn by chance from random weights nothing comes twice; their likeliest tokens go in circles, after this prompt from the first on.
-        const how =
-          kind === 'repeated'
-            ? { prompt: Array.from({ length: 48 }, () => 7857), temperature: 0 }
-            : { prompt: 'the quick brown fox', temperature: 1, seed: 7 }
-        const body = { ...how, max_tokens: tokens, computepool: { speculate } }
-        return (await ask(body)).computepool.tokensPerSecond
+      url,
+      model,
+      async decode(tokens) {
+        const body = { prompt: 'the quick brown fox', temperature: 1, seed: 7, max_tokens: tokens }
+        return (await ask({ ...body, computepool: { speculate: false } })).computepool.tokensPerSecond
       },
       async prefill(tokens) {
         asked += 1
