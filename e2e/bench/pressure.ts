@@ -1,6 +1,6 @@
 /**
  * The pressure bench: many requests at once, a long prompt beside a decoding request, a second turn, a node that is killed. Native nodes
- * of one thread each, a model of SmolLM2-135M's shape, free work; ratios are of the same run.
+ * of one thread each, a model of SmolLM2-135M's shape, free work; last a few rounds of two real tabs. Ratios are of the same run.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import os from 'node:os'
@@ -31,7 +31,10 @@ export async function runPressureBench({ isQuick }: PressureOptions): Promise<Be
     const setting = { isQuick, packDir, folder }
     const rows: BenchRow[] = []
     for (const measure of [measureThroughput, measurePrompts, measureKills]) rows.push(...(await measure(setting)))
-    return { suite: 'pressure', device: `${machineName()}, native engine, one thread a node`, rows }
+    // The parts of native nodes need no browser's driver.
+    const { measureTabs } = await import('./pressure-tabs.ts')
+    rows.push(...(await measureTabs(setting)))
+    return { suite: 'pressure', device: `${machineName()}, native engine, one thread a node, but for the tabs`, rows }
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
