@@ -60,3 +60,47 @@ test.each(['q4', 'q8'] as const)('%s weights expanded to f32 compute what packed
   const { hidden } = manifest.dimensions
   expect(relativeError({ actual: expanded!.values, expected: packed!.values, hidden }).worst).toBeLessThan(1e-5)
 })
+
+test('caches in place and caches that grow, whose attention is another, compute the same', async () => {
+  const { manifest, parts } = randomPack({ architecture: 'qwen3', quantisation: 'f32' })
+  const slice = { manifest, parts, layers: { start: 0, end: 3 }, kvBudgetBytes: 2 ** 26, maxContext: 64 }
+  const [plain, fused] = await Promise.all(
+    (['static', 'growing'] as const).map(async caches => {
+      const engine = await openNativeEngine(slice, { threads: 1, caches, smallestCapacity: 16 })
+      const outputs: Float32Array[] = []
+      let position = 0
+      for (const tokens of [[5, 9, 200, 31, 7], [3], [11, 12], [4], Array.from({ length: 20 }, (_, i) => i)]) {
+        const [output] = await engine.run([{ requestId: 'r', position, input: { tokens }, sample: null }])
+        if (output?.kind !== 'activation') throw new Error('no activation')
+        outputs.push(activationValues(output.activation))
+        position += tokens.length
+      }
+      return outputs
+    }),
+  )
+  const { hidden } = manifest.dimensions
+  for (const [i, actual] of plain!.entries())
+    expect(relativeError({ actual, expected: fused![i]!, hidden }).worst).toBeLessThan(1e-5)
+})
+
+test('numbers gone bad in one request reach no other that gets its place', async () => {
+  const { manifest, parts } = randomPack({ quantisation: 'f32' })
+  const { hidden } = manifest.dimensions
+  const slice = { manifest, parts, layers: { start: 1, end: 3 }, kvBudgetBytes: 2 ** 26, maxContext: 64 }
+  const stepOf = (requestId: string, value: number, tokens: number) => {
+    const data = new Uint8Array(new Float32Array(tokens * hidden).map((_, i) => value * Math.sin(i)).buffer)
+    const activation = { dtype: 'f32' as const, tokens, hidden, data }
+    return { requestId, position: 0, input: { activation }, sample: null }
+  }
+  const run = async (isAfterBad: boolean) => {
+    const engine = await openNativeEngine(slice, { threads: 1 })
+    if (isAfterBad) {
+      await engine.run([stepOf('bad', Number.POSITIVE_INFINITY, 9)]).catch(() => null)
+      engine.forget('bad')
+    }
+    const [output] = await engine.run([stepOf('good', 1, 4)])
+    if (output?.kind !== 'activation') throw new Error('no activation')
+    return activationValues(output.activation)
+  }
+  expect(await run(true)).toEqual(await run(false))
+})

@@ -74,6 +74,8 @@ export async function openNativeEngine(slice: SliceRequest, options: NativeEngin
   )
   return openRuntimeEngine(slice, {
     runtime,
+    // onnxruntime-node copies each fetched output: whole caches, at each step.
+    attention: caches === 'static' && runtime.float === 'f32' ? 'plain' : 'fused',
     facts: {
       kind: provider === 'webgpu' ? 'webgpu' : 'native',
       device: deviceNames[provider],

@@ -3,21 +3,24 @@
  * neither a host nor a device, and keeps no books.
  */
 import type { ComputePoolError } from '../errors/index.ts'
-import { cacheNames, writeSliceGraph } from '../graph/index.ts'
+import { type AttentionKind, cacheNames, writeSliceGraph } from '../graph/index.ts'
 import type { Activation, Engine, EngineFacts, SliceRequest } from '../ports/index.ts'
+import { attentionFeeds } from './attention-feeds.ts'
 import { joinActivations } from './convert-activation.ts'
 import { createSliceEngine } from './create-slice-engine.ts'
 import { type EmbeddingReader, openEmbedding } from './embedding-reader.ts'
 import { type ExitHead, openExitHead } from './exit-head.ts'
 import { expandedBytes } from './expand-weights.ts'
 import { loadWeights } from './load-weights.ts'
-import type { CacheKeeper, Runtime, RuntimeSession, RuntimeTensor } from './runtime.ts'
+import type { CacheKeeper, Runtime, RuntimeSession, RuntimeTensor, RuntimeTensors } from './runtime.ts'
 import { openRuntimeBoundary } from './runtime-boundary.ts'
 import type { Boundary, CacheStep, SliceBackend } from './slice-backend.ts'
 
 export interface RuntimeHost<Cache> {
   readonly runtime: Runtime
   readonly facts: EngineFacts
+  /** `plain` where caches are kept that can store new positions. */
+  readonly attention: AttentionKind
   /** Called once, when the slice's session stands: a host may need it to reach its device. */
   openCaches(): Promise<CacheKeeper<Cache>>
   readonly lost: Promise<ComputePoolError>
@@ -33,7 +36,8 @@ export async function openRuntimeEngine<Cache>(slice: SliceRequest, host: Runtim
   const { dtypes, upToBytes } = runtime.expansion
   const expanded = expandedBytes(manifest, layers, dtypes) <= upToBytes ? dtypes : []
   const batched = host.facts.maxRows > 1
-  const graph = writeSliceGraph({ manifest, layers, float, maxContext, expanded, batched })
+  const { attention } = host
+  const graph = writeSliceGraph({ manifest, layers, float, maxContext, expanded, batched, attention })
   const weights = await loadWeights({ slice, external: graph.external, float })
   const layerBytes = weights.reduce((sum, { data }) => sum + data.length, 0)
   const session = await runtime.openSession({
@@ -63,21 +67,18 @@ interface BackendInput<Cache> {
 function createBackend<Cache>(input: BackendInput<Cache>): SliceBackend<Cache> {
   const { slice, host, session, head, embedding, caches } = input
   const { runtime } = host
-  const { hidden, kvHeads, headDim } = slice.manifest.dimensions
+  const { hidden, heads, kvHeads, headDim } = slice.manifest.dimensions
   const names = cacheNames(slice.layers)
   const elementBytes = runtime.float === 'f32' ? 4 : 2
 
   const { together } = caches
 
-  /** `lengths`: positions of each row's cache when the step is over. */
-  function feed(activation: Activation, lengths: readonly number[], past: readonly RuntimeTensor[]) {
+  function feed(activation: Activation, positions: readonly number[], past: readonly RuntimeTensor[]) {
+    const tokens = activation.tokens / positions.length
+    const span = { positions, tokens, capacity: past[0]!.dims[2]!, group: heads / kvHeads }
     const feeds: Record<string, RuntimeTensor> = {
       hidden: runtime.floatTensor(activation.data, [1, activation.tokens, hidden]),
-      seqlens_k: runtime.int32Tensor(
-        Int32Array.from(lengths, length => length - 1),
-        [lengths.length],
-      ),
-      total_sequence_length: runtime.int32Tensor(Int32Array.of(Math.max(...lengths)), [1]),
+      ...attentionFeeds(host.attention, span, runtime),
     }
     names.past.forEach((name, i) => {
       feeds[name] = past[i]!
@@ -93,16 +94,27 @@ function createBackend<Cache>(input: BackendInput<Cache>): SliceBackend<Cache> {
     return fetches
   }
 
+  /** `places`: which row of the batch each step is. */
+  async function store(steps: readonly CacheStep<Cache>[], places: readonly number[], outputs: RuntimeTensors) {
+    const values = (await Promise.all(names.fresh.map(name => outputs[name]!.getData(true)))) as Float32Array[]
+    for (const [i, { cache, position, input: activation }] of steps.entries())
+      caches.store!(cache, { position, tokens: activation.tokens, row: places[i]!, values })
+  }
+
   const boundaryOf = (tensor: RuntimeTensor, places: readonly number[] | null) =>
     openRuntimeBoundary({ tensor, head, runtime, dimensions: slice.manifest.dimensions, places })
 
-  async function runOne({ cache, position, input: activation }: CacheStep<Cache>): Promise<Boundary> {
-    const feeds = feed(activation, [position + activation.tokens], caches.past(cache))
-    const outputs = await session.run(feeds, fetch(caches.present(cache)))
-    caches.absorb(
-      cache,
-      names.present.map(name => outputs[name]!),
-    )
+  async function runOne(step: CacheStep<Cache>): Promise<Boundary> {
+    const { cache, position, input: activation } = step
+    const feeds = feed(activation, [position], caches.past(cache))
+    const isPlain = host.attention === 'plain'
+    const outputs = await session.run(feeds, isPlain ? undefined : fetch(caches.present(cache)))
+    if (isPlain) await store([step], [0], outputs)
+    else
+      caches.absorb(
+        cache,
+        names.present.map(name => outputs[name]!),
+      )
     return boundaryOf(outputs.boundary!, null)
   }
 
@@ -111,8 +123,11 @@ function createBackend<Cache>(input: BackendInput<Cache>): SliceBackend<Cache> {
     const ordered = new Array<CacheStep<Cache>>(steps.length)
     for (const [i, place] of places.entries()) ordered[place] = steps[i]!
     const activation = joinActivations(ordered.map(step => step.input))
-    const lengths = ordered.map(({ position }) => position + 1)
-    const outputs = await session.run(feed(activation, lengths, tensors), fetch(tensors))
+    const positions = ordered.map(({ position }) => position)
+    const feeds = feed(activation, positions, tensors)
+    const isPlain = host.attention === 'plain'
+    const outputs = await session.run(feeds, isPlain ? undefined : fetch(tensors))
+    if (isPlain) await store(steps, places, outputs)
     return boundaryOf(outputs.boundary!, places)
   }
 

@@ -59,6 +59,8 @@ export interface CacheKeeper<Cache> {
   present(cache: Cache): readonly (RuntimeTensor | null)[]
   /** Takes the fetched present after a step that succeeded. */
   absorb(cache: Cache, present: readonly RuntimeTensor[]): void
+  /** Where the graph returns new positions alone: writes them behind the position that the step began at. */
+  store?(cache: Cache, fresh: FreshPositions): void
   /** Where several caches can lie so that one run serves their requests. */
   readonly together?: {
     /** Splits `caches` by what one run can serve: indices of each group. */
@@ -74,4 +76,15 @@ export interface CacheRange {
   readonly tensors: readonly RuntimeTensor[]
   /** Which row of the batch each cache is. */
   readonly places: readonly number[]
+}
+
+/** Keys and values of one request's new positions. */
+export interface FreshPositions {
+  /** Of the first of them. */
+  readonly position: number
+  readonly tokens: number
+  /** Which row of the batch is the request's. */
+  readonly row: number
+  /** [batch, kvHeads, tokens, headDim] each, in the order of the graph's cache names. */
+  readonly values: readonly Float32Array[]
 }

@@ -40,6 +40,16 @@ export interface SlabCaches extends CacheKeeper<SlabCache> {
   heldBytes(): number
 }
 
+/**
+ * What is stored outlives its request as stale values, and whoever gets the place next multiplies them by 0: that leaves an infinity
+ * what it is. The request that made it has the infinity in what it sends on, where the next seat refuses it.
+ */
+function finiteOrZero(values: Float32Array): Float32Array {
+  let sum = 0
+  for (const value of values) sum += value * 0
+  return sum === 0 ? values : values.map(value => (Number.isFinite(value) ? value : 0))
+}
+
 /** Caches of 256, 512 … positions, fed and fetched as the same tensor: right on the native CPU provider. */
 export function createSlabCaches(input: SlabCachesInput): SlabCaches {
   const { kvHeads, headDim } = input.manifest.dimensions
@@ -170,6 +180,15 @@ export function createSlabCaches(input: SlabCachesInput): SlabCaches {
     past: viewsOf,
     present: viewsOf,
     absorb: () => undefined,
+    store({ slab, place }, { position, tokens, row, values }) {
+      const rowLength = tokens * headDim
+      for (const [i, array] of slab.arrays.entries())
+        for (let head = 0; head < kvHeads; head++) {
+          const from = (row * kvHeads + head) * rowLength
+          const to = place * strideOf(slab) + (head * slab.capacity + position) * headDim
+          array.set(finiteOrZero(values[i]!.subarray(from, from + rowLength)), to)
+        }
+    },
     together: {
       groups(caches) {
         const bySlab = new Map<Slab, number[]>()

@@ -9,8 +9,8 @@ const elementTypes = { f32: 1, u8: 2, i32: 6, i64: 7, f16: 10 } as const
 export type ElementType = keyof typeof elementTypes
 /** A number, or the name of a size that a run decides. */
 export type Dimension = number | string
-/** An integer attribute; `{ float }` for a real one. */
-export type AttributeValue = number | { readonly float: number }
+/** An integer attribute, or several; `{ float }` for a real one. */
+export type AttributeValue = number | readonly number[] | { readonly float: number }
 
 /** A weight that the graph refers to: the session is given bytes of this type and shape under `location`. */
 export interface ExternalTensor {
@@ -76,10 +76,7 @@ export class GraphBuilder {
     for (const output of outputs) node.text(2, output)
     node.text(3, `${operator}_${this.#nodes++}`).text(4, operator)
     for (const [name, value] of Object.entries(options.attributes ?? {})) {
-      const attribute = new MessageWriter().text(1, name)
-      if (typeof value === 'number') attribute.integer(3, value).integer(20, 2)
-      else attribute.float(2, value.float).integer(20, 1)
-      node.message(5, attribute)
+      node.message(5, writeAttribute(name, value))
     }
     if (options.domain !== undefined) node.text(7, options.domain)
     this.#graph.message(1, node)
@@ -100,6 +97,14 @@ export class GraphBuilder {
 
 export function elementBytes(type: ElementType): number {
   return { f32: 4, u8: 1, i32: 4, i64: 8, f16: 2 }[type]
+}
+
+function writeAttribute(name: string, value: AttributeValue): MessageWriter {
+  const attribute = new MessageWriter().text(1, name)
+  if (typeof value === 'number') return attribute.integer(3, value).integer(20, 2)
+  if ('float' in value) return attribute.float(2, value.float).integer(20, 1)
+  for (const each of value) attribute.integer(8, each)
+  return attribute.integer(20, 7)
 }
 
 function tensorHead(name: string, type: ElementType, shape: readonly number[]): MessageWriter {

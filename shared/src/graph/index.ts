@@ -1,5 +1,6 @@
+export { type AttentionKind, cacheNames } from './attention.ts'
 export { type ElementType, type ExternalTensor, elementBytes, GraphBuilder } from './graph-builder.ts'
 export { type FloatType, sessionType, tensorDtype, weightName } from './matrix.ts'
 export { type RotaryCache, rotaryCache, rotaryFrequencies } from './rotary-cache.ts'
 export { writeArgmaxGraph, writeLogitsGraph, writeScorerGraph } from './write-head-graphs.ts'
-export { cacheNames, type SliceGraph, type SliceGraphOptions, writeSliceGraph } from './write-slice-graph.ts'
+export { type SliceGraph, type SliceGraphOptions, writeSliceGraph } from './write-slice-graph.ts'

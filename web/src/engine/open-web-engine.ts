@@ -65,6 +65,7 @@ async function openWasmEngine(slice: SliceRequest, options: WebEngineOptions): P
   })
   const threads = wasmThreads()
   return openRuntimeEngine(slice, {
+    attention: 'fused',
     runtime,
     facts: {
       kind: 'wasm',
@@ -93,6 +94,7 @@ async function openWebGpuEngine(slice: SliceRequest, options: WebEngineOptions):
   const runtime = createWebRuntime({ ort, kind: 'webgpu', float, expansion: noExpansion, onFatal: announce })
   let isClosed = false
   return openRuntimeEngine(slice, {
+    attention: 'fused',
     runtime,
     facts: {
       kind: 'webgpu',
