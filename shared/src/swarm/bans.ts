@@ -18,7 +18,7 @@ const forgivenAfterMs = 3_600_000
 const addressOf = (peer: string): string => peer.slice(0, 42)
 
 /** How long a wallet waits after so many refusals, the last of them just now. */
-export function waitMsOf(refusals: number): number {
+function waitMsOf(refusals: number): number {
   const waits = refusals - freeRefusals
   return waits <= 0 ? 0 : Math.min(longestWaitMs, firstWaitMs * 2 ** Math.min(waits - 1, 10))
 }

@@ -3,7 +3,7 @@ import { z } from 'zod'
 
 const ms = z.number().nonnegative()
 
-export const poolSeatSchema = z.strictObject({
+const poolSeatSchema = z.strictObject({
   seat: z.int().nonnegative(),
   peer: z.string(),
   layers: z.strictObject({ start: z.int(), end: z.int() }),
@@ -24,7 +24,7 @@ export const poolSeatSchema = z.strictObject({
   reason: z.string().optional(),
 })
 /** A peer that passes sealed datagrams on, and whom it serves now; nobody where no link needs it. */
-export const poolRelaySchema = z.strictObject({
+const poolRelaySchema = z.strictObject({
   peer: z.string(),
   members: z.array(
     z.strictObject({
@@ -36,7 +36,7 @@ export const poolRelaySchema = z.strictObject({
   ),
 })
 /** A coalition, and who stands by for it. */
-export const poolRingSchema = z.strictObject({
+const poolRingSchema = z.strictObject({
   id: z.string(),
   status: z.enum(['forming', 'ready', 'draining']),
   seats: z.array(poolSeatSchema),
