@@ -3,6 +3,8 @@ import { expectedMs, type StepCosts } from './step-costs.ts'
 
 /** Sharing must bring this much more rows a millisecond: below it lies the error of the estimates. */
 const leastGain = 1.2
+/** Twice the rows are hoped to cost this share more until they were tried. */
+const hopedShare = 0.25
 /** A step later an old measurement of sharing counts for this much. */
 const sharingFades = 0.998
 /** Chunks change their price with the context; what was too dear once is tried again much later. */
@@ -19,13 +21,17 @@ export function rowsToShare(costs: StepCosts, waiting: number, maxRows: number):
   let bestRate = leastGain / Math.max(alone, 1e-3)
   for (let doubled = 2; ; doubled *= 2) {
     const count = Math.min(doubled, most)
-    const rate = count / Math.max(expectedMs(costs, count, sharingFades)!, 1e-3)
+    const isMeasured = costs.buckets[32 - Math.clz32(count - 1)] !== undefined
+    const byLine = expectedMs(costs, count, sharingFades)!
+    // A kernel for one row is left for another where a second comes: what two cost says little of four.
+    const byHope = (1 + hopedShare) * expectedMs(costs, count / 2, sharingFades)!
+    const rate = count / Math.max(isMeasured ? byLine : Math.min(byLine, byHope), 1e-3)
     if (rate > bestRate) {
       best = count
       bestRate = rate
     }
     // A count is tried after one half as large, so that a surprise stays small.
-    if (count === most || costs.buckets[32 - Math.clz32(count - 1)] === undefined) return best
+    if (count === most || !isMeasured) return best
   }
 }
 

@@ -91,6 +91,11 @@ describe('rows that share a step', () => {
     expect(share(rows => (rows <= 4 ? 10 + rows : 20 * rows), 8)).toBe(4)
   })
 
+  it('are found to pay beyond a number that does not: a kernel for one row is left where a second comes', () => {
+    const q4 = (rows: number) => (rows === 1 ? 4.2 : 8.5 + 1.2 * rows)
+    expect([2, 3, 4, 8].map(waiting => share(q4, waiting))).toEqual([1, 1, 4, 8])
+  })
+
   it('are tried again at a price below one percent of the time', () => {
     let costs = noStepCosts
     let spentMs = 0
