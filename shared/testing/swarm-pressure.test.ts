@@ -99,6 +99,15 @@ describe('a ring that prefills 2,048 tokens', () => {
     expect(swarm.tokenTimesOf('prefills')[0]! - startedMs).toBeLessThan(1.05 * leastMs + 10)
   })
 
+  it.each([2, 3])('that is short goes through %i seats in pieces, each busy with one', async peers => {
+    const swarm = await usedSwarm({ peers, stepMs: cpu, engine: () => ({ maxChunk: 32 }) })
+    const startedMs = swarm.clock.monotonicMs()
+    swarm.pipelines[0]!.submit(plain('prefills', { promptTokens: prompt(32, 11), maxTokens: 1 }))
+    await until(swarm, () => swarm.endOf('prefills') !== undefined)
+    const inOnePieceMs = peers * cpu(0, [32])
+    expect(swarm.tokenTimesOf('prefills')[0]! - startedMs).toBeLessThan(0.8 * inOnePieceMs)
+  })
+
   it('answers soon although another decodes, where long chunks cost little', async () => {
     const swarm = await usedSwarm({ peers: 2, stepMs: gpu, engine: () => ({ maxChunk: 256 }) })
     swarm.pipelines[0]!.submit(plain('decodes', { promptTokens: prompt(20, 5), maxTokens: 4000 }))

@@ -7,7 +7,7 @@ import type { HopTrace } from '../wire/index.ts'
 import { observeStrain } from './patience.ts'
 import type { Draft } from './pipeline-draft.ts'
 import type { EntryRequest } from './pipeline-state.ts'
-import { chunkWithin, waitMs } from './share-step.ts'
+import { chunkBelow, chunkWithin, waitMs } from './share-step.ts'
 import { smooth } from './smooth.ts'
 import { expectedMs, observeStep } from './step-costs.ts'
 
@@ -15,6 +15,12 @@ import { expectedMs, observeStep } from './step-costs.ts'
 const lapShare = 0.95
 /** A longer chunk must bring the price of a position down to this share: else it would only keep others waiting. */
 const muchCheaper = 0.7
+/** A prompt of more chunks than this for each seat fills the ring anyway. */
+const shortPrompt = 2
+/** Estimates err: finer chunks must end a prompt in this share of the time of the largest. */
+const clearlySooner = 0.9
+/** A chunk costs its overheads again: none is finer than this part of the engine's most, unless others wait for it. */
+const finestPart = 8
 /** Chunks that may be under way, however long the links are. */
 const mostInFlight = 16
 
@@ -42,12 +48,33 @@ export function learnPace(draft: Draft, betweenMs: number): void {
   draft.patience = observeStrain(draft.patience, betweenMs / usualMs, isUsed)
 }
 
-/** Positions of the next chunk: the engine's most, or, while another request decodes, what keeps that one waiting for no more than its own lap. */
-export function nextChunk(draft: Draft, requestId: string): number {
-  const { maxChunk } = draft.config
+/**
+ * Positions of the next chunk of a prompt of `positions`: what brings its end soonest, or, while another request decodes, what keeps that
+ * one waiting for no more than its own lap.
+ */
+export function nextChunk(draft: Draft, requestId: string, positions: number): number {
   const decoding = decodingBeside(draft, requestId)
-  if (decoding === 0) return maxChunk
+  if (decoding === 0) return soonestChunk(draft, positions)
   return patientChunk(draft, usualLapMs(draft, decoding))
+}
+
+/** The engine's most, or less where that leaves seats waiting for one another: a short prompt in one piece keeps one seat busy at a time. */
+function soonestChunk({ seatCosts, config: { maxChunk } }: Draft, positions: number): number {
+  const isLong = positions > shortPrompt * seatCosts.length * maxChunk
+  if (seatCosts.length === 1 || isLong || seatCosts.some(costs => expectedMs(costs, 1) === null)) return maxChunk
+  const endMs = (size: number): number => {
+    const slowestMs = Math.max(...seatCosts.map(costs => expectedMs(costs, size)!))
+    return waitMs(seatCosts, size) + (Math.ceil(positions / size) - 1) * slowestMs
+  }
+  let best = maxChunk
+  let leastMs = clearlySooner * endMs(Math.min(maxChunk, positions))
+  const finest = Math.max(2, maxChunk / finestPart)
+  for (let size = chunkBelow(maxChunk); size >= finest; size = chunkBelow(size)) {
+    if (size >= positions || endMs(size) >= leastMs) continue
+    best = size
+    leastMs = endMs(size)
+  }
+  return best
 }
 
 /** Safe in the worst case. */

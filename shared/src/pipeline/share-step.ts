@@ -42,7 +42,7 @@ export function rowsToShare(costs: StepCosts, waiting: number, maxRows: number):
 export function chunkWithin(seats: readonly StepCosts[], maxChunk: number, limitMs: number): number {
   const longestMs = Math.max(limitMs, nearlyOne * waitMs(seats, 1))
   let size = maxChunk
-  while (size > 1 && waitMs(seats, size) > longestMs) size = nextBelow(size)
+  while (size > 1 && waitMs(seats, size) > longestMs) size = chunkBelow(size)
   return size
 }
 
@@ -51,8 +51,8 @@ export function waitMs(seats: readonly StepCosts[], size: number): number {
   return seats.reduce((sum, costs) => sum + (expectedMs(costs, size, chunksFade) ?? 0), 0)
 }
 
-/** Few sizes, so that a GPU compiles few shapes. */
-function nextBelow(size: number): number {
+/** The next size of a chunk: few sizes, so that a GPU compiles few shapes. */
+export function chunkBelow(size: number): number {
   const power = 2 ** (31 - Math.clz32(size - 1))
   return power > 1 && size > 1.5 * power ? 1.5 * power : power
 }

@@ -26,7 +26,8 @@ export function feedPrompt(draft: Draft, request: RequestState, nowMs: number): 
   if (entry === null || request.pending.length > 0) return
   const { prefilled, text, inFlight } = entry
   if (isDecoding(entry) || isRunning(draft, request)) return
-  const chunk = nextChunk(draft, request.requestId)
+  const toCompute = text.length - (entry.job.reuse?.positions ?? 0)
+  const chunk = nextChunk(draft, request.requestId, toCompute)
   if (inFlight.length >= chunksInFlight(draft, chunk)) return
   const tokens = text.slice(prefilled, prefilled + chunk)
   const end = prefilled + tokens.length
