@@ -23,7 +23,7 @@ export interface NativeEngineOptions {
   readonly maxChunk?: number
   /** Rows of one position that run together; 8 where caches are static and floats f32, unless told otherwise. */
   readonly maxRows?: number
-  /** Positions of a cache before it grows by doubling; 256 unless told otherwise. */
+  /** Positions of the smallest cache; 256 unless told otherwise. */
   readonly smallestCapacity?: number
   /** Unless told otherwise, q8 is held as f32 in slices of up to 2 GiB. */
   readonly expansion?: Expansion

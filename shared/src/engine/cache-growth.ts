@@ -10,6 +10,12 @@ export function doubledCapacity(positions: number, smallest = smallestCapacity):
   return capacity
 }
 
+/** The least of `smallest`, 1.5, 2, 3, 4, 6 … times it that holds `positions`: for whoever computes with the room that is not used too. */
+export function steppedCapacity(positions: number, smallest = smallestCapacity): number {
+  const doubled = doubledCapacity(positions, smallest)
+  return doubled > smallest && positions <= 0.75 * doubled ? 0.75 * doubled : doubled
+}
+
 export interface HeadCopy {
   /** [heads, source capacity, rowLength] */
   readonly source: Float32Array | Uint16Array

@@ -3,7 +3,7 @@
  * that one run can serve several requests whose places are neighbours. It knows no lengths; what lies behind them is stale.
  */
 import type { LayerRange, Manifest } from '../model/index.ts'
-import { copyHeads, doubledCapacity } from './cache-growth.ts'
+import { copyHeads, steppedCapacity } from './cache-growth.ts'
 import { bytesOf } from './float-formats.ts'
 import type { CacheKeeper, CacheRange, Runtime, RuntimeTensor } from './runtime.ts'
 
@@ -50,7 +50,7 @@ function finiteOrZero(values: Float32Array): Float32Array {
   return sum === 0 ? values : values.map(value => (Number.isFinite(value) ? value : 0))
 }
 
-/** Caches of 256, 512 … positions, fed and fetched as the same tensor: right on the native CPU provider. */
+/** Caches of 256, 384, 512, 768 … positions, fed and fetched as the same tensor: right on the native CPU provider. */
 export function createSlabCaches(input: SlabCachesInput): SlabCaches {
   const { kvHeads, headDim } = input.manifest.dimensions
   const { runtime, maxRows } = input
@@ -162,7 +162,7 @@ export function createSlabCaches(input: SlabCachesInput): SlabCaches {
   const viewsOf = (cache: SlabCache) => views(cache.slab, cache.place, 1)
   return {
     heldBytes,
-    capacityFor: positions => doubledCapacity(positions, input.smallestCapacity),
+    capacityFor: positions => steppedCapacity(positions, input.smallestCapacity),
     allocate: async capacity => allocate(capacity),
     async resize(cache, { capacity, keep }) {
       const grown = allocate(capacity)
