@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+/// Coalitions' data, events and refusals. Atomic is USDC's smallest unit (6 decimals); times are Unix seconds of the chain;
+/// basis points (bps) are ten-thousandths.
+interface ICoalition {
+    struct Config {
+        address usdc;
+        address owner;
+        /// Gets dust, and what a slash leaves where nobody else is owed it.
+        address treasury;
+        /// How many of the registered auditors must agree.
+        uint16 quorum;
+        /// A bond is at least this; an accuser who is wrong loses it.
+        uint96 bondAtomic;
+        /// What an accuser who was right gets out of the slash, beside the bond: its cost.
+        uint96 accuserCostAtomic;
+        /// How long the accused may answer before auditors vote, and how long they may vote after that.
+        uint32 responseSeconds;
+        uint32 voteSeconds;
+        /// How long a stake stays after its owner left: at least response + vote, so that nobody leaves before a verdict.
+        uint32 unbondingSeconds;
+        /// Longest term of a coalition.
+        uint32 maxTermSeconds;
+        /// Share of the stake that a verdict takes, by `Reason`; each above 0, at most 10,000.
+        uint16[4] slashBps;
+    }
+
+    /// One operator's part of the terms.
+    struct Party {
+        address operator;
+        /// Layers [firstLayer, endLayer).
+        uint16 firstLayer;
+        uint16 endLayer;
+        uint32 units;
+    }
+
+    /// What every party signs (EIP-712, domain "ComputePool Coalition", version "1"). Spans tile [0, layers); several parties may
+    /// hold the same span.
+    struct Terms {
+        /// SHA-256 of the pack's manifest.
+        bytes32 modelDigest;
+        uint16 layers;
+        /// Superfluid pool that the units are of, and the vault that pays it.
+        address pool;
+        address vault;
+        uint96 pricePerSecondAtomic;
+        uint96 stakeAtomic;
+        /// Until when all must have signed; until when the coalition lasts.
+        uint64 proposalEndsAt;
+        uint64 endsAt;
+        /// 0 for a proposal, then 1 more for each re-split.
+        uint32 version;
+        /// 0 for a proposal; the coalition that is re-split.
+        uint256 id;
+        /// Makes two proposals of the same content two.
+        bytes32 salt;
+        Party[] parties;
+    }
+
+    /// One party's word: its signature over the terms, and an EIP-3009 TransferWithAuthorization of `stakeAtomic` to this contract
+    /// whose nonce is `stakeNonce(termsHash, operator)`. `stakeSignature` is empty where the party's stake lies here already.
+    struct Consent {
+        address operator;
+        bytes termsSignature;
+        uint256 validAfter;
+        uint256 validBefore;
+        bytes stakeSignature;
+    }
+
+    enum State {
+        None,
+        Proposed,
+        Active,
+        Ended
+    }
+
+    /// Why a party is accused; the order of `Config.slashBps`.
+    enum Reason {
+        WrongOutput,
+        BrokenReceipts,
+        Withheld,
+        FalseWitness
+    }
+
+    enum Verdict {
+        Open,
+        Guilty,
+        Innocent,
+        /// No quorum in time: the bond goes back, nobody is slashed.
+        Undecided
+    }
+
+    struct Stake {
+        uint96 amountAtomic;
+        /// 0 while the operator is a member; then when the stake may be released.
+        uint64 releasableAt;
+        /// Accusations without a verdict.
+        uint32 openDisputes;
+        bool isMember;
+    }
+
+    struct Dispute {
+        uint256 coalition;
+        address accused;
+        address accuser;
+        Reason reason;
+        /// Session of the vault whose payer was harmed; 0 where none was.
+        bytes32 session;
+        bytes32 evidenceHash;
+        uint96 bondAtomic;
+        uint64 respondUntil;
+        uint64 voteUntil;
+        uint16 guiltyVotes;
+        uint16 innocentVotes;
+        Verdict verdict;
+        bool isSettled;
+    }
+
+    event Proposed(uint256 indexed id, bytes32 termsHash, address[] operators, uint96 stakeAtomic);
+    event Consented(uint256 indexed id, address indexed operator, uint96 stakeAtomic);
+    event Activated(uint256 indexed id);
+    event Resplit(uint256 indexed id, uint32 version, bytes32 termsHash, address[] operators);
+    event Left(uint256 indexed id, address indexed operator, uint64 releasableAt);
+    event Released(uint256 indexed id, address indexed operator, uint96 amountAtomic);
+    event Ended(uint256 indexed id);
+    event Accused(
+        uint256 indexed dispute,
+        uint256 indexed id,
+        address indexed accused,
+        address accuser,
+        Reason reason,
+        bytes32 session,
+        bytes32 evidenceHash,
+        string evidenceUri
+    );
+    event Responded(uint256 indexed dispute, bytes32 responseHash, string responseUri);
+    event Voted(uint256 indexed dispute, address indexed auditor, bool isGuilty);
+    event Decided(uint256 indexed dispute, Verdict verdict);
+    event Slashed(
+        uint256 indexed dispute,
+        uint256 indexed id,
+        address indexed accused,
+        uint96 slashedAtomic,
+        uint96 toPayerAtomic,
+        uint96 toAccuserAtomic,
+        uint96 toMembersAtomic,
+        uint96 toTreasuryAtomic
+    );
+    event BondReturned(uint256 indexed dispute, address indexed accuser, uint96 amountAtomic);
+    event BondForfeited(uint256 indexed dispute, uint96 toAccusedAtomic, uint96 toTreasuryAtomic);
+    event Credited(address indexed account, uint256 amountAtomic);
+    event Withdrawn(address indexed account, uint256 amountAtomic);
+    event AuditorSet(address indexed auditor, bool isAuditor);
+    event QuorumSet(uint16 quorum);
+
+    error ConfigInvalid();
+    error TermsInvalid();
+    error TermsVersionWrong(uint32 expected, uint32 given);
+    error StakeZero();
+    error StateWrong(uint256 id, State state);
+    error TooLate(uint64 until);
+    error TooEarly(uint64 until);
+    error SignatureInvalid(address signer);
+    error ConsentMissing(address operator);
+    error NotMember(uint256 id, address account);
+    error NotParty(address account);
+    error NotAuditor(address account);
+    error AlreadyVoted(uint256 dispute, address auditor);
+    error AuditorInvolved(uint256 dispute, address auditor);
+    error DisputeUnknown(uint256 dispute);
+    error DisputeDecided(uint256 dispute);
+    error DisputeOpen(uint256 dispute);
+    error DisputesOpen(uint256 id, address operator);
+    error BondTooSmall(uint96 bondAtomic, uint96 leastAtomic);
+    error SelfAccusation();
+    error NothingToRelease(uint256 id, address operator);
+    error TransferShort(uint256 expected, uint256 received);
+
+    // Anyone may relay: authority lies in the signatures.
+
+    /// A coalition of these terms, with whatever consents come along. Returns the id, from 1.
+    function propose(Terms calldata terms, Consent[] calldata consents) external returns (uint256 id);
+    /// Takes consents, and their stakes; each party's counts once.
+    function consent(uint256 id, Terms calldata terms, Consent[] calldata consents) external;
+    /// Proposed, and every party has consented: active.
+    function activate(uint256 id) external;
+    /// Active: new spans, units and parties by terms of the next version, which everybody who stays or comes has signed. Whoever is left
+    /// out leaves, and its stake unbonds.
+    function resplit(uint256 id, Terms calldata terms, Consent[] calldata consents) external;
+    /// A member leaves by its own signature over Leave(uint256 id,address operator); its stake unbonds.
+    function leave(uint256 id, address operator, bytes calldata signature) external;
+    /// Proposed and too late, or active and its term over: ended. Stakes of a proposal may be released at once.
+    function end(uint256 id) external;
+    /// Credits a stake that unbonded, has no open dispute, and is not a member's.
+    function release(uint256 id, address operator) external;
+
+    /// Opens a dispute against whoever has a stake, a member or one that unbonds. The bond is an EIP-3009 authorization of the accuser's,
+    /// whose nonce is `bondNonce(id, accused, reason, session, evidenceHash)`.
+    function accuse(
+        uint256 id,
+        address accused,
+        Reason reason,
+        bytes32 session,
+        bytes32 evidenceHash,
+        string calldata evidenceUri,
+        Consent calldata bond,
+        uint96 bondAtomic
+    ) external returns (uint256 dispute);
+    /// The accused's answer, by its signature over Respond(uint256 dispute,bytes32 responseHash).
+    function respond(uint256 dispute, bytes32 responseHash, string calldata responseUri, bytes calldata signature) external;
+    /// An auditor's vote, by its signature over Vote(uint256 dispute,bool isGuilty,bytes32 evidenceHash). After the response window, or
+    /// after the response.
+    function vote(uint256 dispute, bool isGuilty, address auditor, bytes calldata signature) external;
+    /// After the vote's time without a quorum: undecided.
+    function close(uint256 dispute) external;
+    /// Pays out what a verdict says, once: the harmed payer, the accuser's cost, the honest members, the treasury.
+    function settle(uint256 dispute) external;
+    /// Sends what an account was credited to that account.
+    function withdraw(address account) external returns (uint256 amountAtomic);
+
+    function setAuditor(address auditor, bool isAuditor) external;
+    function setQuorum(uint16 quorum) external;
+
+    function termsHash(Terms calldata terms) external view returns (bytes32);
+    function stakeNonce(bytes32 termsHash_, address operator) external pure returns (bytes32);
+    function bondNonce(uint256 id, address accused, Reason reason, bytes32 session, bytes32 evidenceHash)
+        external
+        pure
+        returns (bytes32);
+    function stateOf(uint256 id) external view returns (State state, uint32 version, bytes32 termsHash_, uint64 endsAt);
+    function partiesOf(uint256 id) external view returns (Party[] memory parties);
+    function stakeOf(uint256 id, address operator) external view returns (Stake memory stake);
+    function disputeOf(uint256 dispute) external view returns (Dispute memory);
+    function creditOf(address account) external view returns (uint256 amountAtomic);
+    /// Stakes + bonds + credits: what the contract must hold.
+    function heldAtomic() external view returns (uint256);
+    function coalitionCount() external view returns (uint256);
+    function disputeCount() external view returns (uint256);
+}
