@@ -9,7 +9,7 @@ import { type NodeRing, withNodeRing } from './with-node-ring.ts'
 const stages = 2
 const longPrompt = 2048
 const conversationTokens = 2000
-/** Pieces of the decoding answer before the long prompt comes: what it takes alone. */
+/** Pieces of the decoding answer before the long prompt comes, and after it: what it takes alone, with a short context and with a long one. */
 const aloneTokens = 40
 
 export async function measurePrompts({ packDir, folder, isQuick }: PressureSetting): Promise<BenchRow[]> {
@@ -35,23 +35,31 @@ async function ask(
   return answer
 }
 
-/** Gaps between tokens while another request's prompt is read, over the median gap before. */
+/**
+ * Gaps between tokens while another request's prompt is read, over the median gap before: the stricter measure, since the answer's own
+ * context grows meanwhile. And over that of the same number of tokens before and after.
+ */
 async function besideLongPrompt(pool: NodeRing, rounds: number): Promise<BenchRow[]> {
   const ratios: number[] = []
+  const evenRatios: number[] = []
   const alone: number[] = []
   const promptMs: number[] = []
   for (let round = 1; round <= rounds; round++) {
     const { gaps, beginMs, endMs, arrivalsMs } = await decodeBeside(pool, round)
     const before = median(gaps.filter((_, index) => arrivalsMs[index + 1]! <= beginMs).slice(5))
+    const after = median(gaps.filter((_, index) => arrivalsMs[index]! >= endMs).slice(0, -1))
     const during = gaps.filter((_, index) => arrivalsMs[index]! >= beginMs && arrivalsMs[index + 1]! <= endMs)
     alone.push(before)
     promptMs.push(endMs - beginMs)
     ratios.push(...during.map(gap => gap / before))
-    console.error(`${before.toFixed(1)} ms alone, ${median(during).toFixed(1)} ms beside (${during.length} tokens)`)
+    evenRatios.push(...during.map(gap => gap / ((before + after) / 2)))
+    const words = [before, median(during), after].map(ms => ms.toFixed(1))
+    console.error(`${words[0]} ms alone, ${words[1]} ms beside (${during.length} tokens), ${words[2]} ms alone again`)
   }
   return [
     benchRow('time between tokens, alone', 'ms', alone),
     benchRow(`… while another prefills ${longPrompt} tokens, over its median alone`, 'ratio', ratios, { atMost: 2 }),
+    benchRow('… over its median alone before and after', 'ratio', evenRatios),
     benchRow(`prefill of ${longPrompt} tokens beside a request that decodes`, 'ms', promptMs),
   ]
 }
@@ -69,10 +77,17 @@ async function decodeBeside(pool: NodeRing, round: number): Promise<Beside> {
   const prompt = Array.from({ length: longPrompt }, (_, index) => (index * 7 + round * 131) % 251)
   const hangUp = new AbortController()
   let other: Promise<StreamedAnswer> | null = null
+  let lastPiece = Number.POSITIVE_INFINITY
+  let seen = 0
   const onPiece = (pieces: number): void => {
+    seen = pieces
+    if (pieces >= lastPiece) hangUp.abort()
     if (pieces !== aloneTokens) return
     other = ask(pool, '/v1/completions', { prompt, max_tokens: 1 })
-    other.finally(() => hangUp.abort()).catch(() => {})
+    const isOver = () => {
+      lastPiece = seen + aloneTokens
+    }
+    other.then(isOver, () => hangUp.abort())
   }
   const body = { prompt: [round, 2, 3], max_tokens: 1900 }
   const { arrivalsMs } = await ask(pool, '/v1/completions', body, { onPiece, signal: hangUp.signal })
