@@ -36,7 +36,7 @@ interface ICoalition {
     }
 
     /// What every party signs (EIP-712, domain "ComputePool Coalition", version "1"). Spans tile [0, layers); several parties may
-    /// hold the same span.
+    /// hold the same span. A re-split keeps model, layers, pool, vault and stake; price, end, parties, spans and units may change.
     struct Terms {
         /// SHA-256 of the pack's manifest.
         bytes32 modelDigest;
@@ -58,8 +58,9 @@ interface ICoalition {
         Party[] parties;
     }
 
-    /// One party's word: its signature over the terms, and an EIP-3009 TransferWithAuthorization of `stakeAtomic` to this contract
-    /// whose nonce is `stakeNonce(termsHash, operator)`. `stakeSignature` is empty where the party's stake lies here already.
+    /// One party's word: its signature over the terms, and an EIP-3009 ReceiveWithAuthorization of `stakeAtomic` to this contract
+    /// whose nonce is `stakeNonce(termsHash, operator)`. Receive and not Transfer: a transfer could be handed to the token by
+    /// anybody who sees it, and would then lie here as nobody's. `stakeSignature` is empty where the stake lies here already.
     struct Consent {
         address operator;
         bytes termsSignature;
@@ -95,9 +96,11 @@ interface ICoalition {
         uint96 amountAtomic;
         /// 0 while the operator is a member; then when the stake may be released.
         uint64 releasableAt;
-        /// Accusations without a verdict.
+        /// Accusations that are not settled.
         uint32 openDisputes;
         bool isMember;
+        /// Found guilty in this coalition; never again its member.
+        bool isGuilty;
     }
 
     struct Dispute {
@@ -108,9 +111,18 @@ interface ICoalition {
         /// Session of the vault whose payer was harmed; 0 where none was.
         bytes32 session;
         bytes32 evidenceHash;
+        /// 0 where nobody has answered.
+        bytes32 responseHash;
         uint96 bondAtomic;
+        uint64 openedAt;
+        /// The last second of each window. An answer ends the first at once, so that votes may be cast from the next second on.
         uint64 respondUntil;
         uint64 voteUntil;
+        /// Terms in force when accused; whoever was a member by them shares in the slash.
+        uint32 version;
+        /// Votes that a verdict takes, as it was set when accused.
+        uint16 quorum;
+        /// Votes of accounts that are auditors still: a removed auditor's fall away until there is a verdict.
         uint16 guiltyVotes;
         uint16 innocentVotes;
         Verdict verdict;
@@ -155,6 +167,14 @@ interface ICoalition {
     event QuorumSet(uint16 quorum);
 
     error ConfigInvalid();
+    /// Too little gas came along to ask the vault who was harmed.
+    error GasTooLow();
+    error OwnerNeeded();
+    /// These very terms were proposed before, as this coalition.
+    error ProposalExists(uint256 id);
+    error PartyGuilty(address operator);
+    /// A re-split that fewer than half of the present members are part of.
+    error MembersTooFew(uint256 id, uint256 staying, uint256 members);
     error TermsInvalid();
     error TermsVersionWrong(uint32 expected, uint32 given);
     error StakeZero();
@@ -179,24 +199,26 @@ interface ICoalition {
 
     // Anyone may relay: authority lies in the signatures.
 
-    /// A coalition of these terms, with whatever consents come along. Returns the id, from 1.
+    /// A coalition of these terms, with whatever consents come along. Returns the id, from 1. The same terms are proposed once.
     function propose(Terms calldata terms, Consent[] calldata consents) external returns (uint256 id);
-    /// Takes consents, and their stakes; each party's counts once.
+    /// Takes consents, and their stakes; each party's counts once, a repeated one is passed over.
     function consent(uint256 id, Terms calldata terms, Consent[] calldata consents) external;
     /// Proposed, and every party has consented: active.
     function activate(uint256 id) external;
-    /// Active: new spans, units and parties by terms of the next version, which everybody who stays or comes has signed. Whoever is left
-    /// out leaves, and its stake unbonds.
+    /// Active: new spans, units and parties by terms of the next version, which everybody who stays or comes has signed; at least half
+    /// of the members stay. Whoever is left out leaves, and its stake unbonds; who comes back while it does brings no new one.
     function resplit(uint256 id, Terms calldata terms, Consent[] calldata consents) external;
-    /// A member leaves by its own signature over Leave(uint256 id,address operator); its stake unbonds.
+    /// A member leaves by its own signature over Leave(uint256 id,address operator,uint32 version), the version being that of the terms
+    /// in force, so that the signature is worth nothing against a member that came back; its stake unbonds.
     function leave(uint256 id, address operator, bytes calldata signature) external;
     /// Proposed and too late, or active and its term over: ended. Stakes of a proposal may be released at once.
     function end(uint256 id) external;
     /// Credits a stake that unbonded, has no open dispute, and is not a member's.
     function release(uint256 id, address operator) external;
 
-    /// Opens a dispute against whoever has a stake, a member or one that unbonds. The bond is an EIP-3009 authorization of the accuser's,
-    /// whose nonce is `bondNonce(id, accused, reason, session, evidenceHash)`.
+    /// Opens a dispute against whoever has a stake, a member or one that unbonds. The bond is a ReceiveWithAuthorization (EIP-3009) of the
+    /// accuser's, `bond.operator`, whose nonce is `bondNonce(id, accused, reason, session, evidenceHash)`; `bond.termsSignature` is not
+    /// read. The URI is nobody's word, only where to look first: evidence is what has the hash. Auditors judge `session` with the rest.
     function accuse(
         uint256 id,
         address accused,
@@ -207,19 +229,23 @@ interface ICoalition {
         Consent calldata bond,
         uint96 bondAtomic
     ) external returns (uint256 dispute);
-    /// The accused's answer, by its signature over Respond(uint256 dispute,bytes32 responseHash).
+    /// The accused's answer, by its signature over Respond(uint256 dispute,bytes32 responseHash). The same answer may be repeated while
+    /// votes are cast, with another URI: that is not signed, and a relayer may have sent a wrong one.
     function respond(uint256 dispute, bytes32 responseHash, string calldata responseUri, bytes calldata signature) external;
     /// An auditor's vote, by its signature over Vote(uint256 dispute,bool isGuilty,bytes32 evidenceHash). After the response window, or
     /// after the response.
     function vote(uint256 dispute, bool isGuilty, address auditor, bytes calldata signature) external;
     /// After the vote's time without a quorum: undecided.
     function close(uint256 dispute) external;
-    /// Pays out what a verdict says, once: the harmed payer, the accuser's cost, the honest members, the treasury.
+    /// Pays out what a verdict says, once: the harmed payer, the accuser's cost, the honest members, the treasury. The slash is the reason's
+    /// share of the stake by the terms, at most what is left of it. Honest are those who were members when this party was accused,
+    /// have left or not since, and were not found guilty.
     function settle(uint256 dispute) external;
     /// Sends what an account was credited to that account.
     function withdraw(address account) external returns (uint256 amountAtomic);
 
-    function setAuditor(address auditor, bool isAuditor) external;
+    function setAuditor(address auditor, bool isAuditor_) external;
+    /// For disputes to come; an open one keeps the quorum that it was opened at.
     function setQuorum(uint16 quorum) external;
 
     function termsHash(Terms calldata terms) external view returns (bytes32);
@@ -229,12 +255,19 @@ interface ICoalition {
         pure
         returns (bytes32);
     function stateOf(uint256 id) external view returns (State state, uint32 version, bytes32 termsHash_, uint64 endsAt);
+    /// The coalition that these terms were proposed as; 0 where they were not.
+    function coalitionOf(bytes32 termsHash_) external view returns (uint256 id);
+    /// Parties of the terms in force, those among them that have left included: whether one is a member `stakeOf` says.
     function partiesOf(uint256 id) external view returns (Party[] memory parties);
     function stakeOf(uint256 id, address operator) external view returns (Stake memory stake);
     function disputeOf(uint256 dispute) external view returns (Dispute memory);
     function creditOf(address account) external view returns (uint256 amountAtomic);
     /// Stakes + bonds + credits: what the contract must hold.
     function heldAtomic() external view returns (uint256);
+    /// As constructed, with today's owner and quorum.
+    function config() external view returns (Config memory);
+    function auditors() external view returns (address[] memory);
+    function isAuditor(address account) external view returns (bool);
     function coalitionCount() external view returns (uint256);
     function disputeCount() external view returns (uint256);
 }
