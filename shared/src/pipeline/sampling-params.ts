@@ -53,6 +53,9 @@ export const cacheReuseSchema = z.strictObject({
 })
 export type CacheReuse = z.infer<typeof cacheReuseSchema>
 
+/** Drawn by the desk for one attempt, and told with it: 16 bytes, hex. What a receipt says of activations depends on it. */
+export const receiptNonceSchema = z.string().regex(/^[0-9a-f]{32}$/)
+
 export const requestJobSchema = z.strictObject({
   requestId: z.string().min(1).max(64),
   promptTokens: z.array(z.int().nonnegative()).min(1).max(1_000_000),
@@ -69,6 +72,8 @@ export const requestJobSchema = z.strictObject({
   sampling: samplingParamsSchema,
   /** False switches guessing off; it changes how soon tokens come, never which. */
   speculate: z.boolean().optional(),
+  /** For the receipts of this attempt. */
+  nonce: receiptNonceSchema.optional(),
 })
 /** What the orchestrator asks of an entry tab. */
 export type RequestJob = z.infer<typeof requestJobSchema>

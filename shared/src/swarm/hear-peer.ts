@@ -58,6 +58,7 @@ export function hearPeer(heard: SwarmState, peer: SwarmPeer, request: DeskReques
     case 'peer-leaving':
     case 'request-flowing':
     case 'token-generated':
+    case 'request-receipted':
     case 'request-finished':
     case 'request-failed':
       return heard

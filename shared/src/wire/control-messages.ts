@@ -5,6 +5,8 @@
  */
 import { z } from 'zod'
 import { requestJobSchema, sampledTokenSchema } from '../pipeline/sampling-params.ts'
+import { receiptSchema } from '../receipts/receipt.ts'
+import { sessionKeySchema } from '../receipts/session-key.ts'
 import { hopTraceSchema } from './frame-header.ts'
 
 /** A wallet address in lower case, a dot, and eight hex digits that tell two tabs of one wallet apart. */
@@ -101,6 +103,8 @@ export const deskRequestSchema = z.discriminatedUnion('type', [
     reach: reachSchema,
     /** Layers that are loaded already, of the model last offered: after a break of the hub, or of the orchestrator. */
     holding: z.strictObject({ model: z.string().max(120), layers: layerRange }).optional(),
+    /** Signs its receipts. */
+    sessionKey: sessionKeySchema.optional(),
   }),
   z.strictObject({ type: z.literal('capability-reported'), model: z.string().max(120), capability: capabilitySchema }),
   z.strictObject({
@@ -168,6 +172,8 @@ export const deskRequestSchema = z.discriminatedUnion('type', [
     laps: z.int().nonnegative().optional(),
   }),
   z.strictObject({ type: z.literal('request-failed'), requestId, error: errorData }),
+  /** Every seat, once an attempt, when it is over there. */
+  receiptSchema.extend({ type: z.literal('request-receipted') }),
   z.strictObject({
     type: z.literal('stats-reported'),
     requests: z.int().nonnegative(),

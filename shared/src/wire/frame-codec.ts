@@ -118,7 +118,7 @@ export function decodeTokens(frame: Frame): SampledToken[] {
 
 const dtypesOf = { hidden: ['f32', 'f16', 'bf16'], token: ['int64'], control: ['json'] } as const
 
-const ofActivations = ['sampling', 'prompt_tokens', 'generated_tokens', 'reuse', 'sample'] as const
+const ofActivations = ['sampling', 'prompt_tokens', 'generated_tokens', 'reuse', 'nonce', 'sample'] as const
 const ofTokens = ['sampled', 'sampled_list'] as const
 
 /** What the schema cannot say: kind, dtype, shape and payload size agree. */

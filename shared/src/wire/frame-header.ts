@@ -3,7 +3,12 @@
  * six fields are the original ComputePool's, the rest is ours. docs/protocol.md describes it byte by byte.
  */
 import { z } from 'zod'
-import { cacheReuseSchema, sampledTokenSchema, samplingParamsSchema } from '../pipeline/sampling-params.ts'
+import {
+  cacheReuseSchema,
+  receiptNonceSchema,
+  sampledTokenSchema,
+  samplingParamsSchema,
+} from '../pipeline/sampling-params.ts'
 
 /** Raised when a peer of the last version could not understand us. */
 export const protocolVersion = 4
@@ -44,6 +49,8 @@ export const frameHeaderSchema = z.strictObject({
   generated_tokens: z.array(z.int().nonnegative()).max(131_072).optional(),
   /** On the first hidden frame: begin with the first `positions` positions of the cache that a request which is over left here. */
   reuse: cacheReuseSchema.optional(),
+  /** On the first hidden frame: the job's, for the seats' receipts. */
+  nonce: receiptNonceSchema.optional(),
   /** True on the hidden frame from whose last row the exit draws. */
   sample: z.boolean().optional(),
   /** With `sample`: guesses of the tokens to be drawn. The last 1 + n rows are the current token and these n. */

@@ -1,0 +1,30 @@
+/** Signs receipts with a session key, and checks such signatures. Pure: the secret comes from the host's entropy. Ed25519: RFC 8032. */
+import { ed25519 } from '@noble/curves/ed25519.js'
+import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js'
+import { type Receipt, type ReceiptBody, receiptText } from './receipt.ts'
+
+export interface ReceiptSigner {
+  /** Public, hex. */
+  readonly key: string
+  sign(receipt: ReceiptBody): Receipt
+}
+
+/** `secret`: 32 random bytes. */
+export function createReceiptSigner(secret: Uint8Array): ReceiptSigner {
+  const key = bytesToHex(ed25519.getPublicKey(secret))
+  return {
+    key,
+    sign: receipt => ({ ...receipt, signature: bytesToHex(ed25519.sign(bytesOf(receipt), secret)) }),
+  }
+}
+
+/** True where the session key `key` (hex) signed the receipt; false, never an error, for anything that is no key or signature. */
+export function isSignedBy(receipt: Receipt, key: string): boolean {
+  try {
+    return ed25519.verify(hexToBytes(receipt.signature), bytesOf(receipt), hexToBytes(key))
+  } catch {
+    return false
+  }
+}
+
+const bytesOf = (receipt: ReceiptBody): Uint8Array => new TextEncoder().encode(receiptText(receipt))
