@@ -5,7 +5,13 @@
 import { rowTokens } from '@computepool/shared/engine'
 import type { ErrorData } from '@computepool/shared/errors'
 import { type Pipeline, type RequestJob, runPipeline, type SeatConfig } from '@computepool/shared/pipeline'
-import type { EngineRow } from '@computepool/shared/ports'
+import type { EngineRow, Transport } from '@computepool/shared/ports'
+import {
+  type ReceiptBody,
+  type ReceiptedAttempt,
+  type ReceiptVerdict,
+  verifyReceipts,
+} from '@computepool/shared/receipts'
 import type { DeskRequest, Seat } from '@computepool/shared/wire'
 import { type FakeEngine, type FakeEngineOptions, openFakeEngine } from './fake-engine.ts'
 import { fakeManifest } from './fake-manifest.ts'
@@ -22,6 +28,10 @@ export interface SwarmOptions {
   readonly stepMs?: number | ((seat: number, tokens: readonly number[]) => number)
   /** … and, of a number, what each position beyond the first adds to it. */
   readonly rowMs?: number
+  /** What a peer puts between itself and the network. */
+  readonly transport?: (seat: number, transport: Transport) => Transport
+  /** What a peer makes of its receipt before it tells it; null tells none. */
+  readonly receipt?: (seat: number, receipt: ReceiptBody) => ReceiptBody | null
 }
 
 export interface Swarm {
@@ -37,9 +47,15 @@ export interface Swarm {
   tokensOf(requestId: string): number[]
   /** When the entry told each token, by the manual clock. */
   tokenTimesOf(requestId: string): number[]
+  /** What the seats said of their work, in order. */
+  readonly receipts: readonly ReceiptBody[]
+  /** What a desk knows of the request, with the receipts as they would come; nobody has a session key, or has signed. */
+  attemptOf(requestId: string): ReceiptedAttempt
+  /** What a desk makes of the request's receipts; peers that were removed from the network owe none. */
+  verdictOf(requestId: string): ReceiptVerdict
   /** The one report that ended the request; throws where there are two. */
   endOf(requestId: string): Extract<DeskRequest, { type: 'request-finished' | 'request-failed' }> | undefined
-  /** Moves time until the request has ended. */
+  /** Moves time until the request has ended; throws where its receipts, of peers that hide nothing, do not fit together. */
   untilEnd(requestId: string): Promise<void>
   /** Bytes of all caches. */
   cacheBytes(): number
@@ -69,6 +85,9 @@ export function openSwarm(options: SwarmOptions): Swarm {
   const seats = dealSeats(peers, manifest.dimensions.layers)
   const reports: DeskRequest[] = []
   const reportedAtMs: number[] = []
+  const receipts: ReceiptBody[] = []
+  const jobs = new Map<string, RequestJob>()
+  const removed = new Set<string>()
   const dropped: { by: string; peer: string; error: ErrorData }[] = []
   const { stepMs: cost = 1, rowMs = 0 } = options
   const wait = (seat: number, rows: readonly EngineRow[]): Promise<void> => {
@@ -91,10 +110,13 @@ export function openSwarm(options: SwarmOptions): Swarm {
       },
     )
   })
-  const pipelines = seats.map(({ seat, peer }) =>
-    runPipeline({
+  const epoch = options.seat?.epoch ?? 1
+  const pipelines = seats.map(({ seat, peer }): Pipeline => {
+    const transport = network.transport(peer)
+    const pipeline = runPipeline({
       seat: {
         epoch: 1,
+        coalition: 'swarm',
         seat,
         seats,
         hidden: manifest.dimensions.hidden,
@@ -103,18 +125,29 @@ export function openSwarm(options: SwarmOptions): Swarm {
         ...options.seat,
       },
       engine: engines[seat]!,
-      transport: network.transport(peer),
+      transport: options.transport?.(seat, transport) ?? transport,
       clock,
       report: message => {
         reports.push(message)
         reportedAtMs.push(clock.monotonicMs())
       },
+      giveReceipt: receipt => {
+        const given = options.receipt === undefined ? receipt : options.receipt(seat, receipt)
+        if (given !== null) receipts.push(given)
+      },
       dropPeer: (dropping, error) => {
         dropped.push({ by: peer, peer: dropping, error })
         network.cut(peer, dropping)
       },
-    }),
-  )
+    })
+    return {
+      ...pipeline,
+      submit(job) {
+        jobs.set(job.requestId, job)
+        pipeline.submit(job)
+      },
+    }
+  })
   network.connectAll(peers)
 
   const endOf: Swarm['endOf'] = requestId => {
@@ -125,19 +158,52 @@ export function openSwarm(options: SwarmOptions): Swarm {
     if (ends.length > 1) throw new Error(`Request ${requestId} ended ${ends.length} times: ${JSON.stringify(ends)}`)
     return ends[0]
   }
+  const tokensOf = (requestId: string): number[] =>
+    reports.flatMap(report =>
+      report.type === 'token-generated' && report.requestId === requestId ? [report.sampled.token] : [],
+    )
+  const attemptOf = (requestId: string): ReceiptedAttempt => {
+    const { nonce = '', promptTokens, generatedTokens = [], reuse } = jobs.get(requestId)!
+    const end = endOf(requestId)
+    const heardTokens = tokensOf(requestId)
+    return {
+      coalition: 'swarm',
+      epoch,
+      requestId,
+      nonce,
+      seats: seats.map(seat => ({ ...seat, key: '', isExempt: removed.has(seat.peer) })),
+      receipts: receipts
+        .filter(receipt => receipt.requestId === requestId)
+        .map(receipt => ({ ...receipt, signature: '' })),
+      sentTokens: [...promptTokens, ...generatedTokens],
+      reusedPositions: reuse?.positions ?? 0,
+      heardTokens,
+      // One that was over before it began has reached nobody.
+      isComplete: end?.type === 'request-finished' && end.reason !== 'cancelled' && heardTokens.length > 0,
+    }
+  }
+  // Keys and signatures have tests of their own: thousands of signatures would take longer than all the rest.
+  const verdictOf = (requestId: string): ReceiptVerdict => verifyReceipts(attemptOf(requestId), () => true)
+  const isHonest = options.receipt === undefined && options.transport === undefined
   return {
     clock,
-    network,
+    network: {
+      ...network,
+      remove(peer) {
+        removed.add(peer)
+        network.remove(peer)
+      },
+    },
     peers,
     engines,
     pipelines,
     reports,
     dropped,
     endOf,
-    tokensOf: requestId =>
-      reports.flatMap(report =>
-        report.type === 'token-generated' && report.requestId === requestId ? [report.sampled.token] : [],
-      ),
+    receipts,
+    attemptOf,
+    verdictOf,
+    tokensOf,
     tokenTimesOf: requestId =>
       reports.flatMap((report, index) =>
         report.type === 'token-generated' && report.requestId === requestId ? [reportedAtMs[index]!] : [],
@@ -148,6 +214,8 @@ export function openSwarm(options: SwarmOptions): Swarm {
         await clock.advance(10)
       }
       await clock.advance(2000)
+      const { verdict, faults } = verdictOf(requestId)
+      if (isHonest && verdict !== 'whole') throw new Error(`Request ${requestId}: ${JSON.stringify(faults)}`)
     },
     cacheBytes: () => engines.reduce((sum, engine) => sum + engine.memory().kvBytes, 0),
   }
@@ -155,5 +223,5 @@ export function openSwarm(options: SwarmOptions): Swarm {
 
 /** A job of `promptLength` tokens that a seed chooses. */
 export function fakeJob(requestId: string, options: Partial<RequestJob> & Pick<RequestJob, 'sampling'>): RequestJob {
-  return { requestId, promptTokens: [5, 9, 2], maxTokens: 8, stopTokens: [], ...options }
+  return { requestId, promptTokens: [5, 9, 2], maxTokens: 8, stopTokens: [], nonce: '5c'.repeat(16), ...options }
 }

@@ -15,6 +15,8 @@ export interface Draft extends Mutable<Omit<PipelineState, 'requests' | 'turns' 
   readonly ended: Map<string, boolean>
   readonly lostPeers: Map<string, PipelineState['lostPeers'] extends ReadonlyMap<string, infer E> ? E : never>
   readonly acts: PipelineAct[]
+  /** Done last: signing takes a moment, and nothing waits for it. */
+  readonly receipts: PipelineAct[]
 }
 
 export function openDraft(state: PipelineState): Draft {
@@ -26,12 +28,13 @@ export function openDraft(state: PipelineState): Draft {
     ended: new Map(state.ended),
     lostPeers: new Map(state.lostPeers),
     acts: [],
+    receipts: [],
   }
 }
 
 export function closeDraft(draft: Draft): [PipelineState, PipelineAct[]] {
-  const { place: _, acts, ...state } = draft
-  return [state, acts]
+  const { place: _, acts, receipts, ...state } = draft
+  return [state, [...acts, ...receipts]]
 }
 
 /** Replaces fields of a live request and returns it. */

@@ -4,10 +4,12 @@
  */
 import type { ErrorData } from '../errors/index.ts'
 import type { EngineOutput, EngineRow } from '../ports/index.ts'
+import type { ReceiptBody } from '../receipts/index.ts'
 import { type LapCosts, noLapCosts } from '../speculation/index.ts'
 import { type DeskRequest, type Frame, type FrameHeader, type HopTrace, maxDraftTokens } from '../wire/index.ts'
 import { noPatience, type Patience } from './patience.ts'
 import { emptyReorderBuffer, type ReorderBuffer } from './reorder-frames.ts'
+import { openChains, type RequestChains } from './request-chains.ts'
 import type { CacheReuse, RequestJob, SamplingParams } from './sampling-params.ts'
 import type { SeatConfig } from './seat-config.ts'
 import type { Speculation } from './speculate.ts'
@@ -74,6 +76,10 @@ export interface RequestState {
   /** Position of the token that was fed last to be drawn from; null before the first. */
   readonly fedAt: number | null
   readonly lastProgressMs: number
+  /** The job's, for receipts; empty where none came. */
+  readonly nonce: string
+  /** Null in a ring that keeps no receipts. */
+  readonly chains: RequestChains | null
   readonly entry: EntryRequest | null
 }
 
@@ -140,6 +146,8 @@ export type PipelineAct =
   /** The request is over, its cache may serve another. */
   | { readonly type: 'keep'; readonly requestId: string }
   | { readonly type: 'report'; readonly message: DeskRequest }
+  /** What this seat says of a request that is over here, to be signed and told. */
+  | { readonly type: 'receipt'; readonly receipt: ReceiptBody }
   /** The peer broke the protocol: take nothing more from it. */
   | { readonly type: 'drop-peer'; readonly peer: string; readonly error: ErrorData }
 
@@ -167,8 +175,15 @@ export function openPipelineState(config: SeatConfig): PipelineState {
   }
 }
 
-export function openRequestState(requestId: string, nowMs: number, entry: EntryRequest | null): RequestState {
-  const { promptTokens = [], generatedTokens = [], sampling = null, reuse = null } = entry?.job ?? {}
+export interface OpenedRequest {
+  readonly config: SeatConfig
+  readonly requestId: string
+  readonly nowMs: number
+  readonly entry: EntryRequest | null
+}
+
+export function openRequestState({ config, requestId, nowMs, entry }: OpenedRequest): RequestState {
+  const { promptTokens = [], generatedTokens = [], sampling = null, reuse = null, nonce = '' } = entry?.job ?? {}
   return {
     requestId,
     inbox: emptyReorderBuffer(),
@@ -182,6 +197,8 @@ export function openRequestState(requestId: string, nowMs: number, entry: EntryR
     firstDrawn: null,
     fedAt: null,
     lastProgressMs: nowMs,
+    nonce,
+    chains: openChains(config, requestId, entry?.job ?? null),
     entry,
   }
 }

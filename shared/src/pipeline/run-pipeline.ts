@@ -4,8 +4,10 @@
  */
 import { asComputePoolError, ComputePoolError, type ErrorData, errorFromData } from '../errors/index.ts'
 import type { Clock, Engine, EngineOutput, EngineRow, Transport } from '../ports/index.ts'
+import type { Digest, ReceiptBody } from '../receipts/index.ts'
 import { type DeskRequest, decodeFrame, encodeFrame, type Frame } from '../wire/index.ts'
 import { openPipelineState, type PipelineAct, type PipelineEvent } from './pipeline-state.ts'
+import { settleChains } from './request-chains.ts'
 import type { RequestJob } from './sampling-params.ts'
 import { defaultDeadlines, type SeatConfig } from './seat-config.ts'
 import { step } from './step.ts'
@@ -15,12 +17,16 @@ const tickMs = 1000
 
 export interface PipelineOptions {
   readonly seat: Pick<SeatConfig, 'epoch' | 'seat' | 'seats' | 'hidden' | 'maxContext' | 'maxRequests'> &
-    Partial<Pick<SeatConfig, 'chunksInFlight' | 'maxRows' | 'deadlines' | 'speculate'>>
+    Partial<Pick<SeatConfig, 'chunksInFlight' | 'coalition' | 'maxRows' | 'deadlines' | 'speculate'>>
   readonly engine: Engine
   readonly transport: Transport
   readonly clock: Clock
   /** `request-flowing`, `token-generated`, `request-finished` and `request-failed`, for the orchestrator. */
   readonly report: (message: DeskRequest) => void
+  /** What this seat says of a request that is over here, where `seat` names a coalition: to be signed, for the orchestrator. */
+  readonly giveReceipt?: (receipt: ReceiptBody) => void
+  /** SHA-256, where the host's is faster than the pure core's. */
+  readonly digest?: Digest
   /**
    * One turn of the event loop. Taken between steps that follow each other directly: an engine that computes on this very thread
    * would else never let a cancellation in. Without it, steps follow at once.
@@ -72,6 +78,8 @@ export function runPipeline(options: PipelineOptions): Pipeline {
     const [next, acts] = step(state, event)
     state = next
     for (const act of acts) perform(act)
+    // Last: frames are on their way by now, and the engine is at work.
+    state = settleChains(state, options.digest)
     keepTicking()
   }
 
@@ -89,6 +97,8 @@ export function runPipeline(options: PipelineOptions): Pipeline {
         return engine.keep(act.requestId)
       case 'report':
         return options.report(act.message)
+      case 'receipt':
+        return options.giveReceipt?.(act.receipt)
       case 'drop-peer':
         return options.dropPeer?.(act.peer, act.error)
     }

@@ -36,6 +36,8 @@ export interface SeatConfig {
   readonly chunksInFlight: number
   /** Rows in one engine step. */
   readonly maxRows: number
+  /** Named in the seat's receipts of its work; absent: it keeps none. */
+  readonly coalition?: string
   /** Entry: guess tokens ahead where that pays. */
   readonly speculate: boolean
   readonly deadlines: PipelineDeadlines

@@ -6,6 +6,7 @@ import { betweenTokensMs, lapParts } from './lap-parts.ts'
 import { chunksInFlight, isDecoding, learnPace, learnSeats, nextChunk } from './pace-prompt.ts'
 import { change, type Draft, enqueue } from './pipeline-draft.ts'
 import type { EntryRequest, RequestState, RowTask } from './pipeline-state.ts'
+import { noteTold } from './request-chains.ts'
 import type { CacheReuse, SampledToken } from './sampling-params.ts'
 import { smooth } from './smooth.ts'
 import { draftOf, guessNext, learnFrom, learnLap } from './speculate.ts'
@@ -95,7 +96,8 @@ export function takeTokens(draft: Draft, request: RequestState, drawn: Drawn) {
     learnLap(draft, { guesses: entry.guesses, sampled: drawn.sampled, lapMs, trace: drawn.trace })
   }
   const { taken: count, end } = partOfAnswer(draft, entry, drawn)
-  drawn.sampled.slice(0, count).forEach((sampled, i) => {
+  const told = drawn.sampled.slice(0, count)
+  told.forEach((sampled, i) => {
     const message = { requestId, index: entry.drawn + i, sampled, lapMs, trace: drawn.trace.map(withoutSize) }
     draft.acts.push({ type: 'report', message: { type: 'token-generated', ...message } })
   })
@@ -113,7 +115,9 @@ export function takeTokens(draft: Draft, request: RequestState, drawn: Drawn) {
     guesses: draftOf(speculation),
     speculation,
   }
-  const taken = change(draft, request, { entry: next, lastProgressMs: drawn.nowMs })
+  const tokensTold = told.map(({ token }) => token)
+  const chains = noteTold(request.chains, tokensTold)
+  const taken = change(draft, request, { entry: next, chains, lastProgressMs: drawn.nowMs })
   if (end !== null) return finishRequest(draft, taken, end)
   const tokens = [drawn.sampled.at(-1)!.token]
   const row = { position, tokens, reuse: null, guesses: next.guesses, isSampled: true, nowMs: drawn.nowMs }

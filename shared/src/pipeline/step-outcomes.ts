@@ -1,10 +1,11 @@
 /** What becomes of a finished engine step: an activation goes to the next seat, a token straight to the entry. */
 import { ComputePoolError, type ErrorData } from '../errors/index.ts'
 import type { EngineOutput } from '../ports/index.ts'
-import { encodeTokens, type HopTrace } from '../wire/index.ts'
+import { encodeTokens, type FrameHeader, type HopTrace } from '../wire/index.ts'
 import { failRequest } from './end-request.ts'
 import { change, type Draft, sendControl, sendFrame } from './pipeline-draft.ts'
 import type { RequestState, RowTask } from './pipeline-state.ts'
+import { noteDrawn, noteSent } from './request-chains.ts'
 import type { SampledToken } from './sampling-params.ts'
 import { firstDrawnAt, generatedBefore, isDecodeRow } from './schedule-rows.ts'
 import { smooth } from './smooth.ts'
@@ -70,8 +71,10 @@ function finishRow(draft: Draft, before: RequestState, task: RowTask, row: Finis
     const sampled = output.kind === 'token' ? [output.sampled] : output.sampled
     const position = firstDrawnAt(task)
     const before = generatedBefore(request, position)
-    const generated = before.concat(sampled.map(({ token }) => token))
-    const drawn = change(draft, request, { generated, firstDrawn: position - before.length })
+    const tokens = sampled.map(({ token }) => token)
+    const generated = before.concat(tokens)
+    const chains = noteDrawn(request.chains, tokens)
+    const drawn = change(draft, request, { generated, firstDrawn: position - before.length, chains })
     if (isEntry) return takeTokens(draft, drawn, { sampled, position, trace, directHops: 0, nowMs })
     return sendTokens(draft, drawn, sampled, position, trace)
   }
@@ -98,29 +101,27 @@ function passHidden(
   nowMs: number,
 ): void {
   const isFirst = request.outSeq === 0
-  sendFrame(
-    draft,
-    draft.place.next!,
-    {
-      request_id: request.requestId,
-      kind: 'hidden',
-      dtype: activation.dtype,
-      shape: [activation.tokens, activation.hidden],
-      seq: request.outSeq,
-      position: task.position,
-      ...(isFirst && request.sampling !== null ? { sampling: request.sampling } : {}),
-      ...(isFirst && request.prompt.length > 0 ? { prompt_tokens: [...request.prompt] } : {}),
-      ...(isFirst && request.generated.length > 0 ? { generated_tokens: [...request.generated] } : {}),
-      ...(isFirst && request.reuse !== null ? { reuse: request.reuse } : {}),
-      ...(task.isSampled ? { sample: true } : {}),
-      ...(task.guesses.length > 0 ? { draft: [...task.guesses] } : {}),
-      trace,
-    },
-    activation.data,
-  )
+  const header: Omit<FrameHeader, 'epoch'> = {
+    request_id: request.requestId,
+    kind: 'hidden',
+    dtype: activation.dtype,
+    shape: [activation.tokens, activation.hidden],
+    seq: request.outSeq,
+    position: task.position,
+    ...(isFirst && request.sampling !== null ? { sampling: request.sampling } : {}),
+    ...(isFirst && request.prompt.length > 0 ? { prompt_tokens: [...request.prompt] } : {}),
+    ...(isFirst && request.generated.length > 0 ? { generated_tokens: [...request.generated] } : {}),
+    ...(isFirst && request.reuse !== null ? { reuse: request.reuse } : {}),
+    ...(isFirst && request.nonce !== '' ? { nonce: request.nonce } : {}),
+    ...(task.isSampled ? { sample: true } : {}),
+    ...(task.guesses.length > 0 ? { draft: [...task.guesses] } : {}),
+    trace,
+  }
+  sendFrame(draft, draft.place.next!, header, activation.data)
   const { entry } = reportFlowing(draft, request)
   const counted = entry === null ? null : { ...entry, directHops: entry.directHops + 1 }
-  feedPrompt(draft, change(draft, request, { outSeq: request.outSeq + 1, entry: counted }), nowMs)
+  const chains = noteSent(request.chains, header, activation)
+  feedPrompt(draft, change(draft, request, { outSeq: request.outSeq + 1, entry: counted, chains }), nowMs)
 }
 
 function sendTokens(

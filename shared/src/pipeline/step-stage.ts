@@ -8,6 +8,7 @@ import { failRequest, frameError, missingPrefix } from './end-request.ts'
 import { change, type Draft, enqueue } from './pipeline-draft.ts'
 import { openRequestState, type RequestState, type RowTask } from './pipeline-state.ts'
 import { reorder, reorderLimit } from './reorder-frames.ts'
+import { noteReceived } from './request-chains.ts'
 import { faultOfWaiting } from './waiting-frames.ts'
 
 export function takeHidden(draft: Draft, frame: Frame, nowMs: number) {
@@ -32,14 +33,16 @@ export function takeHidden(draft: Draft, frame: Frame, nowMs: number) {
   change(draft, request, { inbox: buffer, lastProgressMs: nowMs })
   for (const next of due) {
     const live = draft.requests.get(requestId)
-    if (live !== undefined) acceptHidden(draft, live, next, nowMs)
+    if (live === undefined) continue
+    const noted = change(draft, live, { chains: noteReceived(live.chains, next.header, next.payload) })
+    acceptHidden(draft, noted, next, nowMs)
   }
 }
 
 function admit(draft: Draft, requestId: string, nowMs: number): RequestState | null {
   const { maxRequests, seat } = draft.config
   if (draft.requests.size < maxRequests) {
-    const request = openRequestState(requestId, nowMs, null)
+    const request = openRequestState({ config: draft.config, requestId, nowMs, entry: null })
     draft.requests.set(requestId, request)
     return request
   }
@@ -76,6 +79,7 @@ function acceptHidden(draft: Draft, before: RequestState, frame: Frame, nowMs: n
       generated: header.generated_tokens ?? [],
       firstDrawn: null,
       reuse,
+      nonce: header.nonce ?? '',
     })
   const dtype = header.dtype as Activation['dtype']
   const activation: Activation = { dtype, tokens: brought, hidden, data: payload }
@@ -117,6 +121,7 @@ function faultAtSight(draft: Draft, { header, payload }: Frame): string | null {
     return `${payload.byteLength} bytes arrived; ${tokens} rows of ${hidden} ${dtype} are ${expectedBytes}.`
   if ((header.trace?.length ?? 0) > seat) return 'A trace names more seats than came before.'
   if (seq > 0 && header.reuse !== undefined) return 'A cache to begin with was named after the first frame.'
+  if (seq > 0 && header.nonce !== undefined) return 'A nonce came after the first frame.'
   const told = (header.prompt_tokens?.length ?? 0) + (header.generated_tokens?.length ?? 0)
   if (seq > 0 && (told > 0 || header.sampling !== undefined))
     return `Frame ${seq} brought a text of ${told} tokens or sampling, which only the first one may.`

@@ -44,7 +44,7 @@ export function submitRequest(draft: Draft, job: RequestJob, nowMs: number): voi
     guesses: [],
     speculation: openSpeculation(draft, job, text),
   }
-  const request = openRequestState(requestId, nowMs, entry)
+  const request = openRequestState({ config: draft.config, requestId, nowMs, entry })
   draft.requests.set(requestId, request)
   feedPrompt(draft, request, nowMs)
 }
