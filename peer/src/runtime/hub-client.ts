@@ -13,6 +13,7 @@ import {
   type LinkSignal,
   protocolVersion,
 } from '@computepool/shared/wire'
+import { parseSiweMessage } from 'viem/siwe'
 import { isOurChallenge } from './is-our-challenge.ts'
 
 const firstRetryMs = 500
@@ -41,7 +42,8 @@ export interface HubClientOptions {
   readonly sign: (message: string) => Promise<string>
   readonly clock: Clock
   readonly entropy: Entropy
-  readonly onWelcome: () => void
+  /** `pool`: as the challenge named it, in which the peer has found its pool. */
+  readonly onWelcome: (pool: string) => void
   readonly onCommand: (command: DeskCommand) => void
   readonly onSignal: (from: string, signal: LinkSignal) => void
   /** The connection broke, was refused for now, or did not come about; another is being tried. */
@@ -68,6 +70,7 @@ export function openHubClient(options: HubClientOptions): HubClient {
   let heardMs = 0
   let cancelTimer: () => void = () => {}
   let lastRefusal: ComputePoolError | null = null
+  let pool = ''
 
   function post(request: HubRequest): void {
     socket?.send(JSON.stringify(request))
@@ -120,6 +123,7 @@ export function openHubClient(options: HubClientOptions): HubClient {
           )
           return breakOff(from)
         }
+        pool = parseSiweMessage(reply.message).uri ?? ''
         const signature = await options.sign(reply.message)
         if (socket === from) post({ type: 'authenticate', message: reply.message, signature })
         return
@@ -129,7 +133,7 @@ export function openHubClient(options: HubClientOptions): HubClient {
         attempts = 0
         cancelTimer()
         keepAlive(from, reply.silenceLimitMs)
-        return options.onWelcome()
+        return options.onWelcome(pool)
       case 'refused':
         lastRefusal = errorFromData(reply.error)
         return

@@ -11,6 +11,7 @@ import type {
   SliceRequest,
   Transport,
 } from '@computepool/shared/ports'
+import type { Digest } from '@computepool/shared/receipts'
 import type { AssignedRoute, DeskCommand, LinkSignal, Reach } from '@computepool/shared/wire'
 import type { FetchBytes } from '../artifacts/fetch-artifact.ts'
 import type { SocketLike } from './hub-client.ts'
@@ -79,6 +80,8 @@ export interface PeerPowers {
   /** Keeps the browser from freezing the tab; returns the release. */
   readonly holdAwake: () => () => void
   readonly isHidden: () => boolean
+  /** SHA-256 for receipts, where the host has a faster one than script. */
+  readonly digest?: Digest
   /** One turn of the event loop. */
   readonly breathe: () => Promise<void>
   readonly tell: (snapshot: PeerSnapshot) => void

@@ -9,6 +9,7 @@ import { type Accepted, acceptOffer, capabilityOf } from './accept-offer.ts'
 import { createEngineShelf } from './engine-shelf.ts'
 import { type HeldSlice, holdSlice, notServing } from './hold-slice.ts'
 import { type HubClient, openHubClient } from './hub-client.ts'
+import { type OpenSessionKey, openSessionKey } from './open-session-key.ts'
 import type { Assignment, Offer, PeerPowers, PeerTransport, Preparation } from './peer-powers.ts'
 import type { JoinOptions } from './peer-snapshot.ts'
 import { createSnapshotBox, idleSnapshot, noSlice } from './snapshot-box.ts'
@@ -46,6 +47,9 @@ export function runPeer(powers: PeerPowers, options: JoinOptions): RunningPeer {
   let self = ''
   let transport: PeerTransport | null = null
   let store: VerifiedStore | null = null
+  let sessionKey: OpenSessionKey | null = null
+  /** Welcomes: a join that another overtook is not told. */
+  let welcomes = 0
   let accepted: Accepted | null = null
   let held: HeldSlice | null = null
   /** Of the last assignment, while its links stand. */
@@ -62,6 +66,7 @@ export function runPeer(powers: PeerPowers, options: JoinOptions): RunningPeer {
     const key = await powers.openKey()
     const suffix = Array.from(entropy.bytes(4), byte => byte.toString(16).padStart(2, '0')).join('')
     self = `${key.address}.${suffix}`
+    sessionKey = openSessionKey({ clock, entropy, peer: self, sign: message => key.sign(message) })
     const storages = await powers.openStorages()
     abort.signal.throwIfAborted()
     store = createVerifiedStore({
@@ -80,16 +85,9 @@ export function runPeer(powers: PeerPowers, options: JoinOptions): RunningPeer {
       sign: message => key.sign(message),
       clock,
       entropy,
-      onWelcome: () => {
+      onWelcome: pool => {
         box.set({ status: 'connecting', error: null })
-        send({
-          type: 'peer-joined',
-          version: protocolVersion,
-          agent: powers.agent.slice(0, 300),
-          role: 'operator',
-          reach: powers.reach,
-          ...holding(),
-        })
+        join(pool).catch(fail)
       },
       onCommand: command => obey(command),
       onSignal: (from, signal) => transport?.handleSignal(from, signal),
@@ -102,6 +100,22 @@ export function runPeer(powers: PeerPowers, options: JoinOptions): RunningPeer {
         box.set({ status: 'connecting', error: error.toJSON() })
       },
       onRefused: fail,
+    })
+  }
+
+  async function join(pool: string): Promise<void> {
+    welcomes += 1
+    const welcome = welcomes
+    const vouched = await sessionKey!.vouchedFor(pool)
+    if (welcome !== welcomes || leaving !== null || abort.signal.aborted) return
+    send({
+      type: 'peer-joined',
+      version: protocolVersion,
+      agent: powers.agent.slice(0, 300),
+      role: 'operator',
+      reach: powers.reach,
+      ...holding(),
+      sessionKey: vouched,
     })
   }
 
@@ -187,7 +201,7 @@ export function runPeer(powers: PeerPowers, options: JoinOptions): RunningPeer {
 
   async function takeSlice(assignment: Assignment | Preparation): Promise<void> {
     await dropSlice()
-    if (abort.signal.aborted || accepted === null || store === null || transport === null) return
+    if (abort.signal.aborted || accepted === null || store === null || transport === null || sessionKey === null) return
     if (assignment.type === 'assign-slice' && assignment.seats[assignment.seat]?.peer !== self)
       throw new ComputePoolError(
         'bug_unreachable_state',
@@ -198,7 +212,21 @@ export function runPeer(powers: PeerPowers, options: JoinOptions): RunningPeer {
     keepLinks()
     linkedEpoch = assignment.epoch
     held = holdSlice(
-      { powers, self, offer, packUrl, manifest, engineKind, store, transport, shelf, box, send, onFailed: giveUp },
+      {
+        powers,
+        self,
+        offer,
+        packUrl,
+        manifest,
+        engineKind,
+        store,
+        transport,
+        shelf,
+        box,
+        send,
+        signer: sessionKey,
+        onFailed: giveUp,
+      },
       assignment,
     )
   }

@@ -3,6 +3,7 @@ import { activationElementBytes } from '@computepool/shared/engine'
 import type { Manifest } from '@computepool/shared/model'
 import { type Pipeline, requestsWithinBudget, ringPlace, runPipeline } from '@computepool/shared/pipeline'
 import type { Engine } from '@computepool/shared/ports'
+import type { ReceiptSigner } from '@computepool/shared/receipts'
 import type { DeskRequest } from '@computepool/shared/wire'
 import type { Assignment, PeerPowers, PeerTransport } from './peer-powers.ts'
 import type { HopFacts, PeerSnapshot } from './peer-snapshot.ts'
@@ -16,6 +17,7 @@ export interface SeatHost {
   readonly transport: PeerTransport
   readonly box: SnapshotBox
   readonly send: (request: DeskRequest) => void
+  readonly signer: Pick<ReceiptSigner, 'sign'>
 }
 
 export interface ServedSeat extends Pick<Pipeline, 'submit' | 'cancel' | 'close'> {
@@ -26,12 +28,12 @@ export interface ServedSeat extends Pick<Pipeline, 'submit' | 'cancel' | 'close'
 }
 
 export function serveSeat(
-  { powers, self, manifest, transport, box, send }: SeatHost,
+  { powers, self, manifest, transport, box, send, signer }: SeatHost,
   assignment: Assignment,
   engine: Engine,
 ): ServedSeat {
   const { clock } = powers
-  const { epoch, seat, seats, maxContext, kvBudgetBytes } = assignment
+  const { epoch, coalition, seat, seats, maxContext, kvBudgetBytes } = assignment
   const { dimensions } = manifest
   const { layers } = seats[seat]!
   const place = ringPlace(assignment)
@@ -40,11 +42,13 @@ export function serveSeat(
   const elementBytes = activationElementBytes(engine.facts.activationDtype)
   const maxRequests = requestsWithinBudget({ layers, dimensions, maxContext, kvBudgetBytes, elementBytes })
   const pipeline = runPipeline({
-    seat: { epoch, seat, seats, hidden: dimensions.hidden, maxContext, maxRequests },
+    seat: { epoch, coalition, seat, seats, hidden: dimensions.hidden, maxContext, maxRequests },
     engine,
     transport,
     clock,
     report: send,
+    giveReceipt: receipt => send({ type: 'request-receipted', ...signer.sign(receipt) }),
+    ...(powers.digest === undefined ? {} : { digest: powers.digest }),
     breathe: powers.breathe,
     dropPeer: (peer, error) => {
       transport.dropPeer(peer)
