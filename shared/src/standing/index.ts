@@ -1,0 +1,18 @@
+export { type Candidate, workShares } from './shares.ts'
+export {
+  applyStanding,
+  checkRateOf,
+  checksForHalf,
+  type FailureKind,
+  fade,
+  halfLifeMs,
+  mayHoldText,
+  newcomerWeight,
+  newStanding,
+  type Standing,
+  type StandingEvent,
+  standingSchema,
+  trustOf,
+  weightOf,
+} from './standing.ts'
+export { changeStanding, reasonOf, type StandingChange } from './standing-changes.ts'

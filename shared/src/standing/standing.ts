@@ -1,0 +1,111 @@
+/**
+ * What an operator has done lately, as four numbers that fade, and what they weigh. Time comes with each event. It knows neither stakes
+ * nor seats; who is placed where by it is the swarm's business.
+ */
+import { z } from 'zod'
+
+const amount = z.number().nonnegative().max(1e12)
+
+export const standingSchema = z.strictObject({
+  /** Receipted seconds. */
+  served: amount,
+  /** Checks and challenges that agreed. */
+  checked: amount,
+  /** Checks that proved a wrong output, broken receipts and lost disputes. */
+  failed: amount,
+  /** Seats that were left while an answer ran through them. */
+  leftEarly: amount,
+  /** When they were last brought up to date; wall time. */
+  asOfMs: z.number().nonnegative(),
+})
+export type Standing = z.infer<typeof standingSchema>
+
+export type StandingEvent =
+  | { readonly type: 'served'; readonly seconds: number; readonly atMs: number }
+  | { readonly type: 'checked'; readonly atMs: number }
+  | { readonly type: 'failed'; readonly what: FailureKind; readonly atMs: number }
+  | { readonly type: 'left-early'; readonly atMs: number }
+export type FailureKind = 'wrong-output' | 'broken-receipts' | 'withheld' | 'false-witness'
+
+const dayMs = 86_400_000
+
+/** How long until half of it has faded. What was done well and badly both fade; what was proven wrong takes longest. */
+export const halfLifeMs = {
+  served: 30 * dayMs,
+  checked: 30 * dayMs,
+  failed: 60 * dayMs,
+  leftEarly: 7 * dayMs,
+} as const
+
+/** Of somebody who has done nothing yet. */
+export function newStanding(atMs: number): Standing {
+  return { served: 0, checked: 0, failed: 0, leftEarly: 0, asOfMs: atMs }
+}
+
+/** `standing` as it is at `atMs`. An earlier time changes nothing: clocks that step back give no trust back. */
+export function fade(standing: Standing, atMs: number): Standing {
+  const passedMs = Math.max(0, atMs - standing.asOfMs)
+  if (passedMs === 0) return standing
+  const left = (key: keyof typeof halfLifeMs) => standing[key] * 0.5 ** (passedMs / halfLifeMs[key])
+  return {
+    served: left('served'),
+    checked: left('checked'),
+    failed: left('failed'),
+    leftEarly: left('leftEarly'),
+    asOfMs: atMs,
+  }
+}
+
+/** `standing` after `event`. */
+export function applyStanding(standing: Standing, event: StandingEvent): Standing {
+  const faded = fade(standing, event.atMs)
+  switch (event.type) {
+    case 'served':
+      return { ...faded, served: faded.served + Math.max(0, event.seconds) }
+    case 'checked':
+      return { ...faded, checked: faded.checked + 1 }
+    case 'failed':
+      return { ...faded, failed: faded.failed + 1 }
+    case 'left-early':
+      return { ...faded, leftEarly: faded.leftEarly + 1 }
+  }
+}
+
+/** Weight of a new identity: a tenth of the best. */
+export const newcomerWeight = 0.1
+/** Checks that agreed, after which half of the trust is earned. */
+export const checksForHalf = 20
+/** Seats left early that halve the weight. */
+const leavesForHalf = 4
+
+/** In [0, 1): share of the trust that was earned, by checks alone. Who merely served was not looked at. */
+export function trustOf({ checked }: Standing): number {
+  return checked / (checked + checksForHalf)
+}
+
+/**
+ * In [0, 1]: what the operator's measured capacity counts for. 0 for a fresh failure, growing again as it fades. It multiplies a capacity
+ * and is never counted by heads, so that a machine that shows itself as many gains nothing.
+ */
+export function weightOf(standing: Standing): number {
+  const earned = newcomerWeight + (1 - newcomerWeight) * trustOf(standing)
+  const honesty = Math.max(0, 1 - standing.failed) ** 2
+  return earned * honesty * 0.5 ** (standing.leftEarly / leavesForHalf)
+}
+
+/**
+ * The rate at which an operator's attempts are checked: every one of a new identity's, falling to `leastRate` with trust, and every one
+ * again while a failure has not faded. Since it falls with what one identity has earned, splitting up skips fewer checks, not more.
+ */
+export function checkRateOf(standing: Standing, leastRate: number): number {
+  if (standing.failed > failureFaded) return 1
+  return leastRate + (1 - leastRate) * (1 - trustOf(standing))
+}
+
+/** Of one failure, what is left after about four half-lives. */
+const failureFaded = 0.06
+
+/** True where seats that see text may go to it, for a user who asks for that: staked, half of the trust earned, and no failure that counts. */
+export function mayHoldText(standing: Standing, isStaked: boolean): boolean {
+  return isStaked && trustOf(standing) >= 0.5 && standing.failed <= failureFaded
+}
