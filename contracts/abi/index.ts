@@ -1,4 +1,5 @@
 /** The ABIs that the rest of ComputePool talks to chains with. */
+export { coalitionAbi, coalitionStates, coalitionVerdicts } from './coalition.ts'
 export { gdaForwarderAbi, superfluidPoolAbi, superTokenAbi } from './superfluid.ts'
 export { streamVaultAbi, vaultSessionStates } from './stream-vault.ts'
 export { usdcAbi } from './usdc.ts'

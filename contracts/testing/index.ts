@@ -1,3 +1,12 @@
+export {
+  type CoalitionSigner,
+  coalitionSigner,
+  type SignedAccusation,
+  type SignedConsent,
+  type SignedParty,
+  type SignedTerms,
+  type SigningPlace,
+} from './coalition-signing.ts'
 export { killChainWithUs } from './die-with-us.ts'
 export { type DifficultEndpointOptions, openDifficultEndpoint } from './open-difficult-endpoint.ts'
 export {
@@ -8,5 +17,15 @@ export {
   testAccount,
   testAccounts,
 } from './open-test-chain.ts'
+export {
+  addTestCoalition,
+  noHash,
+  openTestCoalition,
+  someHash,
+  type TestCoalition,
+  type TestCoalitionOptions,
+  type TestCoalitionRules,
+  testCoalitionRules,
+} from './open-test-coalition.ts'
 export { type AnvilOptions, type SpawnedAnvil, spawnAnvil } from './spawn-anvil.ts'
 export { clientsFor, type TestClients } from './test-clients.ts'

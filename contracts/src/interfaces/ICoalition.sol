@@ -229,8 +229,8 @@ interface ICoalition {
         Consent calldata bond,
         uint96 bondAtomic
     ) external returns (uint256 dispute);
-    /// The accused's answer, by its signature over Respond(uint256 dispute,bytes32 responseHash). The same answer may be repeated while
-    /// votes are cast, with another URI: that is not signed, and a relayer may have sent a wrong one.
+    /// The accused's answer, by its signature over Respond(uint256 dispute,bytes32 responseHash). Once; of the URI holds what holds
+    /// of the accusation's.
     function respond(uint256 dispute, bytes32 responseHash, string calldata responseUri, bytes calldata signature) external;
     /// An auditor's vote, by its signature over Vote(uint256 dispute,bool isGuilty,bytes32 evidenceHash). After the response window, or
     /// after the response.
@@ -238,13 +238,13 @@ interface ICoalition {
     /// After the vote's time without a quorum: undecided.
     function close(uint256 dispute) external;
     /// Pays out what a verdict says, once: the harmed payer, the accuser's cost, the honest members, the treasury. The slash is the reason's
-    /// share of the stake by the terms, at most what is left of it. Honest are those who were members when this party was accused,
-    /// have left or not since, and were not found guilty.
+    /// share of the stake by the terms, at most what is left of it. Honest are those who were members when this party was accused
+    /// (founders, or come by a re-split at least an unbonding before), have left or not since, and were not found guilty.
     function settle(uint256 dispute) external;
     /// Sends what an account was credited to that account.
     function withdraw(address account) external returns (uint256 amountAtomic);
 
-    function setAuditor(address auditor, bool isAuditor_) external;
+    function setAuditor(address auditor, bool isAllowed) external;
     /// For disputes to come; an open one keeps the quorum that it was opened at.
     function setQuorum(uint16 quorum) external;
 
