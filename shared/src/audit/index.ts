@@ -1,0 +1,45 @@
+export {
+  type CatchInput,
+  type Cheating,
+  type CheatPattern,
+  catchChance,
+  catchChanceOfCheck,
+  catchChanceWithin,
+  chanceNeeded,
+  positionsOf,
+  type RequestShape,
+  stepsBefore,
+} from './catch-chance.ts'
+export { type CheckPolicy, checkPolicySchema, defaultCheckPolicy, endChances } from './check-policy.ts'
+export {
+  defaultReaches,
+  extraCompute,
+  isReached,
+  leastDecodeRatio,
+  leastRate,
+  positionsPerCheck,
+  type Reach,
+} from './check-reach.ts'
+export { type CompareRowsInput, compareRows, type RowsCompared } from './compare-rows.ts'
+export { type CouldDrawInput, couldDraw, type DrawScores } from './could-draw.ts'
+export { type FramePlace, finalRows } from './final-rows.ts'
+export { type DrawClaim, type DrawsJudged, type DrawVerdict, judgeDraws } from './judge-draws.ts'
+export { commitTo, digestBytes, isOpening, type PlanInput, type PlannedCheck, planChecks } from './plan-checks.ts'
+export {
+  type Claim,
+  maxReplayBytes,
+  type RecomputeInput,
+  type RecomputeReport,
+  type ReplayFrame,
+  recompute,
+} from './recompute.ts'
+export type { DrawsClaim } from './redraw.ts'
+export {
+  parseToleranceTable,
+  type ToleranceQuery,
+  type ToleranceRow,
+  type ToleranceSide,
+  type ToleranceTable,
+  toleranceFor,
+  toleranceTableSchema,
+} from './tolerance.ts'

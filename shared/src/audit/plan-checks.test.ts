@@ -1,0 +1,156 @@
+import { expect, test } from 'vitest'
+import { createSeededRandom } from '../../testing/seeded-random.ts'
+import {
+  type CheckPolicy,
+  commitTo,
+  defaultCheckPolicy,
+  endChances,
+  isOpening,
+  type PlanInput,
+  planChecks,
+} from './index.ts'
+
+const random = createSeededRandom(20_261_122)
+const secret = () => random.bytes(32)
+const policies = (count: number, policy: CheckPolicy = defaultCheckPolicy) => new Array<CheckPolicy>(count).fill(policy)
+
+function planInput(changes: Partial<PlanInput> = {}): PlanInput {
+  return {
+    secret: secret(),
+    attempt: 'request-1',
+    receiptHeads: [random.bytes(32), random.bytes(32), random.bytes(32)],
+    positions: 300,
+    policies: policies(3),
+    ...changes,
+  }
+}
+
+test('a commitment is opened by its own secret alone', () => {
+  const one = secret()
+  expect(isOpening(commitTo(one), one)).toBe(true)
+  expect(isOpening(commitTo(one), secret())).toBe(false)
+  expect(isOpening(commitTo(one), one.subarray(0, 31))).toBe(false)
+  expect(() => commitTo(new Uint8Array(8))).toThrow(/32/)
+})
+
+test('everybody who knows secret and receipts makes the same plan', () => {
+  const input = planInput()
+  expect(planChecks(input)).toEqual(planChecks({ ...input, secret: input.secret.slice() }))
+})
+
+test('a plan in bytes that never change', () => {
+  const plan = (attempt: string) =>
+    planChecks({
+      secret: new Uint8Array(32).fill(7),
+      attempt,
+      receiptHeads: [1, 2, 3, 4].map(byte => new Uint8Array(32).fill(byte)),
+      positions: 500,
+      policies: policies(4, { ...defaultCheckPolicy, rate: 1 }),
+    }).map(({ endPosition }) => endPosition)
+  expect([plan('a'), plan('b')]).toMatchInlineSnapshot(`
+    [
+      [
+        52,
+        12,
+        20,
+        44,
+      ],
+      [
+        29,
+        131,
+        26,
+        44,
+      ],
+    ]
+  `)
+})
+
+/** Chi-square of `counts` against `expected`, and the bound that one in ten thousand passes (Wilson and Hilferty). */
+function chiSquare(counts: readonly number[], expected: readonly number[]): { value: number; bound: number } {
+  const freedom = counts.length - 1
+  const value = counts.reduce((sum, count, i) => sum + (count - expected[i]!) ** 2 / expected[i]!, 0)
+  return { value, bound: freedom * (1 - 2 / (9 * freedom) + 3.72 * Math.sqrt(2 / (9 * freedom))) ** 3 }
+}
+
+/** What becomes of seat 1 over `trials` plans, in bins: not checked, then by eighths of the end. */
+function spread(trials: number, make: (trial: number) => PlanInput) {
+  const { rate } = defaultCheckPolicy
+  const positions = 300
+  const bins = 8
+  const size = Math.ceil(positions / bins)
+  const counts = new Array<number>(bins + 1).fill(0)
+  for (let trial = 0; trial < trials; trial++) {
+    const check = planChecks(make(trial)).find(({ seat }) => seat === 1)
+    counts[check === undefined ? bins : Math.floor((check.endPosition - 1) / size)]! += 1
+  }
+  const expected = new Array<number>(bins + 1).fill(0)
+  expected[bins] = trials * (1 - rate)
+  for (const [i, chance] of endChances(defaultCheckPolicy, positions).entries())
+    expected[Math.floor(i / size)]! += trials * rate * chance
+  return chiSquare(counts, expected)
+}
+
+test('a seat that does not know the secret draws as everybody does, whatever it signs', () => {
+  // The seat's best attempt: one receipt that did well before, sent again and again, against secrets that it cannot know.
+  const favourite = random.bytes(32)
+  const { value, bound } = spread(4000, () =>
+    planInput({ receiptHeads: [random.bytes(32), favourite, random.bytes(32)] }),
+  )
+  expect(value).toBeLessThan(bound)
+})
+
+test('a desk that chose its secret before the receipts were signed draws as everybody does', () => {
+  // The desk's best attempt: a secret under which all the receipts that it foresaw would be left alone.
+  const foreseen = random.bytes(32)
+  let chosen = secret()
+  while (planChecks(planInput({ secret: chosen, receiptHeads: [null, foreseen, null] })).length > 0) chosen = secret()
+  const { value, bound } = spread(4000, () =>
+    planInput({ secret: chosen, receiptHeads: [foreseen, random.bytes(32), foreseen] }),
+  )
+  expect(value).toBeLessThan(bound)
+})
+
+test('leaving out a receipt, or adding one, draws nobody else’s check again', () => {
+  for (let trial = 0; trial < 200; trial++) {
+    const input = planInput()
+    const whole = planChecks(input)
+    for (const left of [0, 1, 2]) {
+      const receiptHeads = input.receiptHeads.map((head, seat) => (seat === left ? null : head))
+      expect(planChecks({ ...input, receiptHeads })).toEqual(whole.filter(({ seat }) => seat !== left))
+      const changed = input.receiptHeads.map((head, seat) => (seat === left ? random.bytes(32) : head))
+      const others = planChecks({ ...input, receiptHeads: changed }).filter(({ seat }) => seat !== left)
+      expect(others).toEqual(whole.filter(({ seat }) => seat !== left))
+    }
+  }
+})
+
+test('a secret that is used for two attempts draws twice, and seats with one receipt draw apart', () => {
+  const head = random.bytes(32)
+  const input = planInput({ receiptHeads: new Array(60).fill(head), policies: policies(60), positions: 1000 })
+  const plan = planChecks(input)
+  expect(new Set(plan.map(({ endPosition }) => endPosition)).size).toBeGreaterThan(10)
+  expect(planChecks({ ...input, attempt: 'request-1.2' })).not.toEqual(plan)
+})
+
+test('a check ends within the attempt, and on its last position where nothing else is asked for', () => {
+  for (const positions of [1, 2, 63, 64, 65, 4000]) {
+    for (let trial = 0; trial < 200; trial++)
+      for (const { endPosition } of planChecks(planInput({ positions })))
+        expect(endPosition >= 1 && endPosition <= positions).toBe(true)
+    const whole = policies(3, { rate: 1, window: 64, windowShare: 0, endShare: 1 })
+    expect(planChecks(planInput({ positions, policies: whole })).map(check => check.endPosition)).toEqual(
+      new Array(3).fill(positions),
+    )
+  }
+})
+
+test('refuses what no plan can be drawn from', () => {
+  for (const changes of [
+    { positions: 0 },
+    { positions: 1.5 },
+    { secret: new Uint8Array(31) },
+    { receiptHeads: [random.bytes(31), null, null] },
+    { policies: policies(2) },
+  ])
+    expect(() => planChecks(planInput(changes))).toThrow(/No checks/)
+})

@@ -1,0 +1,284 @@
+import { describe, expect, test } from 'vitest'
+import { openFakeEngine } from '../../testing/fake-engine.ts'
+import { fakeManifest } from '../../testing/fake-manifest.ts'
+import { activationFromValues, activationValues } from '../engine/index.ts'
+import { greedy, type SamplingParams } from '../pipeline/index.ts'
+import type { Activation, Engine } from '../ports/index.ts'
+import { type DrawsClaim, finalRows, maxReplayBytes, type ReplayFrame, recompute } from './index.ts'
+
+const manifest = fakeManifest()
+const { layers, vocab, hidden } = manifest.dimensions
+const tolerance = { relative: 1e-6, logit: 1e-3 }
+const open = (start: number, end: number, maxChunk = 32) =>
+  openFakeEngine({ manifest, layers: { start, end } }, { maxChunk })
+const text = Array.from({ length: 40 }, (_, i) => (i * 37 + 5) % vocab)
+
+/** Runs `frames` through `engine` as they came, and keeps what it sent. */
+async function serve(engine: Engine, frames: readonly ReplayFrame[], requestId = 'served'): Promise<Activation[]> {
+  const outputs: Activation[] = []
+  for (const { position, input } of frames) {
+    const [output] = await engine.run([{ requestId, position, input, sample: null }])
+    if (output?.kind !== 'activation') throw new Error(`${output?.kind}`)
+    outputs.push(output.activation)
+  }
+  return outputs
+}
+
+/** The text in frames of these sizes, as an entry gets it. */
+function textFrames(sizes: readonly number[]): ReplayFrame[] {
+  let position = 0
+  return sizes.map(rows => {
+    const frame = { position, rows, input: { tokens: text.slice(position, position + rows) } }
+    position += rows
+    return frame
+  })
+}
+
+/** What a middle seat received where the entry got the text in these frames. */
+async function middleFrames(sizes: readonly number[]): Promise<ReplayFrame[]> {
+  const frames = textFrames(sizes)
+  const sent = await serve(open(0, 2), frames)
+  return frames.map(({ position, rows }, i) => ({ position, rows, input: { activation: sent[i]! } }))
+}
+
+describe('a seat between two others', () => {
+  const sizes = [13, 9, 1, 1, 4, 1, 1]
+
+  test('is found honest by chunks of any size', async () => {
+    const frames = await middleFrames(sizes)
+    const outputs = await serve(open(2, 4), frames)
+    for (const chunk of [1, 3, 16, 32]) {
+      const engine = open(2, 4)
+      const report = await recompute({ engine, frames, claimed: { kind: 'activations', outputs }, tolerance, chunk })
+      expect(report).toMatchObject({
+        isHonest: true,
+        positions: 30,
+        overwritten: 0,
+        worst: 0,
+        over: 0,
+        firstOver: null,
+      })
+      expect(engine.memory()).toMatchObject({ requests: 0, kvBytes: 0 })
+    }
+  })
+
+  test('is told the row that is wrong, up to where the check ends', async () => {
+    const frames = await middleFrames(sizes)
+    const outputs = await serve(open(2, 4), frames)
+    const values = activationValues(outputs[4]!).slice()
+    values[2 * hidden + 3]! *= 1.5
+    outputs[4] = activationFromValues(values, hidden, 'f32')
+    const claimed = { kind: 'activations', outputs } as const
+    // Frame 4 begins at 24: its third row is position 26.
+    const found = await recompute({ engine: open(2, 4), frames, claimed, tolerance })
+    expect(found).toMatchObject({ isHonest: false, over: 1, firstOver: 26, worstPosition: 26 })
+    const before = await recompute({ engine: open(2, 4), frames, claimed, tolerance, endPosition: 26 })
+    expect(before).toMatchObject({ isHonest: true, positions: 26 })
+    const after = await recompute({ engine: open(2, 4), frames, claimed, tolerance, endPosition: 27 })
+    expect(after.isHonest).toBe(false)
+  })
+
+  test('whose neighbour guessed wrong is compared on what stood at the end', async () => {
+    const all = await middleFrames([10, 4, 1, 1])
+    const entry = open(0, 2)
+    await serve(entry, textFrames([10]))
+    // Three guesses came with position 10, and the last two failed: the text goes on at 12.
+    const guessed = [text[10]!, text[11]!, 400, 401]
+    const [first] = await serve(entry, [{ position: 10, rows: 4, input: { tokens: guessed } }])
+    const rest = await serve(entry, [
+      { position: 12, rows: 1, input: { tokens: [text[12]!] } },
+      { position: 13, rows: 3, input: { tokens: text.slice(13, 16) } },
+    ])
+    const frames: ReplayFrame[] = [
+      all[0]!,
+      { position: 10, rows: 4, input: { activation: first! } },
+      { position: 12, rows: 1, input: { activation: rest[0]! } },
+      { position: 13, rows: 3, input: { activation: rest[1]! } },
+    ]
+    const outputs = await serve(open(2, 4), frames)
+    const report = await recompute({ engine: open(2, 4), frames, claimed: { kind: 'activations', outputs }, tolerance })
+    expect(report).toMatchObject({ isHonest: true, positions: 16, overwritten: 2 })
+    const early = await recompute({
+      engine: open(2, 4),
+      frames,
+      claimed: { kind: 'activations', outputs },
+      tolerance,
+      endPosition: 11,
+    })
+    expect(early).toMatchObject({ isHonest: true, positions: 11, overwritten: 0 })
+  })
+
+  test('a skipped layer, a swapped one and one too many are told', async () => {
+    const frames = await middleFrames(sizes)
+    for (const [start, end] of [
+      [2, 3],
+      [3, 4],
+      [2, 5],
+    ]) {
+      const outputs = await serve(open(start!, end!), frames)
+      const report = await recompute({
+        engine: open(2, 4),
+        frames,
+        claimed: { kind: 'activations', outputs },
+        tolerance,
+      })
+      expect(report.isHonest).toBe(false)
+    }
+  })
+})
+
+describe('an entry', () => {
+  test('is checked by the tokens that it was sent', async () => {
+    const frames = textFrames([20, 1, 1])
+    const outputs = await serve(open(0, 3), frames)
+    const claimed = { kind: 'activations', outputs } as const
+    expect(await recompute({ engine: open(0, 3), frames, claimed, tolerance, chunk: 7 })).toMatchObject({
+      isHonest: true,
+      positions: 22,
+    })
+    const swapped = frames.map(frame => ({ ...frame, input: { tokens: [...frame.input.tokens].reverse() } }))
+    const lied = await recompute({ engine: open(0, 3), frames: swapped, claimed, tolerance })
+    expect(lied.isHonest).toBe(false)
+  })
+})
+
+/** An answer of `count` tokens drawn one by one at the exit [2, layers), with the frames that it received. */
+async function answer(params: SamplingParams, count: number) {
+  const entry = open(0, 2)
+  const exit = open(2, layers)
+  const promptTokens = text.slice(0, 21)
+  const frames: ReplayFrame[] = []
+  const tokens: number[] = []
+  let next = promptTokens
+  let position = 0
+  while (tokens.length < count) {
+    const [activation] = await serve(entry, [{ position, rows: next.length, input: { tokens: next } }])
+    const input = { activation: activation! }
+    frames.push({ position, rows: next.length, input })
+    const sample = { params, generated: [...tokens], prompt: promptTokens }
+    const [output] = await exit.run([{ requestId: 'served', position, input, sample }])
+    if (output?.kind !== 'token') throw new Error(`${output?.kind}`)
+    tokens.push(output.sampled.token)
+    position += next.length
+    next = [output.sampled.token]
+  }
+  const claimed: DrawsClaim = {
+    kind: 'draws',
+    firstPosition: promptTokens.length,
+    tokens,
+    params,
+    generated: [],
+    prompt: promptTokens,
+    vocab,
+  }
+  return { frames, claimed }
+}
+
+const manners: [string, SamplingParams][] = [
+  ['greedy', greedy],
+  ['sampled', { ...greedy, temperature: 0.9, topP: 0.9, seed: 5 }],
+  ['penalised', { ...greedy, temperature: 1.2, repetitionPenalty: 1.3, presencePenalty: 0.4, seed: 6 }],
+]
+
+describe.each(manners)('an exit that draws %s', (_, params) => {
+  test('is found honest by chunks of any size, and by an end in the middle', async () => {
+    const { frames, claimed } = await answer(params, 12)
+    for (const chunk of [1, 5, 32]) {
+      const report = await recompute({ engine: open(2, layers), frames, claimed, tolerance, chunk })
+      expect(report).toMatchObject({ isHonest: true, positions: 32, draws: { same: 12, nearTies: 0, different: 0 } })
+    }
+    const early = await recompute({ engine: open(2, layers), frames, claimed, tolerance, endPosition: 25 })
+    expect(early).toMatchObject({ isHonest: true, positions: 25, draws: { same: 5 } })
+    const prompt = await recompute({ engine: open(2, layers), frames, claimed, tolerance, endPosition: 9 })
+    expect(prompt).toMatchObject({ isHonest: true, positions: 9, draws: { verdicts: [] } })
+  })
+
+  test('is told by one token that it did not draw', async () => {
+    const { frames, claimed } = await answer(params, 12)
+    // The last one: everything before it is as it was.
+    const tokens = claimed.tokens.with(11, (claimed.tokens[11]! + 1) % vocab)
+    const report = await recompute({ engine: open(2, layers), frames, claimed: { ...claimed, tokens }, tolerance })
+    expect(report.draws).toMatchObject({ same: 11 })
+    expect(report.draws!.verdicts.at(-1)).toBe(params.repetitionPenalty === 1 ? 'different' : 'unjudged')
+  })
+
+  test('is told where it drew them all from somewhere else', async () => {
+    const { frames, claimed } = await answer({ ...params, repetitionPenalty: 1 }, 12)
+    const tokens = claimed.tokens.map(token => (token + 7) % vocab)
+    const report = await recompute({ engine: open(2, layers), frames, claimed: { ...claimed, tokens }, tolerance })
+    expect(report.isHonest).toBe(false)
+    expect(report.draws!.different).toBeLessThanOrEqual(4)
+  })
+})
+
+describe('refuses', () => {
+  const refusal = (frames: readonly ReplayFrame[], outputs: readonly Activation[], engine: Engine = open(2, 4)) =>
+    recompute({ engine, frames, claimed: { kind: 'activations', outputs }, tolerance })
+
+  test('frames that do not begin at 0, leave a gap, or are not what they say', async () => {
+    const frames = await middleFrames([5, 5])
+    const outputs = await serve(open(2, 4), frames)
+    const invalid = { code: 'input_invalid' }
+    await expect(refusal(frames.slice(1), outputs.slice(1))).rejects.toMatchObject(invalid)
+    await expect(refusal([frames[0]!, { ...frames[1]!, position: 6 }], outputs)).rejects.toMatchObject(invalid)
+    await expect(refusal([frames[0]!, { ...frames[1]!, rows: 4 }], outputs)).rejects.toMatchObject(invalid)
+    await expect(refusal(frames, outputs.slice(1))).rejects.toMatchObject(invalid)
+    await expect(refusal(frames, [outputs[0]!, { ...outputs[1]!, hidden: 4 }])).rejects.toMatchObject(invalid)
+    await expect(refusal(textFrames([5, 5]), outputs)).rejects.toMatchObject(invalid)
+    await expect(refusal(frames, outputs, open(0, 2))).rejects.toMatchObject(invalid)
+  })
+
+  test('inputs that are no numbers: those are the sender’s', async () => {
+    const frames = await middleFrames([5])
+    const outputs = await serve(open(2, 4), frames)
+    const values = new Float32Array(5 * hidden).fill(Number.NaN)
+    const bad = { position: 0, rows: 5, input: { activation: activationFromValues(values, hidden, 'f32') } }
+    await expect(refusal([bad], outputs)).rejects.toMatchObject({ code: 'input_invalid' })
+  })
+
+  test('more than it takes on, and what the engine has no room for, and leaves nothing behind', async () => {
+    const rows = 16
+    const activation = { dtype: 'f32' as const, tokens: rows, hidden, data: new Uint8Array(rows * hidden * 4) }
+    const count = Math.ceil(maxReplayBytes / activation.data.length) + 1
+    const frames = Array.from({ length: count }, (_, i) => ({ position: i * rows, rows, input: { activation } }))
+    await expect(
+      refusal(
+        frames,
+        frames.map(() => activation),
+      ),
+    ).rejects.toMatchObject({ code: 'input_too_large' })
+    const few = await middleFrames([30])
+    const small = openFakeEngine({ manifest, layers: { start: 2, end: 4 }, kvBudgetBytes: 640 })
+    await expect(refusal(few, await serve(open(2, 4), few), small)).rejects.toMatchObject({
+      code: 'engine_out_of_memory',
+    })
+    expect(small.memory().requests).toBe(0)
+  })
+
+  test('to go on once nobody waits', async () => {
+    const frames = await middleFrames([30])
+    const outputs = await serve(open(2, 4), frames)
+    const given = new AbortController()
+    given.abort(new Error('nobody waits'))
+    const claimed = { kind: 'activations', outputs } as const
+    const engine = open(2, 4)
+    await expect(recompute({ engine, frames, claimed, tolerance, signal: given.signal })).rejects.toThrow(
+      'nobody waits',
+    )
+    expect(engine.steps()).toBe(0)
+  })
+})
+
+test('of rows that were sent twice the last counts, and rows behind a rewind are gone', () => {
+  const frames = [
+    { position: 0, rows: 6 },
+    { position: 4, rows: 3 },
+    { position: 5, rows: 1 },
+  ]
+  expect(finalRows(frames)).toEqual([
+    { frame: 0, from: 0, position: 0, rows: 4 },
+    { frame: 1, from: 0, position: 4, rows: 1 },
+    { frame: 2, from: 0, position: 5, rows: 1 },
+  ])
+  expect(finalRows(frames, 3)).toEqual([{ frame: 0, from: 0, position: 0, rows: 3 }])
+})

@@ -1,0 +1,201 @@
+/**
+ * An auditor's run: feeds a slice what a seat received, from position 0 on and in chunks of its own, and compares what comes out with
+ * what the seat claims. It holds one chunk at a time beside what it was given. It knows neither who is checked nor where frames come from.
+ */
+import {
+  activationRows,
+  activationValues,
+  convertActivation,
+  isFiniteActivation,
+  joinActivations,
+} from '../engine/index.ts'
+import { ComputePoolError } from '../errors/index.ts'
+import type { Activation, Engine, EngineRow } from '../ports/index.ts'
+import { compareRows } from './compare-rows.ts'
+import { chunkRuns, type FramePlace, finalRows, type RowRun } from './final-rows.ts'
+import type { DrawsJudged } from './judge-draws.ts'
+import { type DrawsClaim, type RedrawChunk, redraw } from './redraw.ts'
+
+/** A frame as the seat received it, in the order of arrival. */
+export interface ReplayFrame extends FramePlace {
+  readonly input: EngineRow['input']
+}
+
+/** What the seat sent on: one activation a frame; or, at the exit, the tokens that it drew. */
+export type Claim = { readonly kind: 'activations'; readonly outputs: readonly Activation[] } | DrawsClaim
+
+export interface RecomputeInput {
+  /** The same layers as the seat's. */
+  readonly engine: Engine
+  readonly frames: readonly ReplayFrame[]
+  readonly claimed: Claim
+  /** Of `toleranceFor`. */
+  readonly tolerance: { readonly relative: number; readonly logit: number }
+  /** Positions to compute again at most: a plan's `endPosition`; all unless told otherwise. */
+  readonly endPosition?: number
+  /** Positions of one step; the engine's most unless told otherwise. */
+  readonly chunk?: number
+  readonly requestId?: string
+  readonly signal?: AbortSignal
+}
+
+export interface RecomputeReport {
+  /** True where every row is within the tolerance, and every draw the same or a near tie. */
+  readonly isHonest: boolean
+  /** Positions that were computed again. */
+  readonly positions: number
+  /** Rows that a later frame overwrote, as guesses that failed: not compared. */
+  readonly overwritten: number
+  /** Largest relative L2 error of a row, where it was, and the mean; 0 at an exit, which gives out tokens alone. */
+  readonly worst: number
+  readonly worstPosition: number
+  readonly mean: number
+  /** Rows above the tolerance, and the position of the first; null where none is. */
+  readonly over: number
+  readonly firstOver: number | null
+  readonly draws: DrawsJudged | null
+}
+
+/** Bytes of inputs that an auditor takes on: what seats keep of an attempt, and as much again. */
+export const maxReplayBytes = 128 << 20
+
+/**
+ * Replays and compares. Errors: `input_invalid` for frames that do not begin at 0 or leave gaps, claims that do not fit them, or inputs
+ * that are no numbers (whoever sent those is to blame, not the seat); `input_too_large`; and what the engine throws. The cache is
+ * forgotten either way.
+ */
+export async function recompute(input: RecomputeInput): Promise<RecomputeReport> {
+  const { engine, frames, claimed } = input
+  const requestId = input.requestId ?? 'audit'
+  const runs = finalRows(frames, input.endPosition)
+  checkInputs(input)
+  const chunk = Math.max(1, Math.min(engine.facts.maxChunk, input.chunk ?? engine.facts.maxChunk))
+  const positions = runs.reduce((sum, { rows }) => sum + rows, 0)
+  const overwritten = overwrittenRows(frames, positions)
+  try {
+    if (claimed.kind === 'draws') {
+      const draws = await redraw({
+        engine,
+        requestId,
+        claimed,
+        chunks: redrawChunks(engine, frames, chunkRuns(runs, chunk)),
+        logitTolerance: input.tolerance.logit,
+        ...(input.signal === undefined ? {} : { signal: input.signal }),
+      })
+      const none = { worst: 0, worstPosition: 0, mean: 0, over: 0, firstOver: null }
+      return { isHonest: draws.isHonest, positions, overwritten, ...none, draws }
+    }
+    const total = { worst: 0, worstPosition: 0, over: 0, firstOver: null as number | null, sum: 0 }
+    for (const pieces of chunkRuns(runs, chunk)) {
+      input.signal?.throwIfAborted()
+      const position = pieces[0]!.position
+      const [output] = await engine.run([{ requestId, position, input: inputOf(engine, frames, pieces), sample: null }])
+      if (output?.kind !== 'activation') throw unfit(`The engine gave ${output?.kind} where rows were claimed.`)
+      const recomputed = activationValues(output.activation)
+      const { hidden } = output.activation
+      let row = 0
+      for (const piece of pieces) {
+        const compared = compareRows({
+          claimed: activationValues(rowsOf(claimed.outputs[piece.frame]!, piece)),
+          recomputed: recomputed.subarray(row * hidden, (row + piece.rows) * hidden),
+          hidden,
+          tolerance: input.tolerance.relative,
+        })
+        if (compared.worst > total.worst) {
+          total.worst = compared.worst
+          total.worstPosition = piece.position + compared.worstRow
+        }
+        if (compared.over > 0) total.firstOver ??= piece.position + compared.firstOver
+        total.over += compared.over
+        total.sum += compared.sum
+        row += piece.rows
+      }
+    }
+    const { sum, ...found } = total
+    return {
+      isHonest: found.over === 0,
+      positions,
+      overwritten,
+      ...found,
+      mean: positions === 0 ? 0 : sum / positions,
+      draws: null,
+    }
+  } finally {
+    engine.forget(requestId)
+  }
+}
+
+/** One at a time, so that no more than one is held. */
+function* redrawChunks(
+  engine: Engine,
+  frames: readonly ReplayFrame[],
+  chunks: readonly (readonly RowRun[])[],
+): Iterable<RedrawChunk> {
+  for (const pieces of chunks)
+    yield {
+      position: pieces[0]!.position,
+      rows: pieces.reduce((sum, { rows }) => sum + rows, 0),
+      input: inputOf(engine, frames, pieces),
+    }
+}
+
+/** One chunk's input in the engine's own floats, as neighbours of another type would have sent it. */
+function inputOf(engine: Engine, frames: readonly ReplayFrame[], pieces: readonly RowRun[]): EngineRow['input'] {
+  const tokens: number[] = []
+  const activations: Activation[] = []
+  for (const piece of pieces) {
+    const { input } = frames[piece.frame]!
+    if ('tokens' in input) tokens.push(...input.tokens.slice(piece.from, piece.from + piece.rows))
+    else activations.push(convertActivation(rowsOf(input.activation, piece), engine.facts.activationDtype))
+  }
+  return activations.length === 0 ? { tokens } : { activation: joinActivations(activations) }
+}
+
+function rowsOf(activation: Activation, { from, rows }: RowRun): Activation {
+  return activationRows(activation, from, from + rows)
+}
+
+/** Rows sent that no final position below `positions` holds. */
+function overwrittenRows(frames: readonly FramePlace[], positions: number): number {
+  const sent = frames.reduce((sum, { position, rows }) => sum + Math.max(0, Math.min(rows, positions - position)), 0)
+  return sent - positions
+}
+
+function checkInputs({ engine, frames, claimed }: RecomputeInput): void {
+  const isEntry = engine.layers.start === 0
+  let sizeBytes = 0
+  for (const [i, { rows, input }] of frames.entries()) {
+    if ('tokens' in input !== isEntry)
+      throw unfit(`Frame ${i} brings ${isEntry ? 'activations' : 'tokens'} to layer ${engine.layers.start}.`)
+    const brought = 'tokens' in input ? input.tokens.length : input.activation.tokens
+    if (brought !== rows) throw unfit(`Frame ${i} is of ${rows} rows and brings ${brought}.`)
+    if ('activation' in input) {
+      sizeBytes += input.activation.data.length
+      if (!isFiniteActivation(input.activation)) throw unfit(`Frame ${i} holds what is no number.`)
+    }
+  }
+  if (sizeBytes > maxReplayBytes)
+    throw new ComputePoolError(
+      'input_too_large',
+      `An attempt of ${sizeBytes} bytes was to be computed again; the limit is ${maxReplayBytes}.`,
+      { remedy: 'Check an earlier end.', context: { sizeBytes, limitBytes: maxReplayBytes } },
+    )
+  if (claimed.kind === 'draws') return
+  if (claimed.outputs.length !== frames.length)
+    throw unfit(`${frames.length} frames were received and ${claimed.outputs.length} are claimed to have been sent.`)
+  const hidden = claimed.outputs[0]?.hidden
+  for (const [i, output] of claimed.outputs.entries()) {
+    const elementBytes = output.dtype === 'f32' ? 4 : 2
+    const isSound =
+      output.hidden === hidden &&
+      output.tokens === frames[i]!.rows &&
+      output.data.length === output.tokens * output.hidden * elementBytes
+    if (!isSound) throw unfit(`Claim ${i} of ${output.tokens} rows does not fit a frame of ${frames[i]!.rows}.`)
+  }
+}
+
+function unfit(message: string): ComputePoolError {
+  return new ComputePoolError('input_invalid', message, {
+    remedy: 'Ask the neighbours for the frames again, and check them against the receipts.',
+  })
+}
