@@ -11,6 +11,12 @@ const address = z
   .transform((value): Address => getAddress(value))
 const atomic = z.string().regex(/^\d{1,30}$/)
 
+/** Keccak of the creation code, without arguments: tells whether a contract is of the code that is at hand now. */
+const codeHash = z
+  .string()
+  .regex(/^0x[0-9a-f]{64}$/)
+  .transform(value => value as Hex)
+
 const vaultSchema = z.strictObject({
   model: z.string().min(1).max(200),
   address,
@@ -21,12 +27,19 @@ const vaultSchema = z.strictObject({
   /** Price at deployment; the owner may have changed it on chain since. */
   pricePerSecondAtomic: atomic,
   maxLeaseSeconds: z.int().positive(),
-  /** Keccak of the creation code, without arguments: tells whether the vault is of the code that is at hand now. */
-  codeHash: z
-    .string()
-    .regex(/^0x[0-9a-f]{64}$/)
-    .transform(value => value as Hex),
+  codeHash,
   /** The block from which on its logs are: 0 where that is not known. */
+  block: atomic,
+})
+
+/** The registry of coalitions; one for all vaults. */
+const coalitionSchema = z.strictObject({
+  address,
+  owner: address,
+  treasury: address,
+  /** At deployment; the owner may have changed it on chain since. */
+  quorum: z.int().positive().max(0xffff),
+  codeHash,
   block: atomic,
 })
 
@@ -55,10 +68,15 @@ export const chainManifestSchema = z.strictObject({
   /** `isTest`: it is our own TestUsdc, made by who likes; name and version are its EIP-712 domain. */
   usdc: z.strictObject({ name: z.string().max(100), version: z.string().max(20), isTest: z.boolean() }),
   vaults: z.array(vaultSchema).max(1000),
+  /** Absent where there is none, as in manifests from before there were coalitions. */
+  coalition: coalitionSchema.optional(),
+  /** Registries of older code: their coalitions go on there, and their stakes are released there. */
+  formerCoalitions: z.array(coalitionSchema).max(100).optional(),
 })
 
 export type ChainManifest = z.infer<typeof chainManifestSchema>
 export type VaultManifest = z.infer<typeof vaultSchema>
+export type CoalitionManifest = z.infer<typeof coalitionSchema>
 
 /** Where the manifest of `chainId` lies in a data folder. */
 export function manifestPath(dataDir: string, chainId: number): string {

@@ -175,6 +175,7 @@ async function describe(
   },
 ): Promise<ChainManifest> {
   const { addresses } = found.plan
+  const { known } = found.options
   const read = { address: addresses.usdc, abi: usdcFacts } as const
   const [name, version, decimals] = await Promise.all([
     client.readContract({ ...read, functionName: 'name' }),
@@ -194,7 +195,9 @@ async function describe(
     liquidationPeriodSeconds: found.options.liquidationPeriodSeconds ?? 60,
     contracts: { factory: found.factory, ...addresses },
     usdc: { name, version, isTest: found.options.usdc === undefined },
-    vaults: found.options.known?.vaults ?? [],
+    vaults: known?.vaults ?? [],
+    ...(known?.coalition && { coalition: known.coalition }),
+    ...(known?.formerCoalitions && { formerCoalitions: known.formerCoalitions }),
   }
 }
 

@@ -1,9 +1,16 @@
 /**
- * Everything that a chain needs before the first session, in one call: framework, checks, a model's vault and its reserve, and the
- * manifest in the data folder. Asked again, it finds all of it and sends nothing.
+ * Everything that a chain needs before the first session, in one call: framework, checks, a model's vault and its reserve, the
+ * registry of coalitions, and the manifest in the data folder. Asked again, it finds all of it and sends nothing.
  */
 import type { Address } from 'viem'
-import { type ChainManifest, readChainManifest, type VaultManifest, writeChainManifest } from './chain-manifest.ts'
+import {
+  type ChainManifest,
+  type CoalitionManifest,
+  readChainManifest,
+  type VaultManifest,
+  writeChainManifest,
+} from './chain-manifest.ts'
+import { type CoalitionChoice, deployCoalition } from './deploy-coalition.ts'
 import { type DeployProgress, deployFramework } from './deploy-framework.ts'
 import { deployVault, ensureReserve } from './deploy-vault.ts'
 import type { Deployer } from './deployer.ts'
@@ -26,6 +33,8 @@ export interface EnsureDeploymentOptions {
         readonly reserveAtomic?: bigint | undefined
       }
     | undefined
+  /** Without it no registry of coalitions is made; one that is there stays. */
+  readonly coalition?: CoalitionChoice | undefined
   readonly onProgress?: ((progress: DeployProgress) => void) | undefined
 }
 
@@ -33,12 +42,14 @@ export interface EnsuredDeployment {
   readonly manifest: ChainManifest
   /** The vault that was asked for. */
   readonly vault: VaultManifest | undefined
-  /** Of framework and vault; without the reserve's. */
+  /** The chain's, whether it was asked for or not; undefined: pools of this chain are unstaked. */
+  readonly coalition: CoalitionManifest | undefined
+  /** Of framework, vault and registry; without the reserve's. */
   readonly transactions: number
   readonly gasUsed: bigint
 }
 
-/** @throws chain_underfunded, chain_reverted, chain_unreachable, chain_deploy_refused, chain_wrong, chain_state_invalid. */
+/** @throws input_invalid, chain_underfunded, chain_reverted, chain_unreachable, chain_deploy_refused, chain_wrong, chain_state_invalid. */
 export async function ensureDeployment(options: EnsureDeploymentOptions): Promise<EnsuredDeployment> {
   const { deployer, dataDir, onProgress } = options
   const chainId = await deployer.client.getChainId()
@@ -67,6 +78,13 @@ export async function ensureDeployment(options: EnsureDeploymentOptions): Promis
       targetAtomic: options.vault.reserveAtomic ?? 0n,
     })
   }
+  if (options.coalition) {
+    const made = await deployCoalition({ deployer, manifest, ...options.coalition })
+    manifest = made.manifest
+    transactions += made.transactions
+    gasUsed += made.gasUsed
+    await writeChainManifest(dataDir, manifest)
+  }
   await verifyDeployment(deployer.client, manifest)
-  return { manifest, vault, transactions, gasUsed }
+  return { manifest, vault, coalition: manifest.coalition, transactions, gasUsed }
 }

@@ -1,11 +1,22 @@
+export { auditorKeysOf, ownAuditors } from './auditor-keys.ts'
 export {
   type ChainManifest,
+  type CoalitionManifest,
   chainManifestSchema,
   manifestPath,
   readChainManifest,
   type VaultManifest,
   writeChainManifest,
 } from './chain-manifest.ts'
+export {
+  type CoalitionChoice,
+  type CoalitionRules,
+  type DeployCoalitionOptions,
+  type DeployedCoalition,
+  deployCoalition,
+  embeddedRules,
+  publicRules,
+} from './deploy-coalition.ts'
 export {
   type DeployedFramework,
   type DeployFrameworkOptions,

@@ -16,6 +16,7 @@ import {
 import { streamVaultAbi } from '../abi/stream-vault.ts'
 import { superfluidPoolAbi } from '../abi/superfluid.ts'
 import type { ChainManifest } from './chain-manifest.ts'
+import { registryAbi } from './deploy-coalition.ts'
 
 const abi = parseAbi([
   'function owner() view returns (address)',
@@ -49,7 +50,11 @@ export async function verifyDeployment(client: PublicClient, manifest: ChainMani
   }
   // Without code every question below would fail for the same reason.
   if (complaints.length === 0) {
-    const answers = await Promise.all([...questionsOf(client, manifest), ...vaultQuestions(client, manifest)])
+    const answers = await Promise.all([
+      ...questionsOf(client, manifest),
+      ...vaultQuestions(client, manifest),
+      ...coalitionQuestions(client, manifest),
+    ])
     for (const [question, isSo] of answers) if (!isSo) complaints.push(question)
   }
   if (complaints.length > 0) {
@@ -146,6 +151,22 @@ function vaultQuestions(client: PublicClient, { contracts, vaults }: ChainManife
       ),
     ]
   })
+}
+
+function coalitionQuestions(client: PublicClient, { contracts, coalition }: ChainManifest): Answer[] {
+  if (!coalition) return []
+  const told = client.readContract({ address: coalition.address, abi: registryAbi, functionName: 'config' })
+  const ask = (question: string, isSo: (config: Awaited<typeof told>) => boolean): Answer =>
+    told.then(
+      config => [`the registry of coalitions ${question}`, isSo(config)],
+      () => [`the registry of coalitions ${question}`, false],
+    )
+  // Not the quorum: the owner may have changed it on chain since.
+  return [
+    ask('holds stakes in USDC', ({ usdc }) => isAddressEqual(usdc, contracts.usdc)),
+    ask('obeys its owner', ({ owner }) => isAddressEqual(owner, coalition.owner)),
+    ask('has its treasury', ({ treasury }) => isAddressEqual(treasury, coalition.treasury)),
+  ]
 }
 
 function isSame(answer: unknown, expected: Address | boolean): boolean {
