@@ -4,7 +4,7 @@
  *
  * Beyond the plain list: anybody may send what others signed. Stakes and bonds are EIP-3009 ReceiveWithAuthorization, not Transfer.
  * A repeated consent of a proposal is passed over; every other command that is repeated is refused by name. `withdraw` of nothing
- * returns 0. `settle` wants 210,000 gas beyond its own where a session was harmed (`GasTooLow`); estimates find that.
+ * returns 0. `Consented` tells what a party brought along: their sum is all that was ever staked.
  */
 import { parseAbi } from 'viem'
 
@@ -91,7 +91,6 @@ export const coalitionAbi = parseAbi([
   'event EIP712DomainChanged()',
 
   'error ConfigInvalid()',
-  'error GasTooLow()',
   'error OwnerNeeded()',
   'error ProposalExists(uint256 id)',
   'error PartyGuilty(address operator)',

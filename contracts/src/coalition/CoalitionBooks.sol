@@ -9,8 +9,8 @@ import {ICoalition} from "../interfaces/ICoalition.sol";
 import {IUsdc} from "../interfaces/IUsdc.sol";
 import {Vouchers} from "../Vouchers.sol";
 
-/// The money of all coalitions: it comes in by authorizations, moves between stakes, bonds and credits, and goes out as a credit to
-/// whom it is credited to. It knows neither terms nor verdicts.
+/// The money of all coalitions: it comes in by authorizations, moves between stakes, bonds and credits, and goes out as a
+/// credit to whom it is credited to. It knows neither terms nor verdicts.
 abstract contract CoalitionBooks is ICoalition, EIP712, ReentrancyGuardTransient {
     using SafeERC20 for IUsdc;
 

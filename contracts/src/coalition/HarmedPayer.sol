@@ -1,21 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {ICoalition} from "../interfaces/ICoalition.sol";
-
-/// Asks a vault whose session was harmed, and what that session owes its operators. The parties chose the vault: it may revert, burn
-/// its gas, flood or lie, and nothing of that may hold up a verdict.
+/// Asks a vault whose session was harmed, and what that session owes its operators. The parties chose the vault: it may revert,
+/// burn its gas, flood or lie, and nothing of that may hold up a verdict.
 library HarmedPayer {
     /// Seven times what StreamVault takes.
     uint256 private constant VAULT_GAS = 200_000;
     /// `session(bytes32)`.
     bytes32 private constant SELECTOR = bytes32(bytes4(keccak256("session(bytes32)")));
 
-    /// Zeros where the vault does not know the session, or gives no proper answer. Reverts with `GasTooLow` where the vault could not
-    /// have had its gas: whoever settles could otherwise make the payer go away empty.
+    /// Zeros where the vault does not know the session, or gives no proper answer. Nobody can make the payer go away empty by
+    /// sending too little gas: what a call that was cut short leaves (a 64th part) does not pay for what follows, so all
+    /// reverts.
     function find(address vault, bytes32 session) internal view returns (address payer, uint256 owedAtomic) {
-        // A call gets at most 63 of 64 parts of what is left.
-        if (gasleft() < VAULT_GAS + VAULT_GAS / 20) revert ICoalition.GasTooLow();
         bytes32 selector = SELECTOR;
         uint256 gasForVault = VAULT_GAS;
         assembly ("memory-safe") {

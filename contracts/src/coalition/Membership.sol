@@ -189,7 +189,8 @@ abstract contract Membership is CoalitionBooks {
         for (uint256 i = 0; i < parties.length; i++) {
             address operator = parties[i].operator;
             if (!stakes[id][operator].isMember) continue;
-            members++;
+            // One that was found guilty is as good as gone, and must not be what keeps the others from going on.
+            if (!stakes[id][operator].isGuilty) members++;
             if (CoalitionTerms.indexOf(terms.parties, operator) < CoalitionTerms.MAX_PARTIES) staying++;
             else _unbond(id, operator, block.timestamp + unbondingSeconds);
         }
@@ -217,10 +218,13 @@ abstract contract Membership is CoalitionBooks {
             if (terms.version > 0 && !s.isMember) joinedAt[id][operator] = block.timestamp;
             s.isMember = true;
             s.releasableAt = 0;
-            bool isNew = s.amountAtomic == 0;
-            if (isNew) s.amountAtomic = terms.stakeAtomic;
-            emit Consented(id, operator, s.amountAtomic);
-            if (isNew) _draw(one, terms.stakeAtomic, stakeNonce(hash, operator), one.stakeSignature);
+            if (s.amountAtomic > 0) {
+                emit Consented(id, operator, 0);
+                continue;
+            }
+            s.amountAtomic = terms.stakeAtomic;
+            emit Consented(id, operator, terms.stakeAtomic);
+            _draw(one, terms.stakeAtomic, stakeNonce(hash, operator), one.stakeSignature);
         }
     }
 

@@ -35,8 +35,9 @@ interface ICoalition {
         uint32 units;
     }
 
-    /// What every party signs (EIP-712, domain "ComputePool Coalition", version "1"). Spans tile [0, layers); several parties may
-    /// hold the same span. A re-split keeps model, layers, pool, vault and stake; price, end, parties, spans and units may change.
+    /// What every party signs (EIP-712, domain "ComputePool Coalition", version "1"). Spans tile [0, layers); several parties
+    /// may hold the same span. A re-split keeps model, layers, pool, vault and stake; price, end, parties, spans and units may
+    /// change.
     struct Terms {
         /// SHA-256 of the pack's manifest.
         bytes32 modelDigest;
@@ -130,6 +131,7 @@ interface ICoalition {
     }
 
     event Proposed(uint256 indexed id, bytes32 termsHash, address[] operators, uint96 stakeAtomic);
+    /// `stakeAtomic` is what it brought along; 0 where its stake lay here already.
     event Consented(uint256 indexed id, address indexed operator, uint96 stakeAtomic);
     event Activated(uint256 indexed id);
     event Resplit(uint256 indexed id, uint32 version, bytes32 termsHash, address[] operators);
@@ -167,8 +169,6 @@ interface ICoalition {
     event QuorumSet(uint16 quorum);
 
     error ConfigInvalid();
-    /// Too little gas came along to ask the vault who was harmed.
-    error GasTooLow();
     error OwnerNeeded();
     /// These very terms were proposed before, as this coalition.
     error ProposalExists(uint256 id);
@@ -205,20 +205,22 @@ interface ICoalition {
     function consent(uint256 id, Terms calldata terms, Consent[] calldata consents) external;
     /// Proposed, and every party has consented: active.
     function activate(uint256 id) external;
-    /// Active: new spans, units and parties by terms of the next version, which everybody who stays or comes has signed; at least half
-    /// of the members stay. Whoever is left out leaves, and its stake unbonds; who comes back while it does brings no new one.
+    /// Active: new spans, units and parties by terms of the next version, which everybody who stays or comes has signed; at
+    /// least half of the members stay. Whoever is left out leaves, and its stake unbonds; who comes back while it does brings
+    /// no new one.
     function resplit(uint256 id, Terms calldata terms, Consent[] calldata consents) external;
-    /// A member leaves by its own signature over Leave(uint256 id,address operator,uint32 version), the version being that of the terms
-    /// in force, so that the signature is worth nothing against a member that came back; its stake unbonds.
+    /// A member leaves by its own signature over Leave(uint256 id,address operator,uint32 version), the version being that of
+    /// the terms in force, so that the signature is worth nothing against a member that came back; its stake unbonds.
     function leave(uint256 id, address operator, bytes calldata signature) external;
     /// Proposed and too late, or active and its term over: ended. Stakes of a proposal may be released at once.
     function end(uint256 id) external;
     /// Credits a stake that unbonded, has no open dispute, and is not a member's.
     function release(uint256 id, address operator) external;
 
-    /// Opens a dispute against whoever has a stake, a member or one that unbonds. The bond is a ReceiveWithAuthorization (EIP-3009) of the
-    /// accuser's, `bond.operator`, whose nonce is `bondNonce(id, accused, reason, session, evidenceHash)`; `bond.termsSignature` is not
-    /// read. The URI is nobody's word, only where to look first: evidence is what has the hash. Auditors judge `session` with the rest.
+    /// Opens a dispute against whoever has a stake, a member or one that unbonds. The bond is a ReceiveWithAuthorization
+    /// (EIP-3009) of the accuser's, `bond.operator`, whose nonce is `bondNonce(id, accused, reason, session, evidenceHash)`;
+    /// `bond.termsSignature` is not read. The URI is nobody's word, only where to look first: evidence is what has the hash.
+    /// Auditors judge `session` with the rest.
     function accuse(
         uint256 id,
         address accused,
@@ -229,17 +231,18 @@ interface ICoalition {
         Consent calldata bond,
         uint96 bondAtomic
     ) external returns (uint256 dispute);
-    /// The accused's answer, by its signature over Respond(uint256 dispute,bytes32 responseHash). Once; of the URI holds what holds
-    /// of the accusation's.
+    /// The accused's answer, by its signature over Respond(uint256 dispute,bytes32 responseHash). Once; of the URI holds what
+    /// holds of the accusation's.
     function respond(uint256 dispute, bytes32 responseHash, string calldata responseUri, bytes calldata signature) external;
-    /// An auditor's vote, by its signature over Vote(uint256 dispute,bool isGuilty,bytes32 evidenceHash). After the response window, or
-    /// after the response.
+    /// An auditor's vote, by its signature over Vote(uint256 dispute,bool isGuilty,bytes32 evidenceHash). After the response
+    /// window, or after the response.
     function vote(uint256 dispute, bool isGuilty, address auditor, bytes calldata signature) external;
     /// After the vote's time without a quorum: undecided.
     function close(uint256 dispute) external;
-    /// Pays out what a verdict says, once: the harmed payer, the accuser's cost, the honest members, the treasury. The slash is the reason's
-    /// share of the stake by the terms, at most what is left of it. Honest are those who were members when this party was accused
-    /// (founders, or come by a re-split at least an unbonding before), have left or not since, and were not found guilty.
+    /// Pays out what a verdict says, once: the harmed payer, the accuser's cost, the honest members, the treasury. The slash is
+    /// the reason's share of the stake by the terms, at most what is left of it. Honest are those who were members when this
+    /// party was accused (founders, or come by a re-split at least an unbonding before), have left or not since, and were not
+    /// found guilty.
     function settle(uint256 dispute) external;
     /// Sends what an account was credited to that account.
     function withdraw(address account) external returns (uint256 amountAtomic);

@@ -3,7 +3,7 @@ import { transferWithAuthorizationTypes } from '@computepool/shared/money'
 import type { Address, Hex, PrivateKeyAccount } from 'viem'
 import { streamVaultAbi } from '../abi/index.ts'
 import { deployVault } from '../deploy/index.ts'
-import { type TestChain, testAccount } from '../testing/index.ts'
+import { type TestChain, testAccount } from './open-test-chain.ts'
 
 const priceAtomic = 1_000n
 let payers = 0
