@@ -18,10 +18,12 @@ export {
 export { type KeeperRoutesAuth, keeperRoutes } from './keeper-routes.ts'
 export { createKeeperHubClient, type KeeperHubClient, type KeeperHubClientOptions } from './keeperhub-client.ts'
 export {
+  coalitionWorkflowKeys,
   type KeeperDeployment,
   type PreparedWorkflow,
   prepareWorkflow,
   prepareWorkflows,
+  vaultWorkflowKeys,
   type WorkflowKey,
   workflowKeys,
 } from './prepare-workflows.ts'

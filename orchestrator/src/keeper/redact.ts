@@ -1,6 +1,9 @@
 /** Blanks secrets in what the keeper stores and tells: by the name of the field, and by value wherever else it turns up. */
 
-const secretName = /(^|[-_.])(token|secret|password|authorization|api[-_]?key|signature)$/i
+const secretWord = /(^|[-_.])(token|secret|password|authorization|api[-_]?key|signature)$/i
+// As structs of contracts name them: until it is on the chain, a signature is money to whoever reads it.
+const secretField = /[a-z]Signature$/
+const isSecret = (name: string): boolean => secretWord.test(name) || secretField.test(name)
 const blank = '•••'
 const shortestSecret = 8
 
@@ -8,11 +11,7 @@ const shortestSecret = 8
 export function secretsIn(value: unknown): string[] {
   if (typeof value !== 'object' || value === null) return []
   return Object.entries(value).flatMap(([key, inner]) =>
-    typeof inner === 'string'
-      ? secretName.test(key) && inner.length >= shortestSecret
-        ? [inner]
-        : []
-      : secretsIn(inner),
+    typeof inner === 'string' ? (isSecret(key) && inner.length >= shortestSecret ? [inner] : []) : secretsIn(inner),
   )
 }
 
@@ -24,7 +23,7 @@ export function redact(value: unknown, secrets: readonly string[]): unknown {
   return Object.fromEntries(
     Object.entries(value).map(([key, inner]) => [
       key,
-      typeof inner === 'string' && inner !== '' && secretName.test(key) ? blank : redact(inner, secrets),
+      typeof inner === 'string' && inner !== '' && isSecret(key) ? blank : redact(inner, secrets),
     ]),
   )
 }

@@ -1,14 +1,30 @@
-import { streamVaultAbi } from '@computepool/contracts/abi'
-import { type AbiFunction, toFunctionSelector } from 'viem'
+import { coalitionAbi, streamVaultAbi } from '@computepool/contracts/abi'
+import { type Abi, type AbiEvent, type AbiFunction, toEventSelector, toFunctionSelector } from 'viem'
 import { describe, expect, it } from 'vitest'
-import { prepareWorkflow, prepareWorkflows, workflowFiles, workflowKeys } from './prepare-workflows.ts'
+import {
+  contractStandIns,
+  prepareWorkflow,
+  prepareWorkflows,
+  vaultWorkflowKeys,
+  workflowFiles,
+  workflowKeys,
+} from './prepare-workflows.ts'
 import { referencesIn } from './template.ts'
 import { readGraph } from './workflow-graph.ts'
 import { type WorkflowExport, workflowExportSchema } from './workflow-schema.ts'
 import { parseWorkflow } from './workflow-store.ts'
 
 const vault = '0x00000000000000000000000000000000000000aa'
-const prepared = prepareWorkflows({ chainId: 16602, vault })
+const coalition = '0x00000000000000000000000000000000000000bb'
+const deployment = { chainId: 16602, vault, coalition } as const
+const abis: Record<string, Abi> = {
+  [contractStandIns.vault]: streamVaultAbi,
+  [contractStandIns.coalition]: coalitionAbi,
+}
+const prepared = prepareWorkflows(deployment)
+/** A lone output goes without a name, so that a reference to `result` is the value itself. */
+const outputsOf = (entry: AbiFunction | undefined) =>
+  entry?.outputs.length === 1 ? entry.outputs.map(output => ({ ...output, name: '' })) : entry?.outputs
 const configsOf = ({ nodes }: WorkflowExport) => nodes.map(({ data }) => data.config ?? {})
 
 describe.each(workflowKeys)('the file %s', key => {
@@ -20,26 +36,35 @@ describe.each(workflowKeys)('the file %s', key => {
     expect(parseWorkflow(workflowFiles[key])).toEqual(file)
   })
 
-  it('calls the vault as its ABI says', () => {
+  it('calls its contracts as their ABIs say', () => {
     for (const config of configsOf(file)) {
       if (typeof config.abi !== 'string') continue
       const abi = JSON.parse(config.abi) as (AbiFunction & { name: string })[]
+      const real = abis[String(config.contractAddress)] ?? []
+      if (config.actionType === 'web3/query-events') {
+        const event = real.find(entry => entry.type === 'event' && entry.name === config.eventName) as AbiEvent
+        expect(abi.map(entry => toEventSelector(entry as unknown as AbiEvent))).toEqual([toEventSelector(event)])
+        continue
+      }
       const [called] = abi.filter(entry => entry.type === 'function')
-      const real = streamVaultAbi.find(entry => entry.type === 'function' && entry.name === config.abiFunction)
-      expect(called && toFunctionSelector(called)).toBe(toFunctionSelector(real as AbiFunction))
-      // All errors of the vault, so that a refusal is told by name.
+      const meant = real.find(entry => entry.type === 'function' && entry.name === config.abiFunction)
+      expect(called && toFunctionSelector(called)).toBe(toFunctionSelector(meant as AbiFunction))
+      expect(outputsOf(called)).toEqual(outputsOf(meant as AbiFunction))
+      // All errors of the contract, so that a refusal is told by name.
       const errors = (entries: readonly { type: string; name?: string }[]) =>
         entries.filter(({ type }) => type === 'error').map(({ name }) => name)
-      expect(errors(abi)).toEqual(errors(streamVaultAbi))
+      expect(errors(abi)).toEqual(errors(real as readonly { type: string; name?: string }[]))
       if (config.actionType === 'web3/write-contract') expect(config.gasLimitMultiplier).toBe('1.3')
     }
   })
 
-  it('is made for one chain and one vault, which no input can change', () => {
+  it('is made for one chain and its contracts, which no input can change', () => {
     const contracts = configsOf(definition).filter(config => 'contractAddress' in config)
     expect(contracts.length).toBeGreaterThan(0)
-    for (const config of contracts) expect([config.network, config.contractAddress]).toEqual(['16602', vault])
-    expect(definition.workflow.name).toContain(vault)
+    for (const { network, contractAddress } of contracts) {
+      expect([network, [vault, coalition].includes(String(contractAddress))]).toEqual(['16602', true])
+      expect(definition.workflow.name).toContain(contractAddress)
+    }
   })
 
   it('shows the token to nobody but the address that it is for', () => {
@@ -52,10 +77,20 @@ describe.each(workflowKeys)('the file %s', key => {
   })
 
   it('has a digest of its content', () => {
-    const again = prepareWorkflow(key, workflowFiles[key], { chainId: 16602, vault })
-    const elsewhere = prepareWorkflow(key, workflowFiles[key], { chainId: 31337, vault })
+    const again = prepareWorkflow(key, workflowFiles[key], deployment)
+    const elsewhere = prepareWorkflow(key, workflowFiles[key], { ...deployment, chainId: 31337 })
     expect(again.definition).toEqual(definition)
     expect(elsewhere.definition.workflow.description).not.toBe(definition.workflow.description)
+  })
+})
+
+describe('a deployment without a registry of coalitions', () => {
+  it('has the vault’s workflows alone', () => {
+    const keys = prepareWorkflows({ chainId: 16602, vault, coalition: null }).map(({ key }) => key)
+    expect(keys).toEqual([...vaultWorkflowKeys])
+    expect(() => prepareWorkflow('propose', workflowFiles.propose, { chainId: 16602, vault })).toThrow(
+      contractStandIns.coalition,
+    )
   })
 })
 
