@@ -3,6 +3,7 @@ import { createSeededRandom } from '../../testing/seeded-random.ts'
 import { greedy, type SamplingParams } from '../pipeline/index.ts'
 import { headQuery, logSumExp, rank, sampleToken, scoresFromLogits, uniformAt } from '../sampler/index.ts'
 import { couldDraw, type DrawClaim, judgeDraws } from './index.ts'
+import { mostNearTies } from './judge-draws.ts'
 import { partialScores } from './partial-scores.ts'
 
 const random = createSeededRandom(31)
@@ -160,4 +161,23 @@ describe('with the twenty likeliest and the claimed one’s chance alone', () =>
     const request = { params: { ...warm, repetitionPenalty: 1.2 }, generated, prompt }
     expect(partialScores({ likeliest: [[1, -0.1]], claimed: [2, -3], request, vocab })).toBeNull()
   })
+})
+
+test('near ties are forgiven as often as chance brings them', () => {
+  expect([1, 16, 60, 1000].map(draws => mostNearTies(draws, 0.1))).toMatchInlineSnapshot(`
+    [
+      1,
+      9,
+      19,
+      148,
+    ]
+  `)
+  expect(mostNearTies(50, 1)).toBe(50)
+  expect(mostNearTies(50, 0)).toBe(0)
+  const random = createSeededRandom(8)
+  for (let trial = 0; trial < 2000; trial++) {
+    let ties = 0
+    for (let draw = 0; draw < 60; draw++) if (random.next() < 0.1) ties += 1
+    expect(ties).toBeLessThanOrEqual(mostNearTies(60, 0.1))
+  }
 })

@@ -34,7 +34,7 @@ export interface DrawsJudged {
   readonly same: number
   readonly nearTies: number
   readonly different: number
-  /** True where none is different. */
+  /** True where none is different, and near ties are no more than chance brings an honest engine. */
   readonly isHonest: boolean
 }
 
@@ -42,19 +42,40 @@ export interface JudgeDrawsInput {
   readonly params: SamplingParams
   /** How far two honest engines' logits of one token may lie apart. */
   readonly logitTolerance: number
+  /** Share of an honest engine's draws that come out otherwise, as near ties; a tenth unless told otherwise. */
+  readonly nearTieShare?: number
 }
 
 /** Judges each draw by itself: whatever was drawn before it is taken as claimed. */
 export async function judgeDraws(claims: readonly DrawClaim[], input: JudgeDrawsInput): Promise<DrawsJudged> {
   const verdicts: DrawVerdict[] = []
   for (const claim of claims) verdicts.push(await judgeDraw(claim, input))
-  return countVerdicts(verdicts)
+  return countVerdicts(verdicts, input.nearTieShare)
 }
 
-export function countVerdicts(verdicts: readonly DrawVerdict[]): DrawsJudged {
+/** Of f16 against f32 on random weights, whose draws are closer than any model's, one in twenty came out otherwise. */
+const usualNearTies = 0.1
+
+export function countVerdicts(verdicts: readonly DrawVerdict[], nearTieShare = usualNearTies): DrawsJudged {
   const count = (wanted: DrawVerdict) => verdicts.filter(verdict => verdict === wanted).length
   const different = count('different')
-  return { verdicts, same: count('same'), nearTies: count('near-tie'), different, isHonest: different === 0 }
+  const nearTies = count('near-tie')
+  const isHonest = different === 0 && nearTies <= mostNearTies(verdicts.length, nearTieShare)
+  return { verdicts, same: count('same'), nearTies, different, isHonest }
+}
+
+/** Of `draws` draws that each are a near tie with chance `share`, more than so many are less likely than one in a million. */
+export function mostNearTies(draws: number, share: number): number {
+  if (share >= 1) return draws
+  let likelihood = (1 - share) ** draws
+  let below = likelihood
+  let most = 0
+  while (most < draws && 1 - below >= 1e-6) {
+    likelihood *= ((draws - most) / (most + 1)) * (share / (1 - share))
+    below += likelihood
+    most += 1
+  }
+  return most
 }
 
 async function judgeDraw(claim: DrawClaim, { params, logitTolerance }: JudgeDrawsInput): Promise<DrawVerdict> {

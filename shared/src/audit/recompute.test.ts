@@ -25,7 +25,7 @@ async function serve(engine: Engine, frames: readonly ReplayFrame[], requestId =
 }
 
 /** The text in frames of these sizes, as an entry gets it. */
-function textFrames(sizes: readonly number[]): ReplayFrame[] {
+function textFrames(sizes: readonly number[]) {
   let position = 0
   return sizes.map(rows => {
     const frame = { position, rows, input: { tokens: text.slice(position, position + rows) } }

@@ -30,7 +30,7 @@ export interface RecomputeInput {
   readonly frames: readonly ReplayFrame[]
   readonly claimed: Claim
   /** Of `toleranceFor`. */
-  readonly tolerance: { readonly relative: number; readonly logit: number }
+  readonly tolerance: { readonly relative: number; readonly logit: number; readonly nearTieShare?: number | undefined }
   /** Positions to compute again at most: a plan's `endPosition`; all unless told otherwise. */
   readonly endPosition?: number
   /** Positions of one step; the engine's most unless told otherwise. */
@@ -40,7 +40,7 @@ export interface RecomputeInput {
 }
 
 export interface RecomputeReport {
-  /** True where every row is within the tolerance, and every draw the same or a near tie. */
+  /** True where every row is within the tolerance, and no draw is different, nor too many near ties. */
   readonly isHonest: boolean
   /** Positions that were computed again. */
   readonly positions: number
@@ -80,6 +80,7 @@ export async function recompute(input: RecomputeInput): Promise<RecomputeReport>
         claimed,
         chunks: redrawChunks(engine, frames, chunkRuns(runs, chunk)),
         logitTolerance: input.tolerance.logit,
+        ...(input.tolerance.nearTieShare === undefined ? {} : { nearTieShare: input.tolerance.nearTieShare }),
         ...(input.signal === undefined ? {} : { signal: input.signal }),
       })
       const none = { worst: 0, worstPosition: 0, mean: 0, over: 0, firstOver: null }

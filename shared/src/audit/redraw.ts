@@ -39,6 +39,7 @@ export interface RedrawInput {
   readonly claimed: DrawsClaim
   readonly chunks: Iterable<RedrawChunk>
   readonly logitTolerance: number
+  readonly nearTieShare?: number
   readonly signal?: AbortSignal
 }
 
@@ -70,10 +71,11 @@ export async function redraw(input: RedrawInput): Promise<DrawsJudged> {
         verdicts.push(token === claim ? 'same' : await judge(input, rowsOf(chunk, position, position + 1), claim))
         position += 1
       }
-      if (verdicts.filter(verdict => verdict === 'different').length >= enough) return countVerdicts(verdicts)
+      if (verdicts.filter(verdict => verdict === 'different').length >= enough)
+        return countVerdicts(verdicts, input.nearTieShare)
     }
   }
-  return countVerdicts(verdicts)
+  return countVerdicts(verdicts, input.nearTieShare)
 }
 
 /** The request's own sampling after `position`, as the exit had it. */

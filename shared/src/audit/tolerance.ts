@@ -22,6 +22,8 @@ const toleranceRowSchema = z.strictObject({
   relative: z.number().positive().max(1),
   /** Largest distance of an honest logit from another's. */
   logit: z.number().positive().max(100),
+  /** Largest share of honest draws that came out otherwise, as near ties. */
+  nearTieShare: z.number().min(0).max(1).optional(),
   /** Honest rows that were measured, the largest error among them, and its quantiles: where the two above come from. */
   measured: z.strictObject({
     rows: z.int().positive(),

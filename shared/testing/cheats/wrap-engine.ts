@@ -1,0 +1,76 @@
+/** What every cheat is made of: an engine whose outputs are somebody else's. It knows the port alone. */
+import type { Activation, Engine, EngineOutput, EngineRow } from '../../src/ports/index.ts'
+
+/** `engine` with another `run`. */
+export function withRun(engine: Engine, run: Engine['run']): Engine {
+  const { facts, layers, lost } = engine
+  return {
+    facts,
+    layers,
+    lost,
+    run,
+    forget: requestId => engine.forget(requestId),
+    keep: requestId => engine.keep(requestId),
+    memory: () => engine.memory(),
+    close: () => engine.close(),
+  }
+}
+
+export interface OutputChange {
+  activation(honest: Activation, row: EngineRow): Activation
+  /** The token instead of the honest one. */
+  token(honest: number, row: EngineRow): number
+}
+
+/** Which of a request's steps are cheated on, counted over all requests from 0; all unless told otherwise. */
+export type WhichSteps = (step: number) => boolean
+
+/** `engine`, with what comes out of it changed on the chosen steps. */
+export function withOutputs(engine: Engine, change: OutputChange, which: WhichSteps = () => true): Engine {
+  let steps = 0
+  const changed = (output: EngineOutput, row: EngineRow): EngineOutput => {
+    switch (output.kind) {
+      case 'activation':
+        return { kind: 'activation', activation: change.activation(output.activation, row) }
+      case 'token':
+        return { kind: 'token', sampled: { ...output.sampled, token: change.token(output.sampled.token, row) } }
+      case 'tokens': {
+        // The draft is not looked at: one token, as if its first guess had failed.
+        const [first] = output.sampled
+        return { kind: 'tokens', sampled: [{ ...first!, token: change.token(first!.token, row) }] }
+      }
+      case 'none':
+        return output
+    }
+  }
+  return withRun(engine, async rows => {
+    const outputs = await engine.run(rows)
+    return outputs.map((output, i) => (which(steps++) ? changed(output, rows[i]!) : output))
+  })
+}
+
+/** Two slices behind each other as one of `layers`. */
+export function chainEngines(first: Engine, second: Engine, layers: Engine['layers']): Engine {
+  const both = [first, second]
+  const engine = withRun(first, async rows => {
+    const middle = await first.run(rows.map(row => ({ ...row, sample: null })))
+    const handed = rows.map((row, i) => {
+      const output = middle[i]!
+      if (output.kind !== 'activation') throw new RangeError(`the first slice gave ${output.kind}`)
+      return { ...row, input: { activation: output.activation } }
+    })
+    return second.run(handed)
+  })
+  return {
+    ...engine,
+    layers,
+    facts: {
+      ...first.facts,
+      maxChunk: Math.min(first.facts.maxChunk, second.facts.maxChunk),
+      maxRows: Math.min(first.facts.maxRows, second.facts.maxRows),
+    },
+    forget: requestId => both.forEach(each => void each.forget(requestId)),
+    keep: requestId => both.forEach(each => void each.keep(requestId)),
+    close: async () => void (await Promise.all(both.map(each => each.close()))),
+  }
+}
