@@ -93,6 +93,20 @@ it('deploys, tries out and finds again, with a vault, through an endpoint that w
   expect(describeDeployed(again)).toContain(`vault of me/tiny: ${first.manifest!.vaults[0]!.address}`)
 })
 
+it('puts the registry of coalitions there where it is told auditors, and says where there is none', async () => {
+  await fund(parseEther('10'))
+  const auditors = [0, 1, 2].map(at => testAccount(`auditor ${at}`).address).join(', ')
+  const without = await deploy()
+  expect(describeDeployed(without)).toContain('coalitions: none, pools are unstaked')
+  const made = await deploy({ auditors })
+  // The registry and three auditors.
+  expect(made.transactions).toBe(4)
+  expect(made.manifest?.coalition).toMatchObject({ quorum: 2, treasury: owner })
+  expect(describeDeployed(made)).toContain(`coalitions: ${made.manifest!.coalition!.address}`)
+  expect((await deploy({ auditors })).transactions).toBe(0)
+  expect((await deploy({ auditors, quorum: 3 })).manifest?.coalition?.quorum).toBe(3)
+})
+
 it('explains what to do where unprotected transactions are refused', async () => {
   await fund(parseEther('10'))
   await expect(deploy({ endpoint: { refusesUnprotected: true } })).rejects.toMatchObject({
@@ -111,6 +125,13 @@ it.each([
   ['an unknown chain', { chain: 'mainnet' }, 'input_invalid', '"mainnet"'],
   ['no endpoint', { chain: 'http://127.0.0.1:1/secret' }, 'chain_unreachable', '127.0.0.1:1'],
   ['a USDC that is no address', { usdc: '0x12' }, 'input_invalid', '--usdc'],
+  [
+    'an auditor that is no address',
+    { auditors: `${testAccount('auditor 0').address},0x12` },
+    'input_invalid',
+    '--auditors',
+  ],
+  ['a quorum of nobody', { quorum: 2 }, 'input_invalid', '--quorum'],
 ])('refuses %s', async (_what, options, code, words) => {
   const refused = deploy(options)
   await expect(refused).rejects.toMatchObject({ code, message: expect.stringContaining(words) })

@@ -1,18 +1,22 @@
 /**
- * `computepool deploy`: puts the framework, and a model's vault if one is named, on the embedded chain, on 0G's test network or on
- * any endpoint; or says beforehand what that would cost. It knows keys from the environment only, and prints none.
+ * `computepool deploy`: puts the framework, a model's vault if one is named, and the registry of coalitions if it has auditors, on the
+ * embedded chain, on 0G's test network or on any endpoint; or says beforehand what that would cost. It knows keys from the environment only, and prints none.
  */
 import { knownChain, startEmbeddedChain } from '@computepool/contracts/chain'
 import {
+  auditorKeysOf,
   type ChainManifest,
+  type CoalitionChoice,
   createDeployer,
   type Deployer,
   type DeployProgress,
   embeddedDeployer,
+  embeddedRules,
   ensureDeployment,
   estimateFramework,
   exerciseDeployment,
   type FrameworkEstimate,
+  ownAuditors,
   readChainManifest,
 } from '@computepool/contracts/deploy'
 import { ComputePoolError } from '@computepool/shared/errors'
@@ -34,6 +38,11 @@ export interface DeployChainOptions {
   readonly model?: string | undefined
   readonly pricePerSecondAtomic: bigint
   readonly reserveAtomic: bigint
+  /** Addresses, with commas between them. On the embedded chain, with a model, default: three of the owner's. */
+  readonly auditors?: string | undefined
+  /** Of them; default: more than half. */
+  readonly quorum?: number | undefined
+  readonly treasury?: string | undefined
   readonly onProgress: (progress: DeployProgress) => void
   readonly signal?: AbortSignal | undefined
 }
@@ -52,9 +61,12 @@ export interface DeployedChain {
 /** @throws input_invalid, chain_unreachable, chain_underfunded, chain_deploy_refused, chain_reverted, chain_wrong, chain_unavailable. */
 export async function deployChain(options: DeployChainOptions): Promise<DeployedChain> {
   const usdc = options.usdc === undefined ? undefined : addressOf(options.usdc, '--usdc')
+  const named = options.auditors?.split(',').map(auditor => addressOf(auditor.trim(), '--auditors'))
+  const treasury = options.treasury === undefined ? undefined : addressOf(options.treasury, '--treasury')
   const target = options.chain === 'embedded' ? await openEmbedded(options) : await openRemote(options)
   const { deployer } = target
   try {
+    const coalition = coalitionOf(options, { named, own: target.auditors, treasury })
     const chainId = await deployer.client.getChainId()
     const base = { chainId, chainName: target.name }
     if (options.isDryRun) {
@@ -77,6 +89,7 @@ export async function deployChain(options: DeployChainOptions): Promise<Deployed
           reserveAtomic: options.reserveAtomic,
         },
       }),
+      coalition,
     })
     const tried = options.isTriedOut ? await exerciseDeployment(deployer, manifest) : undefined
     return {
@@ -97,7 +110,30 @@ interface Target {
   readonly deployer: Deployer
   readonly settler: Address
   readonly keeper: Address
+  /** Those that the chain has without being told any. */
+  readonly auditors: readonly Address[]
   close(): Promise<void>
+}
+
+/** Undefined where no registry is asked for: without auditors of its own a chain's pools stay unstaked. */
+function coalitionOf(
+  options: DeployChainOptions,
+  given: { named: readonly Address[] | undefined; own: readonly Address[]; treasury: Address | undefined },
+): CoalitionChoice | undefined {
+  const { named, own, treasury } = given
+  const auditors = named ?? (options.model === undefined ? [] : own)
+  if (auditors.length === 0) {
+    if (options.quorum === undefined && treasury === undefined) return undefined
+    throw new ComputePoolError('input_invalid', '--quorum and --treasury are of a registry, which has no auditors.', {
+      remedy: 'Name them with --auditors, with commas between the addresses.',
+    })
+  }
+  return {
+    auditors,
+    quorum: options.quorum ?? (named ? Math.floor(auditors.length / 2) + 1 : ownAuditors.quorum),
+    treasury,
+    rules: options.chain === 'embedded' ? embeddedRules : undefined,
+  }
 }
 
 async function openEmbedded({ dataDir }: DeployChainOptions): Promise<Target> {
@@ -107,6 +143,7 @@ async function openEmbedded({ dataDir }: DeployChainOptions): Promise<Target> {
     deployer: embeddedDeployer(embedded),
     settler: privateKeyToAccount(embedded.keys.settler).address,
     keeper: privateKeyToAccount(embedded.keys.keeper).address,
+    auditors: auditorKeysOf(embedded.keys.owner).map(key => privateKeyToAccount(key).address),
     close: () => embedded.close(),
   }
 }
@@ -136,6 +173,7 @@ async function openRemote({ chain: name, rpcUrl, environment, model, signal }: D
     deployer: createDeployer({ client, chain, account: owner, settings, signal }),
     settler: settler.address,
     keeper: keeper.address,
+    auditors: [],
     close: async () => {},
   }
 }
@@ -181,10 +219,12 @@ export function describeDeployed({
     )
   }
   const vaults = manifest?.vaults.map(({ model, address }) => `\n  vault of ${model}: ${address}`).join('') ?? ''
+  const { coalition } = manifest ?? {}
+  const registry = coalition ? `\n  coalitions: ${coalition.address}` : '\n  coalitions: none, pools are unstaked'
   const tried = streamedWei === undefined ? '' : `\n  tried out: ${streamedWei} wei streamed, to the wei`
   return (
     `${chainName} (${chainId}): ${transactions === 0 ? 'all was there' : `${transactions} transactions, ${millions(gasUsed)} gas`}, checked.` +
-    `\n  USDC: ${manifest?.contracts.usdc}${manifest?.usdc.isTest ? ' (test money)' : ''}\n  USDCx: ${manifest?.contracts.usdcx}${vaults}${tried}`
+    `\n  USDC: ${manifest?.contracts.usdc}${manifest?.usdc.isTest ? ' (test money)' : ''}\n  USDCx: ${manifest?.contracts.usdcx}${vaults}${registry}${tried}`
   )
 }
 

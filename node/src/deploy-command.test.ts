@@ -23,11 +23,12 @@ function deploy(...args: string[]) {
 it('deploys to the embedded chain, and finds it all on the next run', () => {
   const first = deploy('--chain', 'embedded', '--data', dataDir, '--model', 'me/tiny')
   expect(first.stderr).toContain('17/17 agreement forwarders')
-  expect(first.stdout).toMatch(/^ComputePool embedded chain \(31337\): 18 transactions, \d\d\.\d M gas, checked\./)
+  expect(first.stdout).toMatch(/^ComputePool embedded chain \(31337\): 22 transactions, \d\d\.\d M gas, checked\./)
   const second = deploy('--chain', 'embedded', '--data', dataDir, '--model', 'me/tiny', '--json')
   const deployed = JSON.parse(second.stdout.trim().split('\n').at(-1)!)
   expect(deployed).toMatchObject({ type: 'deployed', chainId: 31337, transactions: 0, gasUsed: '0' })
   expect(first.stdout).toContain(deployed.manifest.vaults[0].address)
+  expect(first.stdout).toContain(`coalitions: ${deployed.manifest.coalition.address}`)
   expect(second.status).toBe(0)
 })
 
@@ -36,6 +37,8 @@ it.each([
   [[], 1, '--chain is missing'],
   [['--chain', 'embedded', '--price', '1.5'], 1, '--price is "1.5"'],
   [['--chain', 'embedded', '--nonsense'], 1, '--nonsense'],
+  [['--chain', 'embedded', '--auditors', '0x12'], 1, '--auditors is not an address: "0x12"'],
+  [['--chain', 'embedded', '--quorum', '0'], 1, '--quorum is "0"'],
 ])('answers %j', (args, status, words) => {
   const told = deploy(...args)
   expect({ status: told.status, told: told.stdout + told.stderr }).toEqual({

@@ -7,7 +7,8 @@ import { deployChain, describeDeployed } from './deploy-chain.ts'
 
 const HELP = `computepool deploy --chain embedded|0g-galileo|URL
 
-Puts what payments need on a chain: Superfluid, a USDC for tests, its streaming wrapper and, for a model, its vault.
+Puts what payments need on a chain: Superfluid, a USDC for tests, its streaming wrapper and, for a model, its vault; and, where it
+has auditors, the registry of coalitions with stakes.
 What is there already is found and not sent again; if a run stops half-way, run the same command again.
 
 --chain NAME    embedded (this machine's own), 0g-galileo, or the URL of an RPC endpoint
@@ -17,6 +18,10 @@ What is there already is found and not sent again; if a run stops half-way, run 
 --model NAME    also put this model's vault there
 --price N       its price: millionths of a USDC per second and running request. Default: 1000
 --reserve N     fill its reserve to this many millionths of a USDC. Default: 0
+--auditors LIST also put the registry of coalitions there, with these auditors (addresses, commas between them).
+                Default: on the embedded chain, with --model, three whose keys come from the owner's; elsewhere none
+--quorum N      how many of them must agree. Default: more than half
+--treasury ADDR gets the dust of a new registry's slashes. Default: the owner
 --usdc ADDRESS  a USDC with EIP-3009 that is there already. Default: make one for tests
 --liquidation N seconds of a stream that are kept as buffer. Default: 60
 --data DIR      where manifests lie. Default: COMPUTEPOOL_DATA, or .computepool beside the code
@@ -54,6 +59,9 @@ export async function deployCommand(args: readonly string[]): Promise<void> {
     model: values.model,
     pricePerSecondAtomic: wholeNumber(values.price, '--price', 1n, 1_000_000_000n),
     reserveAtomic: wholeNumber(values.reserve, '--reserve', 0n, 10n ** 15n),
+    auditors: values.auditors,
+    quorum: values.quorum === undefined ? undefined : Number(wholeNumber(values.quorum, '--quorum', 1n, 32n)),
+    treasury: values.treasury,
     signal: stop.signal,
     onProgress(progress) {
       if (values.json) console.log(JSON.stringify({ type: 'step', ...progress }))
@@ -77,6 +85,9 @@ function readArguments(args: readonly string[]) {
         model: { type: 'string' },
         price: { type: 'string', default: '1000' },
         reserve: { type: 'string', default: '0' },
+        auditors: { type: 'string' },
+        quorum: { type: 'string' },
+        treasury: { type: 'string' },
         usdc: { type: 'string' },
         liquidation: { type: 'string', default: '60' },
         data: { type: 'string' },

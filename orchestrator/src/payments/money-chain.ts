@@ -1,10 +1,13 @@
 /** The chain that the till works on: our own anvil, or somebody else's by keys from the environment. It deploys what is missing. */
 import { type EmbeddedChain, knownChain, startEmbeddedChain } from '@computepool/contracts/chain'
 import {
+  auditorKeysOf,
   type ChainManifest,
   createDeployer,
   embeddedDeployer,
+  embeddedRules,
   ensureDeployment,
+  ownAuditors,
   readChainManifest,
   type VaultManifest,
   vaultOf,
@@ -76,6 +79,11 @@ async function openEmbedded(options: OpenMoneyChainOptions): Promise<MoneyChain>
         keeper: keeper.address,
         pricePerSecondAtomic,
         reserveAtomic: embeddedReserveAtomic,
+      },
+      coalition: {
+        auditors: auditorKeysOf(embedded.keys.owner).map(key => privateKeyToAccount(key).address),
+        quorum: ownAuditors.quorum,
+        rules: embeddedRules,
       },
     })
     return {
