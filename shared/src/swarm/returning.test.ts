@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { byChannels, createSwarmShell, type SwarmShell, servingPair, shellPeer } from '../../testing/swarm-shell.ts'
+import { protocolVersion } from '../wire/index.ts'
 import { isTimeAwaited } from './awaits-time.ts'
 import { isSeatAwaited } from './returning.ts'
 
@@ -159,7 +160,13 @@ describe('peers that come to an orchestrator that knows nothing', () => {
   it('hold nothing of other models, and nothing that the model has not', () => {
     const shell = createSwarmShell()
     shell.happen({ type: 'peer-connected', peer: a, atMs: 0 })
-    const joined = { type: 'peer-joined', version: 4, agent: '', role: 'operator', reach: byChannels } as const
+    const joined = {
+      type: 'peer-joined',
+      version: protocolVersion,
+      agent: '',
+      role: 'operator',
+      reach: byChannels,
+    } as const
     shell.say(a, { ...joined, holding: { model: 'other', layers: front } })
     rejoin(shell, b, { start: 3, end: 7 })
     expect([shell.state().peers[a]!.held, shell.state().peers[b]!.held, isTimeAwaited(shell.state())]).toEqual([
