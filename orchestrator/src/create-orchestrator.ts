@@ -47,6 +47,10 @@ export interface OrchestratorDeps {
   readonly hub: HubPort
   readonly clock: Clock
   readonly entropy: Entropy
+  /** Under which tabs sign in to this orchestrator; null: a hub elsewhere says it. */
+  readonly origin: string | null
+  /** Default: plain accounts' signatures. */
+  readonly verifyWallet?: DeskOptions['verifyWallet']
   readonly iceServersFor: DeskOptions['iceServersFor']
   readonly iceRenewalMs?: number | null
   readonly addressOf: (c: Context) => string
@@ -81,6 +85,8 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
     hub,
     clock,
     entropy,
+    origin: deps.origin,
+    verifyWallet: deps.verifyWallet,
     iceServersFor,
     iceRenewalMs: deps.iceRenewalMs ?? null,
     onNotice,

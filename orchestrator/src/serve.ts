@@ -92,6 +92,7 @@ export async function startOrchestrator(options: StartOptions): Promise<RunningO
       },
       clock: hostClock,
       entropy: hostEntropy,
+      origin: options.signaling ? null : new URL(url).origin,
       iceServersFor: peer => iceServersFor(peer, ice, hostClock.wallMs()),
       // At half their life: a machine that slept over one renewal has the next.
       iceRenewalMs: ice.turn === null ? null : (ice.turn.lifetimeSeconds * 1000) / 2,

@@ -4,9 +4,11 @@
  */
 
 import type { RequestJob } from '@computepool/shared/pipeline'
+import type { Receipt, ReceiptBody, ReceiptSigner, SessionKey } from '@computepool/shared/receipts'
 import type { Capability, DeskCommand, DeskRequest, PeerRole, Reach } from '@computepool/shared/wire'
 import { deskCommandSchema, deskRequestSchema, protocolVersion } from '@computepool/shared/wire'
 import type { DeskPort, HubPort } from '../src/dispatch/index.ts'
+import { type FakeAttempt, fakeReceipt, fakeSessionKey, fakeSigner } from './fake-receipts.ts'
 import { tokenAt } from './token-at.ts'
 
 export interface FakeTabOptions {
@@ -23,6 +25,10 @@ export interface FakeTabOptions {
   /** Default: by data channels only. */
   readonly reach?: Reach
   readonly engine?: Capability['engine']
+  /** Its receipt of an attempt that is over, for the desk; null: it gives none. Default: an honest one. */
+  readonly receipt?: (honest: ReceiptBody, signer: ReceiptSigner) => Receipt | null
+  /** Default: one that the desk of a test pool takes. Null: it joins without. */
+  readonly sessionKey?: SessionKey | null
 }
 
 export interface FakeTab {
@@ -73,7 +79,10 @@ export const fakePeerId = (index: number, start = index): string =>
   `0x${String(index).padStart(40, '0')}.${String(start).padStart(8, '0')}`
 
 export function createFakeHub(): FakeHub {
-  const tabs = new Map<string, (command: DeskCommand) => void>()
+  const tabs = new Map<string, { hear: (command: DeskCommand) => void; options: FakeTabOptions }>()
+  const assigned = new Map<string, Extract<DeskCommand, { type: 'assign-slice' }>>()
+  /** By request: each is held until its receipts are given. */
+  const attempts = new Map<string, FakeAttempt & { tokens: number[] }>()
   const coalitions = new Map<string, readonly string[]>()
   const listeners: Array<(request: DeskRequest) => void> = []
   let desk: DeskPort | null = null
@@ -84,13 +93,36 @@ export function createFakeHub(): FakeHub {
     const parsed = deskRequestSchema.parse(JSON.parse(json))
     for (const listener of listeners) listener(parsed)
     desk!.peerRequest(peer, parsed)
+    if (parsed.type === 'token-generated') attempts.get(parsed.requestId)?.tokens.push(parsed.sampled.token)
+    if (parsed.type === 'request-finished') giveReceipts(parsed.requestId)
+  }
+  /** As the word that it is over passes around the ring. */
+  const giveReceipts = (requestId: string): void => {
+    const attempt = attempts.get(requestId)
+    if (attempt === undefined || !attempts.delete(requestId)) return
+    for (const { seat, peer } of attempt.seats) {
+      const tab = tabs.get(peer)
+      if (tab === undefined) continue
+      const { receipt: give = (honest, signer) => signer.sign(honest) } = tab.options
+      const receipt = give(fakeReceipt(attempt, seat), fakeSigner(peer))
+      if (receipt !== null) tell(peer, { type: 'request-receipted', ...receipt })
+    }
+  }
+  const note = (peer: string, command: DeskCommand): void => {
+    if (command.type === 'assign-slice') assigned.set(peer, command)
+    if (command.type === 'cancel-request') queueMicrotask(() => giveReceipts(command.requestId))
+    if (command.type !== 'run-request') return
+    const { coalition, epoch, seats } = assigned.get(peer)!
+    attempts.set(command.job.requestId, { coalition, epoch, seats, job: command.job, tokens: [] })
   }
   return {
     connect: port => {
       desk = port
     },
     command: (peer, command) => {
-      tabs.get(peer)?.(deskCommandSchema.parse(JSON.parse(JSON.stringify(command))))
+      const parsed = deskCommandSchema.parse(JSON.parse(JSON.stringify(command)))
+      note(peer, parsed)
+      tabs.get(peer)?.hear(parsed)
     },
     setCoalition: (id, peers) => {
       if (peers.length === 0) coalitions.delete(id)
@@ -106,7 +138,7 @@ export function createFakeHub(): FakeHub {
       return createFakeTab(peer, options, {
         say: request => tell(peer, request),
         connect: listener => {
-          tabs.set(peer, listener)
+          tabs.set(peer, { hear: listener, options })
           desk!.peerConnected(peer)
         },
         leave: reason => {
@@ -128,6 +160,7 @@ export interface TabSocket {
 export function createFakeTab(peer: string, options: FakeTabOptions, socket: TabSocket): FakeTab {
   const { model, memoryBudgetBytes = 1e9, msPerLayer = 1, isEager = true, kvBudgetBytes = 1e9 } = options
   const { role = 'operator', reach = { webrtc: true, axl: null }, engine = 'wasm' } = options
+  const { sessionKey = fakeSessionKey(peer) } = options
   const commands: DeskCommand[] = []
   const jobs: RequestJob[] = []
   const cancelled: string[] = []
@@ -228,6 +261,7 @@ export function createFakeTab(peer: string, options: FakeTabOptions, socket: Tab
         role,
         reach,
         ...(layers === undefined ? {} : { holding: { model, layers } }),
+        ...(sessionKey === null ? {} : { sessionKey }),
       })
     },
     leave: (reason = 'left') => {

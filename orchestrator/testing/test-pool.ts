@@ -11,12 +11,13 @@ import {
 import type { Desk } from '../src/dispatch/index.ts'
 import type { MoneyDesk } from '../src/payments/till.ts'
 import type { PackFolder } from '../src/store/pack-folder.ts'
+import { fakePool } from './fake-receipts.ts'
 import { createFakeHub, type FakeHub, type FakeTab, type FakeTabOptions } from './fake-tab.ts'
 import { tinyFiles, tinyManifest } from './tiny-codec.ts'
 
 type IceDeps = Pick<OrchestratorDeps, 'iceServersFor' | 'iceRenewalMs'>
 
-export interface TestPoolExtras extends Partial<IceDeps> {
+export interface TestPoolExtras extends Partial<IceDeps>, Pick<OrchestratorDeps, 'verifyWallet'> {
   readonly pageFolder?: string | null
   /** Default: bytes that count up, the same in every pool. */
   readonly entropy?: Entropy
@@ -41,7 +42,16 @@ export interface TestPool {
 
 export function createTestPool(
   settings: Partial<OrchestratorSettings> = {},
-  { pageFolder = null, moneyFor, entropy, address = '127.0.0.1', isProxyTrusted = false, ...ice }: TestPoolExtras = {},
+  {
+    pageFolder = null,
+    moneyFor,
+    entropy,
+    address = '127.0.0.1',
+    isProxyTrusted = false,
+    // Fake tabs have no wallets.
+    verifyWallet = async () => true,
+    ...ice
+  }: TestPoolExtras = {},
 ): TestPool {
   const { tokenizer, config } = tinyFiles('qwen3')
   const manifest = tinyManifest('qwen3')
@@ -63,6 +73,8 @@ export function createTestPool(
     hub,
     clock,
     entropy: entropy ?? { bytes: length => Uint8Array.from({ length }, () => ++drawn & 0xff) },
+    origin: fakePool,
+    verifyWallet,
     iceServersFor: () => [],
     ...ice,
     ...(moneyFor === undefined ? {} : { moneyFor: (desk: Desk) => moneyFor(desk, clock) }),

@@ -4,6 +4,7 @@
  */
 import { ComputePoolError, errorFromData } from '@computepool/shared/errors'
 import type { Clock, Entropy } from '@computepool/shared/ports'
+import type { ReceiptVerdict } from '@computepool/shared/receipts'
 import {
   apply,
   contextOf,
@@ -21,6 +22,8 @@ import {
   viewPool,
 } from '@computepool/shared/swarm'
 import type { DeskCommand } from '@computepool/shared/wire'
+import { createReceiptDesk, type ReceiptDesk } from '../receipts/receipt-desk.ts'
+import type { VerifyWallet } from '../receipts/session-keys.ts'
 import { createCoalitionTeller } from './form-coalition.ts'
 import type { DeskPort, HubPort } from './hub-port.ts'
 import { createIceRenewal } from './ice-renewal.ts'
@@ -46,12 +49,18 @@ export interface DeskOptions {
   readonly clock: Clock
   readonly entropy: Entropy
   readonly iceServersFor: (peer: string) => IceServers
+  /** Under which tabs sign in to this pool: their session keys are bound to it. Null: a hub elsewhere says it. */
+  readonly origin: string | null
+  /** Default: by EIP-191 signature of a plain account. */
+  readonly verifyWallet?: VerifyWallet | undefined
   /** How long a tab may use what `iceServersFor` gave it before it gets anew; null or absent: for ever. */
   readonly iceRenewalMs?: number | null
   /** One line for the operator of the orchestrator. */
   readonly onNotice?: (text: string) => void
   /** Hears of each lap, for traces and metrics. */
   readonly onLap?: (lap: Lap, atMs: number) => void
+  /** Hears of each attempt whose receipts were settled: the verdict on all of them. */
+  readonly onReceipts?: (verdict: ReceiptVerdict['verdict']) => void
   /** Hears of each change of the pool's status. */
   readonly onStatus?: (status: PoolSnapshot['status'], atMs: number) => void
 }
@@ -64,6 +73,8 @@ export interface Desk extends DeskPort {
   /** Positions that a request may reach now. */
   context(): number
   snapshot(): PoolSnapshot
+  /** Which operators earn nothing for now. */
+  readonly withheld: ReceiptDesk['withheld']
   /** Called after each change of the snapshot. */
   onChange(listener: () => void): () => void
   close(): void
@@ -93,12 +104,20 @@ export function createDesk(options: DeskOptions): Desk {
   const changed = (): void => {
     for (const listener of listeners) listener()
   }
+  const receipts = createReceiptDesk({
+    clock,
+    origin: options.origin,
+    verifyWallet: options.verifyWallet,
+    onSettled: verdict => options.onReceipts?.(verdict),
+    onChange: changed,
+  })
   const table = createRequestTable({
     clock,
     entropy,
     limits: options.limits,
     vocab: model.vocab,
     send: hub.command,
+    receipts: receipts.book,
     onLap: lap => {
       traffic.record(lap, clock.monotonicMs())
       options.onLap?.(lap, clock.monotonicMs())
@@ -225,27 +244,31 @@ export function createDesk(options: DeskOptions): Desk {
   return {
     peerConnected: peer => dispatch({ type: 'peer-connected', peer, atMs: clock.monotonicMs() }),
     peerRequest: (peer, request) => {
+      receipts.heard(peer, request)
       table.heard(peer, request)
       if ('requestId' in request) return
       dispatch({ type: 'peer-said', peer, request, atMs: clock.monotonicMs() })
     },
     peerGone: (peer, reason) => {
       ice.forget(peer)
+      receipts.gone(peer)
       dispatch({ type: 'peer-gone', peer, reason, atMs: clock.monotonicMs() })
     },
     submit: (order, observer) => table.submit(order, observer),
     requireRing: table.requireRing,
+    withheld: receipts.withheld,
     context: () => contextOf(state),
     snapshot: () => {
       const figures = traffic.view(clock.monotonicMs(), shownCoalition(state)?.epoch ?? null)
       const view = viewPool(state)
       const seats = view.seats.map(seat => {
         const hop = figures.lastLap?.hops.find(hop => hop.seat === seat.seat)
-        return hop === undefined ? seat : { ...seat, computeMs: hop.computeMs }
+        return receipts.shown(hop === undefined ? seat : { ...seat, computeMs: hop.computeMs })
       })
+      const rings = view.rings?.map(ring => ({ ...ring, seats: ring.seats.map(receipts.shown) }))
       const tokensPerSecond = table.running() === 0 ? null : figures.tokensPerSecond
       const counts = { activeRequests: table.running(), queuedRequests: table.queued() }
-      return { ...view, seats, ...counts, ...figures, tokensPerSecond }
+      return { ...view, seats, ...(rings === undefined ? {} : { rings }), ...counts, ...figures, tokensPerSecond }
     },
     onChange: listener => {
       listeners.add(listener)
@@ -258,6 +281,7 @@ export function createDesk(options: DeskOptions): Desk {
       ice.close()
       const remedy = 'Send the request again when it is back.'
       table.close(new ComputePoolError('swarm_coalition_lost', 'The orchestrator is shutting down.', { remedy }))
+      receipts.close()
     },
   }
 }

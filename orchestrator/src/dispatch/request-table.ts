@@ -7,6 +7,7 @@ import type { ComputePoolError } from '@computepool/shared/errors'
 import { errorOfSeat } from '@computepool/shared/pipeline'
 import type { Clock, Entropy } from '@computepool/shared/ports'
 import type { DeskCommand, DeskRequest } from '@computepool/shared/wire'
+import type { ReceiptBook } from '../receipts/receipt-book.ts'
 import {
   type AnswerRecord,
   canTryAgain,
@@ -44,6 +45,8 @@ export interface RequestTableOptions {
   readonly send: (peer: string, command: DeskCommand) => void
   readonly onLap: (lap: Lap) => void
   readonly onChange: () => void
+  /** Hears of each attempt that was sent to a ring, and of its end: what receipts are asked for. */
+  readonly receipts?: Pick<ReceiptBook, 'sent' | 'ended'>
 }
 
 export interface RequestTable {
@@ -72,6 +75,8 @@ export interface RequestTable {
   close(error: ComputePoolError): void
 }
 
+const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
+
 /** What a slow tab may take for each token of a prompt, before its silence counts as a stall. */
 const prefillMsPerToken = 100
 const usualMoveTimeoutMs = 30_000
@@ -82,7 +87,7 @@ const mostStalls = 2
 const retryDelayMs = 500
 
 export function createRequestTable(options: RequestTableOptions): RequestTable {
-  const { clock, entropy, limits, vocab, send, onLap, onChange } = options
+  const { clock, entropy, limits, vocab, send, onLap, onChange, receipts } = options
   const moveTimeoutMs = limits.moveTimeoutMs ?? usualMoveTimeoutMs
   /** By the id of the attempt. */
   const running = new Map<string, AnswerRecord>()
@@ -100,7 +105,10 @@ export function createRequestTable(options: RequestTableOptions): RequestTable {
     answer.cancelRetry()
     const { wireId } = answer
     const atMs = clock.monotonicMs()
-    if (running.delete(wireId)) answer.ranMs += atMs - answer.sentAtMs
+    if (running.delete(wireId)) {
+      answer.ranMs += atMs - answer.sentAtMs
+      receipts?.ended(wireId)
+    }
     ledger.release(wireId)
     const tokens = answer.drawn.length - answer.drawnBefore
     const { isStalled } = answer
@@ -207,7 +215,9 @@ export function createRequestTable(options: RequestTableOptions): RequestTable {
     running.set(answer.wireId, answer)
     ledger.reserve(ring.epoch, answer.wireId, reservedPositions(lengthOf(answer.order), ring.maxContext))
     watchStall(answer)
-    send(ring.seats[0]!.peer, { type: 'run-request', epoch: ring.epoch, job: nextJob(answer) })
+    const job = { ...nextJob(answer), nonce: hexOf(entropy.bytes(16)) }
+    receipts?.sent({ coalition: ring.id, epoch: ring.epoch, seats: ring.seats, job })
+    send(ring.seats[0]!.peer, { type: 'run-request', epoch: ring.epoch, job })
   }
 
   const room = createWaitingRoom({ clock, limits, ledger, pace, kept, running, start })
@@ -218,7 +228,7 @@ export function createRequestTable(options: RequestTableOptions): RequestTable {
 
   const submit: RequestTable['submit'] = (order, observer) => {
     requireRing()
-    const id = [...entropy.bytes(12)].map(byte => byte.toString(16).padStart(2, '0')).join('')
+    const id = hexOf(entropy.bytes(12))
     const events = createEventQueue<RequestEvent>(() => stop(answer, 'cancelled'))
     const answer = openAnswer(id, order, events, observer)
     const refusal = room.admit(answer)

@@ -13,7 +13,7 @@ import { watchRequests } from './watch-requests.ts'
 
 export interface Observatory {
   /** For the desk that is to be watched. */
-  readonly hooks: Required<Pick<DeskOptions, 'onLap' | 'onStatus'>>
+  readonly hooks: Required<Pick<DeskOptions, 'onLap' | 'onReceipts' | 'onStatus'>>
   /** The desk, watched. Once. */
   over(desk: Desk): Desk
   /** Below `/api`. */
@@ -33,7 +33,7 @@ export function createObservatory({ clock, metricsToken }: ObservatoryOptions): 
   const metrics = createPoolMetrics({ snapshot: () => snapshot(), memory: processMemory })
   const watch = watchRequests({ traces, metrics, clock })
   return {
-    hooks: { onLap: watch.onLap, onStatus: metrics.statusChanged },
+    hooks: { onLap: watch.onLap, onReceipts: metrics.receipted, onStatus: metrics.statusChanged },
     over: desk => {
       snapshot = desk.snapshot
       return watch.over(desk)

@@ -23,6 +23,8 @@ export interface PoolMetrics {
   /** The first token after a move: how long the client saw none. */
   resumed(silenceMs: number): void
   ended(outcome: string, tokens: number): void
+  /** Receipts of an attempt were settled: verdict of all of them. */
+  receipted(verdict: string): void
   statusChanged(status: PoolSnapshot['status'], atMs: number): void
   /** In Prometheus' text format. */
   text(): Promise<string>
@@ -76,6 +78,7 @@ export function createPoolMetrics({ snapshot, memory }: PoolMetricsOptions): Poo
     'From the last token before a move to the first after it',
     waitSeconds,
   )
+  const receipts = counter('receipts_total', 'Attempts at answers whose receipts were settled, by verdict', ['verdict'])
   const forming = histogram('ring_formation_seconds', 'From dealing seats to a ring that serves', waitSeconds)
   const outages = histogram('outage_seconds', 'From the last ready ring to the next', waitSeconds)
 
@@ -158,6 +161,7 @@ export function createPoolMetrics({ snapshot, memory }: PoolMetricsOptions): Poo
       requests.inc({ outcome })
       answerTokens.observe(count)
     },
+    receipted: verdict => receipts.inc({ verdict }),
     statusChanged: (status, atMs) => {
       if (status === 'ready') {
         if (formingSinceMs !== null) forming.observe((atMs - formingSinceMs) / 1000)

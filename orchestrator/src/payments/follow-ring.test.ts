@@ -22,7 +22,9 @@ function open() {
   }
   let looks = 0
   let tell = (): void => {}
-  const desk: Pick<Desk, 'snapshot' | 'onChange'> = {
+  const withheld = new Set<string>()
+  const desk: Pick<Desk, 'snapshot' | 'onChange' | 'withheld'> = {
+    withheld: { isWithheld: operator => withheld.has(operator.slice(0, 4)), reasonOf: () => null },
     snapshot: () => {
       looks++
       const ready = rings.map(peers => ({
@@ -51,7 +53,13 @@ function open() {
   const form = (count: number): void => {
     forming = count
   }
-  return { clock, ledger, ordered, faults, ring, stand, form, stop, tell: () => tell(), looks: () => looks }
+  const withhold = async (...operators: string[]): Promise<void> => {
+    withheld.clear()
+    for (const operator of operators) withheld.add(operator)
+    tell()
+    await clock.advance(1000)
+  }
+  return { clock, ledger, ordered, faults, ring, stand, form, withhold, stop, tell: () => tell(), looks: () => looks }
 }
 
 it('orders the members of each ring once', async () => {
@@ -137,4 +145,14 @@ it('leaves a failed order where another ring is ready already', async () => {
   await ring('b2')
   await clock.advance(60_000)
   expect(ordered).toEqual([['0xb2']])
+})
+
+it('leaves out whose units are withheld, until they are not, and lists nobody where that is everybody', async () => {
+  const { clock, ordered, stand, withhold } = open()
+  await stand(['a1', 'b2'], ['c3', 'a1'])
+  await withhold('0xa1')
+  await clock.advance(60_000)
+  await withhold('0xa1', '0xb2', '0xc3')
+  await withhold()
+  expect(ordered).toEqual([['0xa1', '0xb2', '0xc3'], ['0xb2', '0xc3'], [], ['0xa1', '0xb2', '0xc3']])
 })

@@ -1,11 +1,15 @@
-/** Keeps the pool's members in step with the rings: who holds how much of the model in any of them, weighted by speed, earns that share. */
+/**
+ * Keeps the pool's members in step with the rings: who holds how much of the model in any of them, weighted by speed, earns that share.
+ * Whose units are withheld (it owes a receipt of its work) has none; where that is everybody, nobody is listed, and no stream starts.
+ */
 import { workUnits } from '@computepool/shared/money'
 import type { Clock } from '@computepool/shared/ports'
 import type { Desk } from '../dispatch/index.ts'
+import { operatorOf } from '../receipts/operator-of.ts'
 import type { Ledger } from './ledger.ts'
 
 export interface FollowRingOptions {
-  readonly desk: Pick<Desk, 'snapshot' | 'onChange'>
+  readonly desk: Pick<Desk, 'snapshot' | 'onChange' | 'withheld'>
   readonly ledger: Pick<Ledger, 'setUnits'>
   readonly clock: Clock
   readonly onFault: (fault: unknown) => void
@@ -38,12 +42,12 @@ export function followRing({ desk, ledger, clock, onFault }: FollowRingOptions):
       return
     }
     const seats = serving.flatMap(ring => ring.seats)
-    const work = seats.map(({ peer, layers, msPerLayer }) => ({
-      // A peer is a wallet and a tab of it.
-      operator: peer.slice(0, 42),
+    const held = seats.map(({ peer, layers, msPerLayer }) => ({
+      operator: operatorOf(peer),
       layers: layers.end - layers.start,
       msPerLayer,
     }))
+    const work = held.filter(({ operator }) => !desk.withheld.isWithheld(operator))
     const now = JSON.stringify(work)
     if (now === last) return
     last = now

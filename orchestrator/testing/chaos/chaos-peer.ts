@@ -5,7 +5,9 @@ import { type RunningPeer, runPeer } from '@computepool/peer/runtime/run-peer.ts
 import { idleSnapshot } from '@computepool/peer/runtime/snapshot-box.ts'
 import { rowTokens } from '@computepool/shared/engine'
 import type { Engine, EngineRow } from '@computepool/shared/ports'
+import { createReceiptSigner, type Receipt, type ReceiptBody, type ReceiptSigner } from '@computepool/shared/receipts'
 import { createSeededRandom, type FakeEngine, type ManualClock, openFakeEngine } from '@computepool/shared/testing'
+import { hubRequestSchema } from '@computepool/shared/wire'
 import type { SignalingHub } from '@computepool/signaling'
 import { type ChaosHost, createChaosHost } from './chaos-host.ts'
 import { type ChaosNetwork, type ChaosSocket, openChaosSocket } from './chaos-network.ts'
@@ -40,13 +42,16 @@ export interface ChaosPeerOptions {
   readonly hub: SignalingHub
   readonly pack: ChaosPack
   readonly facts: ChaosPeerFacts
+  /** What it gives for a receipt: the very one, another, which its key signs too, or none. */
+  readonly receipt: (honest: Receipt) => ReceiptBody | null
   /** The page would start another worker now. */
   readonly onEngineLost: () => void
 }
 
 const pageUrl = 'http://pool.test/operate'
 
-export function openChaosPeer({ clock, network, hub, pack, facts, onEngineLost }: ChaosPeerOptions): ChaosPeer {
+export function openChaosPeer(options: ChaosPeerOptions): ChaosPeer {
+  const { clock, network, hub, pack, facts, onEngineLost } = options
   const random = createSeededRandom(facts.seed)
   const host = createChaosHost(clock)
   const engines = new Set<FakeEngine>()
@@ -54,6 +59,7 @@ export function openChaosPeer({ clock, network, hub, pack, facts, onEngineLost }
   let self = ''
   let socket: ChaosSocket | null = null
   let stepsUnderWay = 0
+  let signer: ReceiptSigner | null = null
 
   const beforeStep = (rows: readonly EngineRow[]): Promise<void> => {
     const positions = rows.reduce((sum, row) => sum + rowTokens(row), 0)
@@ -81,10 +87,28 @@ export function openChaosPeer({ clock, network, hub, pack, facts, onEngineLost }
     return opened
   }
 
+  /** As the tab says it, with the receipt that it gives. */
+  const spoken = (text: string): string | null => {
+    const request = hubRequestSchema.parse(JSON.parse(text))
+    if (request.type !== 'desk' || request.request.type !== 'request-receipted') return text
+    const { type, ...honest } = request.request
+    const given = options.receipt(honest)
+    if (given === honest) return text
+    if (given === null) return null
+    return JSON.stringify({ type: 'desk', request: { type, ...signer!.sign(given) } })
+  }
+
   const running = runPeer(
     {
       clock: host,
-      entropy: random,
+      entropy: {
+        bytes: length => {
+          const bytes = random.bytes(length)
+          // The first secret that it draws signs its receipts.
+          if (length === 32) signer ??= createReceiptSigner(bytes)
+          return bytes
+        },
+      },
       pageUrl,
       agent: 'chaos',
       reach: { webrtc: true, axl: null },
@@ -93,8 +117,14 @@ export function openChaosPeer({ clock, network, hub, pack, facts, onEngineLost }
         sign: async () => `0x${'11'.repeat(65)}`,
       }),
       openSocket: () => {
-        socket = openChaosSocket(hub, clock, host, facts.socketMs)
-        return socket
+        const opened = openChaosSocket(hub, clock, host, facts.socketMs)
+        const { send } = opened
+        opened.send = text => {
+          const said = spoken(text)
+          if (said !== null) send(said)
+        }
+        socket = opened
+        return opened
       },
       openTransport: peer => {
         self = peer

@@ -2,6 +2,7 @@
  * A pool in one process for the chaos: real desk and request table, real hub, real peer runtimes and pipelines, on one manual clock. It
  * carries out the blows of a plan; it asks nothing and judges nothing.
  */
+import type { Receipt, ReceiptBody } from '@computepool/shared/receipts'
 import { createManualClock, createSeededRandom, type ManualClock } from '@computepool/shared/testing'
 import { createSignalingHub, type SignalingHub } from '@computepool/signaling'
 import { createDesk, type Desk } from '../../src/dispatch/index.ts'
@@ -19,6 +20,8 @@ export interface ChaosWorld {
   readonly peers: readonly ChaosPeer[]
   /** Whatever nobody may raise. */
   readonly faults: readonly unknown[]
+  /** Verdicts on receipts, by how many attempts each was given. */
+  readonly receipts: Readonly<Record<string, number>>
   /** What happened, in words, with its time: for a seed that failed. */
   readonly log: readonly string[]
   strike(blow: ChaosBlow): void
@@ -28,14 +31,25 @@ export interface ChaosWorld {
   note(text: string): void
 }
 
-/** `isVerbose`: the log also has every message between desk and tabs. */
-export function openChaosWorld(plan: ChaosPlan, pack: ChaosPack, isVerbose: boolean): ChaosWorld {
+export interface ChaosWorldOptions {
+  /** The log also has every message between desk and tabs. */
+  readonly isVerbose?: boolean
+  /** What the tab that came as number `index` gives for a receipt; null: nothing. Default: its own. */
+  readonly receipt?: (honest: Receipt, index: number) => ReceiptBody | null
+}
+
+export function openChaosWorld(
+  plan: ChaosPlan,
+  pack: ChaosPack,
+  { isVerbose = false, receipt }: ChaosWorldOptions = {},
+): ChaosWorld {
   const clock = createManualClock()
   const random = createSeededRandom(plan.seed ^ 0x5eed)
   const network = createChaosNetwork(clock, random, plan.link)
   const peers: ChaosPeer[] = []
   const faults: unknown[] = []
   const log: string[] = []
+  const receipts: Record<string, number> = {}
   let isShutDown = false
   let isOver = false
   const note = (text: string): void => void log.push(`${String(clock.monotonicMs()).padStart(8)} ${text}`)
@@ -78,17 +92,26 @@ export function openChaosWorld(plan: ChaosPlan, pack: ChaosPack, isVerbose: bool
     },
     clock,
     entropy: random,
+    origin: 'http://pool.test',
     iceServersFor: () => [],
+    // Its tabs sign with nothing.
+    verifyWallet: async () => true,
+    onReceipts: verdict => {
+      receipts[verdict] = (receipts[verdict] ?? 0) + 1
+      if (verdict !== 'whole') for (const { reason } of desk.snapshot().seats) if (reason !== undefined) note(reason)
+    },
     onNotice: note,
   })
 
   const join = (facts = drawChaosPeer(random)): void => {
+    const index = peers.length
     const peer = openChaosPeer({
       clock,
       network,
       hub,
       pack,
       facts,
+      receipt: honest => (receipt === undefined ? honest : receipt(honest, index)),
       onEngineLost: () => {
         // The page ends the worker and starts another, which signs in as another tab.
         clock.schedule(50, () => {
@@ -156,6 +179,7 @@ export function openChaosWorld(plan: ChaosPlan, pack: ChaosPack, isVerbose: bool
     hub,
     peers,
     faults,
+    receipts,
     log,
     strike,
     calm: () => {

@@ -64,6 +64,8 @@ describe('five tabs, twelve conversations, and what goes wrong', () => {
       const report = await runChaos({ ...draw(seed), blows: [blow] }, pack)
       expect(inWords(report)).toBe('')
       expect(report.failed, `seed ${seed}`).toEqual({})
+      // Whoever was struck, and whoever was not, has given its receipts, or owed none.
+      expect(Object.keys(report.receipts), `seed ${seed}`).toEqual(['whole'])
       // The blow fell on answers that ran: they went on elsewhere.
       if (movers.has(type)) expect(report.moves, `seed ${seed}`).toBeGreaterThan(0)
     }
@@ -74,6 +76,7 @@ describe('five tabs, twelve conversations, and what goes wrong', () => {
       const report = await runChaos({ ...draw(seed), blows: [] }, pack)
       expect(inWords(report)).toBe('')
       expect([report.failed, report.moves], `seed ${seed}`).toEqual([{}, 0])
+      expect(Object.keys(report.receipts), `seed ${seed}`).toEqual(['whole'])
     }
   })
 

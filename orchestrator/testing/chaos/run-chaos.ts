@@ -9,7 +9,7 @@ import { type ChaosBook, createChaosBook } from './chaos-book.ts'
 import { askAndRead, type CallerMeter, type ChaosAnswer } from './chaos-caller.ts'
 import type { ChaosPack } from './chaos-pack.ts'
 import { type ChaosAsk, type ChaosPlan, nextAskOf } from './chaos-plan.ts'
-import { type ChaosWorld, openChaosWorld } from './chaos-world.ts'
+import { type ChaosWorld, type ChaosWorldOptions, openChaosWorld } from './chaos-world.ts'
 
 export interface ChaosReport {
   readonly seed: number
@@ -21,14 +21,16 @@ export interface ChaosReport {
   /** Answers that went on elsewhere, each time counted; and positions that kept caches held. */
   readonly moves: number
   readonly cachedTokens: number
+  /** Verdicts on receipts of attempts, each counted. */
+  readonly receipts: Readonly<Record<string, number>>
   /** The orchestrator was shut down meanwhile. */
   readonly isShutDown: boolean
   readonly log: readonly string[]
 }
 
-export interface ChaosExtras {
-  /** The log has every message between desk and tabs. */
-  readonly isVerbose?: boolean
+export interface ChaosExtras extends ChaosWorldOptions {
+  /** Before anybody asks: what else is to listen. */
+  readonly watch?: (world: ChaosWorld) => void
   /** Work is paid: who hears of an answer's attempts besides the book, and when all is over, what is wrong with the money. */
   readonly openMoney?: (clock: Clock) => Promise<ChaosMoney>
 }
@@ -44,8 +46,9 @@ const longestAnswerMs = 400_000
 const longestSweepMs = 400_000
 
 export async function runChaos(plan: ChaosPlan, pack: ChaosPack, extras: ChaosExtras = {}): Promise<ChaosReport> {
-  const { isVerbose = false, openMoney } = extras
-  const world = openChaosWorld(plan, pack, isVerbose)
+  const { openMoney, watch } = extras
+  const world = openChaosWorld(plan, pack, extras)
+  watch?.(world)
   const { clock, desk } = world
   const wrongs: string[] = []
   const book = createChaosBook(clock, wrong => wrongs.push(wrong))
@@ -92,6 +95,7 @@ export async function runChaos(plan: ChaosPlan, pack: ChaosPack, extras: ChaosEx
     failed: countFailures(answers),
     moves: answers.reduce((sum, { moves }) => sum + moves(), 0),
     cachedTokens: book.cachedTokens(),
+    receipts: world.receipts,
     isShutDown: world.isShutDown(),
     log: world.log,
   }

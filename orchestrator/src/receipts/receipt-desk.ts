@@ -1,0 +1,74 @@
+/** Receipts as the desk has them: session keys, the book of what is owed, and whose units are withheld, put together. */
+import type { Clock } from '@computepool/shared/ports'
+import type { ReceiptVerdict } from '@computepool/shared/receipts'
+import type { DeskRequest, Seat } from '@computepool/shared/wire'
+import { operatorOf } from './operator-of.ts'
+import { createPeerPulse } from './peer-pulse.ts'
+import { createReceiptBook, type ReceiptBook } from './receipt-book.ts'
+import { createSessionKeys, type SessionKeysOptions } from './session-keys.ts'
+import { createWithheldUnits, type WithheldUnits } from './withheld-units.ts'
+
+export interface ReceiptDeskOptions extends SessionKeysOptions {
+  readonly clock: Clock
+  /** The receipts of an attempt were settled. */
+  readonly onSettled: (verdict: ReceiptVerdict['verdict']) => void
+  /** Units were withheld, or less is left to give for them. */
+  readonly onChange: () => void
+}
+
+export interface ReceiptDesk {
+  /** For whoever sends attempts. */
+  readonly book: Pick<ReceiptBook, 'sent' | 'ended'>
+  readonly withheld: Pick<WithheldUnits, 'isWithheld' | 'reasonOf'>
+  /** Anything that a peer says. */
+  heard(peer: string, request: DeskRequest): void
+  gone(peer: string): void
+  /** The seat as it is shown: whose units are withheld reads why, before anything else. */
+  shown<S extends { readonly peer: string; readonly reason?: string | undefined }>(seat: S): S
+  close(): void
+}
+
+export function createReceiptDesk({ onSettled, onChange, ...options }: ReceiptDeskOptions): ReceiptDesk {
+  const { clock } = options
+  const withheld = createWithheldUnits()
+  const keys = createSessionKeys(options)
+  const pulse = createPeerPulse(clock)
+
+  /** Each operator once, however many seats it holds; one that failed at one of them has not given. */
+  const settle = ({ verdict, faults, whole }: ReceiptVerdict, seats: readonly Seat[]): void => {
+    const wallet = (seat: number): string => operatorOf(seats[seat]!.peer)
+    const failed = new Map<string, string>()
+    for (const { seats: blamed, words } of faults) {
+      for (const operator of blamed.map(wallet)) if (!failed.has(operator)) failed.set(operator, words)
+    }
+    const gave = new Set(whole.map(wallet).filter(operator => !failed.has(operator)))
+    const hadChanged = [
+      ...[...failed].map(([operator, words]) => withheld.failed(operator, words)),
+      ...[...gave].map(withheld.gave),
+    ]
+    onSettled(verdict)
+    if (hadChanged.includes(true)) onChange()
+  }
+
+  const book = createReceiptBook({ clock, pulse, keyOf: keys.of, onSettled: settle })
+  return {
+    book,
+    withheld,
+    heard: (peer, request) => {
+      pulse.heard(peer, request.type === 'stats-reported')
+      if (request.type === 'peer-joined') keys.joined(peer, request.sessionKey)
+      book.heard(peer, request)
+    },
+    gone: peer => {
+      book.gone(peer)
+      keys.gone(peer)
+      pulse.gone(peer)
+    },
+    shown: seat => {
+      const why = withheld.reasonOf(operatorOf(seat.peer))
+      if (why === null) return seat
+      return { ...seat, reason: seat.reason === undefined ? why : `${why} ${seat.reason}` }
+    },
+    close: book.close,
+  }
+}
