@@ -29,7 +29,7 @@ let bench: CoalitionBench
 beforeAll(async () => {
   bench = await openCoalitionBench()
 }, compileTimeoutMs)
-afterAll(() => bench.close())
+afterAll(() => bench?.close())
 
 const { responseSeconds, voteSeconds, bondAtomic } = config
 

@@ -34,7 +34,7 @@ let bench: CoalitionBench
 beforeAll(async () => {
   bench = await openCoalitionBench()
 }, compileTimeoutMs)
-afterAll(() => bench.close())
+afterAll(() => bench?.close())
 
 const { responseSeconds, voteSeconds, unbondingSeconds, bondAtomic, accuserCostAtomic } = config
 

@@ -86,7 +86,8 @@ export function openCoalitionModel(config: ModelConfig, firstAuditors: readonly 
   }
 
   /** Gives a slash away in order; each division is rounded down, and the treasury has the rest. */
-  function slash({ of, accused, accuser, reason, session, sharers }: ModelDispute): void {
+  function slash(dispute: ModelDispute): void {
+    const { of, accused, accuser, reason, session, sharers } = dispute
     const stake = of.stakes.get(accused)!
     const slashed = min((of.terms.stakeAtomic * BigInt(config.slashBps[reason]!)) / 10_000n, stake.amountAtomic)
     stake.amountAtomic -= slashed
@@ -97,7 +98,10 @@ export function openCoalitionModel(config: ModelConfig, firstAuditors: readonly 
     add(repaid, session, toPayer)
     const toAccuser = min(slashed - toPayer, config.accuserCostAtomic)
     add(credits, accuser, toAccuser)
-    const honest = sharers.filter(one => !of.stakes.get(one)!.isGuilty)
+    // Who came back since is new.
+    const honest = sharers.filter(
+      one => !of.stakes.get(one)!.isGuilty && (of.joinedAt.get(one) ?? 0) <= dispute.openedAt,
+    )
     const rest = slashed - toPayer - toAccuser
     const toEach = honest.length === 0 ? 0n : rest / BigInt(honest.length)
     for (const one of honest) add(credits, one, toEach)

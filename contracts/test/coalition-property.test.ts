@@ -17,7 +17,7 @@ import {
 } from './coalition-bench.ts'
 import { accounts, type Command, jurors, openCommands } from './coalition-commands.ts'
 import { openCoalitionModel } from './coalition-model.ts'
-import { fullSchedule, type Step, scheduleArbitrary } from './coalition-steps.ts'
+import { fullSchedule, returning, type Step, scheduleArbitrary } from './coalition-steps.ts'
 import { compileTimeoutMs, roles } from './vault-bench.ts'
 
 /** More of them for a soak: each is some 40 steps, and the end of it. */
@@ -44,7 +44,7 @@ beforeAll(async () => {
   }
 }, compileTimeoutMs)
 
-afterAll(() => bench.close())
+afterAll(() => bench?.close())
 
 const sum = (all: Iterable<bigint>): bigint => [...all].reduce((total, one) => total + one, 0n)
 
@@ -204,7 +204,7 @@ test(`every stake leaves once, over random schedules (COMPUTEPOOL_SEED=${seed})`
       })
     }),
     // A failure is shrunk for as long as the test has time, and told even so.
-    { seed, numRuns: runs, examples: [[fullSchedule]], interruptAfterTimeLimit: runs * 10_000 },
+    { seed, numRuns: runs, examples: [[fullSchedule], [returning]], interruptAfterTimeLimit: runs * 10_000 },
   )
   if (process.env.COMPUTEPOOL_RUNS) console.log(totals)
   // The schedules are worth something only where they reach every command's good end.

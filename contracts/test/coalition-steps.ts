@@ -178,3 +178,15 @@ export const fullSchedule: Step[] = [
   { kind: 'withdraw', who: 2 },
   { kind: 'end', ...first },
 ]
+
+/** A member that was one when the other was accused, and left and came back before the verdict. */
+export const returning: Step[] = [
+  { kind: 'propose', parties: [0, 1, 2], consenting: 4, termSeconds: 800, ...sound },
+  { kind: 'activate', ...first },
+  { kind: 'accuse', who: 2, by: 5, ...accusation, ...first },
+  { kind: 'leave', who: 0, forged: false, ...first },
+  { kind: 'resplit', change: [2], termSeconds: 700, ...sound, ...first },
+  { kind: 'respond', forged: false, ...first },
+  ...votes(true),
+  { kind: 'settle', ...first },
+]
