@@ -1,5 +1,5 @@
 import { coalitionAbi } from '@computepool/contracts/abi'
-import { compileContracts } from '@computepool/contracts/build'
+import { artifactOf, compileContracts } from '@computepool/contracts/build'
 import { type CoalitionManifest, deployCoalition, embeddedRules } from '@computepool/contracts/deploy'
 import { openTestChain, type TestChain, testAccount } from '@computepool/contracts/testing'
 import { type CoalitionTerms, noSession, type StakeToken, termsOfAssignment } from '@computepool/shared/coalition'
@@ -10,7 +10,7 @@ import { type CoalitionReader, createCoalitionReader } from './coalition-reader.
 import { termsHashOf } from './hash-terms.ts'
 import { type CoalitionCall, type CoalitionRelay, relayTo } from './relay-coalition.ts'
 import { signAccusation, signConsent, signLeave, signResponse, signVote } from './sign-terms.ts'
-import { verifyAccusation, verifyConsent, verifyLeave, verifyResponse, verifyVote } from './verify-words.ts'
+import { isSigned, verifyAccusation, verifyConsent, verifyLeave, verifyResponse, verifyVote } from './verify-words.ts'
 
 const auditors = [0, 1, 2].map(at => testAccount(`auditor ${at}`))
 const hash = (text: string): Hex => keccak256(stringToHex(text))
@@ -192,6 +192,11 @@ it('carries a dispute from the accusation to the payment', async () => {
   expect(await reader.stakeOf(id, operator(1).address)).toMatchObject({ amountAtomic: 0n, isMember: false })
   expect(await reader.creditOf(chain.accounts.payers[0]!.address)).toBe(1_500_000n)
   expect(await reader.creditOf(operator(0).address)).toBe(4_500_000n)
+  const again = await termsOf([0, 1], { id, version: 0 })
+  const stake = await reader.stakeOf(id, operator(1).address)
+  expect(await verifyConsent(context(), { terms: again, consent: await consentOf(1, again), stake })).toBe(
+    'party-guilty',
+  )
 })
 
 it('gives the bond back where no quorum was found in time', async () => {
@@ -224,9 +229,10 @@ describe('a word before it is sent', () => {
   it('is good where the contract will take it', async () => {
     const terms = await termsOf([0, 1])
     const consent = await consentOf(0, terms)
-    expect(await verifyConsent(context(), { terms, consent, isStakeHere: false })).toBeNull()
+    expect(await verifyConsent(context(), { terms, consent, stake: null })).toBeNull()
     const bare = await consentOf(0, terms, true)
-    expect(await verifyConsent(context(), { terms, consent: bare, isStakeHere: true })).toBeNull()
+    const stake = { amountAtomic: 5_000_000n, isGuilty: false }
+    expect(await verifyConsent(context(), { terms, consent: bare, stake })).toBeNull()
     const { accusation } = await accused(1n, 1)
     expect(await verifyAccusation(context(), accusation)).toBeNull()
     const leave = await signLeave({ signer: operator(0), place }, { id: 1n, version: 0 })
@@ -238,11 +244,11 @@ describe('a word before it is sent', () => {
   it('is refused with the reason', async () => {
     const terms = await termsOf([0, 1])
     const consent = await consentOf(0, terms)
-    const faultOf = (changes: object, isStakeHere = false, of = terms) =>
-      verifyConsent(context(), { terms: of, consent: { ...consent, ...changes }, isStakeHere })
+    const faultOf = (changes: object, of = terms) =>
+      verifyConsent(context(), { terms: of, consent: { ...consent, ...changes }, stake: null })
     expect(await faultOf({ operator: lower(operator(3).address) })).toBe('not-party')
     expect(await faultOf({ operator: lower(operator(1).address) })).toBe('signature-wrong')
-    expect(await faultOf({}, false, { ...terms, stakeAtomic: 1n })).toBe('signature-wrong')
+    expect(await faultOf({}, { ...terms, stakeAtomic: 1n })).toBe('signature-wrong')
     expect(await faultOf({ stakeSignature: '0x' })).toBe('stake-missing')
     expect(await faultOf({ validBefore: consent.validBefore + 1n })).toBe('transfer-signature-wrong')
     // The same signature in its other spelling, and one without the 27 that Solidity wants.
@@ -257,10 +263,21 @@ describe('a word before it is sent', () => {
     const parties = [{ ...terms.parties[0]!, operator: lower(poor.address) }, terms.parties[1]!]
     const poorTerms = { ...terms, parties }
     const unfunded = await signConsent({ signer: poor, place, token }, poorTerms, times)
-    expect(await faultOf(unfunded, false, poorTerms)).toBe('transfer-unfunded')
+    expect(await faultOf(unfunded, poorTerms)).toBe('transfer-unfunded')
     await send(relay.propose(terms, [consent]))
     expect(await faultOf({})).toBe('transfer-used')
   })
+})
+
+it('asks a wallet that is a contract, and takes its no as one', async () => {
+  const { abi, bytecode } = await artifactOf('ContractWallet', ['test/hostile'])
+  const made = await chain.wallet(chain.accounts.stranger).deployContract({ abi, bytecode })
+  const wallet = (await chain.publicClient.waitForTransactionReceipt({ hash: made })).contractAddress!
+  const client = chain.publicClient as PublicClient
+  expect(await isSigned(client, wallet, hash('anything'), stringToHex('open sesame'))).toBe(true)
+  expect(await isSigned(client, wallet, hash('anything'), stringToHex('open'))).toBe(false)
+  // A contract that knows nothing of signatures reverts.
+  expect(await isSigned(client, token.address, hash('anything'), stringToHex('open sesame'))).toBe(false)
 })
 
 it('gives a keeper the same arguments as the calldata', async () => {

@@ -21,6 +21,7 @@ import {
 } from '@computepool/shared/coalition'
 import { type Hex, hashTypedData, type PublicClient, parseAbi, recoverAddress } from 'viem'
 import { chainError } from '../chain/chain-error.ts'
+import type { StakeView } from './coalition-reader.ts'
 import { bondNonceOf, stakeNonceOf, termsHashOf } from './hash-terms.ts'
 
 export interface VerifyContext {
@@ -32,6 +33,8 @@ export interface VerifyContext {
 export type WordFault =
   /** Whoever signed is no party of these terms. */
   | 'not-party'
+  /** Found guilty in this coalition: never again its member. */
+  | 'party-guilty'
   | 'signature-wrong'
   | 'transfer-signature-wrong'
   /** Not yet, or no longer, good. */
@@ -45,22 +48,25 @@ export type WordFault =
 export interface ConsentToVerify {
   readonly terms: CoalitionTerms
   readonly consent: Consent
-  /** True where a stake of the operator lies in the coalition that these terms re-split. */
-  readonly isStakeHere: boolean
+  /** Of the operator, in the coalition that these terms re-split; null for a proposal. */
+  readonly stake: Pick<StakeView, 'amountAtomic' | 'isGuilty'> | null
 }
 
 /** Null where the consent is good now. Errors: `chain_unreachable`. */
 export async function verifyConsent(
   context: VerifyContext,
-  { terms, consent, isStakeHere }: ConsentToVerify,
+  { terms, consent, stake }: ConsentToVerify,
 ): Promise<WordFault | null> {
   const operator = consent.operator.toLowerCase()
   if (!terms.parties.some(party => party.operator.toLowerCase() === operator)) return 'not-party'
+  if (stake?.isGuilty) return 'party-guilty'
   const typed = termsTypedData(context.place, terms)
   if (!(await isSigned(context.client, consent.operator, hashTypedData(typed), consent.termsSignature))) {
     return 'signature-wrong'
   }
-  if (consent.stakeSignature === emptySignature) return isStakeHere ? null : 'stake-missing'
+  // What lies there is not brought again: the contract does not look at an authorization then.
+  if (stake !== null && stake.amountAtomic > 0n) return null
+  if (consent.stakeSignature === emptySignature) return 'stake-missing'
   return verifyTransfer(context, {
     from: consent.operator,
     amountAtomic: terms.stakeAtomic,

@@ -14,6 +14,7 @@ export {
   reasonIndex,
   signatureSchema,
 } from './coalition-values.ts'
+export { type OwnTerms, type OwnTermsFault, type OwnTermsFaultCode, ownTermsFault } from './own-terms-fault.ts'
 export {
   type Accusation,
   accusationSchema,
