@@ -10,6 +10,7 @@ export {
   type RequestShape,
   stepsBefore,
 } from './catch-chance.ts'
+export { checkEvidence, digestOfReceipt, replayOf } from './check-evidence.ts'
 export { type CheckPolicy, checkPolicySchema, defaultCheckPolicy, endChances } from './check-policy.ts'
 export {
   defaultReaches,
@@ -22,6 +23,19 @@ export {
 } from './check-reach.ts'
 export { type CompareRowsInput, compareRows, type RowsCompared } from './compare-rows.ts'
 export { type CouldDrawInput, couldDraw, type DrawScores } from './could-draw.ts'
+export {
+  decodeEvidence,
+  type EvidenceBundle,
+  encodeEvidence,
+  maxEvidenceHeaderBytes,
+  maxEvidenceSectionBytes,
+} from './evidence-bundle.ts'
+export {
+  type EvidenceFrames,
+  type EvidenceHeader,
+  type EvidenceLink,
+  evidenceHeaderSchema,
+} from './evidence-header.ts'
 export { type FramePlace, finalRows } from './final-rows.ts'
 export { type DrawClaim, type DrawsJudged, type DrawVerdict, judgeDraws } from './judge-draws.ts'
 export { commitTo, digestBytes, isOpening, type PlanInput, type PlannedCheck, planChecks } from './plan-checks.ts'
