@@ -11,6 +11,7 @@ const projects = [
   'signaling/tsconfig.json',
   'orchestrator/tsconfig.json',
   'contracts/tsconfig.json',
+  'keeperhub/tsconfig.json',
   'e2e/tsconfig.json',
 ].filter(project => existsSync(project))
 

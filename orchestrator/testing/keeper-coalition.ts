@@ -5,8 +5,16 @@
 import { coalitionAbi } from '@computepool/contracts/abi'
 import { artifactOf } from '@computepool/contracts/build'
 import { type TestChain, testAccount } from '@computepool/contracts/testing'
-import type { CoalitionTerms, Consent, Hex, VoteWord } from '@computepool/shared/coalition'
+import {
+  type BondSubject,
+  type CoalitionTerms,
+  type Consent,
+  type Hex,
+  transferTypedData,
+  type VoteWord,
+} from '@computepool/shared/coalition'
 import { type Address, keccak256, type PrivateKeyAccount, toHex, zeroHash } from 'viem'
+import { bondNonceOf } from '../src/coalition/hash-terms.ts'
 import { type CoalitionCall, relayTo } from '../src/coalition/relay-coalition.ts'
 import { signAccusation, signConsent, signResponse, signVote } from '../src/coalition/sign-terms.ts'
 
@@ -88,6 +96,11 @@ export async function openTestCoalition(chain: TestChain, { vault, pool }: { vau
     signConsent({ signer, place, token }, terms, stakeTimes)
   const consents = (parties: readonly PrivateKeyAccount[], terms: CoalitionTerms): Promise<Consent[]> =>
     Promise.all(parties.map(party => consent(party, terms)))
+  const authorize = (
+    { address: from, signTypedData }: PrivateKeyAccount,
+    amountAtomic: bigint,
+    nonce: Hex,
+  ): Promise<Hex> => signTypedData(transferTypedData(place, token, { from, amountAtomic, nonce, ...stakeTimes }))
   const count = (): Promise<bigint> => publicClient.readContract({ ...contract, functionName: 'coalitionCount' })
   const disputeOf = (id: bigint) => publicClient.readContract({ ...contract, functionName: 'disputeOf', args: [id] })
   const signedVote = async (signer: PrivateKeyAccount, dispute: bigint, isGuilty: boolean): Promise<VoteWord> => {
@@ -107,6 +120,10 @@ export async function openTestCoalition(chain: TestChain, { vault, pool }: { vau
     count,
     disputeOf,
     signedVote,
+    /** The transfer of a stake or a bond, good for as long as a test may run. */
+    authorize,
+    bond: (accuser: PrivateKeyAccount, subject: BondSubject): Promise<Hex> =>
+      authorize(accuser, bondAtomic, bondNonceOf(subject)),
     held: () => publicClient.readContract({ ...contract, functionName: 'heldAtomic' }),
     stateOf: (id: bigint) => publicClient.readContract({ ...contract, functionName: 'stateOf', args: [id] }),
     stakeOf: (id: bigint, operator: Address) =>
