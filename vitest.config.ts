@@ -35,6 +35,7 @@ export default defineConfig({
           include: [
             '{shared,peer,signaling,orchestrator,contracts,node,models,e2e}/{src,testing,test,bench,harness,soak}/**/*.test.ts',
             'contracts/{chain,deploy,build}/**/*.test.ts',
+            'keeperhub/{plugins,protocols}/**/*.test.ts',
           ],
           exclude: [...common.exclude, ...alone],
         },
