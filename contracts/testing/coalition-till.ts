@@ -1,4 +1,5 @@
 /** A real StreamVault beside a Coalition, with one closed session that owes its operators something. Knows no coalition. */
+import { ComputePoolError } from '@computepool/shared/errors'
 import { transferWithAuthorizationTypes } from '@computepool/shared/money'
 import type { Address, Hex, PrivateKeyAccount } from 'viem'
 import { streamVaultAbi } from '../abi/index.ts'
@@ -41,9 +42,11 @@ export async function openTillSession(chain: TestChain, { dueAtomic }: { dueAtom
     message: { ...content, from: payer.address, to: vault.address },
   })
   const send = async (from: PrivateKeyAccount, functionName: string, args: readonly unknown[]): Promise<void> => {
-    const call = { address: vault.address, abi: streamVaultAbi, functionName, args } as never
+    // An estimate of a second ago falls short of what Superfluid takes in this one.
+    const call = { address: vault.address, abi: streamVaultAbi, functionName, args, gas: 3_000_000n } as never
     const hash = await chain.wallet(from).writeContract(call)
-    await chain.publicClient.waitForTransactionReceipt({ hash })
+    const { status } = await chain.publicClient.waitForTransactionReceipt({ hash })
+    if (status !== 'success') throw new ComputePoolError('chain_reverted', `The vault refused to ${functionName}.`)
   }
   await send(settler, 'open', [{ payer: payer.address, ...content, signature }])
   const session = await chain.publicClient.readContract({
