@@ -32,58 +32,55 @@ function someJob(seed: number, requestId: string): RequestJob {
 }
 
 describe('receipts of seats that are honest', () => {
-  it('meet wherever a request is cut short, and by whatever', async () => {
-    let cutShort = 0
-    const told = { whole: 0, ofEnd: { cancel: 0, engine: 0, peer: 0, link: 0, seat: 0 } }
-    for (let seed = 1; seed <= 80; seed += 1) {
-      const random = createSeededRandom(seed)
-      const peers = 1 + random.int(5)
-      let isBroken = false
-      const broken = random.int(peers)
-      const swarm = openSwarm({
-        manifest,
-        peers,
-        link: { seed, delayMs: random.int(60), jitterMs: random.int(60), lossRate: random.int(2) * 0.05 },
-        engine: seat => ({
-          script: circling(seed),
-          maxChunk: [32, 7, 16, 31, 3][(seat + seed) % 5]!,
-          beforeStep: () => {
-            if (isBroken && seat === broken) throw new ComputePoolError('engine_failed', 'The kernel said no.')
-          },
-        }),
-      })
-      const ids = ['a', 'bb', 'ccc']
-      for (const id of ids) swarm.pipelines[0]!.submit(someJob(seed, id))
-      await swarm.clock.advance(random.int(1500))
-      const kinds = ['cancel', 'engine', 'seat', 'peer', 'link'] as const
-      const kind = kinds[random.int(peers === 1 ? 2 : 5)]!
-      const at = random.int(peers)
-      if (kind === 'cancel') for (const id of ids) swarm.pipelines[0]!.cancel(id)
-      if (kind === 'engine') isBroken = true
-      if (kind === 'seat') void swarm.pipelines[at]!.close()
-      if (kind === 'peer') swarm.network.remove(swarm.peers[at]!)
-      if (kind === 'link') swarm.network.cut(swarm.peers[at]!, swarm.peers[(at + 1) % peers]!)
-      await swarm.clock.advance(4000)
-      for (const id of ids) {
-        const { verdict, faults } = swarm.verdictOf(id)
-        expect(verdict, `seed ${seed}, ${kind}: ${JSON.stringify(faults)}`).toBe('whole')
-        const receipts = swarm.receipts.filter(({ requestId }) => requestId === id)
-        expect(new Set(receipts.map(({ seat }) => seat)).size, `seed ${seed}`).toBe(receipts.length)
-        if (receipts.length === peers) told.whole += 1
-        const bySeat = new Map(receipts.map(receipt => [receipt.seat, receipt]))
-        for (const receipt of receipts) {
-          const next = bySeat.get(receipt.seat + 1)
-          if (next === undefined || next.inSteps === receipt.outSteps) continue
-          cutShort += 1
-          told.ofEnd[kind] += 1
+  it.each(['cancel', 'engine', 'seat', 'peer', 'link'] as const)(
+    'meet wherever requests are cut short by the end of a %s',
+    async kind => {
+      let answered = 0
+      let cutShort = 0
+      for (let seed = 1; seed <= 14; seed += 1) {
+        const random = createSeededRandom(seed)
+        const peers = 2 + random.int(4)
+        const at = random.int(peers)
+        let isBroken = false
+        const swarm = openSwarm({
+          manifest,
+          peers,
+          link: { seed, delayMs: random.int(60), jitterMs: random.int(60), lossRate: random.int(2) * 0.05 },
+          engine: seat => ({
+            script: circling(seed),
+            maxChunk: [32, 7, 16, 31, 3][(seat + seed) % 5]!,
+            beforeStep: () => {
+              if (isBroken && seat === at) throw new ComputePoolError('engine_failed', 'The kernel said no.')
+            },
+          }),
+        })
+        const ids = ['a', 'bb', 'ccc']
+        for (const id of ids) swarm.pipelines[0]!.submit(someJob(seed, id))
+        await swarm.clock.advance(random.int(1500))
+        if (kind === 'cancel') for (const id of ids) swarm.pipelines[0]!.cancel(id)
+        if (kind === 'engine') isBroken = true
+        if (kind === 'seat') void swarm.pipelines[at]!.close()
+        if (kind === 'peer') swarm.network.remove(swarm.peers[at]!)
+        if (kind === 'link') swarm.network.cut(swarm.peers[at]!, swarm.peers[(at + 1) % peers]!)
+        await swarm.clock.advance(3000)
+        for (const id of ids) {
+          const { verdict, faults } = swarm.verdictOf(id)
+          expect(verdict, `seed ${seed}: ${JSON.stringify(faults)}`).toBe('whole')
+          const receipts = swarm.receipts.filter(({ requestId }) => requestId === id)
+          const bySeat = new Map(receipts.map(receipt => [receipt.seat, receipt]))
+          expect(bySeat.size, `seed ${seed}: one of each seat`).toBe(receipts.length)
+          if (bySeat.size === peers) answered += 1
+          for (const { seat, outSteps } of receipts) {
+            const next = bySeat.get(seat + 1)
+            if (next !== undefined && next.inSteps < outSteps) cutShort += 1
+          }
         }
       }
-    }
-    // Not for want of cases.
-    expect(told.whole).toBeGreaterThan(120)
-    expect(cutShort).toBeGreaterThan(20)
-    expect(Object.values(told.ofEnd).filter(count => count > 0).length).toBeGreaterThanOrEqual(3)
-  })
+      // Not for want of cases: frames were under way at the end, and most requests had gone around.
+      expect(cutShort).toBeGreaterThan(0)
+      expect(answered).toBeGreaterThan(20)
+    },
+  )
 
   it('are made once by each seat, small, with a sketch that the nonce alone changes', async () => {
     const told = async (nonce: string): Promise<readonly ReceiptBody[]> => {
@@ -100,7 +97,39 @@ describe('receipts of seats that are honest', () => {
   })
 })
 
-/** Three seats, of which `cheat` does something to what it sends, or says. */
+describe('receipts over links that err', () => {
+  const through = (change: (transport: Transport) => Transport) =>
+    cheated({ link: { delayMs: 5, jitterMs: 40 }, transport: (_, transport) => change(transport) })
+
+  it('meet where every frame comes twice', async () => {
+    const swarm = await through(transport => ({
+      ...transport,
+      async send(peer, bytes, signal) {
+        await transport.send(peer, bytes, signal)
+        await transport.send(peer, bytes, signal)
+      },
+    }))
+    expect(swarm.endOf('r')).toMatchObject({ reason: 'length' })
+    expect(swarm.verdictOf('r')).toEqual({ verdict: 'whole', faults: [], whole: [0, 1, 2] })
+  })
+
+  it('blame nobody where a frame is lost, and the request with it', async () => {
+    let sent = 0
+    const swarm = await through(transport => ({
+      ...transport,
+      async send(peer, bytes, signal) {
+        const isActivation = decodeFrame(bytes).header.kind === 'hidden'
+        if (isActivation) sent += 1
+        if (!isActivation || sent !== 25) await transport.send(peer, bytes, signal)
+      },
+    }))
+    expect(swarm.endOf('r')).toMatchObject({ type: 'request-failed', error: { code: 'peer_timed_out' } })
+    expect(swarm.tokensOf('r').length).toBeGreaterThan(0)
+    expect(swarm.verdictOf('r').faults).toEqual([])
+  })
+})
+
+/** Three seats, one of which does something to what it sends, or says. */
 async function cheated(change: Partial<SwarmOptions>, job: Partial<RequestJob> = {}): Promise<Swarm> {
   const swarm = openSwarm({ manifest, peers: 3, engine: () => ({ maxChunk: 8 }), ...change })
   const promptTokens = Array.from({ length: 40 }, (_, i) => i % vocab)
@@ -190,6 +219,22 @@ describe('receipts of a ring with a cheat in it', () => {
   it('name a seat that gives none, and no other', async () => {
     const swarm = await cheated({ receipt: (seat, receipt) => (seat === 1 ? null : receipt) })
     expect(swarm.verdictOf('r')).toMatchObject({ verdict: 'missing', faults: [{ seats: [1] }], whole: [0, 2] })
+  })
+
+  it('are given by a seat that its neighbour never told of the end, when the desk asks', async () => {
+    const swarm = await cheated({
+      transport: (seat, transport) => ({
+        ...transport,
+        async send(peer, bytes, signal) {
+          const isEnd = decodeFrame(bytes).header.kind === 'control'
+          if (seat !== 1 || !isEnd) await transport.send(peer, bytes, signal)
+        },
+      }),
+    })
+    expect(swarm.verdictOf('r')).toMatchObject({ verdict: 'missing', faults: [{ seats: [2] }], whole: [0, 1] })
+    for (const pipeline of swarm.pipelines) pipeline.cancel('r')
+    expect(swarm.verdictOf('r')).toEqual({ verdict: 'whole', faults: [], whole: [0, 1, 2] })
+    expect(swarm.engines[2]!.memory().kvBytes).toBe(0)
   })
 
   it('name the entry that tells other tokens than the exit drew, with the exit', async () => {

@@ -49,7 +49,7 @@ export interface PipelineStats {
 export interface Pipeline {
   /** Entry: starts a request; what becomes of it is told to `report`. */
   submit(job: RequestJob): void
-  /** Entry: stops a request within one step; unknown ids are fine. */
+  /** Entry: stops a request within one step. Any other seat: gives it up, with its receipt. Unknown ids are fine. */
   cancel(requestId: string): void
   stats(): PipelineStats
   /** Ends every request with `error` (default: the coalition is gone), waits for a running step, and stops listening. Idempotent. */

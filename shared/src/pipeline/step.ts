@@ -36,8 +36,9 @@ function apply(draft: Draft, event: PipelineEvent) {
       return submitRequest(draft, event.job, event.nowMs)
     case 'request-cancelled': {
       const request = draft.requests.get(event.requestId)
-      if (request?.entry) finishRequest(draft, request, 'cancelled')
-      return
+      if (request === undefined) return
+      // The desk has not heard from a seat whose neighbour keeps the end to itself.
+      return request.entry === null ? endRequest(draft, event.requestId) : finishRequest(draft, request, 'cancelled')
     }
     case 'frame-received':
       try {
