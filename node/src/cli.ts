@@ -8,6 +8,7 @@ pack     turns a model into a pack that tabs and nodes download, check and run
 deploy   puts what payments need on a chain
 node     serves layers of the pool's model from this machine, without a browser
 bridge   passes data between tabs and nodes behind Gensyn's AXL
+verify   judges evidence that somebody cheated, by computing it again
 
 computepool <command> --help tells how each is used.`
 
@@ -17,6 +18,7 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<voi
   deploy: async args => (await import('./deploy-command.ts')).deployCommand(args),
   node: async args => (await import('./node-command.ts')).nodeCommand(args),
   bridge: async args => (await import('./bridge-command.ts')).bridgeCommand(args),
+  verify: async args => (await import('./verify-command.ts')).verifyCommand(args),
 }
 
 async function main([name, ...args]: readonly string[]): Promise<void> {

@@ -18,7 +18,7 @@ export type CheckPolicy = z.infer<typeof checkPolicySchema>
 
 /**
  * 0.61 and not 0.6: whoever cheats on every step is to be out within 5 requests with a chance of 0.99, which takes 1 - 0.01^(1/5) =
- * 0.6019 a request; 0.6 gives 0.98976. What the other numbers buy is worked out in check-reach.ts.
+ * 0.6019 a request; 0.6 gives 0.98976. What the other numbers buy stands in docs/decisions/checks.md.
  */
 export const defaultCheckPolicy: CheckPolicy = { rate: 0.61, window: 64, windowShare: 5 / 6, endShare: 0 }
 

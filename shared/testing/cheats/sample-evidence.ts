@@ -9,6 +9,7 @@ import {
   type EvidenceHeader,
   planChecks,
 } from '../../src/audit/index.ts'
+import type { Manifest } from '../../src/model/index.ts'
 import { greedy } from '../../src/pipeline/index.ts'
 import type { Activation, Engine, EngineRow } from '../../src/ports/index.ts'
 import {
@@ -26,13 +27,16 @@ import { fakeManifest } from '../fake-manifest.ts'
 import { createSeededRandom } from '../seeded-random.ts'
 
 export const evidenceManifest = fakeManifest()
-const { layers, hidden, vocab } = evidenceManifest.dimensions
 /** Layers of the three seats. */
-export const evidenceSpans = [
-  { start: 0, end: 2 },
-  { start: 2, end: 4 },
-  { start: 4, end: layers },
-] as const
+export const evidenceSpans = spansOf(evidenceManifest)
+
+function spansOf({ dimensions }: Manifest) {
+  return [
+    { start: 0, end: 2 },
+    { start: 2, end: 4 },
+    { start: 4, end: dimensions.layers },
+  ] as const
+}
 
 export interface SampleEvidence {
   readonly header: Omit<EvidenceHeader, 'sections'>
@@ -46,6 +50,12 @@ export interface SampleEvidenceOptions {
   /** What computes for that seat; honest unless told otherwise. */
   readonly cheat?: (engine: Engine) => Engine
   readonly seed?: number
+  /** A real model of five layers or more instead of the fake, with the digest of its manifest. */
+  readonly model?: {
+    readonly manifest: Manifest
+    readonly manifestSha256: string
+    readonly open: (layers: Engine['layers']) => Promise<Engine>
+  }
 }
 
 const attempt = { coalition: 'c-1', epoch: 3, requestId: 'request-9' }
@@ -53,11 +63,16 @@ const nonce = '07'.repeat(16)
 const params = { ...greedy, temperature: 0.7, seed: 12 }
 
 /** Serves a prompt of 20 and 8 tokens of an answer, and draws secrets until the accused is checked beyond position 22. */
-export async function sampleEvidence({ seat, cheat, seed = 1 }: SampleEvidenceOptions): Promise<SampleEvidence> {
-  const engines = evidenceSpans.map((span, i) => {
-    const engine = openFakeEngine({ manifest: evidenceManifest, layers: span })
-    return i === seat && cheat !== undefined ? cheat(engine) : engine
-  })
+export async function sampleEvidence(options: SampleEvidenceOptions): Promise<SampleEvidence> {
+  const { seat, cheat, seed = 1, model } = options
+  const manifest = model?.manifest ?? evidenceManifest
+  const { hidden, vocab } = manifest.dimensions
+  const spans = spansOf(manifest)
+  const engines: Engine[] = []
+  for (const [i, span] of spans.entries()) {
+    const engine = model === undefined ? openFakeEngine({ manifest, layers: span }) : await model.open(span)
+    engines.push(i === seat && cheat !== undefined ? cheat(engine) : engine)
+  }
   const text = Array.from({ length: 20 }, (_, i) => (i * 37 + 5) % vocab)
   const sent: { readonly link: ReceiptLink; readonly activation: Activation }[][] = [[], []]
   const tokens: number[] = []
@@ -90,12 +105,13 @@ export async function sampleEvidence({ seat, cheat, seed = 1 }: SampleEvidenceOp
   await step(text.slice(13), true)
   while (tokens.length < 8) await step([tokens.at(-1)!], true)
 
+  for (const engine of engines) await engine.close()
   const random = createSeededRandom(seed)
   const drawn = linksOfTokens(tokens, 0)
   const chainOf = (links: readonly ReceiptLink[]) => extend(createReceiptChain(attempt), ...links)
   const received = [[linkOfText(text, 0), ...drawn], ...sent.map(frames => frames.map(({ link }) => link))]
   const gave = [...sent.map(frames => frames.map(({ link }) => link)), drawn]
-  const signed = evidenceSpans.map((span, i) => {
+  const signed = spans.map((span, i) => {
     const signer = createReceiptSigner(random.bytes(32))
     const [incoming, outgoing] = [chainOf(received[i]!), chainOf(gave[i]!)]
     const receipt = signer.sign({
@@ -145,7 +161,11 @@ export async function sampleEvidence({ seat, cheat, seed = 1 }: SampleEvidenceOp
       format: 'computepool-evidence',
       version: 1,
       versions: { computepool: '0.1.0', protocol: 5 },
-      model: { name: evidenceManifest.model, manifestSha256: '00'.repeat(32), quantisation: 'f32' },
+      model: {
+        name: manifest.model,
+        manifestSha256: model?.manifestSha256 ?? '00'.repeat(32),
+        quantisation: manifest.quantisation,
+      },
       accused: { peer: `0x${'a'.repeat(40)}.00000000` },
       check: {
         commitment: bytesToHex(commitTo(secret)),

@@ -1,0 +1,95 @@
+import { createHash } from 'node:crypto'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { encodeEvidence } from '@computepool/shared/audit'
+import { parseManifest } from '@computepool/shared/model'
+import type { Engine } from '@computepool/shared/ports'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { garbage, identity } from '../../shared/testing/cheats/change-outputs.ts'
+import { type SampleEvidence, sampleEvidence } from '../../shared/testing/cheats/sample-evidence.ts'
+import { openNativeEngine } from './engine/open-native-engine.ts'
+import { packFolderParts } from './engine/pack-folder-parts.ts'
+import { verifyCommand } from './verify-command.ts'
+
+const pack = fileURLToPath(new URL('../../models/demo/pack', import.meta.url))
+let folder: string
+let model: Parameters<typeof sampleEvidence>[0]['model'] & object
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'evidence-'))
+  const bytes = await readFile(join(pack, 'manifest.json'))
+  const manifest = parseManifest(JSON.parse(bytes.toString('utf8')))
+  const parts = packFolderParts(pack)
+  model = {
+    manifest,
+    manifestSha256: createHash('sha256').update(bytes).digest('hex'),
+    open: layers =>
+      openNativeEngine({ manifest, layers, parts, kvBudgetBytes: 2 ** 26, maxContext: 64 }, { threads: 1 }),
+  }
+  // Placeholder figures: what was measured is data of its own.
+  const native = { kind: 'native', dtype: 'f32' }
+  const row = { sides: [native, native], quantisation: manifest.quantisation, layers: 512, relative: 1e-3, logit: 1e-3 }
+  const measured = { rows: 1, worst: 1e-6, quantiles: [] }
+  const table = { format: 'computepool-tolerance', version: 1, rows: [{ ...row, measured }] }
+  await writeFile(join(folder, 'tolerance.json'), JSON.stringify(table))
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+let printed: string[]
+beforeEach(() => {
+  printed = []
+  vi.spyOn(console, 'log').mockImplementation((text: string) => void printed.push(text))
+})
+afterEach(() => {
+  vi.restoreAllMocks()
+  process.exitCode = undefined
+})
+
+async function verify(sample: SampleEvidence, ...more: string[]) {
+  const bytes = encodeEvidence(sample)
+  const file = join(folder, 'bundle')
+  await writeFile(file, bytes)
+  await verifyCommand([file, '--pack', pack, '--tolerance', join(folder, 'tolerance.json'), '--threads', '1', ...more])
+  const { exitCode } = process
+  return { exitCode, text: printed.join('\n'), sha256: createHash('sha256').update(bytes).digest('hex') }
+}
+
+describe.each([0, 1, 2] as const)('evidence about seat %i of the demo model', seat => {
+  test('clears who computed honestly, and tells who did not', async () => {
+    const honest = await verify(await sampleEvidence({ seat, model }))
+    expect(honest.text).toContain('The accused is honest')
+    expect(honest.exitCode).toBe(3)
+    const { vocab } = model.manifest.dimensions
+    const cheat = (engine: Engine) => (seat === 0 ? garbage(engine, { vocab }) : identity(engine))
+    const cheated = await verify(await sampleEvidence({ seat, model, cheat }), '--json')
+    expect(JSON.parse(printed.at(-1)!)).toMatchObject({
+      type: 'verified',
+      verdict: 'cheated',
+      sha256: cheated.sha256,
+      report: { isHonest: false },
+    })
+    expect(cheated.exitCode).toBe(0)
+  })
+})
+
+test('evidence that its accuser made up proves nothing, and says why', async () => {
+  const sample = await sampleEvidence({ seat: 1, model })
+  const outgoing = sample.outgoing.slice()
+  outgoing[3]! ^= 0x40
+  const { text, exitCode } = await verify({ ...sample, outgoing })
+  expect(text).toMatch(/It proves nothing:\n- Frame 0 of what was sent is not the one in the chain\.$/)
+  expect(exitCode).toBe(3)
+})
+
+test('another pack, a file that is none, and one that is not there are refused by name', async () => {
+  const sample = await sampleEvidence({ seat: 1, model })
+  const other = { ...sample.header.model, manifestSha256: '55'.repeat(32) }
+  await expect(verify({ ...sample, header: { ...sample.header, model: other } })).rejects.toMatchObject({
+    code: 'input_model_unknown',
+  })
+  const table = join(folder, 'tolerance.json')
+  await expect(verifyCommand([table, '--pack', pack])).rejects.toMatchObject({ code: 'input_invalid' })
+  await expect(verifyCommand([join(folder, 'none'), '--pack', pack])).rejects.toMatchObject({ code: 'input_not_found' })
+  await expect(verifyCommand(['--pack', pack])).rejects.toThrow('verify takes one bundle.')
+})

@@ -1,0 +1,153 @@
+/** Reads `computepool verify`'s arguments, and prints what came of it. What proves something it leaves to others. */
+import { createHash } from 'node:crypto'
+import { open, readFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import {
+  decodeEvidence,
+  maxEvidenceHeaderBytes,
+  maxEvidenceSectionBytes,
+  parseToleranceTable,
+} from '@computepool/shared/audit'
+import { ComputePoolError } from '@computepool/shared/errors'
+import { parseManifest } from '@computepool/shared/model'
+import { type EvidenceVerdict, verifyEvidence } from './audit/verify-evidence.ts'
+
+const HELP = `computepool verify <bundle> --pack DIR
+
+Judges a bundle of evidence that accuses a seat: whether the accused signed for
+what it holds, whether the check was drawn and not chosen, and what its layers
+give when they are computed again here.
+
+<bundle>          the file that the accusation's address leads to. Its SHA-256,
+                  which is printed, is the evidence hash on the chain
+--pack DIR        the model's pack, as the coalition's terms name it
+--tolerance FILE  how far honest engines lie apart. Default: what was measured
+                  for this version
+--threads N       threads to compute with. Default: the runtime's choice
+--json            one JSON object
+--help            this text
+
+Exit code 0: the accused cheated. 3: it did not, or the bundle proves nothing.
+2: the arguments. 1: anything else.`
+
+const measured = fileURLToPath(new URL('../../shared/src/audit/tolerance.json', import.meta.url))
+/** The two sections, the header and the magic before it. */
+const maxBundleBytes = 2 * maxEvidenceSectionBytes + maxEvidenceHeaderBytes + 64
+
+export async function verifyCommand(args: readonly string[]): Promise<void> {
+  const { values, positionals } = readArguments(args)
+  if (values.help) {
+    console.log(HELP)
+    return
+  }
+  const [file, ...rest] = positionals
+  if (file === undefined || rest.length > 0) throw usage('verify takes one bundle.')
+  if (values.pack === undefined) throw usage('--pack is missing.')
+  const threads = Number(values.threads)
+  if (!Number.isInteger(threads) || threads < 0 || threads > 1024) throw usage(`--threads is "${values.threads}".`)
+
+  const bytes = await readCapped(fromHere(file))
+  const sha256 = createHash('sha256').update(bytes).digest('hex')
+  const bundle = decodeEvidence(bytes)
+  const folder = fromHere(values.pack)
+  const manifestBytes = await readFile(join(folder, 'manifest.json')).catch(unreadable(join(folder, 'manifest.json')))
+  const table = values.tolerance === undefined ? measured : fromHere(values.tolerance)
+  const { openNativeEngine } = await import('./engine/open-native-engine.ts')
+  const { packFolderParts } = await import('./engine/pack-folder-parts.ts')
+  const manifest = parseManifest(JSON.parse(manifestBytes.toString('utf8')))
+  const found = await verifyEvidence({
+    bundle,
+    manifest,
+    manifestSha256: createHash('sha256').update(manifestBytes).digest('hex'),
+    table: parseToleranceTable(JSON.parse(await readFile(table, 'utf8').catch(unreadable(table)))),
+    open: layers =>
+      openNativeEngine(
+        {
+          manifest,
+          layers,
+          parts: packFolderParts(folder),
+          kvBudgetBytes: 2 ** 32,
+          maxContext: Math.min(manifest.dimensions.context, bundle.header.check.endPosition),
+        },
+        { threads },
+      ),
+  })
+  const accused = bundle.header.accused.peer
+  console.log(
+    values.json ? JSON.stringify({ type: 'verified', sha256, accused, ...found }) : sentence(found, sha256, accused),
+  )
+  process.exitCode = found.verdict === 'cheated' ? 0 : 3
+}
+
+function sentence(found: EvidenceVerdict, sha256: string, accused: string): string {
+  const lines = [`Evidence ${sha256} about ${accused}`]
+  if (found.verdict === 'unsound')
+    return [...lines, 'It proves nothing:', ...found.faults.map(each => `- ${each}`)].join('\n')
+  const { report, relative } = found
+  const { draws } = report
+  const over =
+    draws === null
+      ? `${report.over} of ${report.positions} rows are off by more than ${relative}; the worst, at position ${report.worstPosition}, by ${report.worst.toPrecision(3)}`
+      : `of ${draws.verdicts.length} draws ${draws.same} came out again, ${draws.nearTies} are near ties and ${draws.different} differ`
+  return [
+    ...lines,
+    found.verdict === 'cheated' ? `The accused cheated: ${over}.` : `The accused is honest: ${over}.`,
+  ].join('\n')
+}
+
+/** A bundle comes from strangers: no more of it is read than a bundle may have. */
+async function readCapped(path: string): Promise<Uint8Array> {
+  const file = await open(path).catch(unreadable(path))
+  try {
+    const { size } = await file.stat()
+    if (size > maxBundleBytes)
+      throw new ComputePoolError(
+        'input_too_large',
+        `${path} has ${size} bytes; a bundle has at most ${maxBundleBytes}.`,
+        {
+          remedy: 'Fetch it again from the address in the accusation.',
+        },
+      )
+    return await file.readFile()
+  } finally {
+    await file.close()
+  }
+}
+
+const unreadable =
+  (path: string) =>
+  (cause: unknown): never => {
+    throw new ComputePoolError('input_not_found', `${path} cannot be read: ${String(cause)}`, {
+      remedy: 'computepool verify --help tells what it reads.',
+      cause,
+    })
+  }
+
+function readArguments(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        pack: { type: 'string' },
+        tolerance: { type: 'string' },
+        threads: { type: 'string', default: '0' },
+        json: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false, short: 'h' },
+      },
+    })
+  } catch (cause) {
+    throw usage(cause instanceof Error ? cause.message : String(cause))
+  }
+}
+
+function usage(message: string): ComputePoolError {
+  return new ComputePoolError('input_invalid', message, { remedy: 'computepool verify --help tells how it is used.' })
+}
+
+/** A path as the caller means it: npm runs scripts in the package's root, and says where the caller was. */
+function fromHere(source: string): string {
+  return resolve(process.env.INIT_CWD ?? process.cwd(), source)
+}
