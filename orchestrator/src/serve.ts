@@ -58,6 +58,8 @@ export interface RunningOrchestrator {
 
 /** What streams get to say their last event before their sockets are cut. */
 const graceMs = 300
+/** Longer than clients and proxies keep a connection for the next request: one that is closed just as it is used costs a caller its request. */
+const keepAliveMs = 75_000
 
 /** Serves until closed. Errors: `input_invalid` where the port is taken, `artifact_*` for a broken pack. */
 export async function startOrchestrator(options: StartOptions): Promise<RunningOrchestrator> {
@@ -68,6 +70,7 @@ export async function startOrchestrator(options: StartOptions): Promise<RunningO
   let answer = (_request: Request, _bindings: unknown): Response | Promise<Response> =>
     new Response('Starting …\n', { status: 503, headers: { 'retry-after': '2' } })
   const server = createAdaptorServer({ fetch: (request, bindings) => answer(request, bindings) }) as Server
+  server.keepAliveTimeout = keepAliveMs
   await listen(server, options.port, host)
   try {
     const pageFolder = options.pageFolder === undefined ? await ensurePage(onNotice) : options.pageFolder
