@@ -87,6 +87,17 @@ describe('the unmodified OpenAI client', () => {
     expect(usage).toMatchObject({ completion_tokens: tokens.length })
   })
 
+  it('has the answer’s receipts, signed by keys that the tabs’ wallets vouched for', async () => {
+    const settled = async (): Promise<string[]> => {
+      const text = await (await fetch(`${running.url}/metrics`)).text()
+      return text.split('\n').filter(line => line.startsWith('computepool_receipts_total'))
+    }
+    // They came after the answer, over their own sockets.
+    let verdicts = await settled()
+    while (verdicts.length === 0) verdicts = await settled()
+    expect(verdicts).toEqual(['computepool_receipts_total{verdict="whole"} 1'])
+  })
+
   it('aborts a stream, and the tabs hear of it', async () => {
     const stream = client.chat.completions.create({ ...question, stream: true })
     const { requestId } = await entry.nextJob()

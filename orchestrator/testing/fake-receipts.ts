@@ -15,7 +15,7 @@ import {
   type ReceiptSigner,
   type SessionKey,
 } from '@computepool/shared/receipts'
-import type { Seat } from '@computepool/shared/wire'
+import type { DeskCommand, DeskRequest, Seat } from '@computepool/shared/wire'
 
 /** Under which fake tabs sign in. */
 export const fakePool = 'http://pool.test'
@@ -77,3 +77,35 @@ export const fakeSessionKey = (peer: string): SessionKey => ({
   signature: `0x${'11'.repeat(65)}`,
   expiresMs: Date.UTC(2100, 0, 1),
 })
+
+export interface FakeAttempts {
+  /** What the desk tells a tab of the ring. */
+  commanded(peer: string, command: DeskCommand): void
+  /** What the tab says, after the desk has heard it. */
+  said(request: DeskRequest): void
+}
+
+/** Follows what is asked of fake entries, and what they say; `give` is called for each seat when an attempt is over there. */
+export function followFakeAttempts(give: (peer: string, honest: ReceiptBody) => void): FakeAttempts {
+  const assigned = new Map<string, Extract<DeskCommand, { type: 'assign-slice' }>>()
+  /** By request: each until its receipts are given. */
+  const attempts = new Map<string, FakeAttempt & { readonly tokens: number[] }>()
+  const end = (requestId: string): void => {
+    const attempt = attempts.get(requestId)
+    attempts.delete(requestId)
+    for (const { seat, peer } of attempt?.seats ?? []) give(peer, fakeReceipt(attempt!, seat))
+  }
+  return {
+    commanded: (peer, command) => {
+      if (command.type === 'assign-slice') assigned.set(peer, command)
+      if (command.type === 'cancel-request') queueMicrotask(() => end(command.requestId))
+      if (command.type !== 'run-request') return
+      const { coalition, epoch, seats } = assigned.get(peer)!
+      attempts.set(command.job.requestId, { coalition, epoch, seats, job: command.job, tokens: [] })
+    },
+    said: request => {
+      if (request.type === 'token-generated') attempts.get(request.requestId)?.tokens.push(request.sampled.token)
+      if (request.type === 'request-finished') end(request.requestId)
+    },
+  }
+}

@@ -8,7 +8,7 @@ import type { Receipt, ReceiptBody, ReceiptSigner, SessionKey } from '@computepo
 import type { Capability, DeskCommand, DeskRequest, PeerRole, Reach } from '@computepool/shared/wire'
 import { deskCommandSchema, deskRequestSchema, protocolVersion } from '@computepool/shared/wire'
 import type { DeskPort, HubPort } from '../src/dispatch/index.ts'
-import { type FakeAttempt, fakeReceipt, fakeSessionKey, fakeSigner } from './fake-receipts.ts'
+import { fakeSessionKey, fakeSigner, followFakeAttempts } from './fake-receipts.ts'
 import { tokenAt } from './token-at.ts'
 
 export interface FakeTabOptions {
@@ -80,9 +80,6 @@ export const fakePeerId = (index: number, start = index): string =>
 
 export function createFakeHub(): FakeHub {
   const tabs = new Map<string, { hear: (command: DeskCommand) => void; options: FakeTabOptions }>()
-  const assigned = new Map<string, Extract<DeskCommand, { type: 'assign-slice' }>>()
-  /** By request: each is held until its receipts are given. */
-  const attempts = new Map<string, FakeAttempt & { tokens: number[] }>()
   const coalitions = new Map<string, readonly string[]>()
   const listeners: Array<(request: DeskRequest) => void> = []
   let desk: DeskPort | null = null
@@ -93,35 +90,22 @@ export function createFakeHub(): FakeHub {
     const parsed = deskRequestSchema.parse(JSON.parse(json))
     for (const listener of listeners) listener(parsed)
     desk!.peerRequest(peer, parsed)
-    if (parsed.type === 'token-generated') attempts.get(parsed.requestId)?.tokens.push(parsed.sampled.token)
-    if (parsed.type === 'request-finished') giveReceipts(parsed.requestId)
+    receipts.said(parsed)
   }
-  /** As the word that it is over passes around the ring. */
-  const giveReceipts = (requestId: string): void => {
-    const attempt = attempts.get(requestId)
-    if (attempt === undefined || !attempts.delete(requestId)) return
-    for (const { seat, peer } of attempt.seats) {
-      const tab = tabs.get(peer)
-      if (tab === undefined) continue
-      const { receipt: give = (honest, signer) => signer.sign(honest) } = tab.options
-      const receipt = give(fakeReceipt(attempt, seat), fakeSigner(peer))
-      if (receipt !== null) tell(peer, { type: 'request-receipted', ...receipt })
-    }
-  }
-  const note = (peer: string, command: DeskCommand): void => {
-    if (command.type === 'assign-slice') assigned.set(peer, command)
-    if (command.type === 'cancel-request') queueMicrotask(() => giveReceipts(command.requestId))
-    if (command.type !== 'run-request') return
-    const { coalition, epoch, seats } = assigned.get(peer)!
-    attempts.set(command.job.requestId, { coalition, epoch, seats, job: command.job, tokens: [] })
-  }
+  const receipts = followFakeAttempts((peer, honest) => {
+    const tab = tabs.get(peer)
+    if (tab === undefined) return
+    const { receipt: give = (body, signer) => signer.sign(body) } = tab.options
+    const receipt = give(honest, fakeSigner(peer))
+    if (receipt !== null) tell(peer, { type: 'request-receipted', ...receipt })
+  })
   return {
     connect: port => {
       desk = port
     },
     command: (peer, command) => {
       const parsed = deskCommandSchema.parse(JSON.parse(JSON.stringify(command)))
-      note(peer, parsed)
+      receipts.commanded(peer, parsed)
       tabs.get(peer)?.hear(parsed)
     },
     setCoalition: (id, peers) => {

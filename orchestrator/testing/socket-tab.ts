@@ -1,7 +1,9 @@
 /** A fake tab over a real WebSocket: it signs the hub's challenge with a key of its own, then speaks as `fake-tab.ts` does. */
 import { randomBytes } from 'node:crypto'
+import { sessionKeyText } from '@computepool/shared/receipts'
 import {
   type DeskCommand,
+  type DeskRequest,
   type HubReply,
   type HubRequest,
   hubReplySchema,
@@ -9,10 +11,17 @@ import {
 } from '@computepool/shared/wire'
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts'
 import { WebSocket } from 'ws'
+import { type FakeAttempts, fakeSigner } from './fake-receipts.ts'
 import { createFakeTab, type FakeTab, type FakeTabOptions } from './fake-tab.ts'
 
+export interface SocketTabOptions extends FakeTabOptions {
+  /** Follows what is asked of the tab and what it says, for the receipts of its ring. */
+  readonly attempts?: FakeAttempts
+}
+
 /** Connects, authenticates and joins; resolves when the hub has welcomed it. `onClosed` hears of the socket's end. */
-export async function openSocketTab(url: string, options: FakeTabOptions, onClosed = () => {}): Promise<FakeTab> {
+export async function openSocketTab(url: string, options: SocketTabOptions, onClosed = () => {}): Promise<FakeTab> {
+  const { attempts } = options
   const account = privateKeyToAccount(generatePrivateKey())
   const peer = `${account.address.toLowerCase()}.${randomBytes(4).toString('hex')}`
   const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/signal`)
@@ -31,20 +40,32 @@ export async function openSocketTab(url: string, options: FakeTabOptions, onClos
         resolve()
       }
       if (reply.type === 'refused') reject(new Error(reply.error.message))
-      if (reply.type === 'desk') hear(reply.command)
+      if (reply.type !== 'desk') return
+      attempts?.commanded(peer, reply.command)
+      hear(reply.command)
     }
     socket.on('open', () => send({ type: 'hello', version: protocolVersion, peer }))
     socket.on('message', data => void answer(hubReplySchema.parse(JSON.parse(String(data)))))
     socket.on('error', reject)
     socket.on('close', onClosed)
   })
-  const tab = createFakeTab(peer, options, {
-    say: request => send({ type: 'desk', request }),
-    connect: listener => {
-      hear = listener
+  const named = { pool: new URL(url).origin, key: fakeSigner(peer).key, expiresMs: Date.now() + 3_600_000 }
+  const sessionKey = { ...named, signature: await account.signMessage({ message: sessionKeyText({ ...named, peer }) }) }
+  const say = (request: DeskRequest): void => {
+    send({ type: 'desk', request })
+    attempts?.said(request)
+  }
+  const tab = createFakeTab(
+    peer,
+    { sessionKey, ...options },
+    {
+      say,
+      connect: listener => {
+        hear = listener
+      },
+      leave: () => socket.close(),
     },
-    leave: () => socket.close(),
-  })
+  )
   tab.join()
   return tab
 }

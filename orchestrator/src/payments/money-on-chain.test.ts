@@ -196,6 +196,56 @@ describe('two sessions on one coalition', () => {
     expect((await ledger.view(ended)).closeTransaction).toBe(hash)
   })
 
+  it('pays nothing to operators without units, and charges the same whoever has them, or nobody', async () => {
+    const received = (): Promise<bigint[]> =>
+      Promise.all(
+        operators.map(operator =>
+          chain.publicClient.readContract({
+            address: chain.pool,
+            abi: superfluidPoolAbi,
+            functionName: 'getTotalAmountReceivedByMember',
+            args: [operator as Hex],
+          }),
+        ),
+      )
+    /** What each operator is paid in ten seconds after this order. */
+    const paidWith = async (...units: readonly [at: number, units: number][]): Promise<bigint[]> => {
+      await ledger.setUnits(units.map(([at, count]) => ({ member: operators[at]!, units: count })))
+      await outbox.idle()
+      const before = await received()
+      await passSeconds(10)
+      return (await received()).map((amount, at) => amount - before[at]!)
+    }
+    await paidWith([0, 500], [1, 500])
+    const session = await openSession(0)
+    const owedBefore = (await vault.totals()).owedWei
+    const receivedBefore = (await receivedWei()) + owedBefore
+    await ledger.startRequest({ sessionId: session, requestId: 'withheld' })
+    await outbox.idle()
+    const [first, second] = await paidWith([0, 1000])
+    expect([first! > 0n, second]).toEqual([true, 0n])
+    expect(await paidWith()).toEqual([0n, 0n])
+    await ledger.setUnits([{ member: operators[1], units: 1000 }])
+    await outbox.idle()
+    const ofFirst = (await received())[0]!
+    await passSeconds(10)
+    await ledger.endRequest({
+      sessionId: session,
+      requestId: 'withheld',
+      meteredMs: 30_000,
+      tokens: 9,
+      stoppedBy: 'stop',
+    })
+    await ledger.wantClose(session, 'the payer asked')
+    await outbox.idle()
+    expect(await ledger.receipt(session)).toMatchObject({ paidAtomic: 30_000n, refundedAtomic: capAtomic - 30_000n })
+    // What came back while nobody had units is the second's, who has them at the end.
+    expect((await received())[0]! - ofFirst).toBe(0n)
+    const { owedWei } = await vault.totals()
+    expect((await receivedWei()) + owedWei - receivedBefore).toBe(30_000n * 10n ** 12n)
+    expect((await reconciler.check()).open).toEqual([])
+  })
+
   it('stops a meter whose session its payer ends on the chain in the midst of an answer', async () => {
     const payer = chain.accounts.payers[1]!
     const before = await chain.usdcOf(payer.address)
