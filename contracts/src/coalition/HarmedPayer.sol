@@ -4,7 +4,7 @@ pragma solidity ^0.8.28;
 /// Asks a vault whose session was harmed, and what that session owes its operators. The parties chose the vault: it may revert,
 /// burn its gas, flood or lie, and nothing of that may hold up a verdict.
 library HarmedPayer {
-    /// Seven times what StreamVault takes.
+    /// More than ten times what StreamVault takes.
     uint256 private constant VAULT_GAS = 200_000;
     /// `session(bytes32)`.
     bytes32 private constant SELECTOR = bytes32(bytes4(keccak256("session(bytes32)")));
