@@ -78,13 +78,15 @@ export async function verifyCommand(args: readonly string[]): Promise<void> {
   console.log(
     values.json ? JSON.stringify({ type: 'verified', sha256, accused, ...found }) : sentence(found, sha256, accused),
   )
-  process.exitCode = found.verdict === 'cheated' ? 0 : 3
+  process.exitCode = found.verdict === 'cheated' || found.verdict === 'unpaired' ? 0 : 3
 }
 
 function sentence(found: EvidenceVerdict, sha256: string, accused: string): string {
   const lines = [`Evidence ${sha256} about ${accused}`]
-  if (found.verdict === 'unsound')
+  if ('faults' in found) {
+    if (found.verdict === 'unpaired') return [...lines, `The accused cheated: ${found.faults.join(' ')}`].join('\n')
     return [...lines, 'It proves nothing:', ...found.faults.map(each => `- ${each}`)].join('\n')
+  }
   const { report, relative } = found
   const { draws } = report
   const over =

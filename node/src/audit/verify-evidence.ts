@@ -12,6 +12,7 @@ import {
   type ToleranceSide,
   type ToleranceTable,
   toleranceFor,
+  unpairedFrames,
 } from '@computepool/shared/audit'
 import { ComputePoolError } from '@computepool/shared/errors'
 import type { Manifest } from '@computepool/shared/model'
@@ -29,9 +30,10 @@ export interface VerifyInput {
 
 /**
  * `unsound`: it proves nothing, and `faults` say why. `honest`: what the accused signed is what its layers compute. `cheated`: it is not.
+ * `unpaired`: the accused signed for frames that cannot be laid side by side, which no honest seat does.
  */
 export type EvidenceVerdict =
-  | { readonly verdict: 'unsound'; readonly faults: readonly string[] }
+  | { readonly verdict: 'unsound' | 'unpaired'; readonly faults: readonly string[] }
   | { readonly verdict: 'honest' | 'cheated'; readonly report: RecomputeReport; readonly relative: number }
 
 /** Errors: `input_model_unknown` for another model than the bundle's, `input_unsupported` where nobody measured this engine; the engine's. */
@@ -49,6 +51,8 @@ export async function verifyEvidence(input: VerifyInput): Promise<EvidenceVerdic
   if (layers.start >= layers.end || layers.end > manifest.dimensions.layers)
     faults.push(`The accused signed for layers ${layers.start} to ${layers.end} of ${manifest.dimensions.layers}.`)
   if (faults.length > 0) return { verdict: 'unsound', faults }
+  const unpaired = unpairedFrames(bundle.header)
+  if (unpaired !== null) return { verdict: 'unpaired', faults: [unpaired] }
   const engine = await input.open(layers)
   try {
     const { kind, activationDtype: dtype } = engine.facts

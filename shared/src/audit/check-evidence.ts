@@ -106,19 +106,14 @@ function faultsOfPayloads(bundle: EvidenceBundle): string[] {
   return faults
 }
 
-/** What was received and sent belongs together frame by frame, and is as long as the plan took it to be. */
+/** As many payloads on either side, of an attempt as long as the plan took it to be. */
 function faultsOfFrames({ incoming, outgoing, check }: EvidenceHeader): string[] {
   const faults: string[] = []
   const sides = [incoming, outgoing].flatMap(side => (side.kind === 'frames' ? [side] : []))
   const [first, second] = sides
-  const isPaired =
-    second === undefined ||
-    (first!.held === second.held &&
-      first!.links
-        .slice(0, first!.held)
-        .every(({ position, rows }, i) => second.links[i]!.position === position && second.links[i]!.rows === rows))
-  if (!isPaired) faults.push('What was received and what was sent are not the same positions, frame by frame.')
   if (first === undefined) return faults
+  if (second !== undefined && first.held !== second.held)
+    faults.push(`It holds ${first.held} frames that were received and ${second.held} that were sent.`)
   try {
     const positions = finalRows(first.links).reduce((sum, { rows }) => sum + rows, 0)
     if (positions !== check.positions) faults.push(`The attempt had ${positions} positions, not ${check.positions}.`)
@@ -126,6 +121,20 @@ function faultsOfFrames({ incoming, outgoing, check }: EvidenceHeader): string[]
     faults.push(asComputePoolError(error).message)
   }
   return faults
+}
+
+/**
+ * A seat sends one frame for each that it received, of the same positions, in the same order. Whoever signed for anything else cut its
+ * work so that it could not be laid side by side: in words where it did, null where it did not. Frames at the end may be unanswered.
+ */
+export function unpairedFrames({ incoming, outgoing }: EvidenceHeader): string | null {
+  if (incoming.kind !== 'frames' || outgoing.kind !== 'frames') return null
+  for (const [i, sent] of outgoing.links.entries()) {
+    const received = incoming.links[i]
+    if (received?.position !== sent.position || received.rows !== sent.rows)
+      return `The accused signed that frame ${i} it sent has ${sent.rows} rows from position ${sent.position} on, which it did not receive so.`
+  }
+  return null
 }
 
 function payloadsOf(frames: EvidenceFrames, bytes: Uint8Array): Uint8Array[] {

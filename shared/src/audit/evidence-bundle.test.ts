@@ -17,6 +17,7 @@ import {
   maxEvidenceSectionBytes,
   recompute,
   replayOf,
+  unpairedFrames,
 } from './index.ts'
 
 const { vocab } = evidenceManifest.dimensions
@@ -40,6 +41,7 @@ describe.each(seats)('evidence about seat %i', seat => {
         [...sample.outgoing],
       ])
       expect(checkEvidence(bundle)).toEqual([])
+      expect(unpairedFrames(bundle.header)).toBeNull()
       const report = await replay(bundle, seat)
       expect(report.isHonest).toBe(!isCheat)
       expect(report.positions).toBe(header.check.endPosition)
@@ -118,6 +120,18 @@ test('too few frames, or fewer positions than there were, prove nothing', async 
   expect(checkEvidence(read(fewer))).toHaveLength(2)
   const header = { ...sample.header, check: { ...check, positions: check.positions - 1 } }
   expect(checkEvidence(read({ ...sample, header }))).toContain(`The attempt had 27 positions, not 26.`)
+})
+
+test('a seat that cuts its work otherwise than it came is told by what it signed; one that was cut short is not', async () => {
+  const { header } = await sampleEvidence({ seat: 1 })
+  const { outgoing } = header
+  if (outgoing.kind !== 'frames') throw new Error(outgoing.kind)
+  const withLinks = (links: typeof outgoing.links) =>
+    unpairedFrames({ ...header, outgoing: { ...outgoing, links }, sections: {} as never })
+  const [first, ...rest] = outgoing.links
+  expect(withLinks([{ ...first!, rows: 12 }, { ...first!, position: 12, rows: 1 }, ...rest])).toMatch(/frame 0 it sent/)
+  expect(withLinks([...outgoing.links, first!])).toMatch(/which it did not receive so/)
+  expect(withLinks(outgoing.links.slice(0, -1))).toBeNull()
 })
 
 test('sizes are capped before anything is read', async () => {

@@ -10,7 +10,7 @@ export {
   type RequestShape,
   stepsBefore,
 } from './catch-chance.ts'
-export { checkEvidence, digestOfReceipt, replayOf } from './check-evidence.ts'
+export { checkEvidence, digestOfReceipt, replayOf, unpairedFrames } from './check-evidence.ts'
 export { type CheckPolicy, checkPolicySchema, defaultCheckPolicy, endChances } from './check-policy.ts'
 export {
   defaultReaches,
