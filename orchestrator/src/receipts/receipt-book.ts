@@ -4,8 +4,9 @@
  */
 import type { RequestJob } from '@computepool/shared/pipeline'
 import type { Clock } from '@computepool/shared/ports'
-import { type Receipt, type ReceiptVerdict, verifyReceipts } from '@computepool/shared/receipts'
+import { type Receipt, type ReceiptedAttempt, type ReceiptVerdict, verifyReceipts } from '@computepool/shared/receipts'
 import type { DeskRequest, Seat } from '@computepool/shared/wire'
+import { isSigned } from './is-signed.ts'
 import type { PeerPulse } from './peer-pulse.ts'
 
 /** As its entry was told it. */
@@ -73,7 +74,7 @@ export function createReceiptBook(options: ReceiptBookOptions): ReceiptBook {
     if (attempt.tokens.length === 0) return
     const { coalition, epoch, seats, job, receipts, keys, gone, tokens, isComplete } = attempt
     const { requestId, nonce = '', promptTokens, generatedTokens = [], reuse } = job
-    const verdict = verifyReceipts({
+    const receipted: ReceiptedAttempt = {
       coalition,
       epoch,
       requestId,
@@ -89,8 +90,8 @@ export function createReceiptBook(options: ReceiptBookOptions): ReceiptBook {
       reusedPositions: reuse?.positions ?? 0,
       heardTokens: tokens,
       isComplete,
-    })
-    onSettled(verdict, seats)
+    }
+    onSettled(verifyReceipts(receipted, isSigned), seats)
   }
 
   const owing = ({ seats, keys, gone }: Attempt): readonly Seat[] =>

@@ -1,5 +1,5 @@
 import type { Receipt, ReceiptBody, ReceiptSigner } from '@computepool/shared/receipts'
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { fakeSigner } from '../../testing/fake-receipts.ts'
 import type { FakeTab, FakeTabOptions } from '../../testing/fake-tab.ts'
 import { createTestPool, type TestPool } from '../../testing/test-pool.ts'
@@ -150,6 +150,44 @@ it('who goes later than its receipt would have come owes it still', async () => 
     await pool.clock.advance(10_000)
     expect(seats.map(({ peer }) => pool.desk.withheld.isWithheld(peer.slice(0, 42)))).toEqual([false, isOwed])
   }
+})
+
+describe('a tab that stands still', () => {
+  const report = { type: 'stats-reported', requests: 1, stepMs: 1, weightsBytes: 1, kvBytes: 1 } as const
+  async function openStill() {
+    let kept: (() => void) | null = null
+    const still: Give = (body, signer) => {
+      kept = () => tab.say({ type: 'request-receipted', ...signer.sign(body) })
+      return null
+    }
+    const { pool, seats } = await openRing(honest, still, silent)
+    const tab = seats[1]!
+    const move = (): void => tab.say({ ...report, tokensServed: 0, isHidden: true })
+    move()
+    await answer(pool, seats[0]!)
+    return { pool, move, give: () => kept!() }
+  }
+
+  it('is waited for, and those behind it, until it has moved for ten seconds', async () => {
+    const { pool, move, give } = await openStill()
+    await pool.clock.advance(30_000)
+    expect(reasons(pool)).toEqual([undefined, undefined, undefined])
+    for (let second = 0; second < 11; second++) {
+      move()
+      if (second === 5) give()
+      if (second < 10) expect(reasons(pool)).toEqual([undefined, undefined, undefined])
+      await pool.clock.advance(1000)
+    }
+    expect(reasons(pool).map(why => why !== undefined)).toEqual([false, false, true])
+  })
+
+  it('is not waited for longer than two minutes', async () => {
+    const { pool } = await openStill()
+    await pool.clock.advance(119_000)
+    expect(reasons(pool)).toEqual([undefined, undefined, undefined])
+    await pool.clock.advance(1000)
+    expect(reasons(pool).map(why => why !== undefined)).toEqual([false, true, true])
+  })
 })
 
 it('an attempt that drew no token is owed nothing', async () => {
