@@ -27,12 +27,15 @@ function inWords({ seed, wrongs, log }: ChaosReport): string {
 describe('five tabs, twelve conversations, and what goes wrong', () => {
   it('every answer is the one-peer answer or ends in one typed error, and nothing is left behind', async () => {
     const failed: Record<string, number> = {}
+    const receipts: Record<string, number> = {}
     let whole = 0
     let moves = 0
     let cachedTokens = 0
     for (let seed = firstSeed; seed < firstSeed + seeds; seed += 1) {
       const report = await runChaos(draw(seed), pack, { isVerbose: seeds === 1 })
       expect(inWords(report)).toBe('')
+      for (const [verdict, count] of Object.entries(report.receipts))
+        receipts[verdict] = (receipts[verdict] ?? 0) + count
       if (report.isShutDown) continue
       whole += report.whole
       moves += report.moves
@@ -41,6 +44,8 @@ describe('five tabs, twelve conversations, and what goes wrong', () => {
     }
     const lost = Object.values(failed).reduce((sum, count) => sum + count, 0)
     expect(whole / (whole + lost), `whole against ${JSON.stringify(failed)}`).toBeGreaterThan(leastWhole)
+    // Whatever goes wrong: who says what happened is believed, and nobody who is here keeps silent.
+    expect(receipts).toEqual({ whole: expect.any(Number) })
     if (seeds < 40) return
     // What is tried here was done: answers moved, and next turns began with the caches of the last.
     expect(moves).toBeGreaterThan(seeds / 2)
