@@ -211,6 +211,7 @@ export async function openCoalitionStage() {
     chain,
     coalition,
     home,
+    workflows,
     /** Outbox rows that callbacks told of. */
     hints,
     openHome,

@@ -11,7 +11,7 @@ import { sha256Hex } from './run-store.ts'
 
 export interface CallbackSubject {
   readonly outboxId: string
-  /** The workflow's short name: `stream-start`, `stream-stop`, `set-units`, `reap`. */
+  /** The workflow's short name, as `stream-start`. */
   readonly transition: string
 }
 

@@ -8,7 +8,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
   type Breach,
   type CoalitionStage,
-  type Home,
   type Key,
   longMs,
   lower,
@@ -23,6 +22,8 @@ import { asJson } from '../coalition/relay-coalition.ts'
 import { hostClock } from '../host.ts'
 import { callbackPath } from './callback-routes.ts'
 import { createCallbackTokens } from './callback-tokens.ts'
+import { keeperRoutes } from './keeper-routes.ts'
+import { createKeeperHubClient } from './keeperhub-client.ts'
 
 const rateWei = testPriceAtomic * 10n ** 12n
 const manyRunsMs = 240_000
@@ -314,64 +315,36 @@ describe('handle-breach', () => {
   })
 })
 
-describe('cast-vote', () => {
-  const ballot = async (auditor: Key, dispute: bigint, isGuilty = true): Promise<KeeperInput> => {
-    const { signature } = await stage.coalition.signedVote(auditor, dispute, isGuilty)
-    return { dispute_id: String(dispute), is_guilty: isGuilty, auditor: lower(auditor), signature }
+it('the same files run by KeeperHub’s REST', async () => {
+  const client = createKeeperHubClient({
+    baseUrl: 'https://keeper.example/api/keeper',
+    apiKey: 'owner-key',
+    fetch: async (address, init) => {
+      const { pathname, search } = new URL(String(address))
+      return keeperRoutes(stage.home.keeper, { apiKey: 'owner-key' }).request(
+        pathname.replace('/api/keeper', '') + search,
+        init,
+      )
+    },
+    clock: hostClock,
+  })
+  await client.install(stage.workflows)
+  const through = async (workflow: string, input: KeeperInput) => {
+    const key = { idempotencyKey: `rest-${workflow}` }
+    const { executionId } = await client.execute(workflow, { ...noCallback, ...input }, key)
+    return client.wait(executionId, longMs)
   }
-
-  it('lets independent organisations decide, and the keeper act only then', { timeout: manyRunsMs }, async () => {
-    const breach = await stage.accuse()
-    const act = { dispute_id: String(breach.dispute), ...stage.unitsOrder(breach.honest), rates: [] }
-    const organisations: Home[] = []
-    try {
-      for (const [at, auditor] of stage.coalition.auditors.entries()) {
-        expect(await stage.run('handle-breach', act)).toMatchObject({ transactions: at < 2 ? [] : [{}, {}] })
-        const organisation = await stage.openHome(testAccount(`organisation ${at}`))
-        organisations.push(organisation)
-        const ran = await stage.run('cast-vote', await ballot(auditor, breach.dispute), organisation)
-        expect(ran).toMatchObject({ status: 'success', error: null })
-        // Two of three decide; a third finds nothing to do.
-        expect(sentBy(ran)).toEqual(at < 2 ? ['Vote'] : [])
-      }
-    } finally {
-      for (const organisation of organisations) await stage.closeHome(organisation)
-    }
-    expect(await stage.coalition.disputeOf(breach.dispute)).toMatchObject({
-      guiltyVotes: 2,
-      verdict: guilty,
-      isSettled: true,
-    })
-  })
-
-  it('counts once when it runs twice', async () => {
-    const { dispute } = await stage.accuse()
-    const [auditor] = stage.coalition.auditors as [Key]
-    const input = await ballot(auditor, dispute)
-    expect(sentBy(await stage.run('cast-vote', input))).toEqual(['Vote'])
-    expect(await stage.run('cast-vote', input)).toMatchObject({ status: 'success', transactions: [] })
-    expect(await stage.coalition.disputeOf(dispute)).toMatchObject({ guiltyVotes: 1, verdict: open })
-  })
-
-  it('is refused by name from whoever is no auditor', async () => {
-    const { dispute } = await stage.accuse()
-    const nobody = stage.chain.accounts.stranger
-    const refused = await stage.run('cast-vote', await ballot(nobody, dispute))
-    expect(refused).toMatchObject({ status: 'error', transactions: [] })
-    expect(refused.error).toBe(`Vote: The contract refused: NotAuditor(${nobody.address})`)
-  })
-
-  it('is ended by the next process, wherever it was cut', { timeout: manyRunsMs }, async () => {
-    const scene = async (): Promise<Scene> => {
-      const { dispute } = await stage.accuse()
-      const [auditor] = stage.coalition.auditors as [Key]
-      return {
-        input: await ballot(auditor, dispute),
-        async check() {
-          expect(await stage.coalition.disputeOf(dispute)).toMatchObject({ guiltyVotes: 1, verdict: open })
-        },
-      }
-    }
-    expect(await stage.killAtEveryNode('cast-vote', 1, scene)).toBe(7 + 1)
-  })
+  const parties = stage.operators(3)
+  const terms = await stage.coalition.termsOf(parties)
+  const consents = asJson(await stage.coalition.consents(parties, terms))
+  expect(await through('propose', { terms: asJson(terms), consents })).toMatchObject({ status: 'success' })
+  const id = await stage.coalition.count()
+  const pooled = { coalition_id: String(id), ...stage.unitsOrder(parties) }
+  expect(sentBy(await through('activate-and-pool', pooled))).toEqual(['Activate', 'Set units'])
+  const [culprit, ...honest] = parties as [Key, ...Key[]]
+  const dispute = await stage.coalition.accuse(id, { accused: culprit, accuser: stage.accuser() })
+  await stage.coalition.decide(dispute, true)
+  const breach = { dispute_id: String(dispute), ...stage.unitsOrder(honest), rates: [] }
+  expect(sentBy(await through('handle-breach', breach))).toEqual(['Settle', 'Set units'])
+  expect(await stage.unitsOf(culprit)).toBe(0n)
 })
