@@ -55,6 +55,15 @@ describe('a verified store', () => {
     expect(progress).toEqual([...progress].sort((a, b) => a - b))
   })
 
+  it('fetches anew what was taken away since', async () => {
+    const { store, clock, server, storage } = openStore()
+    await reach(store.obtain(file, { url, signal }), clock)
+    await storage.remove(file.sha256)
+    expect(await reach(store.obtain(file, { url, signal }), clock)).toEqual({ isCached: false })
+    expect(await bytesIn(store)).toEqual(contents)
+    expect(server.asked).toHaveLength(2)
+  })
+
   it('resumes where the connection broke', async () => {
     const { store, clock, server } = openStore((_, earlier) => (earlier < 2 ? { cutAfter: 4000 } : {}))
     await reach(store.obtain(file, { url, signal }), clock)

@@ -60,6 +60,15 @@ export function createVerifiedStore(options: VerifiedStoreOptions): VerifiedStor
     return false
   }
 
+  /** Verified in this session, and not taken away since: a browser may drop a site's data, and so may its user. */
+  async function isStillThere(file: FileRef): Promise<boolean> {
+    const storage = verified.get(file.sha256)
+    if (storage === undefined) return false
+    if ((await storage.has(file.sha256)) === file.sizeBytes) return true
+    verified.delete(file.sha256)
+    return false
+  }
+
   /** Removes files of other models; false where there are none. A file that another tab is writing stays. */
   async function makeRoom(storage: ArtifactStorage, wanted: string): Promise<boolean> {
     let hasRoom = false
@@ -94,7 +103,7 @@ export function createVerifiedStore(options: VerifiedStoreOptions): VerifiedStor
 
   return {
     async obtain(file, obtain) {
-      if (verified.has(file.sha256) || (await findStored(file, obtain))) {
+      if ((await isStillThere(file)) || (await findStored(file, obtain))) {
         obtain.onProgress?.(file.sizeBytes)
         return { isCached: true }
       }
