@@ -2,6 +2,7 @@
  * One headless operator: the tab's peer runtime with this machine's powers in it. It knows no terminal and no signals; who runs it is
  * told snapshots.
  */
+import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { hostClock, hostEntropy } from '@computepool/peer/host.ts'
 import type { SocketLike } from '@computepool/peer/runtime/hub-client.ts'
@@ -71,6 +72,7 @@ export async function runNode(
   const powers: PeerPowers = {
     clock: hostClock,
     entropy: hostEntropy,
+    digest: bytes => createHash('sha256').update(bytes).digest(),
     pageUrl: url,
     agent: `computepool node (${process.platform} ${process.arch}, Node ${process.versions.node})`,
     openKey: async () => key,
