@@ -157,7 +157,7 @@ apart('a verdict is paid out once, and the rest of the stake leaves once', async
   expect(await bench.creditOf(treasury)).toBe(shared % 2n)
 
   for (let again = 0; again < 2; again++) {
-    expect(await bench.attempt('settle', [dispute])).not.toBe('ok')
+    expect(await bench.attempt('settle', [dispute])).toBe('DisputeDecided')
     expect(await bench.attempt('close', [dispute])).toBe('DisputeDecided')
     expect(await bench.attempt('vote', await ballot(bench, auditors[2]!, dispute, true))).toBe('DisputeDecided')
   }
@@ -176,6 +176,22 @@ apart('a verdict is paid out once, and the rest of the stake leaves once', async
   await bench.send('withdraw', [ann.address])
   await bench.attempt('withdraw', [ann.address])
   expect(await bench.creditOf(ann.address)).toBe(0n)
+  await expectEmptied(bench)
+})
+
+apart('a verdict is paid out once, though the stake is held by another accusation', async () => {
+  const { id } = await found(bench, [ann, ben, cay])
+  const first = await accuse(bench, watcher, against(id, ann, { reason: half }))
+  const second = await accuse(bench, harmed, against(id, ann, { reason: half }))
+  for (const dispute of [first, second]) {
+    await decide(bench, dispute, true)
+    await bench.send('settle', [dispute])
+    const credits = await creditsOf(bench, [watcher, harmed, ben, cay])
+    for (const settled of [first, dispute]) {
+      expect(await bench.attempt('settle', [settled])).toBe('DisputeDecided')
+    }
+    expect(await creditsOf(bench, [watcher, harmed, ben, cay])).toEqual(credits)
+  }
   await expectEmptied(bench)
 })
 
