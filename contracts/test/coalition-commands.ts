@@ -78,7 +78,7 @@ export function openCommands({ bench, model, sessions }: Stage) {
     ...{ key: bench.signer.termsHash(terms), stakeAtomic: terms.stakeAtomic, version: terms.version },
     ...{ proposalEndsAt: Number(terms.proposalEndsAt), endsAt: Number(terms.endsAt) },
     operators: terms.parties.map(({ operator }) => operator),
-    isSound: terms.parties.length > 0 && !['gap', 'twice', 'nobody', 'past', 'tooLong'].includes(flaw),
+    isSound: terms.parties.length > 0 && !['gap', 'twice', 'nobody', 'past'].includes(flaw),
   })
 
   /** The consents as they are sent, and as the model is to understand them; what is wrong, is wrong with the first. */

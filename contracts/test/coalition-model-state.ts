@@ -9,6 +9,7 @@ export interface ModelConfig {
   readonly responseSeconds: number
   readonly voteSeconds: number
   readonly unbondingSeconds: number
+  readonly maxTermSeconds: number
   readonly slashBps: readonly number[]
   /** What the vault says of a session: whose it is, and what it owes operators. */
   readonly sessions: ReadonlyMap<Hex, { readonly payer: Address; readonly dueAtomic: bigint }>
@@ -17,7 +18,7 @@ export interface ModelConfig {
 export interface ModelTerms {
   /** Tells terms apart: equal exactly where they are the same. */
   readonly key: Hex
-  /** Spans tile, parties are all different, and the term is not too long. */
+  /** Spans tile, and parties are all different. */
   readonly isSound: boolean
   readonly stakeAtomic: bigint
   readonly proposalEndsAt: number

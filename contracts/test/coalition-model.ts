@@ -124,7 +124,7 @@ export function openCoalitionModel(config: ModelConfig, firstAuditors: readonly 
       const why = [
         ...whyNot(
           [terms.stakeAtomic === 0n, 'StakeZero'],
-          [!terms.isSound, 'TermsInvalid'],
+          [!terms.isSound || terms.endsAt > now + config.maxTermSeconds, 'TermsInvalid'],
           [terms.version !== 0, 'TermsVersionWrong'],
           [now > terms.proposalEndsAt, 'TooLate'],
           [usedNonces.has(terms.key), 'ProposalExists'],
@@ -175,7 +175,8 @@ export function openCoalitionModel(config: ModelConfig, firstAuditors: readonly 
           [now >= of.terms.endsAt, 'TooLate'],
           [terms.version !== of.terms.version + 1, 'TermsVersionWrong'],
           [terms.stakeAtomic === 0n, 'StakeZero'],
-          [!terms.isSound || terms.stakeAtomic !== of.terms.stakeAtomic, 'TermsInvalid'],
+          [!terms.isSound || terms.endsAt > now + config.maxTermSeconds, 'TermsInvalid'],
+          [terms.stakeAtomic !== of.terms.stakeAtomic, 'TermsInvalid'],
           [now > terms.proposalEndsAt, 'TooLate'],
           [staying.length === 0 || staying.length * 2 < innocent.length, 'MembersTooFew'],
           [terms.operators.some(operator => !signers.includes(operator)), 'ConsentMissing'],
