@@ -175,6 +175,12 @@ describe('startOrchestrator', () => {
     tab.leave()
   })
 
+  it('keeps an idle connection for longer than a caller that asks now and then', async () => {
+    const response = await fetch(`${running.url}/v1/models`)
+    await response.arrayBuffer()
+    expect(response.headers.get('keep-alive')).toBe('timeout=75')
+  })
+
   it('says in words that a port is taken', async () => {
     const other = createServer().listen(0, '127.0.0.1')
     await new Promise(resolve => other.once('listening', resolve))
