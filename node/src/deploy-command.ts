@@ -1,9 +1,9 @@
 /** Reads `computepool deploy`'s arguments and environment, and prints what came of it. What is deployed it leaves to others. */
-import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { ComputePoolError } from '@computepool/shared/errors'
 import { deployChain, describeDeployed } from './deploy-chain.ts'
+import { fromHere } from './from-here.ts'
 
 const HELP = `computepool deploy --chain embedded|0g-galileo|URL
 
@@ -47,10 +47,7 @@ export async function deployCommand(args: readonly string[]): Promise<void> {
   const deployed = await deployChain({
     chain: values.chain,
     rpcUrl: values.rpc,
-    dataDir: resolve(
-      process.env.INIT_CWD ?? process.cwd(),
-      values.data ?? process.env.COMPUTEPOOL_DATA ?? defaultDataDir,
-    ),
+    dataDir: fromHere(values.data ?? process.env.COMPUTEPOOL_DATA ?? defaultDataDir),
     environment: process.env,
     isDryRun: values['dry-run'],
     isTriedOut: values.try,

@@ -1,8 +1,8 @@
 /** Reads `computepool pack`'s arguments and environment, and prints what came of it. It knows no model. */
-import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { ComputePoolError } from '@computepool/shared/errors'
 import { type Manifest, manifestSchema, packBytes } from '@computepool/shared/model'
+import { fromHere } from './from-here.ts'
 import { drawProgress } from './pack/draw-progress.ts'
 import { packModel } from './pack/pack-model.ts'
 
@@ -55,7 +55,7 @@ export async function packCommand(args: readonly string[]): Promise<void> {
   )
   try {
     const { manifest, reusedParts } = await packModel({
-      source: fromHere(source),
+      source: sourceFromHere(source),
       outDir: fromHere(values.out),
       quantisation: quantisation.data,
       model: values.model,
@@ -63,7 +63,7 @@ export async function packCommand(args: readonly string[]): Promise<void> {
       origin: values.origin,
       hubUrl: values.hub ?? process.env.COMPUTEPOOL_HUB_URL,
       token: process.env.HF_TOKEN,
-      tokenizer: values.tokenizer === undefined ? undefined : fromHere(values.tokenizer),
+      tokenizer: values.tokenizer === undefined ? undefined : sourceFromHere(values.tokenizer),
       selfTestDir: values['self-test'] === undefined ? undefined : fromHere(values['self-test']),
       computeGoldens: values['no-self-test']
         ? undefined
@@ -117,9 +117,9 @@ function usage(message: string): ComputePoolError {
   return new ComputePoolError('input_invalid', message, { remedy: 'computepool pack --help tells how it is used.' })
 }
 
-/** A path as the caller means it: npm runs scripts in the package's root, and says where the caller was. */
-function fromHere(source: string): string {
-  return /^(hf:|https?:\/\/)/i.test(source) ? source : resolve(process.env.INIT_CWD ?? process.cwd(), source)
+/** A repository's name and an address stay as they are. */
+function sourceFromHere(source: string): string {
+  return /^(hf:|https?:\/\/)/i.test(source) ? source : fromHere(source)
 }
 
 function summary(manifest: Manifest) {

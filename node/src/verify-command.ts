@@ -1,7 +1,7 @@
 /** Reads `computepool verify`'s arguments, and prints what came of it. What proves something it leaves to others. */
 import { createHash } from 'node:crypto'
 import { open, readFile } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import {
@@ -13,6 +13,7 @@ import {
 import { ComputePoolError } from '@computepool/shared/errors'
 import { parseManifest } from '@computepool/shared/model'
 import { type EvidenceVerdict, verifyEvidence } from './audit/verify-evidence.ts'
+import { fromHere } from './from-here.ts'
 
 const HELP = `computepool verify <bundle> --pack DIR
 
@@ -147,9 +148,4 @@ function readArguments(args: readonly string[]) {
 
 function usage(message: string): ComputePoolError {
   return new ComputePoolError('input_invalid', message, { remedy: 'computepool verify --help tells how it is used.' })
-}
-
-/** A path as the caller means it: npm runs scripts in the package's root, and says where the caller was. */
-function fromHere(source: string): string {
-  return resolve(process.env.INIT_CWD ?? process.cwd(), source)
 }

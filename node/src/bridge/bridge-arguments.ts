@@ -1,8 +1,9 @@
 /** `computepool bridge`'s arguments and environment, as settings. It reads nothing but what it is given. */
 import { homedir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { ComputePoolError } from '@computepool/shared/errors'
+import { fromHere } from '../from-here.ts'
 import { parseOrigin } from '../parse-origin.ts'
 
 export const bridgeHelp = `computepool bridge [URL]        pass data between tabs and nodes behind AXL
@@ -53,7 +54,7 @@ export function readBridgeArguments(
   const [url = env.COMPUTEPOOL_URL || defaultUrl, ...more] = named
   if (more.length > 0) throw usage(`bridge takes one URL, and got "${more[0]}" too.`)
   if (values['no-axl'] && values.axl !== undefined) throw usage('--axl and --no-axl exclude each other.')
-  const fromHere = (path: string): string => resolve(env.INIT_CWD ?? process.cwd(), path)
+  const here = (path: string): string => fromHere(path, env)
   const { keystore, 'password-file': passwordFile } = values
   return {
     isHelp: values.help,
@@ -61,9 +62,9 @@ export function readBridgeArguments(
     settings: {
       url: originOf(url),
       axlUrl: values['no-axl'] ? null : originOf(values.axl ?? (env.COMPUTEPOOL_AXL || defaultAxlUrl)),
-      dataDir: fromHere(values.data || env.COMPUTEPOOL_DATA || join(homedir(), '.computepool')),
-      keystorePath: keystore === undefined ? undefined : fromHere(keystore),
-      passwordFile: passwordFile === undefined ? undefined : fromHere(passwordFile),
+      dataDir: here(values.data || env.COMPUTEPOOL_DATA || join(homedir(), '.computepool')),
+      keystorePath: keystore === undefined ? undefined : here(keystore),
+      passwordFile: passwordFile === undefined ? undefined : here(passwordFile),
     },
   }
 }

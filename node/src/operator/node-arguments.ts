@@ -1,9 +1,10 @@
 /** `computepool node`'s arguments and environment, as settings. It reads nothing but what it is given, and the machine's free memory. */
 import { homedir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { ComputePoolError } from '@computepool/shared/errors'
 import type { NativeProvider } from '../engine/native-runtime.ts'
+import { fromHere } from '../from-here.ts'
 import { parseOriginalTail } from '../original/original-tail.ts'
 import { parseOrigin } from '../parse-origin.ts'
 import type { NodeSettings } from './node-settings.ts'
@@ -55,7 +56,7 @@ export function readNodeArguments(
   const isDoctor = first === 'doctor'
   const [url = env.COMPUTEPOOL_URL || defaultUrl, ...more] = isDoctor ? rest : positionals
   if (more.length > 0) throw usage(`node takes one URL, and got "${more[0]}" too.`)
-  const fromHere = (path: string): string => resolve(env.INIT_CWD ?? process.cwd(), path)
+  const here = (path: string): string => fromHere(path, env)
   const { engine = null, axl, keystore, 'password-file': passwordFile, 'original-tail': tail } = values
   if (engine !== null && !providers.includes(engine)) throw usage(`--engine is "${engine}".`)
   if (tail !== undefined && axl === undefined)
@@ -65,15 +66,15 @@ export function readNodeArguments(
     json: values.json,
     settings: {
       url: originOf(url),
-      dataDir: fromHere(values.data || env.COMPUTEPOOL_DATA || join(homedir(), '.computepool')),
+      dataDir: here(values.data || env.COMPUTEPOOL_DATA || join(homedir(), '.computepool')),
       memoryBudgetBytes: memoryOf(values.memory, availableBytes, isDoctor || values.help),
       threads: wholeNumber(values.threads ?? '0', '--threads', 0, 1024),
       engine: engine as NativeProvider | null,
       axlUrl: axl === undefined ? null : originOf(axl),
       usesWebRtc: axl === undefined || values.webrtc,
       originalTail: tail === undefined ? null : parseOriginalTail(tail),
-      keystorePath: keystore === undefined ? undefined : fromHere(keystore),
-      passwordFile: passwordFile === undefined ? undefined : fromHere(passwordFile),
+      keystorePath: keystore === undefined ? undefined : here(keystore),
+      passwordFile: passwordFile === undefined ? undefined : here(passwordFile),
       drainMs: wholeNumber(values['drain-seconds'], '--drain-seconds', 0, longestDrainSeconds) * 1000,
     },
   }

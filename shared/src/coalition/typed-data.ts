@@ -2,6 +2,7 @@
  * EIP-712 data of everything that is signed about a coalition, and of the transfers that stakes and bonds come by (EIP-3009), in the
  * shape that wallets and viem take unchanged. Hashes are made by who signs and by who checks; none is made here.
  */
+import { authorizationFields } from '../money/index.ts'
 import { type BreachReason, type Hex, reasonIndex } from './coalition-values.ts'
 import type { CoalitionTerms } from './terms.ts'
 
@@ -60,16 +61,7 @@ const respondTypes = {
   ],
 } as const
 /** Of the token: only the payee may hand it in, so that nobody can part the money from what it is for. */
-const receiveTypes = {
-  ReceiveWithAuthorization: [
-    { name: 'from', type: 'address' },
-    { name: 'to', type: 'address' },
-    { name: 'value', type: 'uint256' },
-    { name: 'validAfter', type: 'uint256' },
-    { name: 'validBefore', type: 'uint256' },
-    { name: 'nonce', type: 'bytes32' },
-  ],
-} as const
+const receiveTypes = { ReceiveWithAuthorization: authorizationFields } as const
 const voteTypes = {
   Vote: [
     { name: 'dispute', type: 'uint256' },

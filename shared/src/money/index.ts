@@ -67,5 +67,5 @@ export {
   sessionDueAtomic,
   stepSession,
 } from './session-machine.ts'
-export { transferWithAuthorizationTypes } from './voucher-types.ts'
+export { authorizationFields, transferWithAuthorizationTypes } from './voucher-types.ts'
 export { type MemberUnits, mostMembers, type WorkSeat, workUnits } from './work-units.ts'
