@@ -17,9 +17,10 @@ import { fromHere } from './from-here.ts'
 
 const HELP = `computepool verify <bundle> --pack DIR
 
-Judges a bundle of evidence that accuses a seat: whether the accused signed for
-what it holds, whether the check was drawn and not chosen, and what its layers
-give when they are computed again here.
+Judges a bundle of evidence that accuses a seat: whether one key signed for what
+it holds, whether it fits its own draw, and what the layers give when they are
+computed again here. It does not prove whose key that is, that the draw was the
+pool's, or that the ring served this model: compare these with its records.
 
 <bundle>          the file that the accusation's address leads to. Its SHA-256,
                   which is printed, is the evidence hash on the chain
@@ -83,7 +84,7 @@ export async function verifyCommand(args: readonly string[]): Promise<void> {
 }
 
 function sentence(found: EvidenceVerdict, sha256: string, accused: string): string {
-  const lines = [`Evidence ${sha256} about ${accused}`]
+  const lines = [`Evidence ${sha256} about a key that its accuser says is ${accused}'s`]
   if ('faults' in found) {
     if (found.verdict === 'unpaired') return [...lines, `The accused cheated: ${found.faults.join(' ')}`].join('\n')
     return [...lines, 'It proves nothing:', ...found.faults.map(each => `- ${each}`)].join('\n')

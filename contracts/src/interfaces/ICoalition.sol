@@ -242,7 +242,7 @@ interface ICoalition {
     /// Pays out what a verdict says, once: the harmed payer, the accuser's cost, the honest members, the treasury. The slash is
     /// the reason's share of the stake by the terms, at most what is left of it. Honest are those who were members when this
     /// party was accused (founders, or come by a re-split at least an unbonding before), have left or not since, and were not
-    /// found guilty.
+    /// found guilty. Who left and came back since is one who came then.
     function settle(uint256 dispute) external;
     /// Sends what an account was credited to that account.
     function withdraw(address account) external returns (uint256 amountAtomic);

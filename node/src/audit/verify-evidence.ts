@@ -70,7 +70,7 @@ export async function verifyEvidence(input: VerifyInput): Promise<EvidenceVerdic
   }
 }
 
-/** What the accused computed on is its accuser's word: the engine that lies furthest from ours is taken, to the accused's favour. */
+/** What the accused computed on is its accuser's word: the measured engine that lies furthest from ours is taken, to the accused's favour. One that nobody measured may lie further. */
 function loosestFor(
   table: ToleranceTable,
   ours: ToleranceSide,

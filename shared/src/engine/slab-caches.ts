@@ -42,7 +42,7 @@ export interface SlabCaches extends CacheKeeper<SlabCache> {
 
 /**
  * What is stored outlives its request as stale values, and whoever gets the place next multiplies them by 0: that leaves an infinity
- * what it is. The request that made it has the infinity in what it sends on, where the next seat refuses it.
+ * what it is. The request that made it has the infinity in what it sends on, where the next seat, or the sampler, refuses it.
  */
 function finiteOrZero(values: Float32Array): Float32Array {
   let sum = 0
@@ -50,7 +50,10 @@ function finiteOrZero(values: Float32Array): Float32Array {
   return sum === 0 ? values : values.map(value => (Number.isFinite(value) ? value : 0))
 }
 
-/** Caches of 256, 384, 512, 768 … positions, fed and fetched as the same tensor: right on the native CPU provider. */
+/**
+ * Caches of 256, 384, 512, 768 … positions, for the native CPU provider: plain attention reads them and `store` writes behind them; fused
+ * attention fetches into the tensor that was fed.
+ */
 export function createSlabCaches(input: SlabCachesInput): SlabCaches {
   const { kvHeads, headDim } = input.manifest.dimensions
   const { runtime, maxRows } = input

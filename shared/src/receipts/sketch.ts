@@ -1,6 +1,6 @@
 /**
  * Eight numbers that stand for a row of activations: its sums under random signs, which differ little where the row does. The signs come of
- * a nonce that its seat learns with the work. Johnson and Lindenstrauss 1984; Achlioptas 2003 (database-friendly random projections).
+ * a nonce that its seat learns with the work. Nothing compares them yet. Johnson and Lindenstrauss 1984; Achlioptas 2003 (database-friendly random projections).
  */
 import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js'

@@ -4,13 +4,13 @@ import { activationFromValues, activationValues } from '../../src/engine/index.t
 import type { Activation } from '../../src/ports/index.ts'
 import { createSeededRandom } from '../seeded-random.ts'
 
-/** How an auditor lies: says the opposite, blames everybody, lets everybody off, or says either without having looked. */
-export type AuditorLie = 'opposite' | 'blames' | 'clears' | 'guesses'
+/** How an auditor lies: says the opposite, blames everybody, or lets everybody off. */
+export type AuditorLie = 'opposite' | 'blames' | 'clears'
 
 /** A report as `lie` has it. */
 export function lyingAuditor(honest: RecomputeReport, lie: AuditorLie, seed = 1): RecomputeReport {
   const random = createSeededRandom(seed)
-  const says = { opposite: !honest.isHonest, blames: false, clears: true, guesses: random.int(2) === 0 }[lie]
+  const says = { opposite: !honest.isHonest, blames: false, clears: true }[lie]
   if (says === honest.isHonest) return honest
   const { positions, overwritten, draws } = honest
   const clean = { worst: 0, worstPosition: 0, mean: 0, over: 0, firstOver: null }
