@@ -61,6 +61,14 @@ export function hearPeer(heard: SwarmState, peer: SwarmPeer, request: DeskReques
     case 'request-receipted':
     case 'request-finished':
     case 'request-failed':
+    // Checks, terms and stakes: others of the desk listen to these.
+    case 'handed-over':
+    case 'hand-over-refused':
+    case 'check-reported':
+    case 'evidence-judged':
+    case 'terms-signed':
+    case 'terms-refused':
+    case 'leave-signed':
       return heard
   }
 }

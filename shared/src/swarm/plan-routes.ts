@@ -3,7 +3,8 @@
  * knows what peers say of their reach and what links measured, not who holds which layers.
  */
 import type { LinkKind } from '../ports/index.ts'
-import type { LinkPath, PeerId, Reach } from '../wire/control-messages.ts'
+import type { LinkPath, Reach } from '../wire/control-messages.ts'
+import type { PeerId } from '../wire/peer-id.ts'
 
 export interface ReachablePeer {
   readonly peer: PeerId

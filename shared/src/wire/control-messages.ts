@@ -7,11 +7,10 @@ import { z } from 'zod'
 import { requestJobSchema, sampledTokenSchema } from '../pipeline/sampling-params.ts'
 import { receiptSchema } from '../receipts/receipt.ts'
 import { sessionKeySchema } from '../receipts/session-key.ts'
+import { auditCommands, auditRequests } from './audit-messages.ts'
 import { hopTraceSchema } from './frame-header.ts'
-
-/** A wallet address in lower case, a dot, and eight hex digits that tell two tabs of one wallet apart. */
-export const peerIdSchema = z.string().regex(/^0x[0-9a-f]{40}\.[0-9a-f]{8}$/)
-export type PeerId = z.infer<typeof peerIdSchema>
+import { peerIdSchema } from './peer-id.ts'
+import { trustCommands, trustRequests } from './trust-messages.ts'
 
 /** Public key (ed25519, hex) of an AXL daemon: the address that its overlay knows it by. */
 export const axlKeySchema = z.string().regex(/^[0-9a-f]{64}$/)
@@ -57,8 +56,11 @@ export const reachSchema = z.strictObject({
 })
 export type Reach = z.infer<typeof reachSchema>
 
-/** `operator`: may hold a slice. `relay`: passes sealed datagrams on between peers that have no network in common. */
-export const peerRoleSchema = z.enum(['operator', 'relay'])
+/**
+ * `operator`: may hold a slice. `relay`: passes sealed datagrams on between peers that have no network in common. `auditor`: holds slices to
+ * compute others' work again, and never a seat.
+ */
+export const peerRoleSchema = z.enum(['operator', 'relay', 'auditor'])
 export type PeerRole = z.infer<typeof peerRoleSchema>
 
 /** One way from a peer to another, as the first of the two sees it. */
@@ -186,6 +188,8 @@ export const deskRequestSchema = z.discriminatedUnion('type', [
   /** It wants to go, but finishes what runs: no new requests for its ring; the answer is `release-slice`. */
   z.strictObject({ type: z.literal('peer-draining') }),
   z.strictObject({ type: z.literal('peer-leaving') }),
+  ...auditRequests,
+  ...trustRequests,
 ])
 export type DeskRequest = z.infer<typeof deskRequestSchema>
 
@@ -242,6 +246,8 @@ export const deskCommandSchema = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('run-request'), epoch, job: requestJobSchema }),
   z.strictObject({ type: z.literal('cancel-request'), requestId }),
   z.strictObject({ type: z.literal('peer-refused'), error: errorData }),
+  ...auditCommands,
+  ...trustCommands,
 ])
 export type DeskCommand = z.infer<typeof deskCommandSchema>
 

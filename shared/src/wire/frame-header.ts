@@ -11,7 +11,7 @@ import {
 } from '../pipeline/sampling-params.ts'
 
 /** Raised when a peer of the last version could not understand us. */
-export const protocolVersion = 5
+export const protocolVersion = 6
 
 /** Tokens that one frame may guess. */
 export const maxDraftTokens = 32

@@ -1,4 +1,11 @@
 export {
+  type CheckedAttempt,
+  type CheckTerms,
+  checkedAttemptSchema,
+  checkIdSchema,
+  checkTermsSchema,
+} from './audit-messages.ts'
+export {
   type AssignedRoute,
   assignedRouteSchema,
   axlKeySchema,
@@ -20,9 +27,7 @@ export {
   linkPathSchema,
   linkRouteSchema,
   linkSignalSchema,
-  type PeerId,
   type PeerRole,
-  peerIdSchema,
   peerRoleSchema,
   type Reach,
   reachSchema,
@@ -72,4 +77,6 @@ export {
   type OriginalFrame,
   type OriginalHidden,
 } from './original-frame.ts'
+export { type PeerId, peerIdSchema } from './peer-id.ts'
 export { createReassembler, type Reassembler, type ReassemblerLimits } from './reassembler.ts'
+export { type TermsJson, termsJsonSchema } from './trust-messages.ts'

@@ -4,8 +4,8 @@
  */
 import { z } from 'zod'
 import { ComputePoolError } from '../errors/index.ts'
-import { peerIdSchema } from './control-messages.ts'
 import { protocolVersion } from './frame-header.ts'
+import { peerIdSchema } from './peer-id.ts'
 
 export const maxLinkMessageBytes = 512
 
