@@ -2,7 +2,7 @@
 import type { ErrorData } from '@computepool/shared/errors'
 import type { LayerRange } from '@computepool/shared/model'
 import type { EngineKind } from '@computepool/shared/ports'
-import type { Seat } from '@computepool/shared/wire'
+import type { DeskCommand, Seat } from '@computepool/shared/wire'
 
 export interface EngineProbe {
   readonly kind: EngineKind
@@ -28,6 +28,11 @@ export interface HopFacts {
   readonly rttMs: number | null
   readonly bytesPerSecond: number | null
 }
+
+/** How the operator's stake stands, as the desk told last. */
+export type StakeFacts = Omit<Extract<DeskCommand, { type: 'stake-told' }>, 'type'>
+/** What the pool thinks of the operator, and the last changes with their reasons, newest first. */
+export type StandingFacts = Omit<Extract<DeskCommand, { type: 'standing-told' }>, 'type'>
 
 export type PeerStatus =
   | 'idle'
@@ -72,6 +77,9 @@ export interface PeerSnapshot {
   /** Part of `kvBytes`: caches of answers that are over, kept for a next turn while there is room. */
   readonly keptBytes: number
   readonly memoryBudgetBytes: number
+  /** Null before the desk told. */
+  readonly stake: StakeFacts | null
+  readonly standing: StandingFacts | null
   readonly error: ErrorData | null
 }
 

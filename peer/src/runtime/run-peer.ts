@@ -182,6 +182,16 @@ export function runPeer(powers: PeerPowers, options: JoinOptions): RunningPeer {
       case 'cancel-request':
         held?.cancel(command.requestId)
         break
+      case 'stake-told': {
+        const { type: _, ...stake } = command
+        box.set({ stake })
+        break
+      }
+      case 'standing-told': {
+        const { type: _, ...standing } = command
+        box.set({ standing })
+        break
+      }
       case 'peer-refused': {
         const { code, message, remedy, context } = command.error
         fail(asComputePoolError(new ComputePoolError(code as 'engine_failed', message, { remedy, context })))

@@ -27,6 +27,8 @@ export const idleSnapshot: PeerSnapshot = {
   kvBytes: 0,
   keptBytes: 0,
   memoryBudgetBytes: 0,
+  stake: null,
+  standing: null,
   error: null,
 }
 

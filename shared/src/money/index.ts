@@ -18,6 +18,13 @@ export {
   weiToAtomicFloor,
 } from './amounts.ts'
 export {
+  type DisputeState,
+  type DisputeView,
+  disputeStateSchema,
+  disputesSchema,
+  disputeViewSchema,
+} from './dispute-views.ts'
+export {
   dueAtomic,
   endCostAtomic,
   type MeterReading,

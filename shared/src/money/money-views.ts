@@ -101,6 +101,8 @@ export const receiptSchema = z.object({
   ),
   paidAtomic: atomicSchema,
   refundedAtomic: atomicSchema,
+  /** Paid to this payer out of the stakes of operators convicted over this session; absent where none was. */
+  refundedBySlashAtomic: atomicSchema.optional(),
   transactions: z.array(moneyTransactionSchema),
 })
 export type Receipt = z.infer<typeof receiptSchema>

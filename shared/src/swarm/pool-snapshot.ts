@@ -2,6 +2,16 @@
 import { z } from 'zod'
 
 const ms = z.number().nonnegative()
+const count = z.int().nonnegative()
+const atomic = z.string().regex(/^(0|[1-9][0-9]{0,77})$/)
+
+/** What the pool thinks of a seat's operator: weight 0..1 in placement, trust 0..1, checks that it met and those that it failed. */
+const seatStandingSchema = z.strictObject({
+  weight: z.number().min(0).max(1),
+  trust: z.number().min(0).max(1),
+  checked: z.number().nonnegative(),
+  failed: z.number().nonnegative(),
+})
 
 const poolSeatSchema = z.strictObject({
   seat: z.int().nonnegative(),
@@ -22,6 +32,9 @@ const poolSeatSchema = z.strictObject({
   linkBytesPerSecond: z.number().nonnegative().nullable(),
   /** Why it holds so much, and why not more, in words. */
   reason: z.string().optional(),
+  standing: seatStandingSchema.optional(),
+  /** Its operator's stake lies on the chain for this ring's coalition; absent where the pool asks for none. */
+  isStaked: z.boolean().optional(),
 })
 /** A peer that passes sealed datagrams on, and whom it serves now; nobody where no link needs it. */
 const poolRelaySchema = z.strictObject({
@@ -54,6 +67,15 @@ const poolRingSchema = z.strictObject({
   plannedLapMs: ms,
   /** By the speeds and links measured since; null where a seat is not here. */
   expectedLapMs: ms.nullable(),
+  /** Its coalition on the chain: id as a decimal string, and how many of its members' stakes lie there. */
+  stake: z
+    .strictObject({
+      state: z.enum(['none', 'offered', 'proposed', 'active', 'resplitting']),
+      coalition: atomic.nullable(),
+      staked: count,
+      of: count,
+    })
+    .optional(),
 })
 export const poolSnapshotSchema = z.strictObject({
   model: z.string(),
@@ -82,6 +104,25 @@ export const poolSnapshotSchema = z.strictObject({
   /** Counts every lap since the pool began: the ring pulses when it grows. */
   laps: z.int().nonnegative(),
   tokensPerSecond: ms.nullable(),
+  /** `unstaked`: nobody loses money for cheating here. The amount is each member's, in USDC's atomic units; 0 where unstaked. */
+  stake: z.strictObject({ mode: z.enum(['unstaked', 'staked']), amountAtomic: atomic }).optional(),
+  /** Since the orchestrator began; each drawn check ends as one of the five, or still runs. */
+  checks: z
+    .strictObject({
+      drawn: count,
+      agreed: count,
+      differs: count,
+      /** Handed over was not what was signed for, or nothing came. */
+      withheld: count,
+      /** There was no auditor, or none finished. */
+      unanswered: count,
+      /** Nobody measured how far two such engines may lie apart. */
+      unjudged: count,
+      /** Of the auditors, together. */
+      computeMs: ms,
+    })
+    .optional(),
+  disputes: z.strictObject({ open: count, slashed: count }).optional(),
 })
 /** The pool as the page draws it. */
 export type PoolSnapshot = z.infer<typeof poolSnapshotSchema>

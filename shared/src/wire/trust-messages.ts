@@ -59,6 +59,8 @@ export const trustCommands = [
     state: z.enum(['unstaked', 'none', 'offered', 'signed', 'staked', 'unbonding', 'slashed']),
     coalition: wholeNumber.nullable(),
     amountAtomic: wholeNumber,
+    /** While it unbonds: milliseconds since 1970 at which it can be taken back. */
+    untilMs: z.number().nonnegative().optional(),
     words,
   }),
   /** Operator: what it weighs, and why. The last changes, newest first. */
