@@ -303,6 +303,32 @@ describe('a tab', () => {
     expect(tokensOf(tab, 'r').length).toBeLessThan(5)
   })
 
+  it('shows its stake and its standing as the desk told them last', async () => {
+    const pool = openPeerPool()
+    const tab = pool.open()
+    await pool.until('peer-joined', () => typesOf(tab).includes('peer-joined'))
+    expect(tab.snapshot()).toMatchObject({ stake: null, standing: null })
+    const stake = { coalition: '7', amountAtomic: '5000000', words: 'Your stake unbonds.' }
+    const standing = {
+      weight: 0.1,
+      trust: 0,
+      checkRate: 1,
+      served: 0,
+      checked: 0,
+      failed: 0,
+      leftEarly: 0,
+      changes: [],
+    }
+    pool.command(tab, { type: 'stake-told', state: 'staked', ...stake })
+    pool.command(tab, { type: 'stake-told', state: 'unbonding', ...stake, untilMs: 1_700_000_000_000 })
+    pool.command(tab, { type: 'standing-told', ...standing })
+    await pool.clock.advance(200)
+    expect(tab.snapshot()).toMatchObject({
+      stake: { state: 'unbonding', ...stake, untilMs: 1_700_000_000_000 },
+      standing,
+    })
+  })
+
   it('is refused by name, and shows it', async () => {
     const pool = openPeerPool()
     const tab = pool.open()
