@@ -114,6 +114,7 @@ export const coalitionAbi = parseAbi([
   'error DisputesOpen(uint256 id, address operator)',
   'error BondTooSmall(uint96 bondAtomic, uint96 leastAtomic)',
   'error SelfAccusation()',
+  'error BreachPunished(uint256 dispute)',
   'error NothingToRelease(uint256 id, address operator)',
   'error TransferShort(uint256 expected, uint256 received)',
   'error OwnableInvalidOwner(address owner)',

@@ -48,6 +48,8 @@ contract Coalition is Membership, Auditors {
     mapping(uint256 dispute => mapping(address auditor => Ballot)) private ballots;
     /// What payers were paid out of slashes: no session's more than it owes, however many are guilty of harming it.
     mapping(address vault => mapping(bytes32 session => uint256)) private repaidAtomic;
+    /// The dispute in which a party was found guilty on this evidence: one breach is one slash, however many accuse.
+    mapping(address accused => mapping(bytes32 evidenceHash => uint256 dispute)) private punishedIn;
 
     constructor(Config memory c)
         Membership(c.unbondingSeconds, c.maxTermSeconds, IUsdc(c.usdc))
@@ -91,6 +93,8 @@ contract Coalition is Membership, Auditors {
         if (!isLiable) revert NotMember(id, accused);
         if (bond.operator == accused) revert SelfAccusation();
         if (bondAtomic_ < bondAtomic) revert BondTooSmall(bondAtomic_, bondAtomic);
+        uint256 earlier = punishedIn[accused][evidenceHash];
+        if (earlier != 0) revert BreachPunished(earlier);
         s.openDisputes++;
 
         dispute = ++disputeCount;
@@ -146,6 +150,7 @@ contract Coalition is Membership, Auditors {
         if (d.guiltyVotes >= d.quorum) {
             // At once, and not when it is settled: until then it could be signed into new terms, or share in another's slash.
             stakes[d.coalition][d.accused].isGuilty = true;
+            if (punishedIn[d.accused][d.evidenceHash] == 0) punishedIn[d.accused][d.evidenceHash] = dispute;
             _decide(dispute, d, Verdict.Guilty);
         } else if (d.innocentVotes >= d.quorum) {
             _decide(dispute, d, Verdict.Innocent);
@@ -167,7 +172,8 @@ contract Coalition is Membership, Auditors {
         if (d.isSettled) revert DisputeDecided(dispute);
         d.isSettled = true;
         stakes[d.coalition][d.accused].openDisputes--;
-        if (d.verdict == Verdict.Guilty) _slash(dispute, d);
+        // Accused by several at once: whoever came second was right, and gets the bond back and no more.
+        if (d.verdict == Verdict.Guilty && punishedIn[d.accused][d.evidenceHash] == dispute) _slash(dispute, d);
         if (d.verdict == Verdict.Innocent) {
             emit BondForfeited(dispute, d.bondAtomic, 0);
             _credit(d.accused, d.bondAtomic);
@@ -244,7 +250,7 @@ contract Coalition is Membership, Auditors {
         if (slashed > s.amountAtomic) slashed = s.amountAtomic;
         s.amountAtomic -= uint96(slashed);
 
-        uint256 toPayer = _repay(d, slashed);
+        uint256 toPayer = _repay(dispute, d, slashed);
         uint256 rest = slashed - toPayer;
         uint256 toAccuser = rest < accuserCostAtomic ? rest : accuserCostAtomic;
         rest -= toAccuser;
@@ -264,13 +270,15 @@ contract Coalition is Membership, Auditors {
         );
     }
 
-    /// What of the slash makes the harmed payer whole; nothing where that is the guilty one itself.
-    function _repay(Dispute storage d, uint256 slashed) private returns (uint256 amount) {
+    /// What of the slash makes the harmed payer whole. Nothing where that is the guilty one itself, or who voted here: refusing
+    /// its vote would let a vault that lies name each auditor in turn. Nor this contract, which could never withdraw.
+    function _repay(uint256 dispute, Dispute storage d, uint256 slashed) private returns (uint256 amount) {
         if (d.session == 0 || slashed == 0) return 0;
         address vault = records[d.coalition].vault;
         (address payer, uint256 owed) = HarmedPayer.find(vault, d.session);
         uint256 repaid = repaidAtomic[vault][d.session];
-        if (payer == d.accused || owed <= repaid) return 0;
+        bool isBarred = payer == d.accused || payer == address(this) || ballots[dispute][payer] != Ballot.None;
+        if (isBarred || owed <= repaid) return 0;
         amount = owed - repaid < slashed ? owed - repaid : slashed;
         repaidAtomic[vault][d.session] = repaid + amount;
         _credit(payer, amount);

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
 import { coalitionAbi } from '../abi/index.ts'
 import { consentsOf, newPeople, newSalt, nextTerms } from '../testing/coalition-people.ts'
 import { openTillSession } from '../testing/coalition-till.ts'
-import { openTestCoalition, type SignedTerms, someHash, type TestCoalition } from '../testing/index.ts'
+import { noHash, openTestCoalition, type SignedTerms, someHash, type TestCoalition } from '../testing/index.ts'
 
 const compileTimeoutMs = 240_000
 vi.setConfig({ testTimeout: compileTimeoutMs })
@@ -61,6 +61,32 @@ test('guilty: the harmed payer first, then the accuser, then the honest, and the
   expect(await bench.refusal('release', [id, a.address])).toBe('NothingToRelease')
   await bench.send('withdraw', [till.payer])
   expect(await bench.usdcOf(till.payer)).toBe(till.refundedAtomic + 2_999n)
+})
+
+test('a breach that two accuse is slashed once, and whoever was second has only its bond back', async () => {
+  const [a, b] = newPeople(2)
+  const [first, second, third, late] = newPeople(4)
+  const { id } = await found([a, b])
+  const evidenceHash = newSalt()
+  const subject = { id, accused: a.address, reason: 2, evidenceHash }
+  const wrong = await bench.accuse({ ...subject, session: someHash }, third)
+  const before = await bench.accuse(subject, first)
+  const after = await bench.accuse({ ...subject, reason: 1 }, second)
+  // Whoever accuses of it wrongly takes nobody's right to accuse of it.
+  await bench.decide(wrong, false)
+  await bench.decide(before, true)
+  await bench.decide(after, true)
+  // In whatever order it is settled.
+  for (const dispute of [wrong, after, before]) await bench.send('settle', [dispute])
+  expect((await bench.stakeOf(id, a.address)).amountAtomic).toBe(stake - stake / 4n)
+  expect(await bench.creditOf(second.address)).toBe(1_000_000n)
+  expect(await bench.creditOf(first.address)).toBe(1_500_000n)
+  expect(await bench.creditOf(b.address)).toBe(stake / 4n - 500_000n)
+  const bond = await bench.signer.bond(late, { ...subject, session: noHash }, 1_000_000n)
+  const again = [id, a.address, 2, noHash, evidenceHash, '', bond, 1_000_000n]
+  expect(await bench.refusal('accuse', again)).toBe('BreachPunished')
+  // Nobody else is spared by it.
+  await bench.accuse({ ...subject, accused: b.address }, late)
 })
 
 test('the payer does not go away empty for want of gas', async () => {

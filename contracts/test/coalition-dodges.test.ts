@@ -162,9 +162,9 @@ apart('a verdict is paid out once, and the rest of the stake leaves once', async
     expect(await bench.attempt('vote', await ballot(bench, auditors[2]!, dispute, true))).toBe('DisputeDecided')
   }
   expect(await creditsOf(bench, [watcher, ben, cay, ann])).toEqual(credits)
-  // The same evidence, the same accuser: its bond's nonce is spent.
+  // The same evidence, whoever brings it.
   const again = await bench.accusation(watcher, against(id, ann, { reason: half }))
-  expect(await bench.attempt('accuse', again)).toBe('AuthorizationAlreadyUsed')
+  expect(await bench.attempt('accuse', again)).toBe('BreachPunished')
 
   expect(await bench.stakeOf(id, ann.address)).toMatchObject({ amountAtomic: rest, isMember: false, openDisputes: 0 })
   expect(await bench.attempt('release', [id, ann.address])).toBe('TooEarly')
@@ -235,7 +235,7 @@ apart('dust goes to the treasury, and all where nobody honest is left', async ()
   expect(await bench.creditOf(treasury)).toBe(shared % 3n)
 
   const alone = await found(bench, [ann], { salt: evidenceHash })
-  const last = await accuse(bench, watcher, against(alone.id, ann))
+  const last = await accuse(bench, watcher, against(alone.id, ann, { evidenceHash: noHash }))
   await decide(bench, last, true)
   await bench.send('settle', [last])
   expect(await bench.creditOf(treasury)).toBe((shared % 3n) + terms.stakeAtomic - accuserCostAtomic)

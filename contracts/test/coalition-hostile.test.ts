@@ -1,8 +1,9 @@
 import { type Abi, encodeErrorResult, encodeFunctionData, type Hex, parseAbi, toFunctionSelector } from 'viem'
+import type { PrivateKeyAccount } from 'viem/accounts'
 import { expect, test, vi } from 'vitest'
 import { coalitionAbi } from '../abi/index.ts'
 import { artifactOf } from '../build/compile.ts'
-import { type CoalitionBench, config, noHash, openCoalitionBench, treasury } from './coalition-bench.ts'
+import { auditors, type CoalitionBench, config, noHash, openCoalitionBench, treasury } from './coalition-bench.ts'
 import {
   accuse,
   against,
@@ -144,12 +145,16 @@ test('a vault that lies or breaks holds up no verdict, and pays nobody more than
     const slashed = (terms.stakeAtomic * BigInt(config.slashBps[half])) / 10_000n
     const all = { [harmed.address]: slashed }
     const nothing = {}
+    const [voter, , silent] = auditors as [PrivateKeyAccount, PrivateKeyAccount, PrivateKeyAccount]
     const ways: Record<string, readonly [way: number, payer: string, due: bigint, paid: Record<string, bigint>]> = {
       'tells the truth': [0, harmed.address, 100n, { [harmed.address]: 100n }],
       'names all that there is': [0, harmed.address, 2n ** 256n - 1n, all],
       'names what uint96 cuts to nothing': [0, harmed.address, 2n ** 96n, all],
       'names nobody': [0, `0x${'00'.repeat(20)}`, 5_000n, nothing],
       'names the guilty one': [0, ann.address, 5_000n, nothing],
+      'names the contract': [0, bench.coalition, 5_000n, nothing],
+      'names an auditor that voted': [0, voter.address, 5_000n, nothing],
+      'names an auditor that did not': [0, silent.address, 100n, { [silent.address]: 100n }],
       reverts: [1, harmed.address, 5_000n, nothing],
       'burns its gas': [2, harmed.address, 5_000n, nothing],
       floods: [3, harmed.address, 5_000n, nothing],
@@ -164,11 +169,11 @@ test('a vault that lies or breaks holds up no verdict, and pays nobody more than
           name,
           'ok',
         ])
-        const credit = await bench.creditOf(harmed.address)
-        expect([name, credit]).toEqual([name, paid[harmed.address] ?? 0n])
-        expect(await bench.creditOf(`0x${'00'.repeat(20)}`)).toBe(0n)
-        expect(await bench.creditOf(ann.address)).toBe(0n)
-        const credits = await creditsOf(bench, [harmed, watcher, ben, cay])
+        for (const account of [harmed.address, ann.address, bench.coalition, `0x${'00'.repeat(20)}`] as const) {
+          expect([name, await bench.creditOf(account)]).toEqual([name, paid[account] ?? 0n])
+        }
+        expect([name, ...(await creditsOf(bench, [voter, silent]))]).toEqual([name, 0n, paid[silent.address] ?? 0n])
+        const credits = await creditsOf(bench, [harmed, watcher, ben, cay, silent])
         const given = credits.reduce((sum, one) => sum + one, await bench.creditOf(treasury))
         expect(given).toBe(slashed + config.bondAtomic)
         await expectEmptied(bench)

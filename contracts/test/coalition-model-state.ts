@@ -75,5 +75,7 @@ export interface ModelDispute extends Accusation {
   /** Votes at the verdict; until then they are counted anew. */
   counted: readonly [guilty: number, innocent: number] | undefined
   verdict: 'open' | 'guilty' | 'innocent' | 'undecided'
+  /** Guilty, and the first to be so on its evidence: it slashes. */
+  isFirst: boolean
   isSettled: boolean
 }

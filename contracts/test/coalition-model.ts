@@ -42,6 +42,10 @@ export function openCoalitionModel(config: ModelConfig, firstAuditors: readonly 
   const sharersNow = (of: ModelCoalition, now: number): Address[] =>
     membersOf(of).filter(one => (of.joinedAt.get(one) ?? 0) + config.unbondingSeconds <= now || !of.joinedAt.has(one))
 
+  /** The dispute that found the party guilty on this evidence first. */
+  const punished = ({ accused, evidenceHash }: Accusation): ModelDispute | undefined =>
+    disputes.find(one => one.isFirst && one.accused === accused && one.evidenceHash === evidenceHash)
+
   /** Those consents that count, or why one of them is not taken. */
   function wordsOf(of: ModelCoalition, terms: ModelTerms, consents: readonly ModelConsent[]) {
     const counting = consents.filter(
@@ -92,7 +96,8 @@ export function openCoalitionModel(config: ModelConfig, firstAuditors: readonly 
     const slashed = min((of.terms.stakeAtomic * BigInt(config.slashBps[reason]!)) / 10_000n, stake.amountAtomic)
     stake.amountAtomic -= slashed
     const known = config.sessions.get(session)
-    const owed = known && known.payer !== accused ? known.dueAtomic - (repaid.get(session) ?? 0n) : 0n
+    const isPaid = known && known.payer !== accused && !dispute.ballots.has(known.payer)
+    const owed = isPaid ? known.dueAtomic - (repaid.get(session) ?? 0n) : 0n
     const toPayer = min(slashed, owed)
     if (known) add(credits, known.payer, toPayer)
     add(repaid, session, toPayer)
@@ -235,6 +240,7 @@ export function openCoalitionModel(config: ModelConfig, firstAuditors: readonly 
         [of.state === 'proposed', 'StateWrong'],
         [stakeHere(of, accused) === 0n || (!stake!.isMember && now >= stake!.releasableAt), 'NotMember'],
         [accused === accuser, 'SelfAccusation'],
+        [punished(what) !== undefined, 'BreachPunished'],
         [bondAtomic < config.bondAtomic, 'BondTooSmall'],
         [!isBonded, 'InvalidSignature'],
         [usedNonces.has(nonce), 'AuthorizationAlreadyUsed'],
@@ -248,7 +254,7 @@ export function openCoalitionModel(config: ModelConfig, firstAuditors: readonly 
         ...{ ...what, of, version: of.terms.version, openedAt: now, quorum },
         sharers: (of.sharersAtEnd ?? sharersNow(of, now)).filter(one => one !== accused),
         ...{ respondUntil, voteUntil: respondUntil + config.voteSeconds, responseHash: undefined },
-        ...{ ballots: new Map(), counted: undefined, verdict: 'open', isSettled: false },
+        ...{ ballots: new Map(), counted: undefined, verdict: 'open', isFirst: false, isSettled: false },
       })
       return done
     },
@@ -286,6 +292,7 @@ export function openCoalitionModel(config: ModelConfig, firstAuditors: readonly 
       const [guilty, innocent] = votesOf(dispute)
       if (guilty >= dispute.quorum) {
         dispute.verdict = 'guilty'
+        dispute.isFirst = punished(dispute) === undefined
         dispute.of.stakes.get(dispute.accused)!.isGuilty = true
       } else if (innocent >= dispute.quorum) dispute.verdict = 'innocent'
       if (dispute.verdict !== 'open') dispute.counted = [guilty, innocent]
@@ -303,7 +310,7 @@ export function openCoalitionModel(config: ModelConfig, firstAuditors: readonly 
       const why = whyNot([dispute.verdict === 'open', 'DisputeOpen'], [dispute.isSettled, 'DisputeDecided'])
       if (why.length > 0) return why
       const stake = of.stakes.get(accused)!
-      if (dispute.verdict === 'guilty') {
+      if (dispute.isFirst) {
         if (stake.isMember) leaves(of, accused, now + config.unbondingSeconds)
         slash(dispute)
       }

@@ -106,7 +106,8 @@ async function play(steps: readonly Step[]): Promise<Record<string, number>> {
     )
     expect(take(disputes.length) as Dispute[]).toEqual(
       disputes.map(dispute => {
-        const { of, sharers: _, ballots: __, counted: ___, verdict, responseHash, openedAt, ...rest } = dispute
+        const { of, sharers: _, ballots: __, counted: ___, isFirst: ____, ...told } = dispute
+        const { verdict, responseHash, openedAt, ...rest } = told
         const [guiltyVotes, innocentVotes] = model.votesOf(dispute)
         return {
           ...{ ...rest, guiltyVotes, innocentVotes, coalition: idOf(of), verdict: verdicts.indexOf(verdict) },

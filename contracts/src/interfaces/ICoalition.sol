@@ -194,6 +194,8 @@ interface ICoalition {
     error DisputesOpen(uint256 id, address operator);
     error BondTooSmall(uint96 bondAtomic, uint96 leastAtomic);
     error SelfAccusation();
+    /// The accused was found guilty on this evidence already.
+    error BreachPunished(uint256 dispute);
     error NothingToRelease(uint256 id, address operator);
     error TransferShort(uint256 expected, uint256 received);
 
@@ -240,9 +242,10 @@ interface ICoalition {
     /// After the vote's time without a quorum: undecided.
     function close(uint256 dispute) external;
     /// Pays out what a verdict says, once: the harmed payer, the accuser's cost, the honest members, the treasury. The slash is
-    /// the reason's share of the stake by the terms, at most what is left of it. Honest are those who were members when this
-    /// party was accused (founders, or come by a re-split at least an unbonding before), have left or not since, and were not
-    /// found guilty. Who left and came back since is one who came then.
+    /// the reason's share of the stake by the terms, at most what is left of it; where another dispute on the same evidence
+    /// found the party guilty first, there is none. A payer who voted here is not paid as one. Honest are those who were
+    /// members when this party was accused (founders, or come by a re-split at least an unbonding before) and were not found
+    /// guilty; who left since then shares, unless a re-split brought it back: that counts from when it did.
     function settle(uint256 dispute) external;
     /// Sends what an account was credited to that account.
     function withdraw(address account) external returns (uint256 amountAtomic);

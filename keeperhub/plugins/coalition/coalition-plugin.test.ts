@@ -121,14 +121,14 @@ async function form(): Promise<{ coalitionId: string; culprit: PrivateKeyAccount
   return { coalitionId, culprit, honest }
 }
 
-async function accusation(coalitionId: string, accused: PrivateKeyAccount) {
+async function accusation(coalitionId: string, accused: PrivateKeyAccount, evidence = evidenceHash) {
   const accuser = chain.accounts.payers[0] as PrivateKeyAccount
   const subject = {
     id: BigInt(coalitionId),
     accused: accused.address,
     reason: 'wrong-output',
     session: `0x${'0'.repeat(64)}`,
-    evidenceHash,
+    evidenceHash: evidence,
   } as const
   return {
     ...subject,
@@ -260,7 +260,9 @@ describe('the coalition plugin', () => {
 
   it('closes a dispute that nobody decided, and gives the bond back', async () => {
     const { coalitionId, culprit } = await form()
-    const opened = await accuseCore(await accusation(coalitionId, culprit), portOf(chain.accounts.stranger))
+    // On other evidence: on the same one it was found guilty above.
+    const input = await accusation(coalitionId, culprit, keccak256(toHex('evidence of another breach')))
+    const opened = await accuseCore(input, portOf(chain.accounts.stranger))
     if (!opened.success) throw new Error(opened.error)
     await chain.passSeconds(700)
     const keeper = portOf(chain.accounts.stranger, { nowSeconds: () => opened.voteUntil + 1 })
