@@ -1,11 +1,13 @@
 export { type Candidate, workShares } from './shares.ts'
 export {
   applyStanding,
+  barredForMs,
   checkRateOf,
   checksForHalf,
   type FailureKind,
   fade,
   halfLifeMs,
+  isBarred,
   mayHoldText,
   newcomerWeight,
   newStanding,

@@ -1,5 +1,13 @@
 /** The same, told: each change with its reason, for the operator whose it is. It knows no page. */
-import { applyStanding, type FailureKind, type Standing, type StandingEvent, weightOf } from './standing.ts'
+import {
+  applyStanding,
+  barredForMs,
+  type FailureKind,
+  fade,
+  type Standing,
+  type StandingEvent,
+  weightOf,
+} from './standing.ts'
 
 export interface StandingChange {
   readonly atMs: number
@@ -8,17 +16,18 @@ export interface StandingChange {
   readonly reason: string
 }
 
-/** `standing` after `event`, and what to tell its operator. */
+/** `standing` after `event`, and what to tell its operator: what the event did, not what faded since the one before. */
 export function changeStanding(
   standing: Standing,
   event: StandingEvent,
 ): { readonly standing: Standing; readonly change: StandingChange } {
-  const after = applyStanding(standing, event)
+  const before = fade(standing, event.atMs)
+  const after = applyStanding(before, event)
   const change = {
     atMs: event.atMs,
-    weightBefore: weightOf(standing),
+    weightBefore: weightOf(before),
     weightAfter: weightOf(after),
-    reason: reasonOf(standing, after, event),
+    reason: reasonOf(before, after, event),
   }
   return { standing: after, change }
 }
@@ -32,7 +41,7 @@ const failures: Readonly<Record<FailureKind, string>> = {
 
 /** One or two sentences: what happened, and what it did to the weight. */
 export function reasonOf(before: Standing, after: Standing, event: StandingEvent): string {
-  return `${whatHappened(event)}. ${effect(weightOf(before), weightOf(after), event)}`
+  return `${whatHappened(event)}. ${effect(before, after, event)}`
 }
 
 function whatHappened(event: StandingEvent): string {
@@ -48,10 +57,16 @@ function whatHappened(event: StandingEvent): string {
   }
 }
 
-function effect(before: number, after: number, event: StandingEvent): string {
-  const [from, to] = [before.toFixed(2), after.toFixed(2)]
-  if (to === '0.00') return `Your weight is ${to}: you get no work until that fades, half of it in 60 days.`
+const dayMs = 86_400_000
+
+function effect(before: Standing, after: Standing, event: StandingEvent): string {
+  const days = Math.ceil(barredForMs(after) / dayMs)
+  if (days > 0)
+    return `Your weight is 0: you get no work for ${days} ${days === 1 ? 'day' : 'days'}, and less for a while.`
+  const [from, to] = [inWords(weightOf(before)), inWords(weightOf(after))]
   if (from !== to) return `Your weight went from ${from} to ${to}.`
   const hint = event.type === 'served' ? ' Weight comes from checks, not from time.' : ''
   return `Your weight stays ${to}.${hint}`
 }
+
+const inWords = (weight: number): string => (weight < 0.01 ? 'less than 0.01' : weight.toFixed(2))

@@ -2,11 +2,13 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
   applyStanding,
+  barredForMs,
   type Candidate,
   changeStanding,
   checkRateOf,
   fade,
   halfLifeMs,
+  isBarred,
   mayHoldText,
   newStanding,
   type Standing,
@@ -68,6 +70,29 @@ describe('an operator’s standing', () => {
     expect(mayHoldText(failed, true)).toBe(false)
   })
 
+  test('bars for a time that its kind decides, and no longer', () => {
+    const days = (...kinds: Array<Extract<StandingEvent, { type: 'failed' }>['what']>) =>
+      barredForMs(after(kinds.map(what => ({ type: 'failed', what, atMs: 0 })))) / dayMs
+    expect([days(), days('withheld'), days('wrong-output')].map(Math.round)).toEqual([0, 16, 60])
+    expect(days('wrong-output', 'false-witness')).toBeCloseTo(120)
+    const failed = after([...checks(50), { type: 'failed', what: 'withheld', atMs: 0 }])
+    const free = barredForMs(failed)
+    expect([weightOf(fade(failed, free - dayMs)), isBarred(fade(failed, free + 1))]).toEqual([0, false])
+  })
+
+  test('leaving early bars nobody, however often', () => {
+    const leaver = after(Array.from({ length: 1000 }, () => ({ type: 'left-early', atMs: 0 })))
+    expect(weightOf(leaver)).toBeGreaterThan(0)
+    expect(weightOf(fade(leaver, 365 * dayMs))).toBeCloseTo(0.1)
+  })
+
+  test('a change tells what its event did, not what faded before it', () => {
+    const old = after([...checks(20), { type: 'left-early', atMs: 0 }])
+    const { change } = changeStanding(old, { type: 'checked', atMs: 90 * dayMs })
+    expect(change.weightBefore).toBe(weightOf(fade(old, 90 * dayMs)))
+    expect(change.weightAfter).toBeGreaterThan(change.weightBefore)
+  })
+
   test('tells the reason for every change', () => {
     const told = (event: StandingEvent, from = after(checks(20))) => changeStanding(from, event).change.reason
     expect([
@@ -80,7 +105,7 @@ describe('an operator’s standing', () => {
         "A check computed your layers again and agreed. Your weight went from 0.55 to 0.56.",
         "You served for 61 s with whole receipts. Your weight stays 0.55. Weight comes from checks, not from time.",
         "You left a seat while an answer ran through it. Your weight went from 0.55 to 0.46.",
-        "A check computed your layers again and got something else. Your weight is 0.00: you get no work until that fades, half of it in 60 days.",
+        "A check computed your layers again and got something else. Your weight is 0: you get no work for 60 days, and less for a while.",
       ]
     `)
   })
@@ -101,6 +126,67 @@ const split = fc.record({
       maxLength: 5,
     },
   ),
+})
+
+const events = fc.array(
+  fc.oneof(
+    fc.record({ type: fc.constant('checked' as const), atMs: fc.integer({ min: 0, max: 400 * dayMs }) }),
+    fc.record({ type: fc.constant('left-early' as const), atMs: fc.integer({ min: 0, max: 400 * dayMs }) }),
+    fc.record({
+      type: fc.constant('served' as const),
+      seconds: fc.double({ min: 0, max: 1e6, noNaN: true }),
+      atMs: fc.integer({ min: 0, max: 400 * dayMs }),
+    }),
+    fc.record({
+      type: fc.constant('failed' as const),
+      what: fc.constantFrom('wrong-output' as const, 'withheld' as const, 'false-witness' as const),
+      atMs: fc.integer({ min: 0, max: 400 * dayMs }),
+    }),
+  ),
+  { maxLength: 40 },
+)
+
+describe('any record', () => {
+  test('keeps its weight within 0 and 1; only checks raise it, only failures and leaving lower it', () => {
+    fc.assert(
+      fc.property(events, list => {
+        let standing = newStanding(0)
+        for (const event of list) {
+          const { standing: next, change } = changeStanding(standing, event)
+          expect(change.weightAfter).toBe(weightOf(next))
+          for (const weight of [change.weightBefore, change.weightAfter]) {
+            expect(weight >= 0 && weight <= 1).toBe(true)
+          }
+          const rises = change.weightAfter - change.weightBefore
+          if (event.type === 'checked') expect(rises).toBeGreaterThanOrEqual(0)
+          if (event.type === 'served') expect(rises).toBeCloseTo(0, 12)
+          if (event.type === 'failed' || event.type === 'left-early') expect(rises).toBeLessThanOrEqual(0)
+          standing = next
+        }
+      }),
+    )
+  })
+
+  test('decays to a newcomer’s, from above and from below', () => {
+    fc.assert(
+      fc.property(events, list => {
+        const forgotten = fade(after(list), 6000 * dayMs)
+        expect(weightOf(forgotten)).toBeCloseTo(weightOf(newStanding(0)), 3)
+        expect(checkRateOf(forgotten, leastRate)).toBeGreaterThan(0.99)
+      }),
+    )
+  })
+
+  test('recovers by checks, whatever it did before', () => {
+    fc.assert(
+      fc.property(events, list => {
+        const bad = after(list)
+        const free = fade(bad, bad.asOfMs + barredForMs(bad) + 365 * dayMs)
+        const good = after(checks(400, free.asOfMs), free)
+        expect(weightOf(good)).toBeGreaterThan(0.9)
+      }),
+    )
+  })
 })
 
 describe('numbers gain nothing', () => {

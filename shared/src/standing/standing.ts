@@ -65,10 +65,31 @@ export function applyStanding(standing: Standing, event: StandingEvent): Standin
     case 'checked':
       return { ...faded, checked: faded.checked + 1 }
     case 'failed':
-      return { ...faded, failed: faded.failed + 1 }
+      return { ...faded, failed: faded.failed + failureCost[event.what] }
     case 'left-early':
       return { ...faded, leftEarly: faded.leftEarly + 1 }
   }
+}
+
+/** What a failure counts for: whole where it was computed again and is wrong, less where something was only not shown. */
+const failureCost: Readonly<Record<FailureKind, number>> = {
+  'wrong-output': 1,
+  'false-witness': 1,
+  'broken-receipts': 0.6,
+  withheld: 0.6,
+}
+
+/** Failures of which more than this is left bar from work: after one wrong output for 60 days, after one that was withheld for 16. */
+const barredAbove = 0.5
+
+/** True while it gets no work at all. */
+export function isBarred({ failed }: Standing): boolean {
+  return failed > barredAbove
+}
+
+/** How long until that fades, in milliseconds; 0 where it is not barred. */
+export function barredForMs({ failed }: Standing): number {
+  return failed > barredAbove ? halfLifeMs.failed * Math.log2(failed / barredAbove) : 0
 }
 
 /** Weight of a new identity: a tenth of the best. */
@@ -77,6 +98,8 @@ export const newcomerWeight = 0.1
 export const checksForHalf = 20
 /** Seats left early that halve the weight. */
 const leavesForHalf = 4
+/** Of whoever may be placed at all. */
+const leastWeight = 0.001
 
 /** In [0, 1): share of the trust that was earned, by checks alone. Who merely served was not looked at. */
 export function trustOf({ checked }: Standing): number {
@@ -84,13 +107,15 @@ export function trustOf({ checked }: Standing): number {
 }
 
 /**
- * In [0, 1]: what the operator's measured capacity counts for. 0 for a fresh failure, growing again as it fades. It multiplies a capacity
- * and is never counted by heads, so that a machine that shows itself as many gains nothing.
+ * In [0, 1]: what the operator's measured capacity counts for. 0 while a failure bars it, then growing again as it fades; 0 for nothing
+ * else. It multiplies a capacity and is never counted by heads, so that a machine that shows itself as many gains nothing.
  */
 export function weightOf(standing: Standing): number {
+  if (isBarred(standing)) return 0
   const earned = newcomerWeight + (1 - newcomerWeight) * trustOf(standing)
-  const honesty = Math.max(0, 1 - standing.failed) ** 2
-  return earned * honesty * 0.5 ** (standing.leftEarly / leavesForHalf)
+  const honesty = (1 - standing.failed) ** 2
+  // However often it left: whoever is never 0 by that can still serve where nobody else does.
+  return Math.max(leastWeight, earned * honesty * 0.5 ** (standing.leftEarly / leavesForHalf))
 }
 
 /**
