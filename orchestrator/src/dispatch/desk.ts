@@ -21,9 +21,10 @@ import {
   shownCoalition,
   viewPool,
 } from '@computepool/shared/swarm'
-import type { DeskCommand } from '@computepool/shared/wire'
+import type { DeskCommand, DeskRequest } from '@computepool/shared/wire'
 import { createReceiptDesk, type ReceiptDesk } from '../receipts/receipt-desk.ts'
 import type { VerifyWallet } from '../receipts/session-keys.ts'
+import { type StakeSource, withStakes } from '../stakes/stake-source.ts'
 import { createCoalitionTeller } from './form-coalition.ts'
 import type { DeskPort, HubPort } from './hub-port.ts'
 import { createIceRenewal } from './ice-renewal.ts'
@@ -77,6 +78,12 @@ export interface Desk extends DeskPort {
   readonly withheld: ReceiptDesk['withheld']
   /** Called after each change of the snapshot. */
   onChange(listener: () => void): () => void
+  /** Hears what peers say, beside the desk, for those whose business is not the desk's. Returns the way to stop. */
+  onRequest(listener: (peer: string, request: DeskRequest) => void): () => void
+  /** Tells one peer what the desk itself has nothing to do with. */
+  tell(peer: string, command: DeskCommand): void
+  /** From now on the pool is shown with these stakes; null: nobody stakes. */
+  setStakes(stakes: StakeSource | null): void
   close(): void
 }
 
@@ -88,6 +95,8 @@ const mostRounds = 100
 export function createDesk(options: DeskOptions): Desk {
   const { hub, clock, entropy, model, onNotice = () => {} } = options
   const listeners = new Set<() => void>()
+  const hearers = new Set<(peer: string, request: DeskRequest) => void>()
+  let stakes: StakeSource | null = null
   const traffic = createPoolTraffic()
   const pending: SwarmEvent[] = []
   const teller = createCoalitionTeller(hub, entropy, options.swarm.model)
@@ -108,7 +117,8 @@ export function createDesk(options: DeskOptions): Desk {
     clock,
     origin: options.origin,
     verifyWallet: options.verifyWallet,
-    onSettled: verdict => options.onReceipts?.(verdict),
+    onSettled: ({ verdict }) => options.onReceipts?.(verdict),
+    remind: (peer, requestId) => hub.command(peer, { type: 'cancel-request', requestId }),
     onChange: changed,
   })
   const table = createRequestTable({
@@ -246,6 +256,7 @@ export function createDesk(options: DeskOptions): Desk {
     peerRequest: (peer, request) => {
       receipts.heard(peer, request)
       table.heard(peer, request)
+      for (const hear of hearers) hear(peer, request)
       if ('requestId' in request) return
       dispatch({ type: 'peer-said', peer, request, atMs: clock.monotonicMs() })
     },
@@ -268,11 +279,28 @@ export function createDesk(options: DeskOptions): Desk {
       const rings = view.rings?.map(ring => ({ ...ring, seats: ring.seats.map(receipts.shown) }))
       const tokensPerSecond = table.running() === 0 ? null : figures.tokensPerSecond
       const counts = { activeRequests: table.running(), queuedRequests: table.queued() }
-      return { ...view, seats, ...(rings === undefined ? {} : { rings }), ...counts, ...figures, tokensPerSecond }
+      const shown = {
+        ...view,
+        seats,
+        ...(rings === undefined ? {} : { rings }),
+        ...counts,
+        ...figures,
+        tokensPerSecond,
+      }
+      return withStakes(shown, stakes)
     },
     onChange: listener => {
       listeners.add(listener)
       return () => listeners.delete(listener)
+    },
+    onRequest: hear => {
+      hearers.add(hear)
+      return () => hearers.delete(hear)
+    },
+    tell: hub.command,
+    setStakes: source => {
+      stakes = source
+      changed()
     },
     close: () => {
       if (isClosed) return
