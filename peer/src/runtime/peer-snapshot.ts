@@ -87,4 +87,6 @@ export interface JoinOptions {
   readonly memoryBudgetBytes: number
   /** Forces an engine; null lets the measurement choose. */
   readonly engine: EngineKind | null
+  /** What its key may sign away as a stake at most, in atomic USDC; absent: the runtime's own limit. 0: it signs no terms. */
+  readonly mostStakeAtomic?: bigint
 }
