@@ -223,5 +223,5 @@ export function openSwarm(options: SwarmOptions): Swarm {
 
 /** A job of `promptLength` tokens that a seed chooses. */
 export function fakeJob(requestId: string, options: Partial<RequestJob> & Pick<RequestJob, 'sampling'>): RequestJob {
-  return { requestId, promptTokens: [5, 9, 2], maxTokens: 8, stopTokens: [], nonce: '5c'.repeat(16), ...options }
+  return { requestId, promptTokens: [5, 9, 2], maxTokens: 8, stopTokens: [], nonce: '5c'.repeat(32), ...options }
 }

@@ -215,7 +215,7 @@ export function createRequestTable(options: RequestTableOptions): RequestTable {
     running.set(answer.wireId, answer)
     ledger.reserve(ring.epoch, answer.wireId, reservedPositions(lengthOf(answer.order), ring.maxContext))
     watchStall(answer)
-    const job = { ...nextJob(answer), nonce: hexOf(entropy.bytes(16)) }
+    const job = { ...nextJob(answer), nonce: hexOf(entropy.bytes(32)) }
     receipts?.sent({ coalition: ring.id, epoch: ring.epoch, seats: ring.seats, job })
     send(ring.seats[0]!.peer, { type: 'run-request', epoch: ring.epoch, job })
   }

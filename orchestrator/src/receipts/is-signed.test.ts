@@ -7,7 +7,7 @@ import { isSigned } from './is-signed.ts'
 
 it('says what the pure core says, of whatever is asked', () => {
   const seats = [{ seat: 0, peer: fakePeerId(1), layers: { start: 0, end: 2 } }]
-  const job = { ...orderOf(), requestId: 'r', nonce: '0f'.repeat(16) }
+  const job = { ...orderOf(), requestId: 'r', nonce: '0f'.repeat(32) }
   const signers = [1, 2].map(seed => createReceiptSigner(new Uint8Array(32).fill(seed)))
   const [own, other] = [signers[0]!, signers[1]!]
   const receipt = own.sign(fakeReceipt({ coalition: 'c', epoch: 1, seats, job, tokens: [4, 5] }, 0))

@@ -7,7 +7,7 @@ import { expect, test } from 'vitest'
 import { openPeerPool, type PeerPool, type PoolPeer } from '../../testing/peer-pool.ts'
 import { openSessionKey } from './open-session-key.ts'
 
-const nonce = 'a1'.repeat(16)
+const nonce = 'a1'.repeat(32)
 const job = fakeJob('r', { maxTokens: 6, sampling: greedy, nonce })
 
 const joinsOf = (tab: PoolPeer) =>

@@ -47,6 +47,7 @@ function simulate(policy: CheckPolicy, cheating: Cheating, requests: number, run
         secret: random.bytes(32),
         attempt: `${run}`,
         receiptHeads: [random.bytes(32)],
+        keptPositions: 0,
         positions: positionsOf(shape),
         policies: [policy],
       })
@@ -140,6 +141,7 @@ describe('what checks cost', () => {
         attempt: 'a',
         receiptHeads: [random.bytes(32)],
         positions: positionsOf(shape),
+        keptPositions: 0,
         policies: [defaultCheckPolicy],
       }))
         sum += endPosition

@@ -18,10 +18,11 @@ import {
   receiptText,
   settleChain,
 } from '../receipts/index.ts'
+import { isOpening } from './commitment.ts'
 import { type EvidenceBundle, rowBytes } from './evidence-bundle.ts'
 import type { EvidenceFrames, EvidenceHeader } from './evidence-header.ts'
 import { finalRows } from './final-rows.ts'
-import { isOpening, planChecks } from './plan-checks.ts'
+import { planChecks } from './plan-checks.ts'
 import type { Claim, ReplayFrame } from './recompute.ts'
 
 /** What a plan draws by: SHA-256 of the receipt's text and its signature, which nobody but its signer could foresee. */
@@ -156,6 +157,7 @@ function faultsOfPlan({ check, receipts }: EvidenceHeader): string[] {
     attempt: receipt.requestId,
     receiptHeads: [...before, digestOfReceipt(receipt)],
     positions: check.positions,
+    keptPositions: 0,
     policies: new Array(receipt.seat + 1).fill(check.policy),
   })
   if (planned === undefined) return ['No check of this seat was drawn.']

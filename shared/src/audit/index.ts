@@ -21,6 +21,7 @@ export {
   positionsPerCheck,
   type Reach,
 } from './check-reach.ts'
+export { canonicalJson, commitmentOf, commitTo, digestBytes, isOpening } from './commitment.ts'
 export { type CompareRowsInput, compareRows, type RowsCompared } from './compare-rows.ts'
 export { type CouldDrawInput, couldDraw, type DrawScores } from './could-draw.ts'
 export {
@@ -38,7 +39,7 @@ export {
 } from './evidence-header.ts'
 export { type FramePlace, finalRows } from './final-rows.ts'
 export { type DrawClaim, type DrawsJudged, type DrawVerdict, judgeDraws } from './judge-draws.ts'
-export { commitTo, digestBytes, isOpening, type PlanInput, type PlannedCheck, planChecks } from './plan-checks.ts'
+export { type PlanInput, type PlannedCheck, planChecks } from './plan-checks.ts'
 export {
   type Claim,
   maxReplayBytes,

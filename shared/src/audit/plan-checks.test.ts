@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest'
 import { createSeededRandom } from '../../testing/seeded-random.ts'
+import { greedy } from '../pipeline/index.ts'
 import {
   type CheckPolicy,
+  commitmentOf,
   commitTo,
   defaultCheckPolicy,
   endChances,
@@ -20,6 +22,7 @@ function planInput(changes: Partial<PlanInput> = {}): PlanInput {
     attempt: 'request-1',
     receiptHeads: [random.bytes(32), random.bytes(32), random.bytes(32)],
     positions: 300,
+    keptPositions: 0,
     policies: policies(3),
     ...changes,
   }
@@ -31,6 +34,32 @@ test('a commitment is opened by its own secret alone', () => {
   expect(isOpening(commitTo(one), secret())).toBe(false)
   expect(isOpening(commitTo(one), one.subarray(0, 31))).toBe(false)
   expect(() => commitTo(new Uint8Array(8))).toThrow(/32/)
+})
+
+test('the nonce binds secret, manifest, policies and sampling, whatever order their fields are in', () => {
+  const terms = { manifestSha256: 'ab'.repeat(32), policies: policies(3), sampling: greedy }
+  const one = 'c1'.repeat(32)
+  const nonce = commitmentOf(one, terms)
+  expect(nonce).toBe('7590afe03777038ad3b896ab3f1a88135377c6a66f1bd5fafe409006969aceb6')
+  const { logprobs, ...rest } = greedy
+  expect(
+    commitmentOf(one, { sampling: { logprobs, ...rest }, policies: policies(3), manifestSha256: terms.manifestSha256 }),
+  ).toBe(nonce)
+  const others = [
+    commitmentOf('c2'.repeat(32), terms),
+    commitmentOf(one, { ...terms, manifestSha256: 'ac'.repeat(32) }),
+    commitmentOf(one, { ...terms, policies: policies(2) }),
+    commitmentOf(one, { ...terms, sampling: { ...greedy, seed: 1 } }),
+  ]
+  expect(new Set([nonce, ...others]).size).toBe(5)
+  expect(() => commitmentOf('c1', terms)).toThrow(/secret of 2 characters/)
+})
+
+test('an attempt that began with a kept cache is drawn among its own positions', () => {
+  const input = planInput({ positions: 40, policies: policies(3, { ...defaultCheckPolicy, rate: 1 }) })
+  const kept = planChecks({ ...input, positions: 540, keptPositions: 500 })
+  expect(kept).toEqual(planChecks(input).map(check => ({ ...check, endPosition: check.endPosition + 500 })))
+  expect(() => planChecks({ ...input, keptPositions: 40 })).toThrow(/No checks/)
 })
 
 test('everybody who knows secret and receipts makes the same plan', () => {
@@ -45,6 +74,7 @@ test('a plan in bytes that never change', () => {
       attempt,
       receiptHeads: [1, 2, 3, 4].map(byte => new Uint8Array(32).fill(byte)),
       positions: 500,
+      keptPositions: 0,
       policies: policies(4, { ...defaultCheckPolicy, rate: 1 }),
     }).map(({ endPosition }) => endPosition)
   expect([plan('a'), plan('b')]).toMatchInlineSnapshot(`

@@ -2,7 +2,7 @@
  * Which seats of an attempt are checked, and how far: drawn from a secret that the desk fixed before the attempt began and from what
  * each seat signed when it was over. It knows no engine and no network.
  *
- * Nobody steers it. A seat knows SHA-256(secret) alone, and the secret is 32 random bytes: whatever it writes into its receipt, or does
+ * Nobody steers it. A seat knows the commitment alone (`commitmentOf`), and the secret is 32 random bytes: whatever it writes into its receipt, or does
  * not write, its draw is as likely to be any other. The desk fixed its secret before the receipts were signed, and an ed25519 signature
  * of another's key, which is part of the digest, cannot be foreseen; nor can it draw again by leaving a receipt out, because a seat's
  * draw hangs on its own receipt and on no other's. What is left: a desk that shares its secret with a seat lets that seat off (it can
@@ -11,28 +11,7 @@
 import { sha256 } from '@noble/hashes/sha2.js'
 import { ComputePoolError } from '../errors/index.ts'
 import { type CheckPolicy, endOf } from './check-policy.ts'
-
-/** Bytes of a secret, a commitment, and a receipt's digest. */
-export const digestBytes = 32
-
-/** What the desk sends with the job: SHA-256(secret). Errors: `input_invalid` unless the secret has 32 bytes, which a guess cannot find. */
-export function commitTo(secret: Uint8Array): Uint8Array {
-  if (secret.length !== digestBytes)
-    throw new ComputePoolError(
-      'input_invalid',
-      `A secret of ${secret.length} bytes was to be committed to; it takes 32.`,
-      {
-        remedy: 'Draw 32 random bytes for each attempt.',
-      },
-    )
-  return sha256(secret)
-}
-
-/** True where `secret` is what `commitment` was made of: what every seat asks when the desk reveals. */
-export function isOpening(commitment: Uint8Array, secret: Uint8Array): boolean {
-  if (secret.length !== digestBytes || commitment.length !== digestBytes) return false
-  return sha256(secret).every((byte, i) => byte === commitment[i])
-}
+import { digestBytes } from './commitment.ts'
 
 export interface PlanInput {
   readonly secret: Uint8Array
@@ -40,31 +19,40 @@ export interface PlanInput {
   readonly attempt: string
   /** By seat: SHA-256 of the receipt as it was signed, signature included; null where none came, and then nothing is planned for it. */
   readonly receiptHeads: readonly (Uint8Array | null)[]
-  /** Positions that went through the ring. */
+  /**
+   * Positions of the text that went through the ring: what a kept cache brought is counted, the last token, which nobody fed, is not.
+   */
   readonly positions: number
+  /**
+   * So many of them the attempt began with, in a kept cache: 0 where it had none. They were another attempt's to check, or a conversation's later
+   * turns would hardly ever be.
+   */
+  readonly keptPositions: number
   /** By seat: told together with the commitment. */
   readonly policies: readonly CheckPolicy[]
 }
 
 export interface PlannedCheck {
   readonly seat: number
-  /** Positions [0, endPosition) are computed again. */
+  /** Positions [0, endPosition) are computed again, and those from `keptPositions` on compared. */
   readonly endPosition: number
 }
 
 /** The checks of an attempt, by rising seat; the same for everybody who knows the secret and the receipts. Errors: `input_invalid`. */
 export function planChecks(input: PlanInput): PlannedCheck[] {
-  const { secret, receiptHeads, positions, policies } = input
+  const { secret, receiptHeads, positions, keptPositions, policies } = input
   const isSound =
     secret.length === digestBytes &&
     Number.isInteger(positions) &&
-    positions >= 1 &&
+    Number.isInteger(keptPositions) &&
+    keptPositions >= 0 &&
+    positions > keptPositions &&
     policies.length === receiptHeads.length &&
     receiptHeads.every(head => head === null || head.length === digestBytes)
   if (!isSound)
     throw new ComputePoolError(
       'input_invalid',
-      `No checks can be planned for ${positions} positions, ${receiptHeads.length} receipts and ${policies.length} policies.`,
+      `No checks can be planned for ${positions} positions, ${keptPositions} of them kept, ${receiptHeads.length} receipts and ${policies.length} policies.`,
       { remedy: 'Give a secret and digests of 32 bytes, and one policy a seat.', context: { positions } },
     )
   const checks: PlannedCheck[] = []
@@ -73,7 +61,7 @@ export function planChecks(input: PlanInput): PlannedCheck[] {
     const policy = policies[seat]!
     const [coin, branch, place] = drawsOf(input, seat, head)
     if (coin >= policy.rate) continue
-    checks.push({ seat, endPosition: endOf(policy, positions, branch, place) })
+    checks.push({ seat, endPosition: keptPositions + endOf(policy, positions - keptPositions, branch, place) })
   }
   return checks
 }

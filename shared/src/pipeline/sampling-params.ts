@@ -53,8 +53,8 @@ export const cacheReuseSchema = z.strictObject({
 })
 export type CacheReuse = z.infer<typeof cacheReuseSchema>
 
-/** Drawn by the desk for one attempt, and told with it: 16 bytes, hex. What a receipt says of activations depends on it. */
-export const receiptNonceSchema = z.string().regex(/^[0-9a-f]{32}$/)
+/** Of one attempt, told with it: 32 bytes, hex, the desk's commitment to how it will be checked. What a receipt says of activations depends on it. */
+export const receiptNonceSchema = z.string().regex(/^[0-9a-f]{64}$/)
 
 export const requestJobSchema = z.strictObject({
   requestId: z.string().min(1).max(64),

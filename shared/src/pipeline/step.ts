@@ -71,6 +71,8 @@ function apply(draft: Draft, event: PipelineEvent) {
 
 function takeFrame(draft: Draft, peer: string, frame: Frame, nowMs: number) {
   const { header } = frame
+  // Whoever computes others' work again takes these beside its seat, if it has one.
+  if (header.kind === 'handover') return
   if (header.epoch !== draft.config.epoch || draft.lostPeers.has(peer)) return
   const { isEntry, previous, exit } = draft.place
   const isMember = draft.config.seats.some(seat => seat.peer === peer) && peer !== ownPeer(draft)

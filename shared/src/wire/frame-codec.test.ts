@@ -138,6 +138,27 @@ describe('what encodeFrame refuses', () => {
   })
 })
 
+describe('a piece of what is handed over for a check', () => {
+  const piece: FrameHeader = { ...hidden, request_id: 'audit:00', kind: 'handover', dtype: 'bytes', shape: [5] }
+  const payload = Uint8Array.of(1, 2, 3, 4, 5)
+  it('reads as it was written', () => {
+    const header: FrameHeader = { ...piece, as: 'sent', last: true }
+    expect(decodeFrame(encodeFrame({ header, payload }))).toEqual({ header, payload })
+  })
+  it('carries nothing of a request, and a request nothing of it', () => {
+    expect(codeOf(() => encodeFrame({ header: { ...piece, sample: true }, payload }))).toBe('peer_frame_invalid')
+    expect(codeOf(() => encodeFrame({ header: { ...piece, trace: [] }, payload }))).toBe('peer_frame_invalid')
+    const whole = new Uint8Array(24)
+    expect(codeOf(() => encodeFrame({ header: { ...hidden, last: true }, payload: whole }))).toBe('peer_frame_invalid')
+  })
+  it('has at most 256 KiB', () => {
+    const most = 256 << 10
+    const of = (size: number) => ({ header: { ...piece, shape: [size] }, payload: new Uint8Array(size) })
+    expect(codeOf(() => encodeFrame(of(most)))).toBe('no error')
+    expect(codeOf(() => encodeFrame(of(most + 1)))).toBe('peer_frame_too_large')
+  })
+})
+
 describe('what the payload readers refuse', () => {
   const token = (payload: Uint8Array, extra: Partial<FrameHeader> = {}) =>
     decodeFrame(encodeFrame({ header: { ...hidden, kind: 'token', dtype: 'int64', shape: [1], ...extra }, payload }))

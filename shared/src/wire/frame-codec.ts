@@ -12,6 +12,7 @@ import {
   frameControlSchema,
   frameHeaderSchema,
   maxDraftTokens,
+  maxHandoverFrameBytes,
 } from './frame-header.ts'
 
 /** Width of the header-length field, and so where the header begins. */
@@ -26,7 +27,7 @@ export const maxControlBytes = 16_384
 /** A payload behind a longer header is copied, so that who keeps it does not keep the header with it. */
 const keptHeaderBytes = 4096
 
-export const bytesPerElement = { f32: 4, f16: 2, bf16: 2, int64: 8, json: 1 } as const
+export const bytesPerElement = { f32: 4, f16: 2, bf16: 2, int64: 8, json: 1, bytes: 1 } as const
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
@@ -116,15 +117,23 @@ export function decodeTokens(frame: Frame): SampledToken[] {
   })
 }
 
-const dtypesOf = { hidden: ['f32', 'f16', 'bf16'], token: ['int64'], control: ['json'] } as const
+const dtypesOf = { hidden: ['f32', 'f16', 'bf16'], token: ['int64'], control: ['json'], handover: ['bytes'] } as const
 
 const ofActivations = ['sampling', 'prompt_tokens', 'generated_tokens', 'reuse', 'nonce', 'sample'] as const
 const ofTokens = ['sampled', 'sampled_list'] as const
+const ofHandovers = ['as', 'last'] as const
+const misplacedIn = {
+  hidden: [...ofTokens, ...ofHandovers],
+  token: [...ofActivations, ...ofHandovers],
+  control: [...ofActivations, ...ofHandovers],
+  handover: [...ofActivations, ...ofTokens, 'trace'],
+} as const
 
 /** What the schema cannot say: kind, dtype, shape and payload size agree. */
 function checkPayload(header: FrameHeader, payloadBytes: number, { maxPayloadBytes }: FrameLimits): void {
   const { kind, dtype, shape } = header
-  const limit = kind === 'control' ? maxControlBytes : (maxPayloadBytes ?? defaultMaxPayloadBytes)
+  const limits = { control: maxControlBytes, handover: maxHandoverFrameBytes }
+  const limit = kind in limits ? limits[kind as keyof typeof limits] : (maxPayloadBytes ?? defaultMaxPayloadBytes)
   if (payloadBytes > limit) throw tooLarge('payload', payloadBytes, limit)
   if (!(dtypesOf[kind] as readonly string[]).includes(dtype)) throw invalid(`a ${kind} frame cannot be ${dtype}`)
   // A scalar's empty shape counts one element; a product beyond 2^53 is far from any payload, so its rounding is harmless.
@@ -135,7 +144,7 @@ function checkPayload(header: FrameHeader, payloadBytes: number, { maxPayloadByt
     )
   }
   if (kind === 'token') checkTokens(header, elements)
-  const misplaced = (kind === 'hidden' ? ofTokens : ofActivations).find(field => header[field] !== undefined)
+  const misplaced = misplacedIn[kind].find(field => header[field] !== undefined)
   if (misplaced !== undefined) throw invalid(`a ${kind} frame has no ${misplaced}`)
   if (header.draft && (header.sample !== true || kind !== 'hidden' || header.draft.length >= shape[0]!))
     throw invalid(`a draft of ${header.draft.length} came with a ${kind} frame of shape [${shape.join(', ')}]`)

@@ -11,7 +11,10 @@ import {
 } from '../pipeline/sampling-params.ts'
 
 /** Raised when a peer of the last version could not understand us. */
-export const protocolVersion = 6
+export const protocolVersion = 7
+
+/** Bytes of a `handover` frame's payload. */
+export const maxHandoverFrameBytes = 256 << 10
 
 /** Tokens that one frame may guess. */
 export const maxDraftTokens = 32
@@ -30,10 +33,10 @@ export type HopTrace = z.infer<typeof hopTraceSchema>
 
 export const frameHeaderSchema = z.strictObject({
   request_id: z.string().min(1).max(64),
-  kind: z.enum(['hidden', 'token', 'control']),
-  /** `hidden`: f32, f16 or bf16; `token`: int64; `control`: json. */
-  dtype: z.enum(['f32', 'f16', 'bf16', 'int64', 'json']),
-  /** `hidden`: [tokens, hidden]; `token`: [tokens]; `control`: [bytes]. */
+  kind: z.enum(['hidden', 'token', 'control', 'handover']),
+  /** `hidden`: f32, f16 or bf16; `token`: int64; `control`: json; `handover`: bytes. */
+  dtype: z.enum(['f32', 'f16', 'bf16', 'int64', 'json', 'bytes']),
+  /** `hidden`: [tokens, hidden]; `token`: [tokens]; `control`, `handover`: [bytes]. */
   shape: z.array(z.int().min(0).max(1_048_576)).max(3),
   /** Per request and direction, from 0: the receiver puts frames in order by it. */
   seq: z.int().min(0).max(0xffff_ffff),
@@ -64,6 +67,10 @@ export const frameHeaderSchema = z.strictObject({
     .max(maxDraftTokens + 1)
     .optional(),
   trace: z.array(hopTraceSchema).max(64).optional(),
+  /** `handover`: what the command asked for, and so which of two blobs it belongs to. `request_id` is the check's. */
+  as: z.enum(['received', 'sent']).optional(),
+  /** `handover`: no frame of a higher `seq` follows. */
+  last: z.boolean().optional(),
 })
 /** A frame's parsed header. */
 export type FrameHeader = z.infer<typeof frameHeaderSchema>

@@ -64,6 +64,7 @@ export {
   type HopTrace,
   hopTraceSchema,
   maxDraftTokens,
+  maxHandoverFrameBytes,
   protocolVersion,
 } from './frame-header.ts'
 export { type LinkMessage, linkMessageSchema, parseLinkMessage, versionRefusal } from './link-messages.ts'

@@ -59,7 +59,7 @@ export interface SampleEvidenceOptions {
 }
 
 const attempt = { coalition: 'c-1', epoch: 3, requestId: 'request-9' }
-const nonce = '07'.repeat(16)
+const nonce = '07'.repeat(32)
 const params = { ...greedy, temperature: 0.7, seed: 12 }
 
 /** Serves a prompt of 20 and 8 tokens of an answer, and draws secrets until the accused is checked beyond position 22. */
@@ -138,6 +138,7 @@ export async function sampleEvidence(options: SampleEvidenceOptions): Promise<Sa
       attempt: attempt.requestId,
       receiptHeads: signed.map(({ receipt }) => digestOfReceipt(receipt)),
       positions,
+      keptPositions: 0,
       policies: [policy, policy, policy],
     }).find(check => check.seat === seat && check.endPosition > 22)
   while (drawCheck() === undefined) secret = random.bytes(32)
