@@ -1,0 +1,24 @@
+/** What is kept of one wallet across restarts: its standing and why, a conviction, and units that are withheld. It knows no seats. */
+import { standingSchema } from '@computepool/shared/standing'
+import { z } from 'zod'
+
+const weight = z.number().min(0).max(1)
+const words = z.string().max(1000)
+
+/** Changes that are kept, and told. */
+export const mostChanges = 20
+
+export const standingRecordSchema = z.strictObject({
+  /** Lower case. */
+  operator: z.string().regex(/^0x[0-9a-f]{40}$/),
+  standing: standingSchema,
+  /** Newest first. */
+  changes: z
+    .array(z.strictObject({ atMs: z.number().nonnegative(), weightBefore: weight, weightAfter: weight, reason: words }))
+    .max(mostChanges),
+  /** When it was last proven to have cheated; null: never. */
+  convictedAtMs: z.number().nonnegative().nullable(),
+  /** Its units, where they are withheld: why, and how many whole receipts it gave since. */
+  withheld: z.strictObject({ words, given: z.int().min(0).max(1000) }).nullable(),
+})
+export type StandingRecord = z.infer<typeof standingRecordSchema>
