@@ -4,7 +4,13 @@
  */
 import type { RequestJob } from '@computepool/shared/pipeline'
 import type { Clock } from '@computepool/shared/ports'
-import { type Receipt, type ReceiptedAttempt, type ReceiptVerdict, verifyReceipts } from '@computepool/shared/receipts'
+import {
+  type Receipt,
+  type ReceiptedAttempt,
+  type ReceiptVerdict,
+  type SessionKey,
+  verifyReceipts,
+} from '@computepool/shared/receipts'
 import type { DeskRequest, Seat } from '@computepool/shared/wire'
 import { isSigned } from './is-signed.ts'
 import type { PeerPulse } from './peer-pulse.ts'
@@ -15,6 +21,16 @@ export interface SentAttempt {
   readonly epoch: number
   readonly seats: readonly Seat[]
   readonly job: RequestJob
+}
+
+/** What was said of it, when its receipts were due. */
+export interface SettledAttempt extends SentAttempt {
+  /** By seat: the first that it gave. */
+  readonly receipts: ReadonlyMap<number, Receipt>
+  /** By seat that gave one: its session key by then. */
+  readonly keys: ReadonlyMap<number, SessionKey | null>
+  /** As the entry told them. */
+  readonly tokens: readonly number[]
 }
 
 export interface ReceiptBook {
@@ -32,11 +48,15 @@ export interface ReceiptBookOptions {
   readonly clock: Clock
   readonly pulse: Pick<PeerPulse, 'quietUntil'>
   /** The session key of a peer, now. */
-  readonly keyOf: (peer: string) => string | null
-  readonly onSettled: (verdict: ReceiptVerdict, seats: readonly Seat[]) => void
+  readonly keyOf: (peer: string) => SessionKey | null
+  readonly onSettled: (verdict: ReceiptVerdict, attempt: SettledAttempt) => void
+  /** Asks a seat that owes its receipt to end the attempt: the word that it is over may not have reached it. */
+  readonly remind?: (peer: string, requestId: string) => void
 }
 
 export const receiptPatienceMs = 10_000
+/** After so long a seat without a receipt is told itself: a neighbour may have kept the end from it. */
+const remindAfterMs = 3000
 /** Who is still here so long after the end of an answer has had time: it does not get out of its receipt by going. */
 const goneInTimeMs = 5000
 /** Not even a tab that stands still is waited for longer. */
@@ -49,17 +69,18 @@ const mostOfSeat = 2
 interface Attempt extends SentAttempt {
   readonly receipts: Receipt[]
   /** Of seats that gave a receipt: the session key by then. */
-  readonly keys: Map<number, string | null>
+  readonly keys: Map<number, SessionKey | null>
   readonly gone: Set<number>
   readonly tokens: number[]
   isComplete: boolean
+  isReminded: boolean
   /** Null while it runs. */
   endedAtMs: number | null
   cancel: () => void
 }
 
 export function createReceiptBook(options: ReceiptBookOptions): ReceiptBook {
-  const { clock, pulse, keyOf, onSettled } = options
+  const { clock, pulse, keyOf, onSettled, remind = () => {} } = options
   /** By request; the eldest is first. */
   const attempts = new Map<string, Attempt>()
 
@@ -83,7 +104,7 @@ export function createReceiptBook(options: ReceiptBookOptions): ReceiptBook {
       seats: seats.map(({ seat, layers }) => ({
         seat,
         layers,
-        key: keys.get(seat) ?? null,
+        key: keys.get(seat)?.key ?? null,
         isExempt: gone.has(seat),
       })),
       sentTokens: [...promptTokens, ...generatedTokens],
@@ -91,7 +112,8 @@ export function createReceiptBook(options: ReceiptBookOptions): ReceiptBook {
       heardTokens: tokens,
       isComplete,
     }
-    onSettled(verifyReceipts(receipted, isSigned), seats)
+    const first = new Map([...receipts].reverse().map(receipt => [receipt.seat, receipt]))
+    onSettled(verifyReceipts(receipted, isSigned), { coalition, epoch, seats, job, receipts: first, keys, tokens })
   }
 
   const owing = ({ seats, keys, gone }: Attempt): readonly Seat[] =>
@@ -110,8 +132,19 @@ export function createReceiptBook(options: ReceiptBookOptions): ReceiptBook {
     const { endedAtMs } = attempt
     if (endedAtMs === null) return
     const leftMs = owing(attempt).length === 0 ? 0 : dueAtMs(attempt, endedAtMs) - clock.monotonicMs()
-    if (leftMs <= 0) settle(attempt)
-    else attempt.cancel = clock.schedule(leftMs, () => wait(attempt))
+    if (leftMs <= 0) {
+      settle(attempt)
+      return
+    }
+    const remindMs = attempt.isReminded ? leftMs : endedAtMs + remindAfterMs - clock.monotonicMs()
+    if (remindMs <= 0) {
+      attempt.isReminded = true
+      for (const { peer } of owing(attempt)) remind(peer, attempt.job.requestId)
+      // It may have answered at once.
+      if (attempts.get(attempt.job.requestId) === attempt) wait(attempt)
+      return
+    }
+    attempt.cancel = clock.schedule(Math.min(leftMs, remindMs), () => wait(attempt))
   }
 
   /** The word that it is over has reached the peer: the answer ended whole, and nobody stood still since. */
@@ -152,6 +185,7 @@ export function createReceiptBook(options: ReceiptBookOptions): ReceiptBook {
         gone: new Set(),
         tokens: [],
         isComplete: false,
+        isReminded: false,
         endedAtMs: null,
         cancel: () => {},
       })

@@ -79,6 +79,25 @@ it('who gives no receipt in ten seconds earns nothing, is told why, and the othe
   expect(shown.seats[1]!.reason).toContain(why)
 })
 
+it('who owes a receipt after three seconds is told itself that the answer is over: a neighbour may have kept that from it', async () => {
+  const late: ReceiptBody[] = []
+  const givesLate: Give = body => {
+    late.push(body)
+    return null
+  }
+  const { pool, seats } = await openRing(honest, givesLate, honest)
+  await answer(pool, seats[0]!)
+  await pool.clock.advance(2999)
+  expect(seats.map(({ cancelled }) => cancelled.length)).toEqual([0, 0, 0])
+  await pool.clock.advance(1)
+  const { requestId } = late[0]!
+  expect(seats.map(({ cancelled }) => cancelled)).toEqual([[], [requestId], []])
+  seats[1]!.say({ type: 'request-receipted', ...fakeSigner(seats[1]!.peer).sign(late[0]!) })
+  expect(await verdicts(pool)).toEqual(['computepool_receipts_total{verdict="whole"} 1'])
+  await pool.clock.advance(20_000)
+  expect([reasons(pool), seats[1]!.cancelled.length]).toEqual([[undefined, undefined, undefined], 1])
+})
+
 it('where two neighbours say different things both earn nothing, and both are told', async () => {
   const { pool, seats } = await openRing(other, honest, honest)
   await answer(pool, seats[0]!)

@@ -1,17 +1,18 @@
 /** Receipts as the desk has them: session keys, the book of what is owed, and whose units are withheld, put together. */
 import type { Clock } from '@computepool/shared/ports'
 import type { ReceiptVerdict } from '@computepool/shared/receipts'
-import type { DeskRequest, Seat } from '@computepool/shared/wire'
+import type { DeskRequest } from '@computepool/shared/wire'
 import { operatorOf } from './operator-of.ts'
 import { createPeerPulse } from './peer-pulse.ts'
-import { createReceiptBook, type ReceiptBook } from './receipt-book.ts'
+import { createReceiptBook, type ReceiptBook, type ReceiptBookOptions, type SettledAttempt } from './receipt-book.ts'
 import { createSessionKeys, type SessionKeysOptions } from './session-keys.ts'
 import { createWithheldUnits, type WithheldUnits } from './withheld-units.ts'
 
 export interface ReceiptDeskOptions extends SessionKeysOptions {
   readonly clock: Clock
   /** The receipts of an attempt were settled. */
-  readonly onSettled: (verdict: ReceiptVerdict['verdict']) => void
+  readonly onSettled: (verdict: ReceiptVerdict, attempt: SettledAttempt) => void
+  readonly remind?: ReceiptBookOptions['remind']
   /** Units were withheld, or less is left to give for them. */
   readonly onChange: () => void
 }
@@ -35,7 +36,9 @@ export function createReceiptDesk({ onSettled, onChange, ...options }: ReceiptDe
   const pulse = createPeerPulse(clock)
 
   /** Each operator once, however many seats it holds; one that failed at one of them has not given. */
-  const settle = ({ verdict, faults, whole }: ReceiptVerdict, seats: readonly Seat[]): void => {
+  const settle = (verdict: ReceiptVerdict, attempt: SettledAttempt): void => {
+    const { faults, whole } = verdict
+    const { seats } = attempt
     const wallet = (seat: number): string => operatorOf(seats[seat]!.peer)
     const failed = new Map<string, string>()
     for (const { seats: blamed, words } of faults) {
@@ -46,11 +49,17 @@ export function createReceiptDesk({ onSettled, onChange, ...options }: ReceiptDe
       ...[...failed].map(([operator, words]) => withheld.failed(operator, words)),
       ...[...gave].map(withheld.gave),
     ]
-    onSettled(verdict)
+    onSettled(verdict, attempt)
     if (hadChanged.includes(true)) onChange()
   }
 
-  const book = createReceiptBook({ clock, pulse, keyOf: keys.of, onSettled: settle })
+  const book = createReceiptBook({
+    clock,
+    pulse,
+    keyOf: keys.of,
+    onSettled: settle,
+    ...(options.remind === undefined ? {} : { remind: options.remind }),
+  })
   return {
     book,
     withheld,

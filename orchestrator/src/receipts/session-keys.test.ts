@@ -22,7 +22,7 @@ async function keyOf(said: SessionKey | undefined, who = peer, at: string | null
   // Not before its wallet's signature was looked at.
   expect(keys.of(who)).toBe(null)
   for (let turn = 0; turn < 20; turn++) await clock.settle()
-  return keys.of(who)
+  return keys.of(who)?.key ?? null
 }
 
 it('takes the key that the peer’s own wallet vouched for, for this pool', async () => {
@@ -50,7 +50,7 @@ it('forgets who is gone, and who joins anew without one', async () => {
   const join = async (said: SessionKey | undefined) => {
     keys.joined(peer, said)
     await clock.settle()
-    return keys.of(peer)
+    return keys.of(peer)?.key ?? null
   }
   const said = await vouched()
   expect(await join(said)).toBe(key)

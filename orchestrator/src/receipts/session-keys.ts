@@ -10,8 +10,8 @@ export type VerifyWallet = typeof verifySignature
 export interface SessionKeys {
   /** It says that this key signs for it, until it is gone; absent: none does. */
   joined(peer: string, said: SessionKey | undefined): void
-  /** The key (hex) that its wallet vouched for; null: there is none, or not yet. */
-  of(peer: string): string | null
+  /** The key that its wallet vouched for, with its word; null: there is none, or not yet. */
+  of(peer: string): SessionKey | null
   gone(peer: string): void
 }
 
@@ -25,14 +25,14 @@ export interface SessionKeysOptions {
 
 export function createSessionKeys({ clock, origin, verifyWallet = verifySignature }: SessionKeysOptions): SessionKeys {
   /** Of connected peers: as many as there are sockets. */
-  const keys = new Map<string, { readonly key: string; isVouched: boolean }>()
+  const keys = new Map<string, { readonly said: SessionKey; isVouched: boolean }>()
   const isOurs = ({ pool, expiresMs }: SessionKey): boolean =>
     expiresMs > clock.wallMs() && (origin === null || (URL.canParse(pool) && new URL(pool).origin === origin))
   return {
     joined: (peer, said) => {
       keys.delete(peer)
       if (said === undefined || !isOurs(said)) return
-      const entry = { key: said.key, isVouched: false }
+      const entry = { said, isVouched: false }
       keys.set(peer, entry)
       const address = operatorOf(peer) as `0x${string}`
       const signature = said.signature as `0x${string}`
@@ -45,7 +45,7 @@ export function createSessionKeys({ clock, origin, verifyWallet = verifySignatur
     },
     of: peer => {
       const entry = keys.get(peer)
-      return entry?.isVouched === true ? entry.key : null
+      return entry?.isVouched === true ? entry.said : null
     },
     gone: peer => {
       keys.delete(peer)

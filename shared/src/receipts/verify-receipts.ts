@@ -73,6 +73,11 @@ export function verifyReceipts(attempt: ReceiptedAttempt, isSigned: IsSigned = i
     if (fault !== null) faults.push(fault)
     else if (given[0] !== undefined) sound.set(seat.seat, given[0])
   }
+  for (const fault of faultsOfPairing(attempt, sound)) {
+    faults.push(fault)
+    // It is wrong by itself: no neighbour is blamed for not meeting it.
+    for (const seat of fault.seats) sound.delete(seat)
+  }
   faults.push(...faultsOfEnds(attempt, sound), ...faultsOfBoundaries(attempt, sound))
   const blamed = new Set(faults.flatMap(({ seats }) => seats))
   const verdict = worstFirst.find(worst => faults.some(({ fault }) => fault === worst)) ?? 'whole'
@@ -126,6 +131,19 @@ function faultsOfEnds(attempt: ReceiptedAttempt, sound: ReadonlyMap<number, Rece
     faults.push({ fault: 'broken', seats: first === last ? [first] : [first, last], words })
   }
   return faults
+}
+
+/**
+ * Between the ring's ends a seat sends a frame for each that it received, or several where its chunks are shorter. Frames at the end of an
+ * attempt that was cut short may be unanswered.
+ */
+function faultsOfPairing({ seats, isComplete }: ReceiptedAttempt, sound: ReadonlyMap<number, Receipt>): ReceiptFault[] {
+  return seats.slice(1, -1).flatMap(({ seat }) => {
+    const receipt = sound.get(seat)
+    if (receipt === undefined || !isComplete || receipt.outSteps >= receipt.inSteps) return []
+    const words = `Seat ${seat} says that it received ${receipt.inSteps} frames and sent ${receipt.outSteps}.`
+    return [{ fault: 'broken', seats: [seat], words }]
+  })
 }
 
 /** Whether the exit drew what was heard, and no more than one answer that was not: cut off at the end of the text, or under way. */
