@@ -1,5 +1,6 @@
 /** The ABIs that the rest of ComputePool talks to chains with. */
 export { coalitionAbi, coalitionStates, coalitionVerdicts } from './coalition.ts'
+export { poolInftAbi, teeDataVerifierAbi } from './pool-inft.ts'
 export { gdaForwarderAbi, superfluidPoolAbi, superTokenAbi } from './superfluid.ts'
 export { streamVaultAbi, vaultSessionStates } from './stream-vault.ts'
 export { usdcAbi } from './usdc.ts'

@@ -196,11 +196,8 @@ contract TeeDataVerifier is IERC7857DataVerifier, IERC165, EIP712, Ownable2Step 
     /// The receiver itself, also where it is a contract that answers for its signatures (ERC-1271); else whose key it was.
     function _accessSigner(address to, bytes32 digest, bytes calldata proof) private view returns (address signer) {
         signer = _recover(digest, proof);
-        if (signer == to || to.code.length == 0) {
-            if (signer == address(0)) revert AccessSignatureInvalid();
-            return signer;
-        }
-        if (SignatureChecker.isValidERC1271SignatureNow(to, digest, proof)) return to;
+        if (signer == to) return to;
+        if (to.code.length > 0 && SignatureChecker.isValidERC1271SignatureNow(to, digest, proof)) return to;
         if (signer == address(0)) revert AccessSignatureInvalid();
     }
 

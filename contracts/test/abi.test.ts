@@ -1,6 +1,6 @@
 import type { Abi } from 'viem'
 import { expect, test } from 'vitest'
-import { coalitionAbi, streamVaultAbi } from '../abi/index.ts'
+import { coalitionAbi, poolInftAbi, streamVaultAbi, teeDataVerifierAbi } from '../abi/index.ts'
 import { artifactOf } from '../build/compile.ts'
 
 interface Parameter {
@@ -33,4 +33,9 @@ test('the vault’s ABI by hand is the compiler’s', { timeout: 240_000 }, asyn
 
 test('the coalition’s ABI by hand is the compiler’s', { timeout: 240_000 }, async () => {
   expect(lines(coalitionAbi)).toEqual(lines((await artifactOf('Coalition')).abi))
+})
+
+test('the INFT’s ABI and its verifier’s by hand are the compiler’s', { timeout: 240_000 }, async () => {
+  expect(lines(poolInftAbi)).toEqual(lines((await artifactOf('PoolINFT')).abi))
+  expect(lines(teeDataVerifierAbi)).toEqual(lines((await artifactOf('TeeDataVerifier')).abi))
 })
