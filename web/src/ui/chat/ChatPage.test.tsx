@@ -71,6 +71,20 @@ test('an answer says that it outlived an attempt, and what of the prompt was kep
   )
 })
 
+test('only trusted ends goes with each message while it is on, and says what it means in this pool', async () => {
+  const { stream, setPool } = open()
+  expect(plain(screen.getByTestId('trusted-words'))).toBe('Entry and exit see the text, whoever they are.')
+  fireEvent.click(screen.getByTestId('trusted-ends'))
+  expect(plain(screen.getByTestId('trusted-words'))).toContain('This pool is unstaked')
+  act(() => setPool({ pool: readyPool({ stake: { mode: 'staked', amountAtomic: '1' } }) }))
+  expect(plain(screen.getByTestId('trusted-words'))).toContain('staked and of good standing, or')
+  await ask('Hello')
+  await act(() => stream.end())
+  fireEvent.click(screen.getByTestId('trusted-ends'))
+  await ask('Again')
+  expect(stream.requests.map(({ computepool }) => computepool)).toEqual([{ trusted: true }, undefined])
+})
+
 test('stop stops the request and keeps the text', async () => {
   const { stream } = open()
   await ask('Hello')

@@ -9,12 +9,14 @@ import { Link } from '../router/Link.tsx'
 import { useServices } from '../shell/services.ts'
 import { useMediaQuery } from '../shell/use-media-query.ts'
 import { useStore } from '../stores/use-store.ts'
+import { PoolStakeChip } from '../trust/PoolStakeChip.tsx'
 import { Composer } from './Composer.tsx'
 import { ConversationList } from './ConversationList.tsx'
 import { ExportButtons } from './ExportButtons.tsx'
 import { LiveAnswer } from './LiveAnswer.tsx'
 import { SamplingPanel } from './SamplingPanel.tsx'
 import { Thread } from './Thread.tsx'
+import { TrustedEnds } from './TrustedEnds.tsx'
 
 export function ChatPage() {
   const { chat, pool: poolStore, models: modelsStore, tab } = useServices()
@@ -42,6 +44,7 @@ export function ChatPage() {
       <section className="chat-main" aria-label="Conversation">
         <header className="chat-head">
           <h2>{current?.title ?? 'New conversation'}</h2>
+          <PoolStakeChip pool={pool} />
           {current === null || current.messages.length === 0 ? null : <ExportButtons conversation={current} />}
         </header>
         <Thread
@@ -69,6 +72,11 @@ export function ChatPage() {
             obstacle={mayAsk ? null : 'Open a session first: your message stays here meanwhile.'}
             onSend={text => chat.send(model ?? '', text)}
             onStop={chat.stop}
+          />
+          <TrustedEnds
+            isOn={view.settings.trustedEnds}
+            pool={pool}
+            onChange={trustedEnds => chat.changeSettings({ ...view.settings, trustedEnds })}
           />
           <SamplingPanel settings={view.settings} onChange={chat.changeSettings} />
         </div>

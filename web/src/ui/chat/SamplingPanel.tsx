@@ -3,7 +3,7 @@ import type { SamplingSettings } from './sampling-settings.ts'
 import { samplingSettingsSchema } from './sampling-settings.ts'
 
 interface FieldFacts {
-  readonly name: keyof SamplingSettings
+  readonly name: Exclude<keyof SamplingSettings, 'trustedEnds'>
   readonly label: string
   readonly hint: string
   readonly min: number
@@ -23,7 +23,7 @@ export interface SamplingPanelProps {
 }
 
 export function SamplingPanel({ settings, onChange }: SamplingPanelProps) {
-  function change(name: keyof SamplingSettings, text: string) {
+  function change(name: FieldFacts['name'], text: string) {
     const next = samplingSettingsSchema.safeParse({ ...settings, [name]: text === '' ? null : Number(text) })
     if (next.success) onChange(next.data)
   }

@@ -11,8 +11,14 @@ function memory(start: Record<string, string> = {}) {
 
 test('settings come back as they were kept', () => {
   const storage = memory()
-  writeSettings(storage, { temperature: 0.7, maxTokens: 64, seed: 3 })
-  expect(readSettings(storage)).toEqual({ temperature: 0.7, maxTokens: 64, seed: 3 })
+  const settings = { temperature: 0.7, maxTokens: 64, seed: 3, trustedEnds: true }
+  writeSettings(storage, settings)
+  expect(readSettings(storage)).toEqual(settings)
+})
+
+test('settings of a page that knew no trusted ends come back, and ask for none', () => {
+  const storage = memory({ 'computepool.sampling': '{"temperature":0.7,"maxTokens":64,"seed":3}' })
+  expect(readSettings(storage)).toEqual({ temperature: 0.7, maxTokens: 64, seed: 3, trustedEnds: false })
 })
 
 test('settings that cannot be read, or no storage, leave the defaults', () => {

@@ -12,6 +12,7 @@ export interface ChatRequest {
   readonly temperature?: number
   readonly max_tokens?: number
   readonly seed?: number
+  readonly computepool?: { readonly trusted: true }
 }
 
 export type ChatEvent =

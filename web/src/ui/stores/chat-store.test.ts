@@ -140,7 +140,7 @@ test('a disk that refuses is owned up to', async () => {
 
 test('sampling goes with the next request, and is kept', async () => {
   const { stream, kept, store } = setUp()
-  const settings = { temperature: 0, maxTokens: 64, seed: null }
+  const settings = { temperature: 0, maxTokens: 64, seed: null, trustedEnds: true }
   store.changeSettings(settings)
   store.send('demo', 'Hello')
   expect(stream.requests[0]).toEqual({
@@ -148,6 +148,7 @@ test('sampling goes with the next request, and is kept', async () => {
     messages: [{ role: 'user', content: 'Hello' }],
     temperature: 0,
     max_tokens: 64,
+    computepool: { trusted: true },
   })
   expect(kept).toEqual([settings])
 })

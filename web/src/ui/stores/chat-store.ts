@@ -196,5 +196,6 @@ function requestOf(model: string, messages: ChatRequest['messages'], settings: S
     ...(settings.temperature === null ? {} : { temperature: settings.temperature }),
     ...(settings.maxTokens === null ? {} : { max_tokens: settings.maxTokens }),
     ...(settings.seed === null ? {} : { seed: settings.seed }),
+    ...(settings.trustedEnds ? { computepool: { trusted: true as const } } : {}),
   }
 }
