@@ -1,6 +1,7 @@
 /** Wires the page: the only place that makes its stores, and so the only one that names browser powers. */
 import { createRoot } from 'react-dom/client'
 import { createMoneyStores } from './money/create-money-stores.ts'
+import { fetchDisputes } from './money/fetch-disputes.ts'
 import { fetchWithSession } from './money/fetch-with-session.ts'
 import { createTabStore } from './peer/create-tab-store.ts'
 import { createIndexedDbArchive } from './ui/chat/conversation-archive.ts'
@@ -11,6 +12,7 @@ import { probeMachine } from './ui/operate/machine.ts'
 import { createRouterStore } from './ui/router/router-store.ts'
 import { App } from './ui/shell/App.tsx'
 import { createChatStore } from './ui/stores/chat-store.ts'
+import { createDisputesStore } from './ui/stores/disputes-store.ts'
 import { createBrowserModelsStore } from './ui/stores/models-store.ts'
 import { createBrowserPackStore } from './ui/stores/pack-store.ts'
 import { createBrowserPoolStore } from './ui/stores/pool-store.ts'
@@ -41,6 +43,7 @@ createRoot(root).render(
       chat,
       models: createBrowserModelsStore(),
       pack: createBrowserPackStore(),
+      disputes: createDisputesStore(fetchDisputes),
       theme: createThemeStore(window),
       router: createRouterStore(window),
       visibility: createVisibilityStore(document, () => performance.now()),

@@ -19,10 +19,13 @@ beforeAll(async () => {
 afterAll(() => rm(root, { recursive: true }))
 
 describe('the page', () => {
-  it.each(['/', '/operate', '/chat', '/docs', '/operate?join=1'])('is served at %s', async path => {
-    const response = await pool.app.request(path)
-    expect([response.status, await response.text()]).toEqual([200, '<title>page</title>'])
-  })
+  it.each(['/', '/operate', '/chat', '/docs', '/trust', '/disputes', '/operate?join=1'])(
+    'is served at %s',
+    async path => {
+      const response = await pool.app.request(path)
+      expect([response.status, await response.text()]).toEqual([200, '<title>page</title>'])
+    },
+  )
 
   it('is isolated, so that WASM may have threads', async () => {
     const { headers } = await pool.app.request('/operate')

@@ -7,6 +7,7 @@ import { TermsWait } from '../money/TermsWait.tsx'
 import { ErrorPanel } from '../operate/ErrorPanel.tsx'
 import { useServices } from '../shell/services.ts'
 import { useStore } from '../stores/use-store.ts'
+import { Disputes } from '../trust/DisputesPage.tsx'
 import { FindingList } from './FindingList.tsx'
 import { OwnerSignIn } from './OwnerSignIn.tsx'
 import { RunList } from './RunList.tsx'
@@ -47,6 +48,7 @@ export default function ActivityPage() {
         <>
           <FindingList findings={view.findings} lastCheckAtMs={view.lastCheckAtMs} />
           <Sessions sessions={view.sessions} terms={termsView} />
+          <Disputes />
           <RunList
             runs={view.runs}
             logs={view.logs}

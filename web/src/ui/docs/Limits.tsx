@@ -1,4 +1,6 @@
 /** What this does not do, said before somebody finds out. */
+import { Link } from '../router/Link.tsx'
+
 export function Limits() {
   return (
     <section className="stack" aria-labelledby="limits">
@@ -9,11 +11,12 @@ export function Limits() {
         <li>
           <strong>Not private.</strong> The tabs with the first and the last layers can read the text; the others see
           activations, from which text can be recovered in part. The orchestrator sees the prompt and the answer, never
-          an activation.
+          an activation. <Link to="/trust">What each seat can see</Link>
         </li>
         <li>
-          <strong>Not verified while serving.</strong> A tab proves once, when it joins, that it computes rightly. One
-          that cheats afterwards is not caught.
+          <strong>Checked by sampling, after the answer.</strong> A tab proves once, when it joins, that it computes
+          rightly. Afterwards some answers’ layers are computed again elsewhere, where the pool has somebody to do it: a
+          cheat is convicted then, and what it said has been read. <Link to="/trust#checks">What is checked</Link>
         </li>
         <li>
           <strong>A vanished tab ends the answers in work.</strong> They fail with <code>swarm_coalition_lost</code>.

@@ -4,6 +4,7 @@ import { RingPanel } from '../ring/RingPanel.tsx'
 import { Link } from '../router/Link.tsx'
 import { useServices } from '../shell/services.ts'
 import { useStore } from '../stores/use-store.ts'
+import { isStakedPool } from '../trust/trust-words.ts'
 
 export function HomePage() {
   const { pool: poolStore, tab } = useServices()
@@ -37,6 +38,10 @@ export function HomePage() {
             <dd>{pool?.layers ?? unmeasured}</dd>
           </div>
           <div>
+            <dt>Stake</dt>
+            <dd>{pool === null ? unmeasured : isStakedPool(pool) ? 'staked pool' : 'unstaked pool'}</dd>
+          </div>
+          <div>
             <dt>Laps so far</dt>
             <dd>{pool === null ? unmeasured : formatCount(pool.laps)}</dd>
           </div>
@@ -47,7 +52,7 @@ export function HomePage() {
         </dl>
         <p className="aside">
           Tabs see the activations of the layers they hold, and the entry and exit see text. Do not send what a stranger
-          may not read. <Link to="/docs#limits">Limits</Link>
+          may not read. <Link to="/trust">What each seat can see</Link> <Link to="/docs#limits">Limits</Link>
         </p>
       </div>
       <RingPanel ownPeer={peer} />

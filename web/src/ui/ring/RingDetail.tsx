@@ -9,21 +9,34 @@ import {
   unmeasured,
 } from '../format/format-number.ts'
 import { linkNames } from '../format/link-words.ts'
+import { seatTrustWords } from '../trust/trust-words.ts'
 import type { RingArc, RingModel } from './ring-model.ts'
 
 export function RingDetail({ ring, arc, ownPeer }: { ring: RingModel; arc: RingArc | null; ownPeer: string | null }) {
   const rows = arc === null ? lapRows(ring) : arcRows(arc, ownPeer)
   return (
-    <dl className="figures ring-detail" data-testid="ring-detail">
-      {rows.map(([name, value]) => (
-        <div key={name}>
-          <dt>{name}</dt>
-          <dd>{value}</dd>
-        </div>
-      ))}
-    </dl>
+    <>
+      <dl className="figures ring-detail" data-testid="ring-detail">
+        {rows.map(([name, value]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+      </dl>
+      {tellsTrust(ring) ? (
+        <p className="hint seat-trust" data-testid="seat-trust">
+          {arc === null
+            ? 'Choose an arc to see its standing.'
+            : (seatTrustWords(arc.trust) ?? 'Nothing is told of it.')}
+        </p>
+      ) : null}
+    </>
   )
 }
+
+/** The line is there, or not, for the whole ring, so that nothing jumps. */
+const tellsTrust = ({ arcs }: RingModel): boolean => arcs.some(({ trust }) => seatTrustWords(trust) !== null)
 
 function lapRows(ring: RingModel): [string, string][] {
   return [

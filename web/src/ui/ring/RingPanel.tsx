@@ -4,6 +4,8 @@ import { formatLayers, formatMs, unmeasured } from '../format/format-number.ts'
 import { ScrollRegion } from '../shell/ScrollRegion.tsx'
 import { useServices } from '../shell/services.ts'
 import { useStore } from '../stores/use-store.ts'
+import { PoolStakeChip } from '../trust/PoolStakeChip.tsx'
+import { PoolTrust } from '../trust/PoolTrust.tsx'
 import { LapBar } from './LapBar.tsx'
 import { LinkLegend } from './LinkLegend.tsx'
 import { RelayList } from './RelayList.tsx'
@@ -41,6 +43,7 @@ export function RingPanel({ ownPeer = null, servedBy = null }: RingPanelProps) {
           <span className={`chip is-${connection === 'live' ? (pool?.status ?? 'waiting') : connection}`}>
             {connection === 'live' ? poolWords(pool?.status) : connection === 'lost' ? 'no connection' : 'connecting'}
           </span>
+          <PoolStakeChip pool={pool} />
         </div>
         <button
           type="button"
@@ -68,6 +71,7 @@ export function RingPanel({ ownPeer = null, servedBy = null }: RingPanelProps) {
       {ring.lap === null ? null : <LapBar lap={ring.lap} />}
       <RingList rings={pool?.rings ?? []} drawn={pool?.seats ?? []} ownPeer={ownPeer} servedBy={servedBy} />
       <RelayList relays={ring.relays} ownPeer={ownPeer} />
+      {pool === null ? null : <PoolTrust pool={pool} />}
       <p className="ring-words" role="status">
         {problem ?? pool?.explanation ?? 'Asking the orchestrator who is here.'}
       </p>

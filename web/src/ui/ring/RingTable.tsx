@@ -1,6 +1,7 @@
 /** The ring as a table, for those who prefer reading. */
 import { formatLayers, formatMs, formatShare, formatSpeed, shortPeer, unmeasured } from '../format/format-number.ts'
 import { linkNames } from '../format/link-words.ts'
+import { fadedCount } from '../trust/trust-words.ts'
 import { bottleneckWords, type LapShares } from './lap-shares.ts'
 import type { RingArc, RingModel } from './ring-model.ts'
 
@@ -24,6 +25,10 @@ export function RingTable({ ring, ownPeer = null }: { ring: RingModel; ownPeer?:
           <th scope="col">Link, of the lap</th>
           <th scope="col">Rate</th>
           <th scope="col">State</th>
+          <th scope="col">Stake</th>
+          <th scope="col">Weight</th>
+          <th scope="col">Checks agreed</th>
+          <th scope="col">Checks failed</th>
         </tr>
       </thead>
       <tbody>
@@ -40,10 +45,24 @@ export function RingTable({ ring, ownPeer = null }: { ring: RingModel; ownPeer?:
             <td>{arc.linkShare === null ? unmeasured : formatShare(arc.linkShare)}</td>
             <td>{formatSpeed(arc.linkBytesPerSecond)}</td>
             <td>{stateWords(arc)}</td>
+            <TrustCells arc={arc} />
           </tr>
         ))}
       </tbody>
     </table>
+  )
+}
+
+function TrustCells({ arc: { trust } }: { arc: RingArc }) {
+  const { standing, isStaked } = trust
+  const isOut = standing !== undefined && standing.weight === 0 && standing.failed > 0
+  return (
+    <>
+      <td>{isStaked === undefined ? unmeasured : isStaked ? 'staked' : 'none'}</td>
+      <td>{standing === undefined ? unmeasured : `${standing.weight.toFixed(2)}${isOut ? ', convicted' : ''}`}</td>
+      <td>{standing === undefined ? unmeasured : fadedCount(standing.checked)}</td>
+      <td>{standing === undefined ? unmeasured : fadedCount(standing.failed)}</td>
+    </>
   )
 }
 

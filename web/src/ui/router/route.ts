@@ -1,11 +1,13 @@
 /** Paths and what they mean; pure. The history itself is the router store's. */
-export type Route = 'home' | 'operate' | 'chat' | 'docs' | 'activity' | 'missing'
+export type Route = 'home' | 'operate' | 'chat' | 'docs' | 'trust' | 'disputes' | 'activity' | 'missing'
 
 const routes: Readonly<Record<string, Route>> = {
   '/': 'home',
   '/operate': 'operate',
   '/chat': 'chat',
   '/docs': 'docs',
+  '/trust': 'trust',
+  '/disputes': 'disputes',
   '/activity': 'activity',
 }
 
@@ -20,6 +22,8 @@ const titles: Readonly<Record<Route, string>> = {
   operate: 'Operate · ComputePool',
   chat: 'Chat · ComputePool',
   docs: 'API · ComputePool',
+  trust: 'What each seat can see · ComputePool',
+  disputes: 'Disputes · ComputePool',
   activity: 'Activity · ComputePool',
   missing: 'Not found · ComputePool',
 }

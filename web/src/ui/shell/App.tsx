@@ -7,6 +7,8 @@ import { OperatePage } from '../operate/OperatePage.tsx'
 import { Link } from '../router/Link.tsx'
 import type { Route } from '../router/route.ts'
 import { useStore } from '../stores/use-store.ts'
+import { DisputesPage } from '../trust/DisputesPage.tsx'
+import { TrustPage } from '../trust/TrustPage.tsx'
 import { Header } from './Header.tsx'
 import { PageBoundary } from './PageBoundary.tsx'
 import { type Services, ServicesProvider, useServices } from './services.ts'
@@ -54,6 +56,10 @@ function Page({ route }: { route: Route }) {
       return <ChatPage />
     case 'docs':
       return <DocsPage />
+    case 'trust':
+      return <TrustPage />
+    case 'disputes':
+      return <DisputesPage />
     case 'activity':
       return (
         <Suspense fallback={<p role="status">Loading this page.</p>}>
@@ -65,8 +71,9 @@ function Page({ route }: { route: Route }) {
         <div className="prose">
           <h1 tabIndex={-1}>No page at this address</h1>
           <p>
-            There are five: <Link to="/">home</Link>, <Link to="/operate">operate</Link>, <Link to="/chat">chat</Link>,{' '}
-            <Link to="/docs">API</Link> and, for this server’s owner, <Link to="/activity">activity</Link>.
+            There are seven: <Link to="/">home</Link>, <Link to="/operate">operate</Link>, <Link to="/chat">chat</Link>,{' '}
+            <Link to="/docs">API</Link>, <Link to="/trust">what each seat can see</Link>,{' '}
+            <Link to="/disputes">disputes</Link> and, for this server’s owner, <Link to="/activity">activity</Link>.
           </p>
         </div>
       )

@@ -6,6 +6,7 @@ import type { FetchTrace } from '../chat/fetch-trace.ts'
 import type { ProbeMachine } from '../operate/machine.ts'
 import type { RouterStore } from '../router/router-store.ts'
 import type { ChatStore } from '../stores/chat-store.ts'
+import type { DisputesStore } from '../stores/disputes-store.ts'
 import type { ModelsStore } from '../stores/models-store.ts'
 import type { PackStore } from '../stores/pack-store.ts'
 import type { PoolStore } from '../stores/pool-store.ts'
@@ -18,6 +19,7 @@ export interface Services extends MoneyStores {
   readonly chat: ChatStore
   readonly models: ModelsStore
   readonly pack: PackStore
+  readonly disputes: DisputesStore
   readonly theme: ThemeStore
   readonly router: RouterStore
   readonly visibility: VisibilityStore

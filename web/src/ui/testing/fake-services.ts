@@ -1,4 +1,5 @@
 /** Everything a page needs, faked: a tab and a pool that do as they are told, a chat over a scripted stream. */
+import type { DisputeView } from '@computepool/shared/money'
 import { conversationSchema } from '../chat/conversation.ts'
 import type { ConversationArchive } from '../chat/conversation-archive.ts'
 import { parseRecords } from '../chat/conversation-archive.ts'
@@ -7,6 +8,7 @@ import type { Machine } from '../operate/machine.ts'
 import { createRouterStore } from '../router/router-store.ts'
 import type { Services } from '../shell/services.ts'
 import { createChatStore } from '../stores/chat-store.ts'
+import { createDisputesStore } from '../stores/disputes-store.ts'
 import { createExternalStore } from '../stores/external-store.ts'
 import { createModelsStore } from '../stores/models-store.ts'
 import { createPackStore } from '../stores/pack-store.ts'
@@ -41,6 +43,8 @@ export interface FakeServicesGiven {
   /** Free work, unless a test says otherwise. */
   readonly money?: FakeMoney
   readonly fetchTrace?: FetchTrace
+  /** What the pool tells when its disputes are asked for; a throw is its refusal. None, unless a test says otherwise. */
+  readonly disputes?: () => readonly DisputeView[]
 }
 
 export function createFakeServices(given: FakeServicesGiven = {}): FakeServices {
@@ -64,6 +68,7 @@ export function createFakeServices(given: FakeServicesGiven = {}): FakeServices 
     }),
     models: createModelsStore(async () => ({ data: [{ id: 'computepool-demo' }] })),
     pack: createPackStore(async model => ({ model, parts: [{ name: 'layer-0', sizeBytes: 1e6 }] })),
+    disputes: createDisputesStore(async () => given.disputes?.() ?? []),
     theme: createThemeStore(window),
     router: createRouterStore(window),
     visibility: createVisibilityStore(document, () => 0),

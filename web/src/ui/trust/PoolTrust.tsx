@@ -1,0 +1,57 @@
+/** Under the ring: whether the pool is staked, what the checks came to, and who was convicted. */
+import type { PoolSnapshot } from '@computepool/shared/swarm'
+import { shortHex } from '../format/format-money.ts'
+import { Link } from '../router/Link.tsx'
+import { breachWords, checkFigures, drawnRing, isConviction, isStakedPool, poolStakeWords } from './trust-words.ts'
+import { mayHaveDisputes, useDisputes } from './use-disputes.ts'
+import { useIsTestMoney } from './use-is-test-money.ts'
+
+export function PoolTrust({ pool }: { pool: PoolSnapshot }) {
+  const isTest = useIsTestMoney(isStakedPool(pool))
+  const { checks } = pool
+  return (
+    <section className="pool-trust" aria-label="Stakes and checks" data-testid="pool-trust">
+      <p data-testid="pool-stake">{poolStakeWords(pool, drawnRing(pool), isTest)}</p>
+      {checks === undefined ? (
+        <p data-testid="pool-checks">This pool tells of no checks.</p>
+      ) : (
+        <dl className="figures check-figures" data-testid="pool-checks">
+          {checkFigures(checks).map(([name, value]) => (
+            <div key={name}>
+              <dt>{name}</dt>
+              <dd>{value}</dd>
+            </div>
+          ))}
+        </dl>
+      )}
+      <Convictions pool={pool} />
+      <p className="links-line">
+        <Link to="/trust">What each seat can see</Link> <Link to="/disputes">Disputes</Link>
+      </p>
+    </section>
+  )
+}
+
+const mostShown = 3
+
+/** The newest, and whether they still hold a seat. */
+function Convictions({ pool }: { pool: PoolSnapshot }) {
+  const { disputes } = useDisputes(pool, mayHaveDisputes(pool))
+  const convicted = disputes.filter(isConviction).slice(0, mostShown)
+  if (convicted.length === 0) return null
+  const rings = pool.rings ?? []
+  const seats = rings.length === 0 ? pool.seats : rings.flatMap(ring => ring.seats)
+  const seated = new Set(seats.map(({ peer }) => peer.split('.')[0]?.toLowerCase()))
+  return (
+    <ul className="convictions" aria-label="Convicted" data-testid="convictions">
+      {convicted.map(({ id, accused, reason }) => (
+        <li key={id}>
+          <code title={accused}>{shortHex(accused)}</code> was convicted: it {breachWords[reason]}.{' '}
+          {seated.has(accused.toLowerCase())
+            ? 'It still holds a seat, until its ring is placed anew.'
+            : 'It holds no seat any more; others hold its layers, or will.'}
+        </li>
+      ))}
+    </ul>
+  )
+}

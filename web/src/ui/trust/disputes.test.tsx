@@ -1,0 +1,78 @@
+// @vitest-environment happy-dom
+import { ComputePoolError } from '@computepool/shared/errors'
+import { bigintAsString, type DisputeView } from '@computepool/shared/money'
+import { act, cleanup, fireEvent, screen } from '@testing-library/react'
+import axe from 'axe-core'
+import { afterEach, expect, test } from 'vitest'
+import { fetchDisputes } from '../../money/fetch-disputes.ts'
+import { createFakeMoney } from '../testing/fake-money.ts'
+import { renderPage } from '../testing/render-page.tsx'
+import { sampleDispute } from '../testing/sample-trust.ts'
+
+afterEach(cleanup)
+
+const plain = (element: Element) => (element.textContent ?? '').replaceAll('\u202f', ' ')
+const settle = () => act(() => new Promise<void>(resolve => setTimeout(resolve, 0)))
+
+async function open(disputes: () => readonly DisputeView[]) {
+  renderPage('/disputes', { money: createFakeMoney(), disputes })
+  await settle()
+  return screen.queryAllByTestId('dispute-row')
+}
+
+test.each([
+  [{ state: 'recorded', coalition: null }, 'Convicted by this pool. No stake lay there, so no money moves.'],
+  [{ state: 'recorded' }, 'the accusation is on its way to the chain. Coalition 7. Bond 1.00 test USDC.'],
+  [{ state: 'accused' }, 'the accused has time to answer. Coalition 7.'],
+  [{ state: 'voting' }, 'The auditors are voting. Coalition 7.'],
+  [{ state: 'undecided' }, 'No quorum in time: the bond went back, and nothing else happens.'],
+  [{ state: 'innocent' }, 'Found innocent: the accuser’s bond goes to the accused.'],
+  [
+    { state: 'settled', slashedAtomic: 5_000_000n, payerAtomic: 123_456n },
+    'moved. Coalition 7. Bond 1.00 test USDC. 5.00 test USDC taken from the stake, 0.123456 of it to the payer.',
+  ],
+] satisfies [Partial<DisputeView>, string][])('a dispute says how it stands: %o', async (change, words) => {
+  const [row] = await open(() => [sampleDispute(change)])
+  expect(plain(row!)).toContain('0x2222…2222 sent something else than its layers compute')
+  expect(plain(row!)).toContain(words)
+})
+
+test('evidence is a file of this origin, with the way to compute it again', async () => {
+  await open(() => [sampleDispute()])
+  const link = screen.getByTestId('evidence')
+  expect(link.getAttribute('href')).toBe(`/api/evidence/${'ab'.repeat(32)}`)
+  expect(link.hasAttribute('download')).toBe(true)
+  expect(screen.getByText(/^computepool verify abab\S+\.cpevid --pack PACK_FOLDER$/)).toBeTruthy()
+  const found = await axe.run(document.body, { rules: { 'color-contrast': { enabled: false } } })
+  expect(found.violations.map(({ id }) => id)).toEqual([])
+})
+
+test.each(['https://evil.example/x', '//evil.example/x', 'javascript:alert(1)', '/\\evil.example'])(
+  'a path that leads elsewhere is no link: %s',
+  async path => {
+    await open(() => [sampleDispute({ evidence: { sha256: 'ab'.repeat(32), path } })])
+    expect(screen.queryByTestId('evidence')).toBeNull()
+    expect(screen.getAllByTestId('dispute-row')).toHaveLength(1)
+  },
+)
+
+test('none is said only once it is known; a refusal is told and asked again', async () => {
+  let isDown = true
+  await open(() => {
+    if (isDown) throw new ComputePoolError('peer_unreachable', 'The orchestrator did not answer.')
+    return []
+  })
+  expect(screen.getByTestId('error').textContent).toContain('did not answer')
+  expect(screen.queryByText(/nobody was convicted/)).toBeNull()
+  isDown = false
+  fireEvent.click(screen.getByTestId('ask-disputes'))
+  await settle()
+  expect(screen.queryByTestId('error')).toBeNull()
+  expect(screen.getByText(/nobody was convicted/)).toBeTruthy()
+})
+
+test('the list is read as the API tells it, and a strange one is refused', async () => {
+  const answer = (body: unknown) => async () => new Response(JSON.stringify(body, bigintAsString))
+  expect(await fetchDisputes(answer({ disputes: [sampleDispute()] }))).toEqual([sampleDispute()])
+  await expect(fetchDisputes(answer({ disputes: [{ ...sampleDispute(), state: 'lost' }] }))).rejects.toThrow(/state/)
+})
