@@ -4,6 +4,9 @@ import { EarningsPanel } from '../earnings/EarningsPanel.tsx'
 import { RingPanel } from '../ring/RingPanel.tsx'
 import { useServices } from '../shell/services.ts'
 import { useStore } from '../stores/use-store.ts'
+import { StakePanel } from '../trust/StakePanel.tsx'
+import { StandingPanel } from '../trust/StandingPanel.tsx'
+import { isStakedPool } from '../trust/trust-words.ts'
 import { DownloadPanel } from './DownloadPanel.tsx'
 import { ErrorPanel } from './ErrorPanel.tsx'
 import { JoinPanel } from './JoinPanel.tsx'
@@ -57,12 +60,15 @@ export function OperatePage() {
               assessment={assessment}
               query={query}
               pack={pack}
+              askedStakeAtomic={pool !== null && isStakedPool(pool) ? (pool.stake?.amountAtomic ?? null) : null}
               isRetry={status === 'failed'}
               onCheckAgain={checkAgain}
               onJoin={options => tab.join(options)}
             />
           ) : null}
         </section>
+        <StakePanel stake={snapshot.stake} />
+        <StandingPanel standing={snapshot.standing} />
         <EarningsPanel />
       </div>
       <RingPanel ownPeer={snapshot.peer} />

@@ -2,6 +2,7 @@
 
 import type { PeerSnapshot } from '@computepool/peer/runtime/peer-snapshot.ts'
 import { idleSnapshot } from '@computepool/peer/runtime/snapshot-box.ts'
+import { bigintAsString } from '@computepool/shared/money'
 import type { TabStore } from '../../peer/tab-commands.ts'
 import { createExternalStore } from '../stores/external-store.ts'
 
@@ -18,7 +19,7 @@ export function createFakeTabStore(start: Partial<PeerSnapshot> = {}): FakeTabSt
     getSnapshot: store.getSnapshot,
     subscribe: store.subscribe,
     become: change => store.set({ ...store.getSnapshot(), ...change }),
-    join: options => calls.push(`join ${JSON.stringify(options)}`),
+    join: options => calls.push(`join ${JSON.stringify(options, bigintAsString)}`),
     pauseDownload: () => calls.push('pauseDownload'),
     resumeDownload: () => calls.push('resumeDownload'),
     leave: () => calls.push('leave'),
