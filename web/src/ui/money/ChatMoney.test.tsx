@@ -207,6 +207,19 @@ test('ending refunds, and the receipt adds up, with every transaction to copy', 
   expect(screen.queryByTestId('receipt')).toBeNull()
 })
 
+test('what a slash paid back is told beside the refund, and does not upset the sum', async () => {
+  const { money } = await openSession()
+  money.client.receipt_ = sampleReceipt({ refundedBySlashAtomic: 25_000n })
+  fireEvent.click(screen.getByTestId('end-session'))
+  fireEvent.click(screen.queryByTestId('end-session') ?? screen.getByTestId('session-panel'))
+  await settle()
+  await act(() => money.client.tell({ status: 'closed', atMs: 9_000 }))
+  await settle()
+  expect(screen.getByTestId('refunded-by-slash').dataset.atomic).toBe('25000')
+  expect(plain(screen.getByTestId('slash-words'))).toContain('0.025 test USDC came to you out of the stake')
+  expect(screen.queryByTestId('receipt-mismatch')).toBeNull()
+})
+
 test('a receipt that does not add up says so; an explorer is linked where there is one', async () => {
   const money = createFakeMoney()
   const terms = sampleTerms()

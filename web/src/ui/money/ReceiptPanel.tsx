@@ -3,6 +3,7 @@ import type { MoneyTransaction, PaidTerms, Receipt } from '@computepool/shared/m
 import { useId } from 'react'
 import { formatAtomic } from '../format/format-money.ts'
 import { formatMs } from '../format/format-number.ts'
+import { Link } from '../router/Link.tsx'
 import { ScrollRegion } from '../shell/ScrollRegion.tsx'
 import { MoneyFigure } from './MoneyFigure.tsx'
 import { TransactionHash } from './TransactionHash.tsx'
@@ -22,7 +23,7 @@ export interface ReceiptPanelProps {
 }
 
 export function ReceiptPanel({ receipt, chain, onDismiss }: ReceiptPanelProps) {
-  const { session, requests, transactions, paidAtomic, refundedAtomic } = receipt
+  const { session, requests, transactions, paidAtomic, refundedAtomic, refundedBySlashAtomic = 0n } = receipt
   const headId = useId()
   const money = (amount: bigint) => formatAtomic(amount, chain.isEmbedded)
   const isRefused = session.status === 'refused'
@@ -50,10 +51,21 @@ export function ReceiptPanel({ receipt, chain, onDismiss }: ReceiptPanelProps) {
         <MoneyFigure name="Refunded to you" testId="refunded" atomic={refundedAtomic} isMoney>
           {money(refundedAtomic)}
         </MoneyFigure>
+        {refundedBySlashAtomic === 0n ? null : (
+          <MoneyFigure name="From a stake" testId="refunded-by-slash" atomic={refundedBySlashAtomic} isMoney>
+            {money(refundedBySlashAtomic)}
+          </MoneyFigure>
+        )}
         <MoneyFigure name="Cap" testId="receipt-cap" atomic={session.capAtomic}>
           {money(session.capAtomic)}
         </MoneyFigure>
       </dl>
+      {refundedBySlashAtomic === 0n ? null : (
+        <p data-testid="slash-words">
+          {money(refundedBySlashAtomic)} came to you out of the stake of an operator who was convicted over this
+          session, beside what was refunded. <Link to="/disputes">Disputes</Link>
+        </p>
+      )}
       {missing === 0n ? null : (
         <p className="notice" role="alert" data-testid="receipt-mismatch">
           Paid and refunded differ from the cap by {money(missing)}. Keep this receipt, and ask the server’s owner.
