@@ -3,17 +3,28 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { keyOfSecret } from '@computepool/peer/runtime/key-of-secret.ts'
 import { encodeEvidence } from '@computepool/shared/audit'
 import { parseManifest } from '@computepool/shared/model'
 import type { Engine } from '@computepool/shared/ports'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { garbage, identity } from '../../shared/testing/cheats/change-outputs.ts'
-import { type SampleEvidence, sampleEvidence } from '../../shared/testing/cheats/sample-evidence.ts'
+import {
+  sampleEvidence as makeEvidence,
+  type SampleEvidence,
+  type SampleWallet,
+} from '../../shared/testing/cheats/sample-evidence.ts'
 import { openNativeEngine } from './engine/open-native-engine.ts'
 import { packFolderParts } from './engine/pack-folder-parts.ts'
 import { verifyCommand } from './verify-command.ts'
 
 const pack = fileURLToPath(new URL('../../models/demo/pack', import.meta.url))
+/** Real wallets: what is judged is whether they vouched. */
+const wallets = ['1', '2', '3'].map((digit): SampleWallet => {
+  const { address, sign } = keyOfSecret(`0x${digit.repeat(64)}`)
+  return { peer: `${address}.00000000`, sign }
+})
+const sampleEvidence = (options: Parameters<typeof makeEvidence>[0]) => makeEvidence({ wallets, ...options })
 let folder: string
 let model: Parameters<typeof sampleEvidence>[0]['model'] & object
 beforeAll(async () => {
@@ -82,12 +93,32 @@ test('evidence that its accuser made up proves nothing, and says why', async () 
   expect(exitCode).toBe(3)
 })
 
+test('a victim that is named for another’s key is not accused', async () => {
+  const sample = await sampleEvidence({ seat: 1, model, cheat: engine => identity(engine) })
+  const header = { ...sample.header, accused: { peer: wallets[0]!.peer } }
+  const { text, exitCode } = await verify({ ...sample, header })
+  expect(text).toMatch(/It proves nothing:\n- The wallet of the accused did not vouch for its key\.$/)
+  expect(exitCode).toBe(3)
+})
+
+test('engines that nobody measured are not judged, by the table that came with this version', async () => {
+  const sample = await sampleEvidence({ seat: 1, model, cheat: engine => identity(engine) })
+  const file = join(folder, 'bundle')
+  const judge = async (accused: SampleEvidence['header']['engines']['accused']) => {
+    const engines = { ...sample.header.engines, accused }
+    await writeFile(file, encodeEvidence({ ...sample, header: { ...sample.header, engines } }))
+    await verifyCommand([file, '--pack', pack, '--threads', '1'])
+    return printed.at(-1)
+  }
+  expect(await judge({ kind: 'webgpu', dtype: 'f16' })).toMatch(/not judged: Nobody measured how far webgpu f16/)
+  expect(process.exitCode).toBe(3)
+  expect(await judge({ kind: 'native', dtype: 'f32' })).toContain('The accused cheated')
+  expect(process.exitCode).toBe(0)
+})
+
 test('another pack, a file that is none, and one that is not there are refused by name', async () => {
-  const sample = await sampleEvidence({ seat: 1, model })
-  const other = { ...sample.header.model, manifestSha256: '55'.repeat(32) }
-  await expect(verify({ ...sample, header: { ...sample.header, model: other } })).rejects.toMatchObject({
-    code: 'input_model_unknown',
-  })
+  const other = await sampleEvidence({ seat: 1, model: { ...model, manifestSha256: '55'.repeat(32) } })
+  expect((await verify(other)).text).toContain(`was served of the manifest ${'55'.repeat(32)}`)
   const table = join(folder, 'tolerance.json')
   await expect(verifyCommand([table, '--pack', pack])).rejects.toMatchObject({ code: 'input_invalid' })
   await expect(verifyCommand([join(folder, 'none'), '--pack', pack])).rejects.toMatchObject({ code: 'input_not_found' })

@@ -2,13 +2,14 @@
 import { createHash } from 'node:crypto'
 import { open, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import {
   decodeEvidence,
   maxEvidenceHeaderBytes,
   maxEvidenceSectionBytes,
+  measuredTolerances,
   parseToleranceTable,
+  type ToleranceTable,
 } from '@computepool/shared/audit'
 import { ComputePoolError } from '@computepool/shared/errors'
 import { parseManifest } from '@computepool/shared/model'
@@ -17,10 +18,10 @@ import { fromHere } from './from-here.ts'
 
 const HELP = `computepool verify <bundle> --pack DIR
 
-Judges a bundle of evidence that accuses a seat: whether one key signed for what
-it holds, whether it fits its own draw, and what the layers give when they are
-computed again here. It does not prove whose key that is, that the draw was the
-pool's, or that the ring served this model: compare these with its records.
+Judges a bundle of evidence that accuses a seat: whether the accused's wallet
+vouched for the key that signed what it holds, whether the check was drawn by
+the secret and the terms (model, rates, sampling) that the pool had committed to
+beforehand, and what the layers give when they are computed again here.
 
 <bundle>          the file that the accusation's address leads to. Its SHA-256,
                   which is printed, is the evidence hash on the chain
@@ -31,10 +32,10 @@ pool's, or that the ring served this model: compare these with its records.
 --json            one JSON object
 --help            this text
 
-Exit code 0: the accused cheated. 3: it did not, or the bundle proves nothing.
+Exit code 0: the accused cheated. 3: it did not, or the bundle proves nothing,
+or nobody measured how far two such engines lie apart.
 2: the arguments. 1: anything else.`
 
-const measured = fileURLToPath(new URL('../../shared/src/audit/tolerance.json', import.meta.url))
 /** The two sections, the header and the magic before it. */
 const maxBundleBytes = 2 * maxEvidenceSectionBytes + maxEvidenceHeaderBytes + 64
 
@@ -55,7 +56,7 @@ export async function verifyCommand(args: readonly string[]): Promise<void> {
   const bundle = decodeEvidence(bytes)
   const folder = fromHere(values.pack)
   const manifestBytes = await readFile(join(folder, 'manifest.json')).catch(unreadable(join(folder, 'manifest.json')))
-  const table = values.tolerance === undefined ? measured : fromHere(values.tolerance)
+  const table = values.tolerance === undefined ? measuredTolerances() : await readTable(fromHere(values.tolerance))
   const { openNativeEngine } = await import('./engine/open-native-engine.ts')
   const { packFolderParts } = await import('./engine/pack-folder-parts.ts')
   const manifest = parseManifest(JSON.parse(manifestBytes.toString('utf8')))
@@ -63,7 +64,7 @@ export async function verifyCommand(args: readonly string[]): Promise<void> {
     bundle,
     manifest,
     manifestSha256: createHash('sha256').update(manifestBytes).digest('hex'),
-    table: parseToleranceTable(JSON.parse(await readFile(table, 'utf8').catch(unreadable(table)))),
+    table,
     open: layers =>
       openNativeEngine(
         {
@@ -84,12 +85,14 @@ export async function verifyCommand(args: readonly string[]): Promise<void> {
 }
 
 function sentence(found: EvidenceVerdict, sha256: string, accused: string): string {
-  const lines = [`Evidence ${sha256} about a key that its accuser says is ${accused}'s`]
+  const lines = [`Evidence ${sha256} about ${accused}`]
   if ('faults' in found) {
     if (found.verdict === 'unpaired') return [...lines, `The accused cheated: ${found.faults.join(' ')}`].join('\n')
+    if (found.verdict === 'unjudged') return [...lines, `It is not judged: ${found.faults.join(' ')}`].join('\n')
     return [...lines, 'It proves nothing:', ...found.faults.map(each => `- ${each}`)].join('\n')
   }
-  const { report, relative } = found
+  const { report, tolerance } = found
+  const { relative } = tolerance
   const { draws } = report
   const over =
     draws === null
@@ -99,6 +102,10 @@ function sentence(found: EvidenceVerdict, sha256: string, accused: string): stri
     ...lines,
     found.verdict === 'cheated' ? `The accused cheated: ${over}.` : `The accused is honest: ${over}.`,
   ].join('\n')
+}
+
+async function readTable(path: string): Promise<ToleranceTable> {
+  return parseToleranceTable(JSON.parse(await readFile(path, 'utf8').catch(unreadable(path))))
 }
 
 /** A bundle comes from strangers: no more of it is read than a bundle may have. */

@@ -1,29 +1,44 @@
 /**
- * Whether a bundle of evidence is what it says: that the accused signed for just these inputs and outputs, that the check was drawn and not
- * chosen, and that enough is there to compute it again. What comes out of that is `recompute`'s business.
+ * Whether a bundle of evidence is what it says: that the accused's key signed for just these inputs and outputs, that its wallet vouched for
+ * the key, that the check was drawn and not chosen, and that enough is there to compute it again. What comes out of that is `recompute`'s.
  */
 import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js'
 import { asComputePoolError } from '../errors/index.ts'
-import type { Activation } from '../ports/index.ts'
 import {
   createReceiptChain,
   extend,
   isSignedBy,
-  linkOfFrame,
   linkOfText,
   linksOfTokens,
   type Receipt,
   type ReceiptLink,
   receiptText,
+  recentHeadBytes,
+  type SessionKey,
+  sessionKeyText,
   settleChain,
 } from '../receipts/index.ts'
-import { isOpening } from './commitment.ts'
-import { type EvidenceBundle, rowBytes } from './evidence-bundle.ts'
-import type { EvidenceFrames, EvidenceHeader } from './evidence-header.ts'
+import { canonicalJson, commitmentOf } from './commitment.ts'
+import { rowBytes } from './evidence-bundle.ts'
+import type { EvidenceAttempt, EvidenceCase, EvidenceFrames } from './evidence-header.ts'
 import { finalRows } from './final-rows.ts'
+import { samplingTerms, termOf } from './pair-frames.ts'
 import { planChecks } from './plan-checks.ts'
-import type { Claim, ReplayFrame } from './recompute.ts'
+
+/** True where the wallet `address` signed `message` (EIP-191); false, never an error, for anything that is no signature. */
+export type VerifyWallet = (signed: {
+  readonly address: `0x${string}`
+  readonly message: string
+  readonly signature: `0x${string}`
+}) => boolean | Promise<boolean>
+
+/** A bundle, or what an auditor would make one of. */
+export interface CaseBundle {
+  readonly header: EvidenceCase
+  readonly incoming: Uint8Array
+  readonly outgoing: Uint8Array
+}
 
 /** What a plan draws by: SHA-256 of the receipt's text and its signature, which nobody but its signer could foresee. */
 export function digestOfReceipt(receipt: Receipt): Uint8Array {
@@ -31,58 +46,128 @@ export function digestOfReceipt(receipt: Receipt): Uint8Array {
 }
 
 /** What is wrong with it, in words; nothing where it may be replayed and believed. */
-export function checkEvidence(bundle: EvidenceBundle): string[] {
-  const { header } = bundle
+export async function checkEvidence(bundle: CaseBundle, verifyWallet: VerifyWallet): Promise<string[]> {
   return [
-    ...faultsOfReceipts(header),
-    ...faultsOfChains(header),
-    ...faultsOfPayloads(bundle),
-    ...faultsOfFrames(header),
-    ...faultsOfPlan(header),
-    ...faultsOfSampling(header),
+    ...(await faultsOfKeys(bundle.header, verifyWallet)),
+    ...faultsOfAttempts(bundle.header),
+    ...faultsOfIncoming(bundle),
+    ...faultsOfOutgoing(bundle),
+    ...faultsOfPlan(bundle.header),
+    ...faultsOfSampling(bundle.header),
   ]
 }
 
-function faultsOfReceipts({ receipts }: EvidenceHeader): string[] {
+/** Positions that the judged attempt began with, in a kept cache: the accused signed for them. */
+export function keptPositions({ attempts }: EvidenceCase): number {
+  const { incoming } = attempts.at(-1)!
+  return incoming.kind === 'text' ? incoming.position : (incoming.links[0]?.position ?? 0)
+}
+
+/** Each receipt is signed by its key, and each key vouched for by its peer's wallet. */
+async function faultsOfKeys(header: EvidenceCase, verifyWallet: VerifyWallet): Promise<string[]> {
   const faults: string[] = []
-  const { receipt } = receipts.accused
-  for (const [whose, signed] of Object.entries(receipts)) {
-    if (signed === null) continue
-    const other = signed.receipt
-    if (!isSignedBy(other, signed.key)) faults.push(`The receipt of the ${nameOf(whose)} is not signed by its key.`)
-    if (other.coalition !== receipt.coalition || other.epoch !== receipt.epoch || other.requestId !== receipt.requestId)
-      faults.push(`The receipt of the ${nameOf(whose)} is of another attempt.`)
+  const vouched = new Set<string>()
+  const look = async (whose: string, peer: string, { receipt, key }: { receipt: Receipt; key: SessionKey }) => {
+    if (!isSignedBy(receipt, key.key)) faults.push(`The receipt of ${whose} is not signed by its key.`)
+    const { signature, ...named } = key
+    const word = { address: peer.slice(0, 42), message: sessionKeyText({ ...named, peer }), signature }
+    if (vouched.has(canonicalJson(word))) return
+    if (await verifyWallet(word as Parameters<VerifyWallet>[0])) vouched.add(canonicalJson(word))
+    else faults.push(`The wallet of ${whose} did not vouch for its key.`)
   }
-  // Where neighbours signed otherwise, one of two lies, and it is not said which.
-  if (receipts.before !== null && receipts.before.receipt.outHead !== receipt.inHead)
-    faults.push('The seat before signed that it sent something else.')
-  if (receipts.after !== null && receipts.after.receipt.inHead !== receipt.outHead)
-    faults.push('The seat behind signed that it received something else.')
+  for (const attempt of header.attempts) await look('the accused', header.accused.peer, attempt)
+  const { after } = header
+  if (after !== null) await look('the seat behind', after.peer, after)
   return faults
 }
 
-function nameOf(whose: string): string {
-  return whose === 'accused' ? 'accused' : `seat ${whose === 'before' ? 'before' : 'behind'}`
-}
-
-/** The accused signed for these very links. */
-function faultsOfChains({ receipts, incoming, outgoing }: EvidenceHeader): string[] {
-  const { receipt } = receipts.accused
-  const received =
-    incoming.kind === 'frames'
-      ? incoming.links.map(linkOfEvidence)
-      : [linkOfText(incoming.tokens, incoming.position), ...linksOfTokens(incoming.told, 0)].map(digested)
-  const sent =
-    outgoing.kind === 'frames' ? outgoing.links.map(linkOfEvidence) : linksOfTokens(outgoing.tokens, 0).map(digested)
-  const headOf = (links: readonly ReceiptLink[]) =>
-    bytesToHex(settleChain(extend(createReceiptChain(receipt), ...links), each => each).head)
+/** One seat's work in one ring, each attempt on the cache that the one before it left. */
+function faultsOfAttempts({ attempts, after }: EvidenceCase): string[] {
   const faults: string[] = []
-  if (headOf(received) !== receipt.inHead) faults.push('The accused did not sign for having received this.')
-  if (headOf(sent) !== receipt.outHead) faults.push('The accused did not sign for having sent this.')
+  const { receipt } = attempts.at(-1)!
+  const isSameSeat = (other: Receipt) =>
+    other.coalition === receipt.coalition &&
+    other.epoch === receipt.epoch &&
+    other.seat === receipt.seat &&
+    canonicalJson(other.layers) === canonicalJson(receipt.layers)
+  for (const [i, attempt] of attempts.entries()) {
+    if (!isSameSeat(attempt.receipt)) faults.push(`Attempt ${i} is another seat's.`)
+    if (attempt.incoming.kind === 'text') {
+      if (attempts.length > 1) faults.push('The entry was sent its text; earlier attempts prove nothing of it.')
+      continue
+    }
+    const first = attempt.incoming.links[0]
+    const before = attempts[i - 1]?.receipt.requestId
+    const wanted = before === undefined ? null : [before, first?.position]
+    if (
+      first === undefined ||
+      canonicalJson(termOf(first, 'reuse')) !== canonicalJson(wanted) ||
+      (i === 0 && first.position !== 0)
+    )
+      faults.push(`Attempt ${i} did not begin with what the bundle says came before it.`)
+  }
+  if (after === null) return faults
+  const { receipt: behind } = after
+  const isSame = (['coalition', 'epoch', 'requestId'] as const).every(name => behind[name] === receipt[name])
+  if (!isSame) faults.push('The receipt of the seat behind is of another attempt.')
+  if (behind.seat !== receipt.seat + 1) faults.push('The other receipt is not of the seat behind.')
   return faults
 }
 
-/** A link whose payload is its digest already. */
+/** The accused signed for having received this, and all that a replay needs of it is there. */
+export function faultsOfIncoming({ header, incoming }: Omit<CaseBundle, 'outgoing'>): string[] {
+  const faults: string[] = []
+  let bytes = incoming
+  for (const [i, attempt] of header.attempts.entries()) {
+    const said = attempt.incoming
+    const links = said.kind === 'frames' ? said.links.map(linkOfEvidence) : linksOfText(said)
+    if (headOfLinks(attempt.receipt, links) !== attempt.receipt.inHead)
+      faults.push('The accused did not sign for having received this.')
+    if (said.kind !== 'frames') continue
+    const next = header.attempts[i + 1]?.incoming
+    const end =
+      next === undefined ? header.check.endPosition : next.kind === 'frames' ? (next.links[0]?.position ?? 0) : 0
+    faults.push(...faultsOfFrames(said, bytes, end, 'received'))
+    bytes = bytes.subarray(sizeOf(said))
+  }
+  return faults
+}
+
+/** The accused signed for having sent this, or the seat behind for having received it of what the accused sent. */
+export function faultsOfOutgoing({ header, outgoing }: Omit<CaseBundle, 'incoming'>): string[] {
+  const faults: string[] = []
+  const { receipt } = header.attempts.at(-1)!
+  const { outgoing: said, after } = header
+  const links = said.kind === 'frames' ? said.links.map(linkOfEvidence) : linksOfTokens(said.tokens, 0).map(digested)
+  const head = headOfLinks(receipt, links)
+  if (after !== null && after.receipt.inHead !== head)
+    faults.push('The seat behind signed that it received something else.')
+  // Frames may have been under way when the attempt was cut short: then the seat behind got no further than one of the last heads.
+  if (
+    head !== receipt.outHead &&
+    !(after !== null && recentHeads(receipt).includes(head.slice(0, 2 * recentHeadBytes)))
+  )
+    faults.push('The accused did not sign for having sent this.')
+  if (said.kind === 'frames') faults.push(...faultsOfFrames(said, outgoing, header.check.endPosition, 'sent'))
+  return faults
+}
+
+function recentHeads({ recent }: Receipt): string[] {
+  return recent.match(new RegExp(`.{${2 * recentHeadBytes}}`, 'g')) ?? []
+}
+
+function headOfLinks(receipt: Receipt, links: readonly ReceiptLink[]): string {
+  // What is in a link is its digest already.
+  return bytesToHex(settleChain(extend(createReceiptChain(receipt), ...links), each => each).head)
+}
+
+function linksOfText({
+  tokens,
+  position,
+  told,
+}: Extract<EvidenceAttempt['incoming'], { kind: 'text' }>): ReceiptLink[] {
+  return [linkOfText(tokens, position), ...linksOfTokens(told, 0)].map(digested)
+}
 function linkOfEvidence({ position, rows, terms, sha256: hex }: EvidenceFrames['links'][number]): ReceiptLink {
   return { position, rows, terms, payload: hexToBytes(hex) }
 }
@@ -90,55 +175,23 @@ function digested(link: ReceiptLink): ReceiptLink {
   return { ...link, payload: sha256(link.payload) }
 }
 
-function faultsOfPayloads(bundle: EvidenceBundle): string[] {
+function sizeOf(frames: EvidenceFrames): number {
+  return frames.links.slice(0, frames.held).reduce((sum, { rows }) => sum + rows * rowBytes(frames), 0)
+}
+
+function faultsOfFrames(frames: EvidenceFrames, bytes: Uint8Array, end: number, what: 'received' | 'sent'): string[] {
   const faults: string[] = []
-  for (const side of ['incoming', 'outgoing'] as const) {
-    const said = bundle.header[side]
-    if (said.kind !== 'frames') continue
-    const { endPosition } = bundle.header.check
-    if (said.links.slice(said.held).some(({ position }) => position < endPosition))
-      faults.push(
-        `Frames before position ${endPosition} are missing from what was ${side === 'incoming' ? 'received' : 'sent'}.`,
-      )
-    for (const [i, payload] of payloadsOf(said, bundle[side]).entries())
-      if (bytesToHex(sha256(payload)) !== said.links[i]!.sha256)
-        faults.push(`Frame ${i} of what was ${side === 'incoming' ? 'received' : 'sent'} is not the one in the chain.`)
-  }
+  const { links, held, dtype } = frames
+  if (links.slice(held).some(({ position }) => position < end))
+    faults.push(`Frames before position ${end} are missing from what was ${what}.`)
+  for (const [i, payload] of payloadsOf(frames, bytes).entries())
+    if (bytesToHex(sha256(payload)) !== links[i]!.sha256)
+      faults.push(`Frame ${i} of what was ${what} is not the one in the chain.`)
+  if (links.some(link => termOf(link, 'dtype') !== dtype)) faults.push(`What was ${what} is not in ${dtype}.`)
   return faults
 }
 
-/** As many payloads on either side, of an attempt as long as the plan took it to be. */
-function faultsOfFrames({ incoming, outgoing, check }: EvidenceHeader): string[] {
-  const faults: string[] = []
-  const sides = [incoming, outgoing].flatMap(side => (side.kind === 'frames' ? [side] : []))
-  const [first, second] = sides
-  if (first === undefined) return faults
-  if (second !== undefined && first.held !== second.held)
-    faults.push(`It holds ${first.held} frames that were received and ${second.held} that were sent.`)
-  try {
-    const positions = finalRows(first.links).reduce((sum, { rows }) => sum + rows, 0)
-    if (positions !== check.positions) faults.push(`The attempt had ${positions} positions, not ${check.positions}.`)
-  } catch (error) {
-    faults.push(asComputePoolError(error).message)
-  }
-  return faults
-}
-
-/**
- * A seat sends one frame for each that it received, of the same positions, in the same order. Whoever signed for anything else cut its
- * work so that it could not be laid side by side: in words where it did, null where it did not. Frames at the end may be unanswered.
- */
-export function unpairedFrames({ incoming, outgoing }: EvidenceHeader): string | null {
-  if (incoming.kind !== 'frames' || outgoing.kind !== 'frames') return null
-  for (const [i, sent] of outgoing.links.entries()) {
-    const received = incoming.links[i]
-    if (received?.position !== sent.position || received.rows !== sent.rows)
-      return `The accused signed that frame ${i} it sent has ${sent.rows} rows from position ${sent.position} on, which it did not receive so.`
-  }
-  return null
-}
-
-function payloadsOf(frames: EvidenceFrames, bytes: Uint8Array): Uint8Array[] {
+export function payloadsOf(frames: EvidenceFrames, bytes: Uint8Array): Uint8Array[] {
   let at = 0
   return frames.links.slice(0, frames.held).map(({ rows }) => {
     const payload = bytes.subarray(at, at + rows * rowBytes(frames))
@@ -147,84 +200,64 @@ function payloadsOf(frames: EvidenceFrames, bytes: Uint8Array): Uint8Array[] {
   })
 }
 
-function faultsOfPlan({ check, receipts }: EvidenceHeader): string[] {
-  const secret = hexToBytes(check.secret)
-  if (!isOpening(hexToBytes(check.commitment), secret)) return ['The secret is not the one that was committed to.']
-  const { receipt } = receipts.accused
-  const before = new Array<null>(receipt.seat).fill(null)
+/** The accused's own receipt holds the commitment to secret and terms, and these drew just this check. */
+function faultsOfPlan(header: EvidenceCase): string[] {
+  const { check } = header
+  const { receipt, incoming } = header.attempts.at(-1)!
+  if (receipt.nonce !== commitmentOf(check.secret, check.terms))
+    return ['The secret and the terms are not what the accused was told a commitment to.']
+  const policy = check.terms.policies[receipt.seat]
+  if (policy === undefined) return [`The terms have no policy for seat ${receipt.seat}.`]
+  const kept = keptPositions(header)
+  if (check.positions <= kept)
+    return [`The attempt began with ${kept} positions, and is said to have had ${check.positions}.`]
   const [planned] = planChecks({
-    secret,
+    secret: hexToBytes(check.secret),
     attempt: receipt.requestId,
-    receiptHeads: [...before, digestOfReceipt(receipt)],
+    receiptHeads: [...new Array<null>(receipt.seat).fill(null), digestOfReceipt(receipt)],
     positions: check.positions,
-    keptPositions: 0,
-    policies: new Array(receipt.seat + 1).fill(check.policy),
+    keptPositions: kept,
+    policies: new Array(receipt.seat + 1).fill(policy),
   })
   if (planned === undefined) return ['No check of this seat was drawn.']
   if (planned.endPosition !== check.endPosition)
     return [`The check was drawn up to position ${planned.endPosition}, and goes up to ${check.endPosition}.`]
-  return []
+  const most = positionsOf(incoming, kept)
+  if (typeof most === 'string') return [most]
+  return check.positions > most ? [`The attempt had ${most} positions, not ${check.positions}.`] : []
 }
 
-/** How the exit was to draw, and from where on, stands in the terms of the frames that it received, under its own signature. */
-function faultsOfSampling({ incoming, outgoing }: EvidenceHeader): string[] {
-  if (outgoing.kind !== 'tokens' || incoming.kind !== 'frames') return []
-  const { params, prompt, generated } = outgoing
-  const header = { request_id: '', kind: 'hidden', dtype: 'f32', shape: [], seq: 0, position: 0 } as const
-  const asked = { ...header, shape: [], sampling: params, prompt_tokens: prompt, generated_tokens: generated }
-  const wanted = termsOf(linkOfFrame(asked, new Uint8Array()).terms)
-  const first = termsOf(incoming.links[0]?.terms)
-  const isAsked = [4, 5, 6].every(index => JSON.stringify(first[index]) === JSON.stringify(wanted[index]))
-  const drawing = incoming.links.find(({ terms }) => termsOf(terms)[1] === true)
-  const guesses = termsOf(drawing?.terms)[2]
-  const firstPosition = (drawing?.position ?? 0) + (drawing?.rows ?? 0) - (Array.isArray(guesses) ? guesses.length : 0)
-  return isAsked && firstPosition === outgoing.firstPosition ? [] : ['The exit was asked to draw otherwise.']
-}
-
-function termsOf(terms = '[]'): readonly unknown[] {
+/** Positions that came and stayed; of a text all but the last token, which nobody fed. In words where the frames leave gaps. */
+function positionsOf(incoming: EvidenceAttempt['incoming'], kept: number): number | string {
+  if (incoming.kind === 'text') return incoming.tokens.length + Math.max(0, incoming.told.length - 1)
   try {
-    const parsed: unknown = JSON.parse(terms)
-    return Array.isArray(parsed) ? parsed : []
-  } catch {
-    return []
+    return finalRows(incoming.links, Number.POSITIVE_INFINITY, kept).reduce((sum, { rows }) => sum + rows, kept)
+  } catch (error) {
+    return asComputePoolError(error).message
   }
 }
 
-/**
- * What `recompute` takes: the frames that were received and what was sent, up to where the bundle holds them. `vocab` is the model's, of a
- * manifest that the judge trusts.
- */
-export function replayOf(
-  { header, incoming, outgoing }: EvidenceBundle,
-  vocab: number,
-): {
-  readonly frames: ReplayFrame[]
-  readonly claimed: Claim
-} {
-  const sent = header.outgoing
-  const outputs = sent.kind === 'frames' ? activationsOf(sent, outgoing) : []
-  const claimed: Claim = sent.kind === 'frames' ? { kind: 'activations', outputs } : { ...sent, kind: 'draws', vocab }
-  const received = header.incoming
-  if (received.kind === 'frames') {
-    const activations = activationsOf(received, incoming)
-    const frames = activations.map((activation, i) => {
-      const { position, rows } = received.links[i]!
-      return { position, rows, input: { activation } }
-    })
-    return { frames: frames.slice(0, outputs.length || frames.length), claimed }
+/** How the exit was to draw stands in the terms that the desk committed to; from where on, and after what, in the frames that it received. */
+function faultsOfSampling({ attempts, outgoing, check }: EvidenceCase): string[] {
+  if (outgoing.kind !== 'tokens') return []
+  const { incoming } = attempts.at(-1)!
+  const { params, prompt, generated, firstPosition } = outgoing
+  const faults: string[] = []
+  if (canonicalJson(params) !== canonicalJson(check.terms.sampling)) faults.push('The desk asked for another sampling.')
+  if (incoming.kind === 'text') {
+    const wanted = params.repetitionPenalty === 1 ? [] : incoming.tokens
+    const isAsked = canonicalJson([prompt, generated]) === canonicalJson([wanted, []])
+    return isAsked && firstPosition === incoming.tokens.length ? faults : [...faults, askedOtherwise]
   }
-  // The entry computed its text in the pieces that it sent; guesses that failed were overwritten, whatever they were.
-  const text = [...received.tokens, ...received.told]
-  const pieces = sent.kind === 'frames' ? sent.links.slice(0, sent.held) : [{ position: 0, rows: text.length }]
-  const frames = pieces.map(({ position, rows }) => ({
-    position,
-    rows,
-    input: { tokens: Array.from({ length: rows }, (_, i) => text[position + i] ?? 0) },
-  }))
-  return { frames, claimed }
+  const [first] = incoming.links
+  const drawing = incoming.links.find(link => termOf(link, 'sample') === true)
+  if (first === undefined || drawing === undefined) return [...faults, askedOtherwise]
+  const guesses = termOf(drawing, 'draft')
+  const isAsked =
+    JSON.stringify(termOf(first, 'sampling')) === samplingTerms(params) &&
+    canonicalJson([termOf(first, 'prompt'), termOf(first, 'generated')]) === canonicalJson([prompt, generated]) &&
+    drawing.position + drawing.rows - (Array.isArray(guesses) ? guesses.length : 0) === firstPosition
+  return isAsked ? faults : [...faults, askedOtherwise]
 }
 
-function activationsOf(frames: EvidenceFrames, bytes: Uint8Array): Activation[] {
-  const { dtype, hidden } = frames
-  return payloadsOf(frames, bytes).map(data => ({ dtype, hidden, tokens: data.length / rowBytes(frames), data }))
-}
+const askedOtherwise = 'The exit was asked to draw otherwise.'

@@ -36,22 +36,3 @@ export function canonicalJson(value: unknown): string {
   fields.sort(([a], [b]) => (a < b ? -1 : 1))
   return `{${fields.map(([name, field]) => `${JSON.stringify(name)}:${canonicalJson(field)}`).join(',')}}`
 }
-
-/** What the desk sends with the job: SHA-256(secret). Errors: `input_invalid` unless the secret has 32 bytes, which a guess cannot find. */
-export function commitTo(secret: Uint8Array): Uint8Array {
-  if (secret.length !== digestBytes)
-    throw new ComputePoolError(
-      'input_invalid',
-      `A secret of ${secret.length} bytes was to be committed to; it takes 32.`,
-      {
-        remedy: 'Draw 32 random bytes for each attempt.',
-      },
-    )
-  return sha256(secret)
-}
-
-/** True where `secret` is what `commitment` was made of: what every seat asks when the desk reveals. */
-export function isOpening(commitment: Uint8Array, secret: Uint8Array): boolean {
-  if (secret.length !== digestBytes || commitment.length !== digestBytes) return false
-  return sha256(secret).every((byte, i) => byte === commitment[i])
-}

@@ -2,15 +2,16 @@ import { describe, expect, test } from 'vitest'
 import { garbage } from '../../testing/cheats/change-outputs.ts'
 import {
   evidenceManifest,
-  evidenceSpans,
+  fakeWalletVerify,
   type SampleEvidence,
   sampleEvidence,
 } from '../../testing/cheats/sample-evidence.ts'
 import { openFakeEngine } from '../../testing/fake-engine.ts'
 import { createSeededRandom } from '../../testing/seeded-random.ts'
 import { ComputePoolError } from '../errors/index.ts'
+import type { Engine } from '../ports/index.ts'
 import {
-  checkEvidence,
+  checkEvidence as checkBundle,
   decodeEvidence,
   type EvidenceBundle,
   encodeEvidence,
@@ -20,62 +21,113 @@ import {
   unpairedFrames,
 } from './index.ts'
 
-const { vocab } = evidenceManifest.dimensions
+const { vocab, layers } = evidenceManifest.dimensions
 const seats = [0, 1, 2] as const
+const checkEvidence = (bundle: EvidenceBundle) => checkBundle(bundle, fakeWalletVerify)
 
-async function replay(bundle: EvidenceBundle, seat: 0 | 1 | 2) {
-  const engine = openFakeEngine({ manifest: evidenceManifest, layers: evidenceSpans[seat] })
-  const { endPosition } = bundle.header.check
-  return recompute({ engine, ...replayOf(bundle, vocab), tolerance: bundle.header.tolerance, endPosition, chunk: 7 })
+async function replay(bundle: EvidenceBundle, span = bundle.header.attempts.at(-1)!.receipt.layers) {
+  const engine = openFakeEngine({ manifest: evidenceManifest, layers: span })
+  return recompute({ engine, ...replayOf(bundle, vocab), tolerance: bundle.header.tolerance, chunk: 7 })
 }
 
+const manners = [
+  ['an attempt from position 0', {}],
+  ['one on a kept cache', { isKept: true }],
+  ['one of a seat that takes five rows at once', { maxRows: 5 }],
+  ['one of a seat that takes three, on a kept cache', { isKept: true, maxRows: 3 }],
+] as const
+
 describe.each(seats)('evidence about seat %i', seat => {
-  test('reads as it was written, fits its receipts, and is found honest or not by whoever replays it', async () => {
-    for (const isCheat of [false, true]) {
-      const sample = await sampleEvidence({ seat, ...(isCheat ? { cheat: engine => garbage(engine, { vocab }) } : {}) })
-      const bundle = decodeEvidence(encodeEvidence(sample))
-      const { sections, ...header } = bundle.header
-      expect(header).toEqual(sample.header)
-      expect([bundle.incoming, bundle.outgoing].map(bytes => [...bytes])).toEqual([
-        [...sample.incoming],
-        [...sample.outgoing],
-      ])
-      expect(checkEvidence(bundle)).toEqual([])
-      expect(unpairedFrames(bundle.header)).toBeNull()
-      const report = await replay(bundle, seat)
-      expect(report.isHonest).toBe(!isCheat)
-      expect(report.positions).toBe(header.check.endPosition)
-    }
-  })
+  test.each(manners)(
+    'of %s reads as it was written, fits its receipts, and is found honest or not',
+    async (_, manner) => {
+      for (const isCheat of [false, true]) {
+        const cheat = isCheat ? { cheat: (engine: Engine) => garbage(engine, { vocab }) } : {}
+        const sample = await sampleEvidence({ seat, ...manner, ...cheat })
+        const bundle = decodeEvidence(encodeEvidence(sample))
+        const { sections, ...header } = bundle.header
+        expect(header).toEqual(sample.header)
+        expect([bundle.incoming, bundle.outgoing].map(bytes => [...bytes])).toEqual([
+          [...sample.incoming],
+          [...sample.outgoing],
+        ])
+        expect(await checkEvidence(bundle)).toEqual([])
+        expect(unpairedFrames(bundle.header)).toBeNull()
+        const report = await replay(bundle)
+        expect(report.isHonest).toBe(!isCheat)
+        expect(report.positions).toBe(header.check.endPosition)
+        if (isCheat && seat !== 2) expect(report.firstOver).toBe('isKept' in manner ? 14 : 0)
+      }
+    },
+  )
 
   test('is refused where the check was chosen, not drawn', async () => {
     const sample = await sampleEvidence({ seat })
     const { check } = sample.header
     const faultsWith = (changes: Partial<typeof check>) =>
       checkEvidence(read({ ...sample, header: { ...sample.header, check: { ...check, ...changes } } }))
-    expect(faultsWith({ secret: '11'.repeat(32) })).toContain('The secret is not the one that was committed to.')
-    expect(faultsWith({ endPosition: check.endPosition - 1 })).toContainEqual(
+    const otherTerms = 'The secret and the terms are not what the accused was told a commitment to.'
+    expect(await faultsWith({ secret: '11'.repeat(32) })).toContain(otherTerms)
+    expect(await faultsWith({ endPosition: check.endPosition - 1 })).toContainEqual(
       expect.stringContaining('was drawn up to'),
     )
-    expect(faultsWith({ policy: { ...check.policy, rate: 0 } })).toEqual(['No check of this seat was drawn.'])
+    const policies = check.terms.policies.map(policy => ({ ...policy, rate: 1 }))
+    expect(await faultsWith({ terms: { ...check.terms, policies } })).toContain(otherTerms)
+    expect(await faultsWith({ terms: { ...check.terms, manifestSha256: '77'.repeat(32) } })).toContain(otherTerms)
   })
 
-  test('is refused where a receipt was changed, or is another’s', async () => {
+  test('is refused where a receipt was changed, or is another’s, or its key nobody’s', async () => {
     const sample = await sampleEvidence({ seat })
     const other = await sampleEvidence({ seat, seed: 2 })
-    const { receipts } = sample.header
-    const faultsWith = (changes: Partial<typeof receipts>) =>
-      checkEvidence(read({ ...sample, header: { ...sample.header, receipts: { ...receipts, ...changes } } }))
-    const { accused } = receipts
-    const changed = { ...accused, receipt: { ...accused.receipt, inHead: '22'.repeat(32) } }
-    expect(faultsWith({ accused: changed })).toContain('The receipt of the accused is not signed by its key.')
-    expect(faultsWith({ accused: { ...accused, key: other.header.receipts.accused.key } })).toContain(
-      'The receipt of the accused is not signed by its key.',
-    )
-    const neighbour = seat === 0 ? 'after' : 'before'
-    const forged = { ...receipts[neighbour]!, key: accused.key }
-    expect(faultsWith({ [neighbour]: forged })).toHaveLength(1)
+    const { attempts, after } = sample.header
+    const attempt = attempts[0]!
+    const faultsWith = (changes: Partial<typeof attempt>) =>
+      checkEvidence(read({ ...sample, header: { ...sample.header, attempts: [{ ...attempt, ...changes }] } }))
+    const unsigned = 'The receipt of the accused is not signed by its key.'
+    expect(await faultsWith({ receipt: { ...attempt.receipt, inHead: '22'.repeat(32) } })).toContain(unsigned)
+    expect(await faultsWith({ key: other.header.attempts[0]!.key })).toEqual([unsigned])
+    const unvouched = 'The wallet of the accused did not vouch for its key.'
+    expect(await faultsWith({ key: { ...attempt.key, pool: 'http://other.test' } })).toEqual([unvouched])
+    const victim = { peer: `0x${'9'.repeat(40)}.00000000` }
+    expect(await checkEvidence(read({ ...sample, header: { ...sample.header, accused: victim } }))).toEqual([unvouched])
+    if (after === null) return
+    const behind = { ...after, key: attempt.key }
+    expect(await checkEvidence(read({ ...sample, header: { ...sample.header, after: behind } }))).toEqual([
+      'The receipt of the seat behind is not signed by its key.',
+      'The wallet of the seat behind did not vouch for its key.',
+    ])
   })
+})
+
+test('a ring of one seat is judged by the sampling that the desk committed to', async () => {
+  const honest = decodeEvidence(encodeEvidence(await sampleEvidence({ seat: 0, isAlone: true })))
+  expect(await checkEvidence(honest)).toEqual([])
+  expect((await replay(honest, { start: 0, end: layers })).isHonest).toBe(true)
+  const { outgoing } = honest.header
+  if (outgoing.kind !== 'tokens') throw new Error(outgoing.kind)
+  const other = { ...honest.header, outgoing: { ...outgoing, params: { ...outgoing.params, temperature: 1 } } }
+  expect(await checkEvidence({ ...honest, header: other })).toEqual(['The desk asked for another sampling.'])
+  const cheat = (engine: Engine) => garbage(engine, { vocab })
+  const cheated = decodeEvidence(encodeEvidence(await sampleEvidence({ seat: 0, isAlone: true, cheat })))
+  expect(await checkEvidence(cheated)).toEqual([])
+  expect((await replay(cheated, { start: 0, end: layers })).isHonest).toBe(false)
+})
+
+test('what a seat began with is the attempt that its first frame names, in whole', async () => {
+  const sample = await sampleEvidence({ seat: 1, isKept: true })
+  const { attempts } = sample.header
+  const frames = attempts[0]!.incoming
+  if (frames.kind !== 'frames') throw new Error(frames.kind)
+  const last = attempts.at(-1)!
+  const held = last.incoming.kind === 'frames' ? last.incoming.links.slice(0, last.incoming.held) : []
+  const bytes = held.reduce((sum, { rows }) => sum + rows * frames.hidden * 4, 0)
+  const alone = { ...sample, header: { ...sample.header, attempts: [last] }, incoming: sample.incoming.slice(-bytes) }
+  expect(await checkEvidence(read(alone))).toEqual([
+    'Attempt 0 did not begin with what the bundle says came before it.',
+  ])
+  const [first] = (await sampleEvidence({ seat: 1 })).header.attempts
+  const swapped = { ...sample.header, attempts: [{ ...first!, incoming: frames }, last] }
+  expect(await checkEvidence(read({ ...sample, header: swapped }))).not.toEqual([])
 })
 
 test('rows that the accused never sent or received are refused, with digests of their own and without', async () => {
@@ -83,13 +135,18 @@ test('rows that the accused never sent or received are refused, with digests of 
   for (const side of ['incoming', 'outgoing'] as const) {
     const bytes = sample[side].slice()
     bytes[130]! ^= 1
-    const faults = checkEvidence(read({ ...sample, [side]: bytes }))
+    const faults = await checkEvidence(read({ ...sample, [side]: bytes }))
     expect(faults).toEqual([expect.stringMatching(/Frame 0 of what was .* is not the one in the chain/)])
-    const frames = sample.header[side]
+    const { attempts, outgoing } = sample.header
+    const frames = side === 'incoming' ? attempts[0]!.incoming : outgoing
     if (frames.kind !== 'frames') throw new Error(frames.kind)
     const links = frames.links.map((link, i) => (i === 0 ? { ...link, sha256: '33'.repeat(32) } : link))
-    const header = { ...sample.header, [side]: { ...frames, links } }
-    expect(checkEvidence(read({ ...sample, header }))).toContainEqual(expect.stringContaining('did not sign'))
+    const changed = { ...frames, links }
+    const header =
+      side === 'outgoing'
+        ? { ...sample.header, outgoing: changed }
+        : { ...sample.header, attempts: [{ ...attempts[0]!, incoming: changed }] }
+    expect(await checkEvidence(read({ ...sample, header }))).toContainEqual(expect.stringContaining('did not sign'))
   }
 })
 
@@ -97,41 +154,52 @@ test('an exit that is said to have been asked for something else is not blamed',
   const sample = await sampleEvidence({ seat: 2 })
   const { outgoing } = sample.header
   if (outgoing.kind !== 'tokens') throw new Error(outgoing.kind)
-  const changed = { ...sample.header, outgoing: { ...outgoing, params: { ...outgoing.params, seed: 13 } } }
-  expect(checkEvidence(read({ ...sample, header: changed }))).toEqual(['The exit was asked to draw otherwise.'])
-  const earlier = { ...sample.header, outgoing: { ...outgoing, firstPosition: outgoing.firstPosition - 1 } }
-  expect(checkEvidence(read({ ...sample, header: earlier }))).toEqual(['The exit was asked to draw otherwise.'])
+  const faultsWith = (changes: Partial<typeof outgoing>) =>
+    checkEvidence(read({ ...sample, header: { ...sample.header, outgoing: { ...outgoing, ...changes } } }))
+  const otherwise = 'The exit was asked to draw otherwise.'
+  expect(await faultsWith({ params: { ...outgoing.params, seed: 13 } })).toEqual([
+    'The desk asked for another sampling.',
+    otherwise,
+  ])
+  expect(await faultsWith({ firstPosition: outgoing.firstPosition - 1 })).toEqual([otherwise])
   const tokens = outgoing.tokens.with(3, (outgoing.tokens[3]! + 1) % vocab)
-  const lied = { ...sample.header, outgoing: { ...outgoing, tokens } }
-  expect(checkEvidence(read({ ...sample, header: lied }))).toEqual(['The accused did not sign for having sent this.'])
+  expect(await faultsWith({ tokens })).toEqual(['The accused did not sign for having sent this.'])
 })
 
 test('too few frames, or fewer positions than there were, prove nothing', async () => {
   const sample = await sampleEvidence({ seat: 1 })
-  const { incoming, outgoing, check } = sample.header
+  const { attempts, outgoing, check } = sample.header
+  const { incoming } = attempts[0]!
   if (incoming.kind !== 'frames' || outgoing.kind !== 'frames') throw new Error('no frames')
   const short = (frames: typeof incoming) => ({ ...frames, held: 1 })
   const bytes = 13 * evidenceManifest.dimensions.hidden * 4
   const fewer = {
-    header: { ...sample.header, incoming: short(incoming), outgoing: short(outgoing) },
+    header: { ...sample.header, attempts: [{ ...attempts[0]!, incoming: short(incoming) }], outgoing: short(outgoing) },
     incoming: sample.incoming.slice(0, bytes),
     outgoing: sample.outgoing.slice(0, bytes),
   }
-  expect(checkEvidence(read(fewer))).toHaveLength(2)
-  const header = { ...sample.header, check: { ...check, positions: check.positions - 1 } }
-  expect(checkEvidence(read({ ...sample, header }))).toContain(`The attempt had 27 positions, not 26.`)
+  expect(await checkEvidence(read(fewer))).toHaveLength(2)
+  const header = { ...sample.header, check: { ...check, positions: check.positions + 1 } }
+  expect(await checkEvidence(read({ ...sample, header }))).not.toEqual([])
 })
 
 test('a seat that cuts its work otherwise than it came is told by what it signed; one that was cut short is not', async () => {
   const { header } = await sampleEvidence({ seat: 1 })
   const { outgoing } = header
   if (outgoing.kind !== 'frames') throw new Error(outgoing.kind)
-  const withLinks = (links: typeof outgoing.links) =>
-    unpairedFrames({ ...header, outgoing: { ...outgoing, links }, sections: {} as never })
-  const [first, ...rest] = outgoing.links
-  expect(withLinks([{ ...first!, rows: 12 }, { ...first!, position: 12, rows: 1 }, ...rest])).toMatch(/frame 0 it sent/)
-  expect(withLinks([...outgoing.links, first!])).toMatch(/which it did not receive so/)
+  const withLinks = (links: typeof outgoing.links) => unpairedFrames({ ...header, outgoing: { ...outgoing, links } })
+  const [first, second, ...rest] = outgoing.links
+  expect(withLinks([{ ...first!, rows: 12 }, second!, ...rest])).toMatch(/frame 1 it sent/)
+  expect(withLinks([first!, { ...second!, rows: 3 }, ...rest])).toMatch(/left out rows of frame 1/)
+  expect(withLinks([...outgoing.links, first!])).toMatch(/1 frames more than it received/)
+  expect(withLinks([{ ...first!, terms: first!.terms.replace('0.7', '0.8') }, second!])).toMatch(/another sampling/)
   expect(withLinks(outgoing.links.slice(0, -1))).toBeNull()
+  // Its engine takes eight rows at once.
+  const pieces = [
+    { ...first!, rows: 8 },
+    { ...first!, position: 8, rows: 5 },
+  ]
+  expect(withLinks([...pieces, second!, ...rest])).toBeNull()
 })
 
 test('sizes are capped before anything is read', async () => {
@@ -153,7 +221,7 @@ test(`takes 800 mutated bundles, or refuses them by name (seed ${seed})`, async 
     const at = random.int(3)
     const bytes = random.int(2) === 0 ? mutateBytes(encoded[at]!) : mutateHeader(encoded[at]!)
     try {
-      const faults = checkEvidence(decodeEvidence(bytes))
+      const faults = await checkEvidence(decodeEvidence(bytes))
       outcomes[faults.length > 0 ? 'doubted' : 'believed'] += 1
       // What is believed says what was signed: only words that nobody signed may differ.
       if (faults.length === 0)
@@ -204,9 +272,8 @@ test(`takes 800 mutated bundles, or refuses them by name (seed ${seed})`, async 
 })
 
 function signedPart({ header, incoming, outgoing }: EvidenceBundle) {
-  const { accused } = header.receipts
-  const { secret, endPosition, positions } = header.check
-  return { accused, secret, endPosition, positions, incoming, outgoing, said: [header.incoming, header.outgoing] }
+  const { attempts, after, check } = header
+  return { attempts, after, check, incoming, outgoing, said: header.outgoing }
 }
 
 function read(sample: SampleEvidence): EvidenceBundle {

@@ -5,11 +5,11 @@
 import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesToHex } from '@noble/hashes/utils.js'
 import { ComputePoolError } from '../errors/index.ts'
-import { type EvidenceFrames, type EvidenceHeader, evidenceHeaderSchema } from './evidence-header.ts'
+import { type EvidenceCase, type EvidenceFrames, type EvidenceHeader, evidenceHeaderSchema } from './evidence-header.ts'
 
 export interface EvidenceBundle {
   readonly header: EvidenceHeader
-  /** Payloads of the held frames, behind each other; none where the side has no frames. */
+  /** Payloads of the held frames, behind each other, attempt behind attempt; none where the side has no frames. */
   readonly incoming: Uint8Array
   readonly outgoing: Uint8Array
 }
@@ -67,8 +67,8 @@ export function decodeEvidence(bytes: Uint8Array): EvidenceBundle {
   return bundle
 }
 
-/** Bytes that the held frames of a side take. */
-export function heldBytes(side: EvidenceHeader['incoming'] | EvidenceHeader['outgoing']): number {
+/** Bytes that the held frames of one side take. */
+export function heldBytes(side: EvidenceCase['attempts'][number]['incoming'] | EvidenceCase['outgoing']): number {
   if (side.kind !== 'frames') return 0
   return side.links.slice(0, side.held).reduce((sum, { rows }) => sum + rows * rowBytes(side), 0)
 }
@@ -86,13 +86,14 @@ function checkHeader(data: unknown): EvidenceHeader {
   }
   const header = parsed.data
   for (const side of ['incoming', 'outgoing'] as const) {
-    const said = header[side]
+    const said = side === 'incoming' ? header.attempts.map(attempt => attempt.incoming) : [header.outgoing]
     const { sizeBytes } = header.sections[side]
     refuseLarge(sizeBytes, maxEvidenceSectionBytes)
-    if (said.kind === 'frames' && said.held > said.links.length)
-      throw invalid(`It holds ${said.held} of ${said.links.length} frames.`)
-    if (heldBytes(said) !== sizeBytes)
-      throw invalid(`Its ${side} frames take ${heldBytes(said)} bytes, and it brings ${sizeBytes}.`)
+    for (const frames of said)
+      if (frames.kind === 'frames' && frames.held > frames.links.length)
+        throw invalid(`It holds ${frames.held} of ${frames.links.length} frames.`)
+    const held = said.reduce((sum, frames) => sum + heldBytes(frames), 0)
+    if (held !== sizeBytes) throw invalid(`Its ${side} frames take ${held} bytes, and it brings ${sizeBytes}.`)
   }
   return header
 }

@@ -1,14 +1,16 @@
 /**
- * What a bundle of evidence says in words: whose attempt, which check, what was received and sent as the links of the receipts' chains,
+ * What a bundle of evidence says in words: whose attempts, which check, what was received and sent as the links of the receipts' chains,
  * and what an auditor found. The rows themselves lie behind it as bytes. It knows no file and no engine.
  *
- * Versions, model, peer, policy, engines, tolerance and finding are the accuser's word, signed by nobody: whoever judges takes the model
- * from the coalition's terms, the policy from the pool, the tolerance from a table of their own, and finds for themselves.
+ * Versions, engines, tolerance and finding are the accuser's word, signed by nobody: whoever judges takes the tolerance from a table of
+ * their own, and finds for themselves. Model, policies and sampling are the desk's, bound by the nonce in the accused's own receipt.
  */
 import { z } from 'zod'
 import { samplingParamsSchema } from '../pipeline/sampling-params.ts'
-import { receiptSchema } from '../receipts/index.ts'
-import { checkPolicySchema } from './check-policy.ts'
+import { receiptSchema } from '../receipts/receipt.ts'
+import { sessionKeySchema } from '../receipts/session-key.ts'
+import { checkTermsSchema } from '../wire/audit-messages.ts'
+import { peerIdSchema } from '../wire/peer-id.ts'
 
 const digest = z.string().regex(/^[0-9a-f]{64}$/)
 const count = z.int().min(0).max(0xffff_ffff)
@@ -30,7 +32,7 @@ const linkSchema = z.strictObject({
 /** One frame of activations as the receipts' chains have it. */
 export type EvidenceLink = z.infer<typeof linkSchema>
 
-const framesSchema = z.strictObject({
+export const evidenceFramesSchema = z.strictObject({
   kind: z.literal('frames'),
   dtype,
   hidden: z.int().positive().max(65_536),
@@ -39,38 +41,45 @@ const framesSchema = z.strictObject({
   /** the payloads of the first so many lie behind the header. */
   held: z.int().nonnegative().max(maxLinks),
 })
-export type EvidenceFrames = z.infer<typeof framesSchema>
+export type EvidenceFrames = z.infer<typeof evidenceFramesSchema>
 
 const sideSchema = z.strictObject({ kind: z.enum(['webgpu', 'wasm', 'native']), dtype })
 const sectionSchema = z.strictObject({ sizeBytes: z.int().nonnegative(), sha256: digest })
-const signedSchema = z.strictObject({ key: digest, receipt: receiptSchema })
+
+const incomingSchema = z.discriminatedUnion('kind', [
+  evidenceFramesSchema,
+  /** The entry's: all tokens it was sent, from which it computed those from `position` on, and what it told was drawn. */
+  z.strictObject({ kind: z.literal('text'), tokens, position: count, told: tokens }),
+])
+
+const attemptSchema = z.strictObject({
+  receipt: receiptSchema,
+  /** As the accused's wallet vouched for it. */
+  key: sessionKeySchema,
+  incoming: incomingSchema,
+})
+/** What the accused received of one attempt, and signed for. */
+export type EvidenceAttempt = z.infer<typeof attemptSchema>
 
 export const evidenceHeaderSchema = z.strictObject({
   format: z.literal('computepool-evidence'),
-  version: z.literal(1),
+  version: z.literal(2),
   versions: z.strictObject({ computepool: text(40), protocol: count }),
-  model: z.strictObject({ name: text(120), manifestSha256: digest, quantisation: z.enum(['q4', 'q8', 'f16', 'f32']) }),
-  accused: z.strictObject({ peer: text(120) }),
+  model: z.strictObject({ name: text(120), quantisation: z.enum(['q4', 'q8', 'f16', 'f32']) }),
+  accused: z.strictObject({ peer: peerIdSchema }),
   check: z.strictObject({
-    commitment: digest,
     secret: digest,
-    policy: checkPolicySchema,
+    terms: checkTermsSchema,
     positions: z.int().positive().max(1_048_576),
     endPosition: z.int().positive().max(1_048_576),
   }),
-  /** The accused's, and those of the seats on either side where it has them. */
-  receipts: z.strictObject({
-    accused: signedSchema,
-    before: signedSchema.nullable(),
-    after: signedSchema.nullable(),
-  }),
-  incoming: z.discriminatedUnion('kind', [
-    framesSchema,
-    /** The entry's: all tokens it was sent, from which it computed those from `position` on, and what it told was drawn. */
-    z.strictObject({ kind: z.literal('text'), tokens, position: count, told: tokens }),
-  ]),
+  /** The last is judged; those before it left the caches that it began with. */
+  attempts: z.array(attemptSchema).min(1).max(16),
+  /** The seat behind, which received what the accused sent in the last attempt. */
+  after: z.strictObject({ peer: peerIdSchema, receipt: receiptSchema, key: sessionKeySchema }).nullable(),
+  /** Of the last attempt. */
   outgoing: z.discriminatedUnion('kind', [
-    framesSchema,
+    evidenceFramesSchema,
     /** The exit's. */
     z.strictObject({
       kind: z.literal('tokens'),
@@ -97,9 +106,10 @@ export const evidenceHeaderSchema = z.strictObject({
     over: count,
     different: count,
     nearTies: count,
-    /** Of the recomputed row at `worstPosition`, under the attempt's nonce; empty at an exit. */
-    sketch: z.string().regex(/^([0-9a-f]{64})?$/),
   }),
   sections: z.strictObject({ incoming: sectionSchema, outgoing: sectionSchema }),
 })
 export type EvidenceHeader = z.infer<typeof evidenceHeaderSchema>
+
+/** What is judged: the header without what its accuser adds. */
+export type EvidenceCase = Pick<EvidenceHeader, 'accused' | 'check' | 'attempts' | 'after' | 'outgoing'>

@@ -20,14 +20,14 @@ export interface RowRun {
 }
 
 /**
- * The rows of positions 0, 1, … in order, each as it was last sent; at most `end` positions. Errors: `input_invalid` for frames that
- * leave a gap, are empty, or do not begin at position 0.
+ * The rows of positions `start`, `start` + 1, … in order, each as it was last sent, before position `end`. Errors: `input_invalid` for
+ * frames that leave a gap, are empty, or begin elsewhere.
  */
-export function finalRows(frames: readonly FramePlace[], end = Number.POSITIVE_INFINITY): RowRun[] {
+export function finalRows(frames: readonly FramePlace[], end = Number.POSITIVE_INFINITY, start = 0): RowRun[] {
   const runs: RowRun[] = []
-  let length = 0
+  let length = start
   for (const [frame, { position, rows }] of frames.entries()) {
-    const isSound = Number.isInteger(position) && Number.isInteger(rows) && rows >= 1 && position >= 0
+    const isSound = Number.isInteger(position) && Number.isInteger(rows) && rows >= 1 && position >= start
     if (!isSound || position > length)
       throw new ComputePoolError(
         'input_invalid',

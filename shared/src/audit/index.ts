@@ -10,7 +10,15 @@ export {
   type RequestShape,
   stepsBefore,
 } from './catch-chance.ts'
-export { checkEvidence, digestOfReceipt, replayOf, unpairedFrames } from './check-evidence.ts'
+export {
+  type CaseBundle,
+  checkEvidence,
+  digestOfReceipt,
+  faultsOfIncoming,
+  faultsOfOutgoing,
+  keptPositions,
+  type VerifyWallet,
+} from './check-evidence.ts'
 export { type CheckPolicy, checkPolicySchema, defaultCheckPolicy, endChances } from './check-policy.ts'
 export {
   defaultReaches,
@@ -21,7 +29,7 @@ export {
   positionsPerCheck,
   type Reach,
 } from './check-reach.ts'
-export { canonicalJson, commitmentOf, commitTo, digestBytes, isOpening } from './commitment.ts'
+export { canonicalJson, commitmentOf, digestBytes } from './commitment.ts'
 export { type CompareRowsInput, compareRows, type RowsCompared } from './compare-rows.ts'
 export { type CouldDrawInput, couldDraw, type DrawScores } from './could-draw.ts'
 export {
@@ -32,6 +40,8 @@ export {
   maxEvidenceSectionBytes,
 } from './evidence-bundle.ts'
 export {
+  type EvidenceAttempt,
+  type EvidenceCase,
   type EvidenceFrames,
   type EvidenceHeader,
   type EvidenceLink,
@@ -39,6 +49,15 @@ export {
 } from './evidence-header.ts'
 export { type FramePlace, finalRows } from './final-rows.ts'
 export { type DrawClaim, type DrawsJudged, type DrawVerdict, judgeDraws } from './judge-draws.ts'
+export {
+  type EvidenceVerdict,
+  type JudgeInput,
+  judgeEvidence,
+  type ReplayInput,
+  replayEvidence,
+} from './judge-evidence.ts'
+export { measuredTolerances } from './measured-tolerances.ts'
+export { type Pairing, pairFrames, unpairedFrames } from './pair-frames.ts'
 export { type PlanInput, type PlannedCheck, planChecks } from './plan-checks.ts'
 export {
   type Claim,
@@ -49,6 +68,7 @@ export {
   recompute,
 } from './recompute.ts'
 export type { DrawsClaim } from './redraw.ts'
+export { replayOf } from './replay-of.ts'
 export {
   parseToleranceTable,
   type ToleranceQuery,

@@ -21,8 +21,15 @@ export interface ReplayFrame extends FramePlace {
   readonly input: EngineRow['input']
 }
 
-/** What the seat sent on: one activation a frame; or, at the exit, the tokens that it drew. */
-export type Claim = { readonly kind: 'activations'; readonly outputs: readonly Activation[] } | DrawsClaim
+/** What the seat sent on; or, at the exit, the tokens that it drew. */
+export type Claim =
+  | {
+      readonly kind: 'activations'
+      readonly outputs: readonly Activation[]
+      /** Where each begins. Seats may cut their rows otherwise than they came; without it: one for each frame. */
+      readonly positions?: readonly number[]
+    }
+  | DrawsClaim
 
 export interface RecomputeInput {
   /** The same layers as the seat's. */
@@ -33,6 +40,10 @@ export interface RecomputeInput {
   readonly tolerance: { readonly relative: number; readonly logit: number; readonly nearTieShare?: number | undefined }
   /** Positions to compute again at most: a plan's `endPosition`; all unless told otherwise. */
   readonly endPosition?: number
+  /** What comes before was another attempt's, which left the cache: it is computed, not compared. Default 0. */
+  readonly fromPosition?: number
+  /** One turn of the event loop, taken before each step: live work goes first. */
+  readonly breathe?: () => Promise<void>
   /** Positions of one step; the engine's most unless told otherwise. */
   readonly chunk?: number
   readonly requestId?: string
@@ -67,8 +78,12 @@ export const maxReplayBytes = 128 << 20
 export async function recompute(input: RecomputeInput): Promise<RecomputeReport> {
   const { engine, frames, claimed } = input
   const requestId = input.requestId ?? 'audit'
-  const runs = finalRows(frames, input.endPosition)
   checkInputs(input)
+  const claims = claimed.kind === 'draws' ? null : claimedRows(claimed, frames, input)
+  const runs = finalRows(
+    frames,
+    Math.min(input.endPosition ?? Number.POSITIVE_INFINITY, claims?.end ?? Number.POSITIVE_INFINITY),
+  )
   const chunk = Math.max(1, Math.min(engine.facts.maxChunk, input.chunk ?? engine.facts.maxChunk))
   const positions = runs.reduce((sum, { rows }) => sum + rows, 0)
   const overwritten = overwrittenRows(frames, positions)
@@ -82,20 +97,22 @@ export async function recompute(input: RecomputeInput): Promise<RecomputeReport>
         logitTolerance: input.tolerance.logit,
         ...(input.tolerance.nearTieShare === undefined ? {} : { nearTieShare: input.tolerance.nearTieShare }),
         ...(input.signal === undefined ? {} : { signal: input.signal }),
+        ...(input.breathe === undefined ? {} : { breathe: input.breathe }),
       })
       const none = { worst: 0, worstPosition: 0, mean: 0, over: 0, firstOver: null }
       return { isHonest: draws.isHonest, positions, overwritten, ...none, draws }
     }
-    const total = { worst: 0, worstPosition: 0, over: 0, firstOver: null as number | null, sum: 0 }
+    const total = { worst: 0, worstPosition: 0, over: 0, firstOver: null as number | null, sum: 0, rows: 0 }
     for (const pieces of chunkRuns(runs, chunk)) {
+      await input.breathe?.()
       input.signal?.throwIfAborted()
       const position = pieces[0]!.position
       const [output] = await engine.run([{ requestId, position, input: inputOf(engine, frames, pieces), sample: null }])
       if (output?.kind !== 'activation') throw unfit(`The engine gave ${output?.kind} where rows were claimed.`)
       const recomputed = activationValues(output.activation)
       const { hidden } = output.activation
-      let row = 0
-      for (const piece of pieces) {
+      for (const piece of claims!.within(position, position + output.activation.tokens)) {
+        const row = piece.position - position
         const compared = compareRows({
           claimed: activationValues(rowsOf(claimed.outputs[piece.frame]!, piece)),
           recomputed: recomputed.subarray(row * hidden, (row + piece.rows) * hidden),
@@ -109,20 +126,41 @@ export async function recompute(input: RecomputeInput): Promise<RecomputeReport>
         if (compared.over > 0) total.firstOver ??= piece.position + compared.firstOver
         total.over += compared.over
         total.sum += compared.sum
-        row += piece.rows
+        total.rows += piece.rows
       }
     }
-    const { sum, ...found } = total
+    const { sum, rows, ...found } = total
     return {
       isHonest: found.over === 0,
       positions,
       overwritten,
       ...found,
-      mean: positions === 0 ? 0 : sum / positions,
+      mean: rows === 0 ? 0 : sum / rows,
       draws: null,
     }
   } finally {
     engine.forget(requestId)
+  }
+}
+
+/** The claimed rows that still held at the end, and those among them of any positions. */
+function claimedRows(
+  { outputs, positions }: Exclude<Claim, DrawsClaim>,
+  frames: readonly ReplayFrame[],
+  { endPosition, fromPosition = 0 }: RecomputeInput,
+) {
+  const places = outputs.map(({ tokens }, i) => ({ position: positions?.[i] ?? frames[i]!.position, rows: tokens }))
+  const runs = finalRows(places, endPosition, fromPosition)
+  const last = runs.at(-1)
+  return {
+    end: last === undefined ? fromPosition : last.position + last.rows,
+    *within(start: number, end: number): Iterable<RowRun> {
+      for (const run of runs) {
+        const from = Math.max(run.position, start)
+        const rows = Math.min(run.position + run.rows, end) - from
+        if (rows > 0) yield { frame: run.frame, from: run.from + from - run.position, position: from, rows }
+      }
+    },
   }
 }
 
@@ -182,16 +220,17 @@ function checkInputs({ engine, frames, claimed }: RecomputeInput): void {
       { remedy: 'Check an earlier end.', context: { sizeBytes, limitBytes: maxReplayBytes } },
     )
   if (claimed.kind === 'draws') return
-  if (claimed.outputs.length !== frames.length)
+  const { positions } = claimed
+  if (claimed.outputs.length !== (positions?.length ?? frames.length))
     throw unfit(`${frames.length} frames were received and ${claimed.outputs.length} are claimed to have been sent.`)
   const hidden = claimed.outputs[0]?.hidden
   for (const [i, output] of claimed.outputs.entries()) {
     const elementBytes = output.dtype === 'f32' ? 4 : 2
     const isSound =
       output.hidden === hidden &&
-      output.tokens === frames[i]!.rows &&
+      (positions !== undefined || output.tokens === frames[i]!.rows) &&
       output.data.length === output.tokens * output.hidden * elementBytes
-    if (!isSound) throw unfit(`Claim ${i} of ${output.tokens} rows does not fit a frame of ${frames[i]!.rows}.`)
+    if (!isSound) throw unfit(`Claim ${i} of ${output.tokens} rows does not fit a frame of ${frames[i]?.rows}.`)
   }
 }
 

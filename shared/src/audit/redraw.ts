@@ -41,6 +41,7 @@ export interface RedrawInput {
   readonly logitTolerance: number
   readonly nearTieShare?: number
   readonly signal?: AbortSignal
+  readonly breathe?: () => Promise<void>
 }
 
 /** Wrong draws after which the rest need not be looked at: each costs a step of its own. */
@@ -55,6 +56,7 @@ export async function redraw(input: RedrawInput): Promise<DrawsJudged> {
   for (const chunk of input.chunks) {
     const until = Math.min(chunk.position + chunk.rows, end)
     for (let position = chunk.position; position < until; ) {
+      await input.breathe?.()
       input.signal?.throwIfAborted()
       const step = rowsOf(chunk, position, until)
       const first = Math.max(position, claimed.firstPosition - 1)

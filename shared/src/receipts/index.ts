@@ -1,4 +1,11 @@
-export { type Receipt, type ReceiptBody, receiptBodySchema, receiptSchema, receiptText } from './receipt.ts'
+export {
+  type Receipt,
+  type ReceiptBody,
+  receiptBodySchema,
+  receiptSchema,
+  receiptText,
+  recentHeadBytes,
+} from './receipt.ts'
 export {
   advance,
   createReceiptChain,

@@ -2,12 +2,14 @@
 import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesToHex } from '@noble/hashes/utils.js'
 import {
-  commitTo,
+  commitmentOf,
   defaultCheckPolicy,
   digestOfReceipt,
+  type EvidenceAttempt,
   type EvidenceFrames,
   type EvidenceHeader,
   planChecks,
+  type VerifyWallet,
 } from '../../src/audit/index.ts'
 import type { Manifest } from '../../src/model/index.ts'
 import { greedy } from '../../src/pipeline/index.ts'
@@ -20,7 +22,11 @@ import {
   linkOfFrame,
   linkOfText,
   linksOfTokens,
+  type Receipt,
   type ReceiptLink,
+  type ReceiptSigner,
+  type SessionKey,
+  sessionKeyText,
 } from '../../src/receipts/index.ts'
 import { openFakeEngine } from '../fake-engine.ts'
 import { fakeManifest } from '../fake-manifest.ts'
@@ -44,12 +50,26 @@ export interface SampleEvidence {
   readonly outgoing: Uint8Array
 }
 
+/** A peer's wallet: its id, and how it signs. */
+export interface SampleWallet {
+  readonly peer: string
+  sign(message: string): Promise<string>
+}
+
 export interface SampleEvidenceOptions {
   /** Who is accused: 0 is the entry, 2 the exit. */
   readonly seat: 0 | 1 | 2
   /** What computes for that seat; honest unless told otherwise. */
   readonly cheat?: (engine: Engine) => Engine
   readonly seed?: number
+  /** The attempt begins with 14 positions that an earlier one left. */
+  readonly isKept?: boolean
+  /** One seat holds all layers; it is seat 0. */
+  readonly isAlone?: boolean
+  /** Most rows of a frame that the accused sends; it cuts what came. */
+  readonly maxRows?: number
+  /** By seat; fakes that `fakeWalletVerify` believes unless told otherwise. */
+  readonly wallets?: readonly SampleWallet[]
   /** A real model of five layers or more instead of the fake, with the digest of its manifest. */
   readonly model?: {
     readonly manifest: Manifest
@@ -58,63 +78,102 @@ export interface SampleEvidenceOptions {
   }
 }
 
-const attempt = { coalition: 'c-1', epoch: 3, requestId: 'request-9' }
-const nonce = '07'.repeat(32)
+const ring = { coalition: 'c-1', epoch: 3 }
 const params = { ...greedy, temperature: 0.7, seed: 12 }
+
+const fakeWallet = (seat: number): SampleWallet => {
+  const address = `0x${String(seat + 1).repeat(40)}`
+  return { peer: `${address}.00000000`, sign: async message => fakeWord(address, message) }
+}
+function fakeWord(address: string, message: string): string {
+  const digest = bytesToHex(sha256(new TextEncoder().encode(`${address} ${message}`)))
+  return `0x${digest}${digest}1b`
+}
+/** Believes the fake wallets. */
+export const fakeWalletVerify: VerifyWallet = ({ address, message, signature }) =>
+  signature === fakeWord(address, message)
+
+interface Sent {
+  readonly link: ReceiptLink
+  readonly activation: Activation
+}
+interface Served {
+  readonly requestId: string
+  readonly text: readonly number[]
+  readonly from: number
+  /** By seat but the exit. */
+  readonly sent: readonly Sent[][]
+  readonly tokens: readonly number[]
+  readonly positions: number
+}
 
 /** Serves a prompt of 20 and 8 tokens of an answer, and draws secrets until the accused is checked beyond position 22. */
 export async function sampleEvidence(options: SampleEvidenceOptions): Promise<SampleEvidence> {
-  const { seat, cheat, seed = 1, model } = options
+  const { seat, cheat, seed = 1, model, isKept = false, isAlone = false } = options
   const manifest = model?.manifest ?? evidenceManifest
-  const { hidden, vocab } = manifest.dimensions
-  const spans = spansOf(manifest)
+  const manifestSha256 = model?.manifestSha256 ?? '00'.repeat(32)
+  const spans = isAlone ? [{ start: 0, end: manifest.dimensions.layers }] : spansOf(manifest)
   const engines: Engine[] = []
   for (const [i, span] of spans.entries()) {
     const engine = model === undefined ? openFakeEngine({ manifest, layers: span }) : await model.open(span)
     engines.push(i === seat && cheat !== undefined ? cheat(engine) : engine)
   }
-  const text = Array.from({ length: 20 }, (_, i) => (i * 37 + 5) % vocab)
-  const sent: { readonly link: ReceiptLink; readonly activation: Activation }[][] = [[], []]
-  const tokens: number[] = []
-  let position = 0
-  const step = async (brought: readonly number[], isDrawn: boolean): Promise<void> => {
-    let input: EngineRow['input'] = { tokens: brought }
-    for (const [i, engine] of engines.entries()) {
-      const sample = i === 2 && isDrawn ? { params, generated: [...tokens], prompt: [] } : null
-      const [output] = await engine.run([{ requestId: 'r', position, input, sample }])
-      if (output?.kind === 'token') tokens.push(output.sampled.token)
-      if (output?.kind !== 'activation') continue
-      const { activation } = output
-      const isFirst = position === 0
-      const header = {
-        request_id: attempt.requestId,
-        kind: 'hidden' as const,
-        dtype: activation.dtype,
-        shape: [activation.tokens, hidden],
-        seq: sent[i]!.length,
-        position,
-        ...(isFirst ? { sampling: params, nonce } : {}),
-        ...(isDrawn ? { sample: true } : {}),
-      }
-      sent[i]!.push({ link: linkOfFrame(header, activation.data), activation })
-      input = { activation }
-    }
-    position += brought.length
-  }
-  await step(text.slice(0, 13), false)
-  await step(text.slice(13), true)
-  while (tokens.length < 8) await step([tokens.at(-1)!], true)
-
-  for (const engine of engines) await engine.close()
+  const { vocab } = manifest.dimensions
   const random = createSeededRandom(seed)
-  const drawn = linksOfTokens(tokens, 0)
-  const chainOf = (links: readonly ReceiptLink[]) => extend(createReceiptChain(attempt), ...links)
-  const received = [[linkOfText(text, 0), ...drawn], ...sent.map(frames => frames.map(({ link }) => link))]
-  const gave = [...sent.map(frames => frames.map(({ link }) => link)), drawn]
-  const signed = spans.map((span, i) => {
-    const signer = createReceiptSigner(random.bytes(32))
-    const [incoming, outgoing] = [chainOf(received[i]!), chainOf(gave[i]!)]
-    const receipt = signer.sign({
+  const text = Array.from({ length: 20 }, (_, i) => (i * 37 + 5) % vocab)
+  const policies = spans.map(() => defaultCheckPolicy)
+  const terms = { manifestSha256, policies, sampling: params }
+  const wallets = spans.map((_, i) => options.wallets?.[i] ?? fakeWallet(i))
+  const signers = spans.map(() => createReceiptSigner(random.bytes(32)))
+  const keys = await Promise.all(wallets.map((wallet, i) => keyOf(wallet, signers[i]!)))
+  const serve = (
+    served: Pick<Served, 'requestId' | 'text' | 'from'>,
+    nonce: string,
+    count: number,
+    reuse: string | null,
+  ) => serveAttempt({ ...served, engines, nonce, count, reuse, cutAt: { seat, maxRows: options.maxRows } })
+
+  const earlier = isKept
+    ? await serve({ requestId: 'request-8', text: text.slice(0, 11), from: 0 }, '09'.repeat(32), 4, null)
+    : null
+  const whole = earlier === null ? text : [...earlier.text, ...earlier.tokens, ...text.slice(15)]
+  const before = await serve(
+    { requestId: 'request-9', text: whole, from: earlier?.positions ?? 0 },
+    '',
+    0,
+    earlier?.requestId ?? null,
+  )
+  // What goes over the boundaries does not hang on the nonce; the links do, and so the receipts.
+  let secret = bytesToHex(random.bytes(32))
+  let drawn = attemptOf()
+  while (drawn.endPosition === null || drawn.endPosition <= 22) {
+    secret = bytesToHex(random.bytes(32))
+    drawn = attemptOf()
+  }
+  for (const engine of engines) await engine.close()
+
+  function attemptOf() {
+    const last = withNonce(before, commitmentOf(secret, terms))
+    const receipts = spans.map((span, i) => signed(last, i, span, commitmentOf(secret, terms)))
+    const [planned] = planChecks({
+      secret: Uint8Array.from(secret.match(/../g)!, byte => Number.parseInt(byte, 16)),
+      attempt: last.requestId,
+      receiptHeads: receipts.map((receipt, i) => (i === seat ? digestOfReceipt(receipt) : null)),
+      positions: last.positions,
+      keptPositions: last.from,
+      policies,
+    })
+    return { last, receipts, endPosition: planned?.endPosition ?? null }
+  }
+
+  function signed(served: Served, i: number, span: Receipt['layers'], nonce: string): Receipt {
+    const attempt = { ...ring, requestId: served.requestId }
+    const told = linksOfTokens(served.tokens, 0)
+    const chainOf = (links: readonly ReceiptLink[]) => extend(createReceiptChain(attempt), ...links)
+    const linksOf = (frames: readonly Sent[]) => frames.map(({ link }) => link)
+    const incoming = chainOf(i === 0 ? [linkOfText(served.text, served.from), ...told] : linksOf(served.sent[i - 1]!))
+    const outgoing = chainOf(i === spans.length - 1 ? told : linksOf(served.sent[i]!))
+    return signers[i]!.sign({
       ...attempt,
       seat: i,
       layers: span,
@@ -123,64 +182,69 @@ export async function sampleEvidence(options: SampleEvidenceOptions): Promise<Sa
       inHead: headOf(incoming),
       outHead: headOf(outgoing),
       recent: '',
-      lastTokens: i === 2 ? [tokens.at(-1)!] : [],
+      lastTokens: i === spans.length - 1 ? [served.tokens.at(-1)!] : [],
       sketch: '',
       nonce,
     })
-    return { key: signer.key, receipt }
-  })
-  const positions = position
-  const policy = defaultCheckPolicy
-  let secret = random.bytes(32)
-  const drawCheck = () =>
-    planChecks({
-      secret,
-      attempt: attempt.requestId,
-      receiptHeads: signed.map(({ receipt }) => digestOfReceipt(receipt)),
-      positions,
-      keptPositions: 0,
-      policies: [policy, policy, policy],
-    }).find(check => check.seat === seat && check.endPosition > 22)
-  while (drawCheck() === undefined) secret = random.bytes(32)
-  const { endPosition } = drawCheck()!
-  const side = (frames: (typeof sent)[number]): EvidenceFrames => ({
+  }
+
+  const { last, receipts } = drawn
+  const endPosition = drawn.endPosition!
+  const { hidden } = manifest.dimensions
+  const held = (frames: readonly Sent[], end: number) => frames.filter(({ link }) => link.position < end)
+  const side = (frames: readonly Sent[], end: number): EvidenceFrames => ({
     kind: 'frames',
     dtype: 'f32',
     hidden,
-    links: frames.map(({ link: { position: at, rows, terms, payload } }) => {
-      return { position: at, rows, terms: terms ?? '', sha256: bytesToHex(sha256(payload)) }
+    links: frames.map(({ link: { position: at, rows, terms: said, payload } }) => {
+      return { position: at, rows, terms: said ?? '', sha256: bytesToHex(sha256(payload)) }
     }),
-    held: frames.filter(({ link }) => link.position < endPosition).length,
+    held: held(frames, end).length,
   })
-  const bytesOf = (frames: (typeof sent)[number]) => {
-    const pieces = frames.filter(({ link }) => link.position < endPosition).map(({ activation }) => activation.data)
-    return Uint8Array.from(pieces.flatMap(piece => Array.from(piece)))
+  const bytesOf = (frames: readonly Sent[], end: number) =>
+    held(frames, end).flatMap(({ activation }) => Array.from(activation.data))
+  const attempts: EvidenceAttempt[] = []
+  const incoming: number[] = []
+  for (const [served, end] of [
+    ...(earlier === null ? [] : [[earlier, earlier.positions] as const]),
+    [last, endPosition] as const,
+  ]) {
+    if (seat === 0 && served !== last) continue
+    const receipt = served === last ? receipts[seat]! : signed(served, seat, spans[seat]!, '09'.repeat(32))
+    const frames = served.sent[seat - 1] ?? []
+    attempts.push({
+      receipt,
+      key: keys[seat]!,
+      incoming:
+        seat === 0
+          ? { kind: 'text', tokens: [...served.text], position: served.from, told: [...served.tokens] }
+          : side(frames, end),
+    })
+    if (seat !== 0) incoming.push(...bytesOf(frames, end))
   }
+  const isExit = seat === spans.length - 1
   const native = { kind: 'native', dtype: 'f32' } as const
+  const behind = receipts[seat + 1]
   return {
     header: {
       format: 'computepool-evidence',
-      version: 1,
-      versions: { computepool: '0.1.0', protocol: 5 },
-      model: {
-        name: manifest.model,
-        manifestSha256: model?.manifestSha256 ?? '00'.repeat(32),
-        quantisation: manifest.quantisation,
-      },
-      accused: { peer: `0x${'a'.repeat(40)}.00000000` },
-      check: {
-        commitment: bytesToHex(commitTo(secret)),
-        secret: bytesToHex(secret),
-        policy,
-        positions,
-        endPosition,
-      },
-      receipts: { accused: signed[seat]!, before: signed[seat - 1] ?? null, after: signed[seat + 1] ?? null },
-      incoming: seat === 0 ? { kind: 'text', tokens: text, position: 0, told: tokens } : side(sent[seat - 1]!),
-      outgoing:
-        seat === 2
-          ? { kind: 'tokens', firstPosition: text.length, tokens, params, generated: [], prompt: [] }
-          : side(sent[seat]!),
+      version: 2,
+      versions: { computepool: '0.1.0', protocol: 7 },
+      model: { name: manifest.model, quantisation: manifest.quantisation },
+      accused: { peer: wallets[seat]!.peer as `0x${string}` },
+      check: { secret, terms, positions: last.positions, endPosition },
+      attempts,
+      after: behind === undefined ? null : { peer: wallets[seat + 1]!.peer, receipt: behind, key: keys[seat + 1]! },
+      outgoing: isExit
+        ? {
+            kind: 'tokens',
+            firstPosition: last.text.length,
+            tokens: [...last.tokens],
+            params,
+            generated: [],
+            prompt: [],
+          }
+        : side(last.sent[seat]!, endPosition),
       engines: { accused: native, auditor: native },
       tolerance: { relative: 1e-3, logit: 1e-3 },
       finding: {
@@ -191,10 +255,91 @@ export async function sampleEvidence(options: SampleEvidenceOptions): Promise<Sa
         over: 0,
         different: 0,
         nearTies: 0,
-        sketch: '',
       },
     },
-    incoming: seat === 0 ? new Uint8Array() : bytesOf(sent[seat - 1]!),
-    outgoing: seat === 2 ? new Uint8Array() : bytesOf(sent[seat]!),
+    incoming: Uint8Array.from(incoming),
+    outgoing: isExit ? new Uint8Array() : Uint8Array.from(bytesOf(last.sent[seat]!, endPosition)),
   }
+}
+
+async function keyOf({ peer, sign }: SampleWallet, { key }: ReceiptSigner): Promise<SessionKey> {
+  const named = { pool: 'http://pool.test', key, expiresMs: 86_400_000 }
+  return { ...named, signature: await sign(sessionKeyText({ ...named, peer })) }
+}
+
+interface ServeAttempt extends Pick<Served, 'requestId' | 'text' | 'from'> {
+  readonly engines: readonly Engine[]
+  readonly nonce: string
+  /** 0: 8. */
+  readonly count: number
+  readonly reuse: string | null
+  readonly cutAt: { readonly seat: number; readonly maxRows: number | undefined }
+}
+
+async function serveAttempt({ engines, nonce, reuse, cutAt, ...served }: ServeAttempt): Promise<Served> {
+  const { requestId, text, from } = served
+  const count = served.count || 8
+  const sent: Sent[][] = engines.slice(1).map(() => [])
+  const tokens: number[] = []
+  let position = from
+  /** From seat `i` on. */
+  const pass = async (i: number, start: number, input: EngineRow['input'], isDrawn: boolean): Promise<void> => {
+    const engine = engines[i]!
+    const sample = i === engines.length - 1 && isDrawn ? { params, generated: [...tokens], prompt: [] } : null
+    const [output] = await engine.run([{ requestId: 'r', position: start, input, sample }])
+    if (output?.kind === 'token') tokens.push(output.sampled.token)
+    if (output?.kind !== 'activation') return
+    const { activation } = output
+    const frames = sent[i]!
+    const isFirst = frames.length === 0
+    const header = {
+      request_id: requestId,
+      kind: 'hidden' as const,
+      dtype: activation.dtype,
+      shape: [activation.tokens, activation.hidden],
+      seq: frames.length,
+      position: start,
+      ...(isFirst ? { sampling: params, ...(nonce === '' ? {} : { nonce }) } : {}),
+      ...(isFirst && reuse !== null ? { reuse: { requestId: reuse, positions: from } } : {}),
+      ...(isDrawn ? { sample: true } : {}),
+    }
+    frames.push({ link: linkOfFrame(header, activation.data), activation })
+    await receive(i + 1, start, activation, isDrawn)
+  }
+  /** The accused's engine may take fewer rows at once than come. */
+  const receive = async (i: number, start: number, activation: Activation, isDrawn: boolean): Promise<void> => {
+    const most = i === cutAt.seat ? (cutAt.maxRows ?? activation.tokens) : activation.tokens
+    const rowBytes = activation.data.length / activation.tokens
+    for (let row = 0; row < activation.tokens; row += most) {
+      const rows = Math.min(most, activation.tokens - row)
+      const data = activation.data.slice(row * rowBytes, (row + rows) * rowBytes)
+      await pass(
+        i,
+        start + row,
+        { activation: { ...activation, tokens: rows, data } },
+        isDrawn && row + rows === activation.tokens,
+      )
+    }
+  }
+  const step = async (brought: readonly number[], isDrawn: boolean): Promise<void> => {
+    await pass(0, position, { tokens: brought }, isDrawn)
+    position += brought.length
+  }
+  const first = from + Math.ceil((text.length - from) * 0.65)
+  await step(text.slice(from, first), false)
+  await step(text.slice(first), true)
+  while (tokens.length < count) await step([tokens.at(-1)!], true)
+  return { requestId, text, from, sent, tokens, positions: position }
+}
+
+/** The same with another nonce on the first frames. */
+function withNonce(served: Served, nonce: string): Served {
+  const sent = served.sent.map(frames =>
+    frames.map((frame, i) => {
+      if (i > 0) return frame
+      const terms: unknown[] = JSON.parse(frame.link.terms ?? '[]')
+      return { ...frame, link: { ...frame.link, terms: JSON.stringify(terms.with(3, nonce)) } }
+    }),
+  )
+  return { ...served, sent }
 }

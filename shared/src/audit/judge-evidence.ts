@@ -1,0 +1,140 @@
+/**
+ * What a bundle of evidence proves, found by oneself: its words against the receipts in it, then the accused's steps computed again by an
+ * engine of one's own and compared within one's own tolerances. It knows no chain, no pool and no file.
+ */
+import type { Manifest } from '../model/index.ts'
+import type { Engine } from '../ports/index.ts'
+import { type CaseBundle, checkEvidence, type VerifyWallet } from './check-evidence.ts'
+import type { EvidenceHeader } from './evidence-header.ts'
+import { unpairedFrames } from './pair-frames.ts'
+import { type RecomputeReport, recompute } from './recompute.ts'
+import { replayOf } from './replay-of.ts'
+import { type ToleranceRow, type ToleranceSide, type ToleranceTable, toleranceFor } from './tolerance.ts'
+
+/**
+ * `unsound`: it proves nothing, and `faults` say why. `honest`: what the accused signed is what its layers compute. `cheated`: it is not.
+ * `unpaired`: the accused signed for what no honest seat does. `unjudged`: nobody measured such engines, or too little is known.
+ */
+export type EvidenceVerdict =
+  | { readonly verdict: 'unsound' | 'unpaired' | 'unjudged'; readonly faults: readonly string[] }
+  | { readonly verdict: 'honest' | 'cheated'; readonly report: RecomputeReport; readonly tolerance: ToleranceRow }
+
+export interface ReplayInput {
+  readonly bundle: CaseBundle
+  readonly manifest: Pick<Manifest, 'dimensions' | 'quantisation'>
+  /** It holds the accused's layers. */
+  readonly engine: Engine
+  readonly table: ToleranceTable
+  /** What the accused computed with, as far as is known. */
+  readonly accused: ToleranceSide
+  /** As `recompute` has them. */
+  readonly chunk?: number
+  readonly requestId?: string
+  readonly breathe?: () => Promise<void>
+  readonly signal?: AbortSignal
+}
+
+/** Of a sound bundle. Errors: `input_*` for frames that no engine takes; the engine's. */
+export async function replayEvidence(input: ReplayInput): Promise<EvidenceVerdict> {
+  const { bundle, manifest, engine, table, accused } = input
+  const { header } = bundle
+  const unpaired = unpairedFrames(header)
+  if (unpaired !== null) return { verdict: 'unpaired', faults: [unpaired] }
+  const unknown = unknownDraws(header)
+  if (unknown !== null) return { verdict: 'unjudged', faults: [unknown] }
+  const { layers } = header.attempts.at(-1)!.receipt
+  const { hidden, vocab } = manifest.dimensions
+  const sides = [...header.attempts.map(({ incoming }) => incoming), header.outgoing]
+  if (sides.some(side => side.kind === 'frames' && side.hidden !== hidden))
+    return { verdict: 'unsound', faults: [`Its rows are not of the model's ${hidden} numbers.`] }
+  const ours = { kind: engine.facts.kind, dtype: engine.facts.activationDtype }
+  const tolerance = toleranceFor(table, {
+    sides: [accused, ours],
+    quantisation: manifest.quantisation,
+    layers: layers.end - layers.start,
+  })
+  if (tolerance === null)
+    return { verdict: 'unjudged', faults: [unmeasured(accused, ours, manifest.quantisation, layers)] }
+  const { chunk, requestId, breathe, signal } = input
+  const report = await recompute({
+    engine,
+    ...replayOf(bundle, vocab),
+    tolerance,
+    ...(chunk === undefined ? {} : { chunk }),
+    ...(requestId === undefined ? {} : { requestId }),
+    ...(breathe === undefined ? {} : { breathe }),
+    ...(signal === undefined ? {} : { signal }),
+  })
+  return { verdict: report.isHonest ? 'honest' : 'cheated', report, tolerance }
+}
+
+function unmeasured(
+  theirs: ToleranceSide,
+  ours: ToleranceSide,
+  quantisation: string,
+  layers: Engine['layers'],
+): string {
+  return `Nobody measured how far ${theirs.kind} ${theirs.dtype} lies from ${ours.kind} ${ours.dtype} on ${layers.end - layers.start} layers of ${quantisation}.`
+}
+
+/** A ring of one seat signs its text as a whole, and not where the answer of an earlier attempt began: penalties count from there. */
+function unknownDraws({ attempts, outgoing }: CaseBundle['header']): string | null {
+  if (outgoing.kind !== 'tokens' || attempts.at(-1)!.incoming.kind !== 'text') return null
+  const { presencePenalty, frequencyPenalty } = outgoing.params
+  if (presencePenalty === 0 && frequencyPenalty === 0) return null
+  return 'How a ring of one seat drew under penalties cannot be told from what it signed.'
+}
+
+export interface JudgeInput {
+  readonly bundle: CaseBundle & { readonly header: EvidenceHeader }
+  readonly manifest: Manifest
+  /** Of the manifest's bytes, hex. */
+  readonly manifestSha256: string
+  readonly table: ToleranceTable
+  /** Opens the accused's layers, or lends them. Whoever lends closes. */
+  readonly open: (layers: Engine['layers']) => Promise<Engine>
+  readonly verifyWallet: VerifyWallet
+  readonly chunk?: number
+  readonly requestId?: string
+  readonly breathe?: () => Promise<void>
+  readonly signal?: AbortSignal
+}
+
+/**
+ * Judges a bundle that somebody else made. What the accused computed on is its accuser's word: `unjudged` where nobody measured that pair,
+ * else the loosest row of our engine's is taken, to the accused's favour.
+ */
+export async function judgeEvidence(input: JudgeInput): Promise<EvidenceVerdict> {
+  const { bundle, manifest, table } = input
+  const faults = await checkEvidence(bundle, input.verifyWallet)
+  const { check, engines, attempts } = bundle.header
+  if (check.terms.manifestSha256 !== input.manifestSha256)
+    faults.push(
+      `The attempt was served of the manifest ${check.terms.manifestSha256}, and this model's is ${input.manifestSha256}.`,
+    )
+  const { layers } = attempts.at(-1)!.receipt
+  if (layers.start >= layers.end || layers.end > manifest.dimensions.layers)
+    faults.push(`The accused signed for layers ${layers.start} to ${layers.end} of ${manifest.dimensions.layers}.`)
+  if (faults.length > 0) return { verdict: 'unsound', faults }
+  const engine = await input.open(layers)
+  const ours = { kind: engine.facts.kind, dtype: engine.facts.activationDtype }
+  const query = { quantisation: manifest.quantisation, layers: layers.end - layers.start }
+  const isMeasured = toleranceFor(table, { ...query, sides: [engines.accused, ours] }) !== null
+  const accused = isMeasured ? loosestFor(table, ours, query) : engines.accused
+  return replayEvidence({ ...input, engine, accused })
+}
+
+function loosestFor(
+  table: ToleranceTable,
+  ours: ToleranceSide,
+  query: { readonly quantisation: Manifest['quantisation']; readonly layers: number },
+): ToleranceSide {
+  let loosest: { readonly side: ToleranceSide; readonly relative: number } | null = null
+  for (const kind of ['webgpu', 'wasm', 'native'] as const)
+    for (const dtype of ['f32', 'f16', 'bf16'] as const) {
+      const side = { kind, dtype }
+      const row = toleranceFor(table, { ...query, sides: [ours, side] })
+      if (row !== null && row.relative > (loosest?.relative ?? 0)) loosest = { side, relative: row.relative }
+    }
+  return loosest?.side ?? ours
+}

@@ -1,0 +1,103 @@
+/**
+ * Lays what a seat signed that it sent beside what it signed that it received. A seat may cut a frame to its engine's rows, and drop guesses
+ * from its end; all else that an honest seat does not do is named. It knows links, and neither rows nor engines.
+ */
+import { linkOfFrame } from '../receipts/index.ts'
+import type { EvidenceCase, EvidenceLink } from './evidence-header.ts'
+
+export type Pairing =
+  /** The first so many frames that came were answered, the last of them in part at least. */
+  { readonly answered: number } | { readonly fault: string }
+
+/** Of a link's terms, in the order of `linkOfFrame`. */
+const at = { dtype: 0, sample: 1, draft: 2, nonce: 3, sampling: 4, prompt: 5, generated: 6, reuse: 7 } as const
+export type LinkTerm = keyof typeof at
+
+/** One of a link's terms as canonical as it came; null where it has none. */
+export function termOf({ terms }: Pick<EvidenceLink, 'terms'>, name: LinkTerm): unknown {
+  try {
+    const parsed: unknown = JSON.parse(terms)
+    return Array.isArray(parsed) ? (parsed[at[name]] ?? null) : null
+  } catch {
+    return null
+  }
+}
+
+const passedOn = ['nonce', 'sampling', 'prompt', 'generated', 'reuse'] as const
+
+/** Where the seat is neither entry nor exit. */
+export function pairFrames(received: readonly EvidenceLink[], sent: readonly EvidenceLink[]): Pairing {
+  const [first, gone] = [received[0], sent[0]]
+  if (first !== undefined && gone !== undefined)
+    for (const name of passedOn)
+      if (JSON.stringify(termOf(first, name)) !== JSON.stringify(termOf(gone, name)))
+        return { fault: `The accused passed on another ${name} than it received.` }
+  let next = 0
+  for (const [i, frame] of received.entries()) {
+    if (next === sent.length) return { answered: i }
+    const isSampled = termOf(frame, 'sample') === true
+    let rows = 0
+    for (let isWhole = false; !isWhole && next < sent.length; next++) {
+      const piece = sent[next]!
+      rows += piece.rows
+      if (piece.position !== frame.position + rows - piece.rows || rows > frame.rows)
+        return {
+          fault: `The accused signed that frame ${next} it sent has ${piece.rows} rows from position ${piece.position} on, which it did not receive so.`,
+        }
+      const isLast = termOf(piece, 'sample') === true
+      if (isLast && !isSampled)
+        return { fault: `The accused had a token drawn after frame ${next}, which nobody asked for.` }
+      isWhole = isSampled ? isLast : rows === frame.rows
+      if (isLast && rows < frame.rows - guessesOf(frame))
+        return { fault: `The accused left out rows of frame ${i} that were no guesses.` }
+    }
+  }
+  if (next < sent.length)
+    return { fault: `The accused signed that it sent ${sent.length - next} frames more than it received.` }
+  return { answered: received.length }
+}
+
+function guessesOf(frame: EvidenceLink): number {
+  const draft = termOf(frame, 'draft')
+  return Array.isArray(draft) ? draft.length : 0
+}
+
+/**
+ * What the accused signed that no honest seat does: cut its work so that it cannot be laid beside what it received, or had others draw by
+ * other rules. In words; null where there is nothing.
+ */
+export function unpairedFrames({ attempts, outgoing, check }: EvidenceCase): string | null {
+  const { incoming } = attempts.at(-1)!
+  if (outgoing.kind !== 'frames') return null
+  if (incoming.kind === 'frames') {
+    const paired = pairFrames(incoming.links, outgoing.links)
+    return 'fault' in paired ? paired.fault : null
+  }
+  const [first] = outgoing.links
+  if (first === undefined) return null
+  const wanted = samplingTerms(check.terms.sampling)
+  if (JSON.stringify(termOf(first, 'sampling')) !== wanted)
+    return 'The accused passed on another sampling than it was sent.'
+  let length = incoming.position
+  for (const [i, { position, rows }] of outgoing.links.entries()) {
+    if (position < incoming.position || position > length)
+      return `The accused signed that frame ${i} it sent begins at position ${position}, where ${length} was next.`
+    length = position + rows
+  }
+  return null
+}
+
+/** As `linkOfFrame` writes them. */
+export function samplingTerms(params: EvidenceCase['check']['terms']['sampling']): string {
+  const header = {
+    request_id: '',
+    kind: 'hidden',
+    dtype: 'f32',
+    shape: [],
+    seq: 0,
+    position: 0,
+    sampling: params,
+  } as const
+  const { terms = '[]' } = linkOfFrame({ ...header, shape: [] }, new Uint8Array())
+  return JSON.stringify(termOf({ terms }, 'sampling'))
+}

@@ -1,0 +1,51 @@
+/** What `recompute` takes, out of a bundle of evidence: frames as they came, and what was sent. It judges nothing. */
+import type { Activation } from '../ports/index.ts'
+import { type CaseBundle, keptPositions, payloadsOf } from './check-evidence.ts'
+import { rowBytes } from './evidence-bundle.ts'
+import type { EvidenceFrames } from './evidence-header.ts'
+import { pairFrames } from './pair-frames.ts'
+import type { Claim, RecomputeInput, ReplayFrame } from './recompute.ts'
+
+/**
+ * The frames that the accused received, earlier attempts' first, as far as it answered them. `vocab` is the model's, of a manifest that the
+ * judge trusts.
+ */
+export function replayOf(
+  { header, incoming, outgoing }: CaseBundle,
+  vocab: number,
+): Pick<RecomputeInput, 'frames' | 'claimed'> & { readonly fromPosition: number; readonly endPosition: number } {
+  const sent = header.outgoing
+  const fromPosition = keptPositions(header)
+  const endPosition = Math.min(header.check.endPosition, header.check.positions)
+  const claimed: Claim =
+    sent.kind === 'tokens'
+      ? { ...sent, kind: 'draws', vocab }
+      : {
+          kind: 'activations',
+          outputs: activationsOf(sent, outgoing),
+          positions: sent.links.slice(0, sent.held).map(({ position }) => position),
+        }
+  const received = header.attempts.at(-1)!.incoming
+  if (received.kind === 'text') {
+    const text = [...received.tokens, ...received.told].slice(0, endPosition)
+    return { frames: [{ position: 0, rows: text.length, input: { tokens: text } }], claimed, fromPosition, endPosition }
+  }
+  const frames: ReplayFrame[] = []
+  let bytes = incoming
+  for (const [i, { incoming: each }] of header.attempts.entries()) {
+    if (each.kind !== 'frames') continue
+    const activations = activationsOf(each, bytes)
+    bytes = bytes.subarray(activations.reduce((sum, { data }) => sum + data.length, 0))
+    const isLast = i === header.attempts.length - 1
+    const paired = isLast && sent.kind === 'frames' ? pairFrames(each.links, sent.links) : null
+    const answered = paired !== null && 'answered' in paired ? paired.answered : activations.length
+    for (const [at, activation] of activations.slice(0, answered).entries())
+      frames.push({ position: each.links[at]!.position, rows: activation.tokens, input: { activation } })
+  }
+  return { frames, claimed, fromPosition, endPosition }
+}
+
+function activationsOf(frames: EvidenceFrames, bytes: Uint8Array): Activation[] {
+  const { dtype, hidden } = frames
+  return payloadsOf(frames, bytes).map(data => ({ dtype, hidden, tokens: data.length / rowBytes(frames), data }))
+}
