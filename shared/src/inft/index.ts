@@ -1,4 +1,20 @@
 export {
+  type ContainerPlace,
+  containerKeyBytes,
+  mostContainerBytes,
+  openContainer,
+  type SealContainerOptions,
+  sealContainer,
+} from './container.ts'
+export { encryptionKeyOf, type SealingEntropy, sealTo, unseal } from './ecies.ts'
+export {
+  intelligenceBytes,
+  intelligenceDescription,
+  type PoolIntelligence,
+  parseIntelligence,
+  poolIntelligenceSchema,
+} from './pool-intelligence.ts'
+export {
   accessTypedData,
   ownershipTypedData,
   type ProofContext,
@@ -8,3 +24,4 @@ export {
   type VerifierPlace,
   verifierDomain,
 } from './proof-typed-data.ts'
+export { type EncryptionKey, type WalletKeyPlace, walletKey, walletKeyMessage } from './wallet-key.ts'
