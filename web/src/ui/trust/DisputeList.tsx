@@ -59,12 +59,13 @@ function Dispute({ dispute, isTest, explorerUrl }: { dispute: DisputeView } & Om
 }
 
 function Evidence({ id, sha256, path }: { id: string; sha256: string; path: string }) {
-  const command = `computepool verify ${sha256}.cpevid --pack PACK_FOLDER`
+  const file = `evidence-${sha256.slice(0, 12)}.cpevid`
+  const command = `computepool verify ${file} --pack PACK_FOLDER`
   return (
     <div className="evidence">
       <p className="hint">
         {isOwnPath(path) ? (
-          <a href={path} download={`${sha256}.cpevid`} data-testid="evidence" aria-label={`Evidence of dispute ${id}`}>
+          <a href={path} download={file} data-testid="evidence" aria-label={`Evidence of dispute ${id}`}>
             Evidence
           </a>
         ) : (

@@ -34,17 +34,18 @@ export function PoolTrust({ pool }: { pool: PoolSnapshot }) {
 
 const mostShown = 3
 
-/** The newest, and whether they still hold a seat. */
+/** The newest, each operator once, and whether they still hold a seat. */
 function Convictions({ pool }: { pool: PoolSnapshot }) {
   const { disputes } = useDisputes(pool, mayHaveDisputes(pool))
-  const convicted = disputes.filter(isConviction).slice(0, mostShown)
+  const all = disputes.filter(isConviction)
+  const convicted = all.filter((one, at) => all.findIndex(({ accused }) => accused === one.accused) === at)
   if (convicted.length === 0) return null
   const rings = pool.rings ?? []
   const seats = rings.length === 0 ? pool.seats : rings.flatMap(ring => ring.seats)
   const seated = new Set(seats.map(({ peer }) => peer.split('.')[0]?.toLowerCase()))
   return (
     <ul className="convictions" aria-label="Convicted" data-testid="convictions">
-      {convicted.map(({ id, accused, reason }) => (
+      {convicted.slice(0, mostShown).map(({ id, accused, reason }) => (
         <li key={id}>
           <code title={accused}>{shortHex(accused)}</code> was convicted: it {breachWords[reason]}.{' '}
           {seated.has(accused.toLowerCase())

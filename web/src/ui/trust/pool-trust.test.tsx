@@ -97,7 +97,10 @@ test('each seat’s standing and stake can be read: at its arc, and in the table
 
 test('a convicted seat is named: while it still sits there, and after it was replaced', async () => {
   const innocent = sampleDispute({ id: 'd0', accused: peerId(3).split('.')[0] ?? '', state: 'innocent' })
-  const services = renderPage('/', { money: createFakeMoney(), disputes: () => [sampleDispute(), innocent] })
+  const services = renderPage('/', {
+    money: createFakeMoney(),
+    disputes: () => [sampleDispute(), sampleDispute({ id: 'd2' }), innocent],
+  })
   act(() => services.setPool({ pool: stakedPool() }))
   await settle()
   const words = () => [...screen.getByTestId('convictions').children].map(plain)

@@ -1,0 +1,100 @@
+/**
+ * What pages say of stakes, checks and disputes, painted by a real browser: a phone's width, both palettes, by keyboard. The pool's news
+ * is staged (the same samples as the pages' own tests); that a live pool tells such news is tested where it is made.
+ */
+import { type RunningOrchestrator, startOrchestrator } from '@computepool/orchestrator/serve.ts'
+import { bigintAsString } from '@computepool/shared/money'
+import { expect, type Page, test } from '@playwright/test'
+import axe from 'axe-core'
+import { sampleTerms } from '../../web/src/ui/testing/sample-money.ts'
+import { sampleDispute, stakedPool } from '../../web/src/ui/testing/sample-trust.ts'
+
+const phone = { width: 360, height: 740 }
+let server: RunningOrchestrator
+
+test.beforeAll(async () => {
+  server = await startOrchestrator({
+    host: '127.0.0.1',
+    port: 0,
+    packDir: 'models/demo/pack',
+    minSeats: 3,
+    maxSeats: 3,
+  })
+})
+test.afterAll(() => server.close())
+
+async function stageNews(page: Page): Promise<void> {
+  const json = (body: unknown) => ({ contentType: 'application/json', body: JSON.stringify(body, bigintAsString) })
+  const settled = sampleDispute({ id: 'd0', state: 'settled', slashedAtomic: 5_000_000n, payerAtomic: 123_456n })
+  await page.route('**/api/money', route => route.fulfill(json(sampleTerms())))
+  await page.route('**/api/disputes', route => route.fulfill(json({ disputes: [sampleDispute(), settled] })))
+  // A stream that ends: the page keeps the snapshot, and asks again.
+  await page.route('**/api/pool/events', route =>
+    route.fulfill({ contentType: 'text/event-stream', body: `data: ${JSON.stringify(stakedPool())}\n\n` }),
+  )
+}
+
+/** What axe calls serious or critical, in words. Colours count: this browser paints. */
+async function seriousFindings(page: Page): Promise<string[]> {
+  await page.evaluate(axe.source)
+  const { violations } = await page.evaluate(() =>
+    (globalThis as unknown as { axe: typeof import('axe-core') }).axe.run(document),
+  )
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .map(({ id, nodes }) => `${id}: ${nodes.map(node => node.html).join(' ')}`)
+}
+
+/** Elements that reach beyond the screen, but for what may scroll, drawings, and words for ears. */
+const tooWide = (page: Page): Promise<string[]> =>
+  page.evaluate(() =>
+    [...document.querySelectorAll('body *:not(pre *, svg *, .scroll-x *, .visually-hidden *)')]
+      .filter(element => element.getBoundingClientRect().right > innerWidth + 0.5)
+      .map(({ tagName, className }) => `${tagName} ${className}`),
+  )
+
+for (const colorScheme of ['dark', 'light'] as const) {
+  test(`stakes, checks and disputes fit a phone and can be read: ${colorScheme}`, async ({ browser }) => {
+    const context = await browser.newContext({ viewport: phone, colorScheme, reducedMotion: 'reduce' })
+    const page = await context.newPage()
+    try {
+      await stageNews(page)
+      for (const [path, landmark] of [
+        ['/', 'pool-trust'],
+        ['/operate', 'signing-terms'],
+        ['/chat', 'trusted-ends'],
+        ['/trust', 'who-sees'],
+        ['/disputes', 'evidence'],
+      ] as const) {
+        await page.goto(`${server.url}${path}`)
+        await expect(page.getByTestId(landmark).first()).toBeVisible()
+        await expect(page.getByTestId('stake-chip').first()).toHaveText('staked pool')
+        expect(await tooWide(page), path).toEqual([])
+        expect(await seriousFindings(page), path).toEqual([])
+        const folder = process.env.TRUST_SHOTS
+        if (folder)
+          await page.screenshot({ path: `${folder}/${colorScheme}${path.replace('/', '-')}.png`, fullPage: true })
+      }
+    } finally {
+      await context.close()
+    }
+  })
+}
+
+test('from the chat to who sees what, to a conviction’s evidence, by keyboard alone', async ({ page }) => {
+  await stageNews(page)
+  await page.goto(`${server.url}/chat`)
+  await page.getByTestId('trusted-ends').focus()
+  await page.keyboard.press('Space')
+  await expect(page.getByTestId('trusted-ends')).toBeChecked()
+  await page.keyboard.press('Tab')
+  await page.keyboard.press('Enter')
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText('What each seat can see')
+  await expect(page.getByTestId('convictions')).toContainText('0x2222…2222 was convicted')
+  await page.getByTestId('pool-trust').getByRole('link', { name: 'Disputes' }).focus()
+  await page.keyboard.press('Enter')
+  await expect(page).toHaveURL(`${server.url}/disputes`)
+  await expect(page.getByRole('heading', { level: 1 })).toBeFocused()
+  await expect(page.getByTestId('dispute-row')).toHaveCount(2)
+  await expect(page.getByTestId('evidence').first()).toHaveAttribute('href', /^\/api\/evidence\/[0-9a-f]{64}$/)
+})
