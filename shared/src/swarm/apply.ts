@@ -14,6 +14,7 @@ import { noteVanished } from './returning.ts'
 import type { SwarmEvent } from './swarm-events.ts'
 import { changePeer, newPeer, withPeer } from './swarm-peers.ts'
 import type { Coalition, Standby, SwarmPeer, SwarmState } from './swarm-state.ts'
+import { quarrelled, weighed } from './weights.ts'
 
 /** Seat lists of lost coalitions that are remembered. */
 const mostPrevious = 8
@@ -71,6 +72,10 @@ function happen(state: SwarmState, event: SwarmEvent): SwarmState {
     }
     case 'slice-released':
       return released(state, event.peer)
+    case 'operators-weighed':
+      return weighed(state, event)
+    case 'boundary-broken':
+      return quarrelled(state, event)
   }
 }
 

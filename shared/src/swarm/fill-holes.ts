@@ -2,6 +2,7 @@
 import { isSameRange } from './coalitions.ts'
 import { asPlaced, countHeld, failedLinks, type Placed } from './placed-ring.ts'
 import { orderedChoices } from './placement-search.ts'
+import { byEffort } from './placement-standing.ts'
 import type { PlacedSeat, PlacementInput } from './plan-placement.ts'
 import type { SwarmState } from './swarm-state.ts'
 
@@ -33,7 +34,7 @@ export function fillHoles(state: SwarmState, input: PlacementInput, previous: re
       const placed = asPlaced(input, seats)
       if (placed === null) continue
       const held = countHeld(state, seats)
-      if (best !== null && (held < bestHeld || (held === bestHeld && placed.lapMs >= best.lapMs))) continue
+      if (best !== null && (held < bestHeld || (held === bestHeld && placed.costMs >= best.costMs))) continue
       best = placed
       bestHeld = held
     }
@@ -66,8 +67,8 @@ function sparesFor(
     holes.some(index => isSameRange(state.peers[peer]?.held ?? null, previous[index]!.layers)) ? 0 : 1
   return peers
     .filter(({ peer }) => !previous.some(seat => seat.peer === peer))
-    .map(({ peer, msPerLayer }) => ({ peer, msPerLayer, rank: holds(peer) }))
-    .sort((a, b) => a.rank - b.rank || a.msPerLayer - b.msPerLayer || (a.peer < b.peer ? -1 : 1))
+    .map(offer => ({ ...offer, rank: holds(offer.peer) }))
+    .sort((a, b) => a.rank - b.rank || byEffort(a, b))
     .slice(0, mostSpares)
     .map(({ peer }) => peer)
 }

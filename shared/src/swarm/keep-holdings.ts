@@ -3,7 +3,8 @@
  * the state and writes nothing.
  */
 import { asPlaced, type Placed } from './placed-ring.ts'
-import type { PlacedSeat, PlacementInput, PlacementPeer } from './plan-placement.ts'
+import { byEffort } from './placement-standing.ts'
+import type { PlacedSeat, PlacementInput } from './plan-placement.ts'
 import type { SwarmState } from './swarm-state.ts'
 
 /** Of peers that hold the same layers, the fastest are tried. */
@@ -23,7 +24,7 @@ export function fillGap(state: SwarmState, input: PlacementInput): Placed | null
   const { layers } = input.model
   const byStart = holdersByStart(state, input)
   const starts = [...byStart.keys(), layers]
-  const fillers = [...input.peers].sort(bySpeed).slice(0, mostFillers)
+  const fillers = [...input.peers].sort(byEffort).slice(0, mostFillers)
   let best: Placed | null = null
   let gaps = 0
   for (const start of new Set([0, ...[...byStart.values()].flat().map(seat => seat.layers.end)])) {
@@ -32,7 +33,7 @@ export function fillGap(state: SwarmState, input: PlacementInput): Placed | null
       if (++gaps > mostGaps) return best
       for (const { peer } of fillers) {
         const placed = shortestChain(input, withSeat(byStart, { peer, layers: { start, end } }))
-        if (placed !== null && (best === null || placed.lapMs < best.lapMs)) best = placed
+        if (placed !== null && (best === null || placed.costMs < best.costMs)) best = placed
       }
     }
   }
@@ -59,7 +60,7 @@ function shortestChain(input: PlacementInput, byStart: ReadonlyMap<number, Place
     if (++chains > mostChains) return
     if (start === layers) {
       const placed = seats.length < fewest ? null : asPlaced(input, seats)
-      if (placed !== null && (best === null || placed.lapMs < best.lapMs)) best = placed
+      if (placed !== null && (best === null || placed.costMs < best.costMs)) best = placed
       return
     }
     if (seats.length === input.maxSeats) return
@@ -71,13 +72,10 @@ function shortestChain(input: PlacementInput, byStart: ReadonlyMap<number, Place
   return best
 }
 
-const bySpeed = (a: PlacementPeer, b: PlacementPeer): number =>
-  a.msPerLayer - b.msPerLayer || (a.peer < b.peer ? -1 : 1)
-
 function holdersByStart(state: SwarmState, { peers }: PlacementInput): Map<number, PlacedSeat[]> {
   const byStart = new Map<number, PlacedSeat[]>()
   const alike = new Map<string, number>()
-  for (const { peer } of [...peers].sort(bySpeed)) {
+  for (const { peer } of [...peers].sort(byEffort)) {
     const held = state.peers[peer]?.held ?? null
     if (held === null) continue
     const key = `${held.start}-${held.end}`

@@ -11,6 +11,7 @@ import { asPlaced, countHeld, hasFailedLink, type Placed } from './placed-ring.t
 import { type Placement, type PlacementInput, planPlacement } from './plan-placement.ts'
 import { isPlaceable, openRelays, planLinks } from './swarm-links.ts'
 import type { Coalition, SwarmConfig, SwarmPeer, SwarmState } from './swarm-state.ts'
+import { mayHoldTextHere, quarrelsOf, weightOfPeer } from './weights.ts'
 
 interface Searched {
   readonly facts: readonly unknown[]
@@ -55,12 +56,13 @@ export function remembered<T>(
 }
 
 function factsOf(state: SwarmState, peers: readonly SwarmPeer[]): unknown[] {
-  const facts: unknown[] = [state.failedPaths]
+  const facts: unknown[] = [state.failedPaths, state.quarrels]
   const add = ({ peer, reach }: SwarmPeer): number => facts.push(peer, reach.webrtc, reach.axl)
   const factor = factorOf(state)
   for (const peer of peers) {
     const { engine, memoryBudgetBytes, headMs } = peer.capability!
     add(peer)
+    facts.push(weightOfPeer(state, peer.peer), mayHoldTextHere(state, peer.peer))
     facts.push(engine, memoryBudgetBytes, expectedLayerMs(peer, factor), headMs, peer.held?.start, peer.held?.end)
   }
   for (const relay of openRelays(state)) add(relay)
@@ -100,10 +102,10 @@ function search(state: SwarmState, peers: readonly SwarmPeer[]): Placement {
   const kept = keepSeats(state, input)
   if (kept !== null && !hasFailedLink(state, kept.seats)) return kept
   const planned = planPlacement(input)
-  if (kept !== null && (planned.kind !== 'placed' || kept.lapMs <= planned.lapMs)) return kept
+  if (kept !== null && (planned.kind !== 'placed' || kept.costMs <= planned.costMs)) return kept
   // Only where nobody remembers the ring: what is loaded is worth a longer lap, until the ring is planned anew.
   const gap = planned.kind === 'placed' && state.previous.length === 0 ? fillGap(state, input) : null
-  if (gap !== null && gap.lapMs <= (planned as Placed).lapMs * keptIsWorth) return gap
+  if (gap !== null && gap.costMs <= (planned as Placed).costMs * keptIsWorth) return gap
   const isUnlinked = planned.kind === 'impossible' && planned.reason === 'links'
   return isUnlinked ? { ...planned, explanation: explainUnlinked(state) } : planned
 }
@@ -117,17 +119,25 @@ function keepSeats(state: SwarmState, input: PlacementInput): Placed | null {
 
 const factorOf = (state: SwarmState): number => workFactor(Object.values(state.peers))
 
+/** Of whoever weighs `weight` where somebody weighs `best`. A seat may be barred since it was placed: then it counts for next to nothing. */
+const penaltyBeside = (best: number, weight: number): number =>
+  best > weight ? best / Math.max(weight, best / 1000) : 1
+
 /** What the search is asked, for these peers. */
 export function placementInput(state: SwarmState, candidates: readonly SwarmPeer[]): PlacementInput {
   const { config } = state
   const factor = factorOf(state)
+  // Beside the best that is here: a pool of newcomers is placed as if nobody were weighed.
+  const best = Math.max(0, ...candidates.map(({ peer }) => weightOfPeer(state, peer)))
   const peers = candidates.map(known => ({
     peer: known.peer,
     memoryBudgetBytes: known.capability!.memoryBudgetBytes,
     msPerLayer: expectedLayerMs(known, factor),
     headMs: known.capability!.headMs,
+    penalty: penaltyBeside(best, weightOfPeer(state, known.peer)),
+    mayHoldText: mayHoldTextHere(state, known.peer),
   }))
   const { minSeats, maxSeats, hopMs, lapTolerance, placement } = config
   const { hopMs: linkMs } = planLinks(state)
-  return { model: placement, peers, linkMs, minSeats, maxSeats, hopMs, lapTolerance }
+  return { model: placement, peers, linkMs, areAtOdds: quarrelsOf(state), minSeats, maxSeats, hopMs, lapTolerance }
 }

@@ -1,7 +1,8 @@
 /** Questions about seats that a placement proposes: whether they fit, who holds their layers already, whether a link let them down. */
 import { layerCount } from '../model/index.ts'
 import { isSameRange } from './coalitions.ts'
-import { capacityOf, lapMs, type PlacedSeat, type Placement, type PlacementInput } from './plan-placement.ts'
+import { ringFactor } from './placement-standing.ts'
+import { capacityOf, lapMs, offersOf, type PlacedSeat, type Placement, type PlacementInput } from './plan-placement.ts'
 import { pairKey, type SwarmState } from './swarm-state.ts'
 
 export type Placed = Extract<Placement, { kind: 'placed' }>
@@ -35,5 +36,6 @@ export function asPlaced(input: PlacementInput, seats: readonly PlacedSeat[]): P
   if (!fits) return null
   const near = { ...input, peers: input.peers.filter(({ peer }) => seats.some(seat => seat.peer === peer)) }
   const lap = lapMs(near, seats)
-  return Number.isFinite(lap) ? { kind: 'placed', seats, lapMs: lap } : null
+  if (!Number.isFinite(lap)) return null
+  return { kind: 'placed', seats, lapMs: lap, costMs: lap * ringFactor(input, offersOf(near, seats)) }
 }

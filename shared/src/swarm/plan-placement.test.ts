@@ -147,6 +147,7 @@ describe('planPlacement', () => {
       kind: 'placed',
       seats: [{ peer: 'fast', layers: { start: 0, end: 8 } }],
       lapMs: 9,
+      costMs: 9,
     })
   })
 

@@ -13,6 +13,7 @@ import {
   rangesOf,
   stepsOf,
 } from './placement-search.ts'
+import { exactCandidates, preselect, ringFactor, roomiest } from './placement-standing.ts'
 import { explainShortage } from './placement-words.ts'
 
 /** Sizes in bytes; `layerBytes` is the largest layer's, `kvBytesPerLayer` one request's cache at full context. */
@@ -30,6 +31,10 @@ export interface PlacementPeer {
   readonly memoryBudgetBytes: number
   readonly msPerLayer: number
   readonly headMs: number
+  /** By how much its standing is less than the best one's here: a ring with it counts as that much longer, in the mean. Default 1: it is not. */
+  readonly penalty?: number
+  /** Seats that see text prefer it. */
+  readonly mayHoldText?: boolean
 }
 
 export interface PlacementInput {
@@ -47,6 +52,8 @@ export interface PlacementInput {
    * equal tabs one would otherwise get all layers but one. 0 asks for the shortest lap alone.
    */
   readonly lapTolerance?: number
+  /** Whether two are rather not made neighbours. Default: nobody. */
+  readonly areAtOdds?: (a: string, b: string) => boolean
   /** Steps of the search for one number of seats; what takes more is only tried greedily. Default: enough for eight candidates. */
   readonly mostSteps?: number
 }
@@ -56,15 +63,15 @@ export interface PlacedSeat {
   readonly layers: LayerRange
 }
 export type Placement =
-  | { readonly kind: 'placed'; readonly seats: readonly PlacedSeat[]; readonly lapMs: number }
+  /** `costMs`: what it is chosen by, the lap times what its peers' standing makes of it. */
+  | { readonly kind: 'placed'; readonly seats: readonly PlacedSeat[]; readonly lapMs: number; readonly costMs: number }
   /** `links`: the peers would suffice, if they could reach each other. */
   | { readonly kind: 'impossible'; readonly reason: 'capacity' | 'links'; readonly explanation: string }
 
-const exactCandidates = 8
 /** Steps of the search for one number of seats, all neighbourhoods together: as many as eight candidates for eight seats take. */
 const mostSteps = 109_600
-/** Of more peers only the roomiest are looked at: what is asked of each pair grows with the square. */
-const mostCandidates = 128
+/** Sizes beyond the fewest that are tried where those of good standing need more seats than others. */
+const mostSizes = 3
 const micros = (ms: number): number => Math.max(1, Math.round(ms * 1000))
 
 /** Most layers that `peer` can hold beside what its place in the ring brings along. */
@@ -90,10 +97,15 @@ function fixedMicros(input: PlacementInput, ring: readonly PlacementPeer[]): num
   return sum
 }
 
+/** What those in these seats offer. */
+export function offersOf({ peers }: PlacementInput, seats: readonly PlacedSeat[]): PlacementPeer[] {
+  const byId = new Map(peers.map(peer => [peer.peer, peer]))
+  return seats.map(seat => byId.get(seat.peer)!)
+}
+
 /** Time of one lap in ms under the planner's model. */
 export function lapMs(input: PlacementInput, seats: readonly PlacedSeat[]): number {
-  const byId = new Map(input.peers.map(peer => [peer.peer, peer]))
-  const ring = seats.map(seat => byId.get(seat.peer)!)
+  const ring = offersOf(input, seats)
   const compute = computeMicros(
     ringSeats(input.model, ring),
     seats.map(seat => layerCount(seat.layers)),
@@ -105,6 +117,9 @@ interface Choice {
   readonly ring: readonly PlacementPeer[]
   readonly counts: readonly number[]
   readonly lap: number
+  /** The lap times `factor`: what choices are compared by. */
+  readonly cost: number
+  readonly factor: number
 }
 
 function bestRing(input: PlacementInput, candidates: readonly PlacementPeer[], size: number): Choice | null {
@@ -118,37 +133,27 @@ function bestRing(input: PlacementInput, candidates: readonly PlacementPeer[], s
     const ring = [...choice]
     const lap = computeMicros(ringSeats(model, ring), counts) + fixedMicros(input, ring)
     if (!Number.isFinite(lap)) continue
-    shortest = Math.min(shortest, lap)
-    feasible.push({ ring, counts, lap })
+    const factor = ringFactor(input, ring)
+    const cost = lap * factor
+    shortest = Math.min(shortest, cost)
+    feasible.push({ ring, counts, lap, cost, factor })
   }
   const limit = Math.floor(shortest * (1 + (input.lapTolerance ?? 0)))
   let best: (Choice & { bottleneck: number }) | null = null
-  for (const { ring, lap } of feasible) {
-    if (lap > limit) continue
+  for (const { ring, cost, factor } of feasible) {
+    if (cost > limit) continue
     const seats = ringSeats(model, ring)
     const fixed = fixedMicros(input, ring)
-    const counts = fillEvenly(seats, model.layers, limit - fixed, best?.bottleneck)
+    const counts = fillEvenly(seats, model.layers, Math.floor(limit / factor) - fixed, best?.bottleneck)
     if (counts === null) continue
     const bottleneck = bottleneckMicros(seats, counts)
-    const candidate = { ring, counts, lap: computeMicros(seats, counts) + fixed, bottleneck }
+    const lap = computeMicros(seats, counts) + fixed
+    const candidate = { ring, counts, lap, cost: lap * factor, factor, bottleneck }
     const isBetter =
-      best === null || bottleneck < best.bottleneck || (bottleneck === best.bottleneck && candidate.lap < best.lap)
+      best === null || bottleneck < best.bottleneck || (bottleneck === best.bottleneck && candidate.cost < best.cost)
     if (isBetter) best = candidate
   }
   return best
-}
-
-/** Beyond eight: those that make the fewest seats possible, then the fastest. */
-function preselect(model: PlacementModel, peers: readonly PlacementPeer[], size: number): PlacementPeer[] {
-  const sorted = byCapacity(model, peers)
-  const chosen = sorted.slice(0, size)
-  const rest = sorted.slice(size).sort((a, b) => a.msPerLayer - b.msPerLayer || compare(a.peer, b.peer))
-  return [...chosen, ...rest].slice(0, Math.max(size, exactCandidates))
-}
-
-function byCapacity(model: PlacementModel, peers: readonly PlacementPeer[]): PlacementPeer[] {
-  const capacity = (peer: PlacementPeer): number => capacityOf(model, peer, false, false)
-  return [...peers].sort((a, b) => capacity(b) - capacity(a) || compare(a.peer, b.peer))
 }
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
@@ -183,7 +188,9 @@ function greedyRing(input: PlacementInput, candidates: readonly PlacementPeer[],
     const counts = fillFastest(seats, input.model.layers)
     if (counts === null) continue
     const lap = computeMicros(seats, counts) + fixedMicros(input, ring)
-    if (lap < (best?.lap ?? Number.POSITIVE_INFINITY)) best = { ring, counts, lap }
+    const factor = ringFactor(input, ring)
+    const cost = lap * factor
+    if (cost < (best?.cost ?? Number.POSITIVE_INFINITY)) best = { ring, counts, lap, cost, factor }
   }
   return best
 }
@@ -200,7 +207,7 @@ function chooseRing(input: PlacementInput, size: number): Choice | null {
   const seen = new Set<string>()
   for (const peers of neighbourhoods(input)) {
     if (peers.length < size) continue
-    const candidates = preselect(input.model, peers, size)
+    const candidates = preselect(peers, size, peer => capacityOf(input.model, peer, false, false))
     const names = candidates.map(({ peer }) => peer).join(' ')
     if (seen.has(names)) continue
     seen.add(names)
@@ -208,15 +215,15 @@ function chooseRing(input: PlacementInput, size: number): Choice | null {
     const isExact = needed <= steps
     if (isExact) steps -= needed
     const choice = isExact ? bestRing(input, candidates, size) : greedyRing(input, candidates, size)
-    if (choice !== null && (best === null || choice.lap < best.lap)) best = choice
+    if (choice !== null && (best === null || choice.cost < best.cost)) best = choice
   }
   return best
 }
 
 /** Places the model on the peers, or says in words why it cannot be done. The same input always gives the same answer. */
 export function planPlacement(input: PlacementInput): Placement {
-  const roomiest = byCapacity(input.model, input.peers).slice(0, mostCandidates)
-  const sorted = { ...input, peers: roomiest.sort((a, b) => compare(a.peer, b.peer)) }
+  const chosen = roomiest(input.peers, peer => capacityOf(input.model, peer, false, false))
+  const sorted = { ...input, peers: chosen.sort((a, b) => compare(a.peer, b.peer)) }
   const placed = place(sorted)
   if (placed !== null) return placed
   const isAll = sorted.peers.every(({ peer: a }) =>
@@ -234,12 +241,19 @@ const fewestSeats = ({ minSeats, model }: PlacementInput): number => Math.max(1,
 
 function place(input: PlacementInput): Placement | null {
   const most = Math.min(input.maxSeats, input.model.layers, input.peers.length)
-  for (let size = fewestSeats(input); size <= most; size++) {
+  const isPenalised = input.peers.some(({ penalty = 1 }) => penalty > 1)
+  let best: Choice | null = null
+  let sizes = 0
+  for (let size = fewestSeats(input); size <= most && sizes < mostSizes; size++) {
     const choice = chooseRing(input, size)
+    if (best !== null) sizes++
     if (choice === null) continue
-    const ranges = rangesOf(choice.counts)
-    const seats = choice.ring.map((peer, index) => ({ peer: peer.peer, layers: ranges[index]! }))
-    return { kind: 'placed', seats, lapMs: choice.lap / 1000 }
+    if (best === null || choice.cost < best.cost) best = choice
+    // More seats pay only where they make room for those of better standing.
+    if (!isPenalised || best.factor === 1) break
   }
-  return null
+  if (best === null) return null
+  const ranges = rangesOf(best.counts)
+  const seats = best.ring.map((peer, index) => ({ peer: peer.peer, layers: ranges[index]! }))
+  return { kind: 'placed', seats, lapMs: best.lap / 1000, costMs: best.cost / 1000 }
 }

@@ -10,20 +10,21 @@ import { pickSeats } from './stand-by.ts'
 import type { SwarmAct } from './swarm-events.ts'
 import { planLinks } from './swarm-links.ts'
 import type { Coalition, Standby, SwarmPeer, SwarmState } from './swarm-state.ts'
+import { byStanding } from './weights.ts'
 
 type RenewStandbys = Extract<SwarmAct, { type: 'renew-standbys' }>
 type Wanted = Pick<Standby, 'peer' | 'seat' | 'layers'>
 
 /** Peers of one coalition that the hub lets signal each other. */
 const mostMembers = 72
-/** Of a crowd that waits, those that came first. */
+/** Of a crowd that waits, those of the best standing, and of these those that came first. */
 const mostConsidered = 128
 
 /** An act for each ring whose standbys are not those that it should have. */
 export function planStandbys(state: SwarmState): RenewStandbys[] {
   const living = livingCoalitions(state)
   if (living.length === 0) return []
-  const free = freePeers(state).slice(0, mostConsidered)
+  const free = byStanding(state, freePeers(state)).slice(0, mostConsidered)
   const others = living.flatMap(coalition => [
     coalition.epoch,
     coalition.status,

@@ -8,9 +8,11 @@ import { livingCoalitions } from './coalitions.ts'
 import { seatsOf } from './form-act.ts'
 import { freePeers, placementInput, remembered, stepsBeside } from './place-swarm.ts'
 import { asPlaced, hasFailedLink, type Placed } from './placed-ring.ts'
-import { lapMs, type PlacedSeat, type PlacementInput, planPlacement } from './plan-placement.ts'
+import { byEffort, ringFactor } from './placement-standing.ts'
+import { lapMs, offersOf, type PlacedSeat, type PlacementInput, planPlacement } from './plan-placement.ts'
 import type { SwarmAct } from './swarm-events.ts'
 import { type Coalition, pairKey, type SwarmPeer, type SwarmState } from './swarm-state.ts'
+import { byStanding } from './weights.ts'
 
 /** A lap that is so much longer or shorter than it was planned shows that the plan was made of wrong figures. */
 const drift = 0.25
@@ -65,7 +67,10 @@ function candidates(state: SwarmState, { standbys }: Coalition): SwarmPeer[] {
   const isOwn = (peer: string): boolean => standbys.some(standby => standby.peer === peer)
   const isBusy = new Set(livingCoalitions(state).flatMap(ring => ring.standbys.map(({ peer }) => peer)))
   const free = freePeers(state)
-  const idle = free.filter(({ peer }) => !isBusy.has(peer)).slice(0, mostIdle)
+  const idle = byStanding(
+    state,
+    free.filter(({ peer }) => !isBusy.has(peer)),
+  ).slice(0, mostIdle)
   return [...free.filter(({ peer }) => isOwn(peer)), ...idle]
 }
 
@@ -83,12 +88,13 @@ function searchBetter(
 ): Placed | null {
   const input = withCautiousLinks(state, placementInput(state, peers), coalition.seats)
   const hasDrifted = Math.abs(now / coalition.lapMs - 1) > drift
-  const limit = now * (hasDrifted ? worthAfterDrift : worth)
+  const nowCost = now * ringFactor(input, offersOf(input, coalition.seats))
+  const limit = nowCost * (hasDrifted ? worthAfterDrift : worth)
   const fresh = planPlacement({ ...input, mostSteps: stepsBeside })
   const swap = bestSwap(input, coalition.seats)
-  const freshMs = fresh.kind === 'placed' ? fresh.lapMs : Number.POSITIVE_INFINITY
-  const best = swap !== null && swap.lapMs <= freshMs * asGood ? swap : fresh.kind === 'placed' ? fresh : null
-  if (best === null || best.lapMs >= limit || hasFailedLink(state, best.seats)) return null
+  const freshMs = fresh.kind === 'placed' ? fresh.costMs : Number.POSITIVE_INFINITY
+  const best = swap !== null && swap.costMs <= freshMs * asGood ? swap : fresh.kind === 'placed' ? fresh : null
+  if (best === null || best.costMs >= limit || hasFailedLink(state, best.seats)) return null
   return best
 }
 
@@ -106,13 +112,13 @@ function withCautiousLinks(state: SwarmState, input: PlacementInput, seats: read
 function bestSwap(input: PlacementInput, seats: readonly PlacedSeat[]): Placed | null {
   const waiting = input.peers
     .filter(({ peer }) => !seats.some(seat => seat.peer === peer))
-    .sort((a, b) => a.msPerLayer - b.msPerLayer || (a.peer < b.peer ? -1 : 1))
+    .sort(byEffort)
     .slice(0, mostTried)
   let best: Placed | null = null
   for (const { peer } of waiting) {
     for (const [index, { layers }] of seats.entries()) {
       const placed = asPlaced(input, seats.toSpliced(index, 1, { peer, layers }))
-      if (placed !== null && (best === null || placed.lapMs < best.lapMs)) best = placed
+      if (placed !== null && (best === null || placed.costMs < best.costMs)) best = placed
     }
   }
   return best

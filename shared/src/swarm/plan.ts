@@ -13,6 +13,7 @@ import { planSuccessor } from './plan-successor.ts'
 import { isReturnAwaited } from './returning.ts'
 import type { SwarmAct } from './swarm-events.ts'
 import type { Coalition, SwarmState } from './swarm-state.ts'
+import { isBarredHere } from './weights.ts'
 
 /** The acts that `state` calls for; none where there is nothing to do, or nothing that cannot wait until time passes. */
 export function plan(state: SwarmState): SwarmAct[] {
@@ -53,7 +54,9 @@ function release(state: SwarmState, wanted: ReadonlySet<string>): SwarmAct[] {
   const isEarly = living.some(({ status }) => status === 'forming') || isReturnAwaited(state) || wanted.size > 0
   return Object.values(state.peers)
     .filter(({ peer }) => !working.has(peer) && !wanted.has(peer))
-    .filter(({ isHolding, draining }) => draining === 'asked' || (isHolding && !isEarly))
+    .filter(
+      ({ peer, isHolding, draining }) => draining === 'asked' || (isHolding && (!isEarly || isBarredHere(state, peer))),
+    )
     .map(({ peer }) => ({ type: 'release-slice', peer, epoch: state.nextEpoch - 1 }))
 }
 
@@ -62,7 +65,7 @@ function dropRelays(state: SwarmState, coalition: Coalition): SwarmAct[] {
   const { id, epoch, seats, relays, standbys } = coalition
   const dropped = relays.find(({ relay }) => {
     const known = state.peers[relay]
-    if (known?.role !== 'relay') return true
+    if (known?.role !== 'relay' || isBarredHere(state, relay)) return true
     return known.draining !== 'no' && !isRelayInUse(coalition, relay)
   })
   if (dropped === undefined) return []

@@ -11,6 +11,7 @@ import type { PoolSnapshot } from './pool-snapshot.ts'
 import { isSeatAwaited } from './returning.ts'
 import { isWelcome, openRelays } from './swarm-links.ts'
 import type { Coalition, SwarmPeer, SwarmState } from './swarm-state.ts'
+import { explainBarred } from './weights.ts'
 
 /** Relays without work that are shown: enough to see that there are some. */
 const mostIdleRelays = 8
@@ -31,7 +32,7 @@ export function viewPool(state: SwarmState): PoolView {
     layers: state.config.placement.layers,
     context: contextOf(state),
     status: poolStatus(state),
-    explanation: `${explain(state, coalition)}${explainBans(state)}${explainWaits(state)}`,
+    explanation: `${explain(state, coalition)}${explainBans(state)}${explainWaits(state)}${explainBarred(state)}`,
     seats: rings.find(({ id }) => id === coalition?.id)?.seats ?? [],
     relays: viewRelays(state, coalition),
     waitingPeers: waiting,

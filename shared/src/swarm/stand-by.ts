@@ -2,6 +2,7 @@
 import { layerCount } from '../model/index.ts'
 import { isSameRange } from './coalitions.ts'
 import { placementInput } from './place-swarm.ts'
+import { effortOf } from './placement-standing.ts'
 import { capacityOf, type PlacementInput, type PlacementPeer } from './plan-placement.ts'
 import type { Coalition, Standby, SwarmPeer, SwarmState } from './swarm-state.ts'
 
@@ -12,7 +13,8 @@ export const unusableMs = 10_000
 export interface SeatPicker {
   /**
    * The index of the seat that `peer` should stand by for, beside `others`; null where it can take over none. Seats with fewer standbys
-   * come first; then one that wants to go, one whose layers the peer holds already, one that vanished before, and the slowest.
+   * come first; then one that wants to go, one whose layers the peer holds already, one that vanished before, and the
+   * slowest, by its standing.
    */
   pick(coalition: Coalition, peer: SwarmPeer, others: ReadonlyArray<Pick<Standby, 'seat'>>): number | null
 }
@@ -21,6 +23,10 @@ export function pickSeats(state: SwarmState): SeatPicker {
   const measured = Object.values(state.peers).filter(({ capability }) => capability !== null)
   const input = placementInput(state, measured)
   const offers = new Map(input.peers.map(offer => [offer.peer, offer]))
+  const effortAt = (peer: string): number => {
+    const offer = offers.get(peer)
+    return offer === undefined ? 0 : effortOf(offer)
+  }
   const pick: SeatPicker['pick'] = (coalition, peer, others) => {
     const { seats } = coalition
     const rank = (index: number): number[] => {
@@ -31,7 +37,7 @@ export function pickSeats(state: SwarmState): SeatPicker {
         holder === undefined || holder.draining !== 'no' ? 0 : 1,
         isSameRange(peer.held, seat.layers) ? 0 : 1,
         state.vanished.some(gone => gone.peer === seat.peer) ? 0 : 1,
-        -(offers.get(seat.peer)?.msPerLayer ?? 0),
+        -effortAt(seat.peer),
         index,
       ]
     }

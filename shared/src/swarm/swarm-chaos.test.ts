@@ -6,6 +6,7 @@ import { deskCommandSchema, type Reach } from '../wire/index.ts'
 import { isRingDraining } from './coalition-links.ts'
 import { partOf } from './coalitions.ts'
 import { placeSwarm } from './place-swarm.ts'
+import { isBarredHere } from './weights.ts'
 
 const names = ['1', '2', '3', '4', '5', '6', '7', '8', '9'].map(shellPeer)
 interface Told {
@@ -14,7 +15,7 @@ interface Told {
 }
 
 /** Peers that do what they are told, in their own time, and come and go as a seed says. */
-function createWorld(seed: number) {
+function createWorld(seed: number, isWeighed: boolean) {
   const random = createSeededRandom(seed)
   const below = (count: number): number => Math.floor(random.next() * count)
   const shell = createSwarmShell({ minSeats: 1 + below(2), maxRings: 1 + below(3), replanMs: 10_000 })
@@ -50,8 +51,20 @@ function createWorld(seed: number) {
     read = shell.acts.length
     return fresh
   }
+  const weigh = (peer: string): void => {
+    const weight = [0, 0.02, 0.1, 0.4, 0.9][below(5)]!
+    const wallet = peer.slice(0, 42)
+    shell.happen({
+      type: 'operators-weighed',
+      weights: { [wallet]: weight },
+      textHolders: weight > 0.5 ? [wallet] : [],
+    })
+    const other = names[below(names.length)]!.slice(0, 42)
+    shell.happen({ type: 'boundary-broken', operators: [wallet, other], atMs: shell.state().nowMs })
+  }
   const step = (): void => {
     const peer = names[below(names.length)]!
+    if (isWeighed && below(15) === 0) weigh(peer)
     const chance = below(20)
     if (!isHere(peer)) {
       if (chance < 10) join(peer)
@@ -137,40 +150,41 @@ function checkLaws(shell: SwarmShell): void {
     parts.every(peer => state.peers[peer] !== undefined),
     'somebody who is gone has a part',
   )
+  law(!parts.some(peer => isBarredHere(state, peer)), 'somebody who is barred has a part')
   law(new Set(parts).size === parts.length, 'somebody has two parts')
 }
 
 describe('a swarm whose peers come and go', () => {
-  it.each(Array.from({ length: 30 }, (_, seed) => seed))(
-    'keeps its laws, and serves when it is left alone, seed %i',
-    seed => {
-      const world = createWorld(seed)
-      const { shell } = world
-      for (let turn = 0; turn < 120; turn++) {
-        world.step()
-        hearActs(world)
-        checkLaws(shell)
+  it.each([
+    ...Array.from({ length: 30 }, (_, seed) => [seed, 'alike'] as const),
+    ...Array.from({ length: 20 }, (_, seed) => [seed, 'weighed'] as const),
+  ])('keeps its laws, and serves when it is left alone, seed %i, all %s', (seed, how) => {
+    const world = createWorld(seed, how === 'weighed')
+    const { shell } = world
+    for (let turn = 0; turn < 120; turn++) {
+      world.step()
+      hearActs(world)
+      checkLaws(shell)
+    }
+    // Everybody does what was asked, and nothing else happens.
+    for (let turn = 0; turn < 40; turn++) {
+      for (const peer of names) {
+        if (!world.isHere(peer) || !shell.state().coalitions.some(ring => partOf(ring, peer) !== null)) continue
+        shell.sliceReady(peer)
+        world.links(peer, true)
       }
-      // Everybody does what was asked, and nothing else happens.
-      for (let turn = 0; turn < 40; turn++) {
-        for (const peer of names) {
-          if (!world.isHere(peer) || !shell.state().coalitions.some(ring => partOf(ring, peer) !== null)) continue
-          shell.sliceReady(peer)
-          world.links(peer, true)
-        }
-        world.drain()
-        shell.advance(1000)
-        hearActs(world)
-        checkLaws(shell)
-      }
-      const state = shell.state()
-      const { status } = shell.view()
-      expect(state.coalitions.every(ring => ring.status === 'ready')).toBe(true)
-      if (status !== 'ready') expect(placeSwarm(state).kind).toBe('impossible')
-      // Whoever holds a slice holds it for a ring.
-      for (const { peer, isHolding } of Object.values(state.peers)) {
-        if (isHolding) expect(state.coalitions.some(ring => partOf(ring, peer) !== null)).toBe(true)
-      }
-    },
-  )
+      world.drain()
+      shell.advance(1000)
+      hearActs(world)
+      checkLaws(shell)
+    }
+    const state = shell.state()
+    const { status } = shell.view()
+    expect(state.coalitions.every(ring => ring.status === 'ready')).toBe(true)
+    if (status !== 'ready') expect(placeSwarm(state).kind).toBe('impossible')
+    // Whoever holds a slice holds it for a ring.
+    for (const { peer, isHolding } of Object.values(state.peers)) {
+      if (isHolding) expect(state.coalitions.some(ring => partOf(ring, peer) !== null)).toBe(true)
+    }
+  })
 })

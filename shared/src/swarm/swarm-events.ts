@@ -37,6 +37,14 @@ export type SwarmEvent =
   | { readonly type: 'relay-dropped'; readonly epoch: number; readonly relay: string }
   | { readonly type: 'coalition-dissolved'; readonly epoch: number }
   | { readonly type: 'slice-released'; readonly peer: string }
+  /** What these wallets' standing weighs from now on, in [0, 1]; 0: no part in anything. `textHolders`: those of them that seats which see text prefer. */
+  | {
+      readonly type: 'operators-weighed'
+      readonly weights: Readonly<Record<string, number>>
+      readonly textHolders?: readonly string[]
+    }
+  /** Receipts of two neighbours did not meet. */
+  | { readonly type: 'boundary-broken'; readonly operators: readonly [string, string]; readonly atMs: number }
 
 export type SwarmAct =
   | { readonly type: 'offer-model'; readonly peer: string }

@@ -10,6 +10,7 @@ import { livingCoalitions } from './coalitions.ts'
 import { pickRelays } from './pick-relays.ts'
 import { expectHop, planPaths, preferredKind, type ReachablePeer, relayKey } from './plan-routes.ts'
 import { type CoalitionRelay, pairKey, type SwarmPeer, type SwarmState } from './swarm-state.ts'
+import { isBarredHere } from './weights.ts'
 
 /** A pair that could not link is planned around, as if it were this far apart. */
 const unreachableMs = 30_000
@@ -36,7 +37,7 @@ export function openRelays(state: SwarmState, seats: readonly string[] = []): Sw
 
 /** Nothing speaks against it so far. */
 export function isWelcome(state: SwarmState, { peer, isRefused }: SwarmPeer): boolean {
-  return !isRefused && state.bans[peer] === undefined
+  return !isRefused && state.bans[peer] === undefined && !isBarredHere(state, peer)
 }
 
 /** True of an operator that may be given a slice now; relays have no capability. */

@@ -165,6 +165,19 @@ export interface WalletWait {
   readonly untilMs: number
 }
 
+/** What placement knows of a wallet's standing. */
+export interface WalletStanding {
+  /** 0: it gets no part in anything. */
+  readonly weight: number
+  readonly mayHoldText: boolean
+}
+
+/** Two wallets whose receipts did not meet as neighbours', under "a|b" with a < b. */
+export interface Quarrel {
+  readonly pair: string
+  readonly atMs: number
+}
+
 export interface SwarmState {
   readonly config: SwarmConfig
   /** Of the latest event that told the time. */
@@ -187,6 +200,10 @@ export interface SwarmState {
   readonly bans: Readonly<Record<string, ErrorData>>
   /** By address, the latest refusal last: no peer of these wallets gets a slice before its time. */
   readonly waits: Readonly<Record<string, WalletWait>>
+  /** By wallet, the one told last is last; absent: a newcomer's. Kept after its peers left. */
+  readonly standings: Readonly<Record<string, WalletStanding>>
+  /** The latest last. */
+  readonly quarrels: readonly Quarrel[]
   /** Links as last measured, by kind, under "a|b" with a < b. */
   readonly measures: Readonly<Record<string, Readonly<Partial<Record<LinkKind, LinkMeasure>>>>>
   /** When a ring was last given up whose peers could not link; null: never. */
@@ -212,6 +229,8 @@ export function emptySwarm(config: SwarmConfig): SwarmState {
     returningSinceMs: null,
     bans: {},
     waits: {},
+    standings: {},
+    quarrels: [],
     measures: {},
     unlinkedAtMs: null,
     failedPaths: {},
