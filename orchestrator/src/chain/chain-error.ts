@@ -2,11 +2,11 @@
  * What a node or a contract refused, in our own words: a revert with the contract's own error and values, or a node that cannot be
  * reached. Raw causes may hold an address with a key in it, so they stay inside the process.
  */
-import { streamVaultAbi, usdcAbi } from '@computepool/contracts/abi'
+import { coalitionAbi, streamVaultAbi, usdcAbi } from '@computepool/contracts/abi'
 import { asComputePoolError, ComputePoolError } from '@computepool/shared/errors'
 import { type Abi, BaseError, decodeErrorResult, type Hex, isHex } from 'viem'
 
-const knownAbi: Abi = [...streamVaultAbi, ...usdcAbi]
+const knownAbi: Abi = [...streamVaultAbi, ...usdcAbi, ...coalitionAbi]
 
 const remedies: Readonly<Record<string, string>> = {
   ReserveTooSmall: 'Fund the coalition’s reserve (fundReserve): it locks the buffer of every stream.',

@@ -37,6 +37,25 @@ export const disputeViewSchema = z.object({
   /** Part of it that went back to the harmed session's payer. */
   payerAtomic: atomicSchema.nullable(),
   transactions: z.array(z.object({ what: z.string().max(100), hash: hashSchema })).max(100),
+  /** What auditors need to find it on the chain, and how the vote stands; null until the accusation is there. */
+  onChain: z
+    .object({
+      chainId: z.number().int().positive(),
+      registry: addressSchema,
+      /** The registry's number of it. */
+      dispute: z.string().regex(/^[1-9]\d{0,77}$/),
+      accuser: addressSchema,
+      /** Unix seconds of the chain: the last of each window. */
+      respondUntil: z.number().int(),
+      voteUntil: z.number().int(),
+      quorum: z.number().int(),
+      guiltyVotes: z.number().int(),
+      innocentVotes: z.number().int(),
+    })
+    .nullable()
+    .optional(),
+  /** Why it is not on the chain, or what is still owed. */
+  note: z.string().max(1000).nullable().optional(),
 })
 export type DisputeView = z.infer<typeof disputeViewSchema>
 

@@ -1,0 +1,198 @@
+/**
+ * Carries convictions to the chain: each is written down at once, then accused, watched, settled and paid out, in steps that a kill may
+ * cut anywhere. It judges nothing: whether somebody is guilty registered auditors say.
+ */
+import type { VoteWord } from '@computepool/shared/coalition'
+import { asComputePoolError, ComputePoolError } from '@computepool/shared/errors'
+import type { DisputeView } from '@computepool/shared/money'
+import type { DisputeRow } from '../store/dispute-tables.ts'
+import type { Breach, DisputeDeskOptions } from './dispute-ports.ts'
+import { createDisputeRows } from './dispute-rows.ts'
+import { type StepContext, takeStep } from './dispute-steps.ts'
+import { viewOf } from './dispute-view.ts'
+import { createVoteTaker, type VoteOutcome } from './take-vote.ts'
+
+export interface DisputeDesk {
+  /** Begins to work; what a killed process left is taken up again. */
+  start(): void
+  /**
+   * Resolves when it is written down, once however often it is reported. A database that is out of reach is asked again until it is
+   * not, for as long as this process lives.
+   */
+  accuse(breach: Breach): Promise<void>
+  /** A vote that an auditor signed, relayed. Errors: `input_not_found`, `chain_unreachable`. */
+  vote(id: string, word: VoteWord): Promise<VoteOutcome>
+  /** Newest first, at most 200. */
+  list(): Promise<readonly DisputeView[]>
+  /** What slashes paid back to the payer of a session, atomic USDC. */
+  repaidAtomic(sessionId: string): Promise<bigint>
+  /** As last known: for a snapshot that cannot wait. */
+  view(): { readonly open: number; readonly slashed: number }
+  /** Resolves when nothing is under way and nothing waits for now. */
+  idle(): Promise<void>
+  close(): Promise<void>
+}
+
+const tickMs = 1000
+const mostBackoffMs = 60_000
+
+export function createDisputeDesk(options: DisputeDeskOptions): DisputeDesk {
+  const { db, clock, chain, vault, killPoint, onFault } = options
+  const rows = createDisputeRows(db, vault)
+  const stopping = new AbortController()
+  const { signal } = stopping
+  const underWay = new Map<number, Promise<void>>()
+  const unwritten: Breach[] = []
+  let figures = { open: 0, slashed: 0 }
+  let looking: Promise<void> | null = null
+  let isWanted = false
+  let cancelTick = (): void => {}
+  let isStarted = false
+  let chainSeconds = 0
+  const idlers = new Set<() => void>()
+
+  const fault = (thrown: unknown): void => {
+    if (!signal.aborted) onFault(asComputePoolError(thrown))
+  }
+  const count = async (): Promise<void> => {
+    figures = await rows.figures()
+    options.onChange?.()
+  }
+  const context: StepContext | null =
+    chain === null
+      ? null
+      : {
+          ...options,
+          chain,
+          rows,
+          signal,
+          noteSeconds: ({ respondUntil }, seconds) => {
+            const before = chainSeconds
+            chainSeconds = Number(seconds)
+            // Nothing is written down where the vote opens by the passing of time.
+            if (before <= respondUntil! && chainSeconds > respondUntil!) options.onChange?.()
+          },
+          kill: async point => killPoint?.(point),
+          change: async (row, change) => {
+            await rows.change(row.id, { nextAtMs: clock.wallMs(), ...change }, clock.wallMs())
+            await count()
+          },
+        }
+
+  const wake = (): void => {
+    if (!isStarted || signal.aborted || context === null) return
+    isWanted = true
+    looking ??= look(context).finally(() => {
+      looking = null
+      if (isWanted) wake()
+      else tellIdlers()
+    })
+  }
+
+  async function look(of: StepContext): Promise<void> {
+    while (isWanted && !signal.aborted) {
+      isWanted = false
+      try {
+        for (const row of await rows.due(clock.wallMs(), [...underWay.keys()])) {
+          const done = carryOn(of, row).finally(() => {
+            underWay.delete(row.id)
+            wake()
+          })
+          underWay.set(row.id, done)
+        }
+      } catch (thrown) {
+        fault(thrown)
+      }
+    }
+  }
+
+  async function carryOn(of: StepContext, row: DisputeRow): Promise<void> {
+    try {
+      const waitMs = await takeStep(of, row)
+      // Unchanged where the step wrote something down: the next one is due at once.
+      if (waitMs !== null) await rows.change(row.id, { nextAtMs: clock.wallMs() + waitMs }, clock.wallMs())
+    } catch (thrown) {
+      if (signal.aborted) return
+      const error = asComputePoolError(thrown)
+      const delayMs = Math.min(mostBackoffMs, 1000 * 2 ** Math.min(row.attempts, 10))
+      await rows.postpone(row.id, clock.wallMs() + delayMs, error.message).catch(fault)
+      fault(error)
+    }
+  }
+
+  const tellIdlers = (): void => {
+    if (underWay.size > 0 || looking !== null) return
+    for (const tell of [...idlers]) tell()
+  }
+
+  async function write(breach: Breach): Promise<void> {
+    const coalition = chain === null ? null : options.coalitionOf(breach.operator.toLowerCase())
+    if (await rows.record(breach, coalition, clock.wallMs())) await count()
+    wake()
+  }
+
+  const tick = (): void => {
+    cancelTick = clock.schedule(Math.min(tickMs, options.pollMs ?? tickMs), () => {
+      for (const breach of unwritten.splice(0)) write(breach).catch(() => unwritten.push(breach))
+      wake()
+      if (!signal.aborted) tick()
+    })
+  }
+
+  const votes = chain === null ? null : createVoteTaker({ chain, clock, keeper: options.keeper, signal })
+  return {
+    start: () => {
+      if (isStarted) return
+      isStarted = true
+      count().catch(fault)
+      wake()
+      tick()
+    },
+    accuse: async breach => {
+      try {
+        await write(breach)
+      } catch (thrown) {
+        fault(thrown)
+        unwritten.push(breach)
+      }
+    },
+    vote: async (id, word) => {
+      const row = /^\d{1,15}$/.test(id) ? await rows.find(Number(id)) : null
+      if (row === null) {
+        throw new ComputePoolError('input_not_found', `There is no dispute "${id.slice(0, 40)}" here.`, {
+          remedy: 'See GET /api/disputes.',
+        })
+      }
+      if (votes === null || row.dispute === null || row.state !== 'open') return { kind: 'refused', why: 'not-open' }
+      const outcome = await votes.take(row, word)
+      if (outcome.kind === 'taken') {
+        await rows.change(row.id, { nextAtMs: clock.wallMs() }, clock.wallMs())
+        wake()
+      }
+      return outcome
+    },
+    list: async () => {
+      const place = chain === null ? null : chain.place
+      return (await rows.list()).map(row => viewOf(row, place, chainSeconds))
+    },
+    repaidAtomic: rows.repaidAtomic,
+    view: () => figures,
+    idle: () =>
+      new Promise(resolve => {
+        const tell = (): void => {
+          idlers.delete(tell)
+          resolve()
+        }
+        idlers.add(tell)
+        wake()
+        if (!isStarted || context === null) tell()
+      }),
+    close: async () => {
+      stopping.abort(new ComputePoolError('chain_unreachable', 'The dispute desk was closed.'))
+      cancelTick()
+      await looking
+      await Promise.all(underWay.values())
+      for (const tell of [...idlers]) tell()
+    },
+  }
+}

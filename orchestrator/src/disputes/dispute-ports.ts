@@ -1,0 +1,79 @@
+/** What the dispute desk is told, what it needs of others, and the places at which a test may stop it. Types and names only. */
+import type { BreachReason, CoalitionPlace, Hex, StakeToken } from '@computepool/shared/coalition'
+import type { ComputePoolError } from '@computepool/shared/errors'
+import type { Clock, KeeperPort } from '@computepool/shared/ports'
+import type { PublicClient } from 'viem'
+import type { SignerQueue } from '../chain/signer-queue.ts'
+import type { CoalitionReader, CoalitionRelay, WordSigner } from '../coalition/index.ts'
+import type { Ledger } from '../payments/ledger-port.ts'
+import type { Database } from '../store/database.ts'
+
+/** A conviction: what an operator was found out at, and where the evidence lies. */
+export interface Breach {
+  /** The operator's wallet. */
+  readonly operator: string
+  /** Default: `wrong-output`. */
+  readonly reason?: BreachReason
+  readonly requestId: string
+  /** Of the ring that served the request. */
+  readonly epoch: number
+  /** The paid session that the request was of; null where nobody paid. */
+  readonly sessionId: string | null
+  /** SHA-256 in hex, and the path under which this pool serves it. */
+  readonly evidence: { readonly sha256: string; readonly path: string }
+}
+
+/** The registry of coalitions, and the keys that speak to it. */
+export interface DisputeChain {
+  readonly client: PublicClient
+  readonly reader: CoalitionReader
+  readonly relay: CoalitionRelay
+  readonly place: CoalitionPlace
+  readonly token: StakeToken
+  /** Puts its bond at stake; nobody's auditor and no member. */
+  readonly accuser: WordSigner
+  /** Pays the gas of what others signed. */
+  readonly relayer: Pick<SignerQueue, 'execute'>
+  /** Test USDC for the bond; null where it is not ours to give. */
+  readonly fund: ((to: Hex, amountAtomic: bigint) => Promise<unknown>) | null
+}
+
+export interface DisputeDeskOptions {
+  readonly db: Database
+  readonly clock: Clock
+  /** The pool's vault. */
+  readonly vault: string
+  /** Null: an unstaked pool; breaches are written down and no more. */
+  readonly chain: DisputeChain | null
+  /** The coalition in which this operator has a stake; null where it has none. */
+  readonly coalitionOf: (operator: string) => bigint | null
+  readonly keeper: Pick<KeeperPort, 'execute' | 'wait'>
+  readonly ledger: Pick<Ledger, 'units' | 'setUnits'>
+  /** Where people reach this pool: evidence lies under it. */
+  readonly origin: string
+  /** Auditors found it innocent: whoever banned it takes that back. May be told twice. */
+  readonly onAcquitted: (operator: string) => void
+  readonly onChange?: () => void
+  readonly onFault: (fault: ComputePoolError) => void
+  /** How often an open dispute is looked at; default 1000. */
+  readonly pollMs?: number
+  readonly killPoint?: DisputeKillHook
+}
+
+/** Every step after which a kill must cost nobody anything, in order. */
+export const disputeKillPoints = [
+  'dispute:block-noted',
+  'dispute:funded',
+  'dispute:accused',
+  'dispute:accusation-noted',
+  'dispute:closed',
+  'dispute:verdict-noted',
+  'dispute:units-ordered',
+  'dispute:run-noted',
+  'dispute:run-sent',
+  'dispute:settled',
+  'dispute:settlement-noted',
+  'dispute:withdrawn',
+] as const
+export type DisputeKillPoint = (typeof disputeKillPoints)[number]
+export type DisputeKillHook = (point: DisputeKillPoint) => void | Promise<void>

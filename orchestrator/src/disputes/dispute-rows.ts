@@ -1,0 +1,110 @@
+/** The disputes in the database: recorded once, moved on step by step. It knows no chain. */
+import { and, desc, eq, inArray, lte, notInArray, sql } from 'drizzle-orm'
+import type { Database } from '../store/database.ts'
+import { type DisputeRow, type DisputeTransaction, disputesTable } from '../store/dispute-tables.ts'
+import type { Breach } from './dispute-ports.ts'
+
+const unfinished = ['accusing', 'open', 'decided', 'settled'] as const
+const mostListed = 200
+
+export type DisputeChange = Partial<Omit<DisputeRow, 'id' | 'vault' | 'accused'>>
+
+export interface DisputeRows {
+  /** False where this breach is recorded already. */
+  record(breach: Breach, coalition: bigint | null, nowMs: number): Promise<boolean>
+  /** Unfinished ones whose time has come, oldest first. */
+  due(nowMs: number, without: readonly number[]): Promise<DisputeRow[]>
+  find(id: number): Promise<DisputeRow | null>
+  /** Newest first, at most 200. */
+  list(): Promise<DisputeRow[]>
+  change(id: number, change: DisputeChange, nowMs: number): Promise<void>
+  /** The same transaction is written down once. */
+  noteTransaction(id: number, transaction: DisputeTransaction): Promise<void>
+  postpone(id: number, nextAtMs: number, error: string): Promise<void>
+  /** What slashes paid back to the payer of this session. */
+  repaidAtomic(sessionId: string): Promise<bigint>
+  figures(): Promise<{ open: number; slashed: number }>
+}
+
+export function createDisputeRows(db: Database, vaultAddress: string): DisputeRows {
+  const vault = vaultAddress.toLowerCase()
+  const table = disputesTable
+  const isOurs = eq(table.vault, vault)
+  return {
+    record: async ({ operator, reason = 'wrong-output', requestId, sessionId, evidence }, coalition, nowMs) => {
+      const made = await db
+        .insert(table)
+        .values({
+          ...{ vault, accused: operator.toLowerCase(), reason, requestId, sessionId: sessionId?.toLowerCase() ?? null },
+          ...{ evidenceSha256: evidence.sha256, evidencePath: evidence.path },
+          state: coalition === null ? 'recorded' : 'accusing',
+          note: coalition === null ? 'The operator has no stake here.' : null,
+          coalitionId: coalition?.toString() ?? null,
+          ...{ nextAtMs: nowMs, createdAtMs: nowMs, updatedAtMs: nowMs },
+        })
+        .onConflictDoNothing()
+        .returning({ id: table.id })
+      return made.length > 0
+    },
+    due: (nowMs, without) =>
+      db
+        .select()
+        .from(table)
+        .where(
+          and(
+            isOurs,
+            inArray(table.state, [...unfinished]),
+            lte(table.nextAtMs, nowMs),
+            without.length === 0 ? undefined : notInArray(table.id, [...without]),
+          ),
+        )
+        .orderBy(table.id)
+        .limit(16),
+    find: async id => {
+      const [row] = await db
+        .select()
+        .from(table)
+        .where(and(isOurs, eq(table.id, id)))
+      return row ?? null
+    },
+    list: () => db.select().from(table).where(isOurs).orderBy(desc(table.id)).limit(mostListed),
+    change: async (id, change, nowMs) => {
+      await db
+        .update(table)
+        .set({ attempts: 0, lastError: null, ...change, updatedAtMs: nowMs })
+        .where(eq(table.id, id))
+    },
+    noteTransaction: async (id, transaction) => {
+      const one = JSON.stringify([transaction])
+      await db
+        .update(table)
+        .set({
+          transactions: sql`CASE WHEN ${table.transactions} @> ${one}::jsonb THEN ${table.transactions} ELSE ${table.transactions} || ${one}::jsonb END`,
+        })
+        .where(eq(table.id, id))
+    },
+    postpone: async (id, nextAtMs, error) => {
+      await db
+        .update(table)
+        .set({ attempts: sql`${table.attempts} + 1`, nextAtMs, lastError: error.slice(0, 1000) })
+        .where(eq(table.id, id))
+    },
+    repaidAtomic: async sessionId => {
+      const [row] = await db
+        .select({ sum: sql<string | null>`sum(${table.payerAtomic})` })
+        .from(table)
+        .where(and(isOurs, eq(table.sessionId, sessionId.toLowerCase())))
+      return BigInt(row?.sum ?? 0)
+    },
+    figures: async () => {
+      const [row] = await db
+        .select({
+          open: sql<number>`count(*) FILTER (WHERE ${table.state} IN ('accusing', 'open'))::int`,
+          slashed: sql<number>`count(*) FILTER (WHERE ${table.slashedAtomic} > 0)::int`,
+        })
+        .from(table)
+        .where(isOurs)
+      return { open: row?.open ?? 0, slashed: row?.slashed ?? 0 }
+    },
+  }
+}

@@ -1,0 +1,66 @@
+/**
+ * A guilty verdict through the keeper: the workflow settles it and sets the pool's members without the guilty one. The members go under
+ * the epoch of the ledger's own book, whose order goes out beside this one: whichever comes first, the other finds it done.
+ */
+import { isFinalKeeperStatus, type KeeperInput } from '@computepool/shared/ports'
+import { z } from 'zod'
+import { breachOrder } from '../coalition/index.ts'
+import type { DisputeRow } from '../store/dispute-tables.ts'
+import type { StepContext } from './dispute-steps.ts'
+
+const runSchema = z.object({
+  /** Which try; a keeper replays a failure under its key. */
+  at: z.number().int(),
+  input: z.record(z.string(), z.unknown()),
+  executionId: z.string().nullable(),
+})
+
+const waitMs = 25_000
+/** After as many runs that did not settle it, it is settled without the keeper: a payer waits. */
+const mostRuns = 3
+const noUnits = { epoch: 0, members: [] }
+
+/** `settled` once the chain shows it; else how many milliseconds to wait. */
+export async function runBreach(context: StepContext, row: DisputeRow): Promise<'settled' | number> {
+  const { chain, keeper, change, kill, signal, ledger } = context
+  const dispute = BigInt(row.dispute!)
+  const isSettled = async (): Promise<boolean> => (await chain.reader.disputeOf(dispute)).isSettled
+  const run = row.run === null ? null : runSchema.parse(row.run)
+  // Also where somebody else settled it: its units go through the ledger's own order.
+  await orderUnits(context, row.accused)
+  await kill('dispute:units-ordered')
+  // A run that is on its way sets units too: it is waited for.
+  if ((run === null || run.executionId === null) && (await isSettled())) return 'settled'
+  // Streams keep their rates: the pool's flow is spread by the new units in the same block.
+  const inputNow = async () => breachOrder({ dispute, units: (await ledger.units()) ?? noUnits, rates: [] }).input
+  if (run === null) {
+    await change(row, { run: { at: 1, input: await inputNow(), executionId: null } })
+    await kill('dispute:run-noted')
+    return 0
+  }
+  if (run.at > mostRuns) {
+    const { to, data } = chain.relay.settle(dispute)
+    await chain.relayer.execute({ to, data })
+    return (await isSettled()) ? 'settled' : 250
+  }
+  let { executionId } = run
+  if (executionId === null) {
+    const key = { idempotencyKey: `breach ${chain.place.coalition} ${dispute} ${run.at}`, signal }
+    executionId = (await keeper.execute('handle-breach', run.input as KeeperInput, key)).executionId
+    await kill('dispute:run-sent')
+    await change(row, { run: { ...run, executionId } })
+  }
+  const { status, error } = await keeper.wait(executionId, waitMs, signal)
+  if (!isFinalKeeperStatus(status)) return 0
+  if (await isSettled()) return 'settled'
+  await change(row, { run: { at: run.at + 1, input: await inputNow(), executionId: null }, lastError: error })
+  return 1000
+}
+
+/** The ledger's members without the guilty one; nothing where it is none. */
+async function orderUnits({ ledger }: StepContext, guilty: string): Promise<void> {
+  const last = await ledger.units()
+  const members = last?.members ?? []
+  if (!members.some(({ member }) => member.toLowerCase() === guilty)) return
+  await ledger.setUnits(members.filter(({ member }) => member.toLowerCase() !== guilty))
+}

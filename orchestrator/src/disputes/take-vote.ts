@@ -1,0 +1,105 @@
+/**
+ * Takes an auditor's signed vote to the chain. Whether the vote is right is the auditor's: here it is asked whose it is, and whether the
+ * contract would count it, before anybody pays gas. Expected refusals are values.
+ */
+import type { VoteWord } from '@computepool/shared/coalition'
+import type { Clock, KeeperPort } from '@computepool/shared/ports'
+import { verifyVote, voteOrder } from '../coalition/index.ts'
+import type { DisputeRow } from '../store/dispute-tables.ts'
+import type { DisputeChain } from './dispute-ports.ts'
+import { chainSeconds, evidenceHashOf, revertOf } from './dispute-steps.ts'
+import { findVote } from './dispute-truth.ts'
+
+export type VoteRefusal =
+  /** No vote is taken of it: not on the chain, or decided. */
+  | 'not-open'
+  | 'other-dispute'
+  /** Not one of the registered auditors. */
+  | 'not-auditor'
+  /** A party of the coalition, or the accuser. */
+  | 'involved'
+  | 'signature-wrong'
+  /** The accused may still answer. */
+  | 'too-early'
+  | 'too-late'
+  /** It said the opposite before. */
+  | 'voted-otherwise'
+  /** As many are on their way as are taken at once. */
+  | 'busy'
+
+export type VoteOutcome =
+  | { readonly kind: 'taken'; readonly transaction: string }
+  | { readonly kind: 'refused'; readonly why: VoteRefusal }
+
+export interface VoteTakerOptions {
+  readonly chain: DisputeChain
+  readonly clock: Clock
+  readonly keeper: Pick<KeeperPort, 'execute' | 'wait'>
+  readonly signal: AbortSignal
+}
+
+/** Over all disputes: a registry has 32 auditors at most. */
+const mostAtOnce = 8
+const waitMs = 25_000
+
+export function createVoteTaker({ chain, clock, keeper, signal }: VoteTakerOptions) {
+  const underWay = new Map<string, Promise<VoteOutcome>>()
+  const refused = (why: VoteRefusal): VoteOutcome => ({ kind: 'refused', why })
+
+  async function relay(row: DisputeRow, word: VoteWord): Promise<VoteOutcome> {
+    const { dispute, auditor, isGuilty } = word
+    const fromBlock = BigInt(row.fromBlock!)
+    const [auditors, seen, now, stake] = await Promise.all([
+      chain.reader.auditors(),
+      chain.reader.disputeOf(dispute),
+      chainSeconds({ chain, clock }),
+      chain.reader.stakeOf(BigInt(row.coalitionId!), auditor),
+    ])
+    if (!auditors.includes(auditor)) return refused('not-auditor')
+    if (!(await verifyVote(chain, word, evidenceHashOf(row)))) return refused('signature-wrong')
+    const isParty = stake.isMember || stake.amountAtomic > 0n || stake.releasableAt > 0n
+    if (isParty || seen.accuser === auditor) return refused('involved')
+    const before = await findVote(chain, dispute, auditor, fromBlock)
+    if (before !== null) {
+      return before.isGuilty === isGuilty ? { kind: 'taken', transaction: before.hash } : refused('voted-otherwise')
+    }
+    if (seen.verdict !== 'open') return refused('not-open')
+    if (now <= seen.respondUntil) return refused('too-early')
+    if (now > seen.voteUntil) return refused('too-late')
+    await send(word)
+    const cast = await findVote(chain, dispute, auditor, fromBlock)
+    return cast === null ? refused('not-open') : { kind: 'taken', transaction: cast.hash }
+  }
+
+  /** As a run that can be looked at; where the keeper does not do it, by ourselves: whoever sends it, it counts the same. */
+  async function send(word: VoteWord): Promise<void> {
+    const { workflow, input } = voteOrder(word)
+    const idempotencyKey = `vote ${chain.place.coalition} ${word.dispute} ${word.auditor}`
+    try {
+      const { executionId } = await keeper.execute(workflow, input, { idempotencyKey, signal })
+      const { status } = await keeper.wait(executionId, waitMs, signal)
+      if (status === 'success') return
+    } catch {
+      // A keeper without that workflow, or out of reach.
+    }
+    const { to, data } = chain.relay.vote(word)
+    try {
+      await chain.relayer.execute({ to, data })
+    } catch (thrown) {
+      // A vote that the keeper cast after all, or that decided it: the chain is asked next.
+      if (revertOf(thrown) === null) throw thrown
+    }
+  }
+
+  return {
+    /** Errors: `chain_unreachable`. */
+    async take(row: DisputeRow, word: VoteWord): Promise<VoteOutcome> {
+      if (word.dispute.toString() !== row.dispute) return refused('other-dispute')
+      const key = `${word.dispute} ${word.auditor}`
+      if (underWay.has(key) || underWay.size >= mostAtOnce) return refused('busy')
+      const outcome = relay(row, word).finally(() => underWay.delete(key))
+      underWay.set(key, outcome)
+      return outcome
+    },
+  }
+}
