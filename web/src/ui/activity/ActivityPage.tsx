@@ -14,7 +14,7 @@ import { RunList } from './RunList.tsx'
 import { SessionTable } from './SessionTable.tsx'
 
 export default function ActivityPage() {
-  const { activity, terms: termsStore } = useServices()
+  const { activity, disputes, terms: termsStore } = useServices()
   const view = useStore(activity)
   const termsView = useStore(termsStore)
   useEffect(() => termsStore.load(), [termsStore])
@@ -30,7 +30,10 @@ export default function ActivityPage() {
               type="button"
               className="button small"
               data-testid="refresh-activity"
-              onClick={() => void activity.refresh()}
+              onClick={() => {
+                void activity.refresh()
+                void disputes.refresh()
+              }}
             >
               Refresh
             </button>

@@ -3,7 +3,7 @@ import type { StakeFacts } from '@computepool/peer/runtime/peer-snapshot.ts'
 import { useState } from 'react'
 import { MoneyFigure } from '../money/MoneyFigure.tsx'
 import { Link } from '../router/Link.tsx'
-import { ownStakeWords, stakeStateNames, wayBackWords } from './own-stake-words.ts'
+import { deskWords, ownStakeWords, stakeStateNames, wayBackWords } from './own-stake-words.ts'
 import { stakeAmountWords } from './trust-words.ts'
 import { useIsTestMoney } from './use-is-test-money.ts'
 
@@ -20,8 +20,9 @@ export function StakePanel({ stake }: { stake: StakeFacts | null }) {
       </p>
     )
   }
-  const amount = stakeAmountWords(shown.amountAtomic, isTest)
+  const amount = shown.amountAtomic === '0' ? null : stakeAmountWords(shown.amountAtomic, isTest)
   const wayBack = wayBackWords(shown)
+  const words = deskWords(shown)
   return (
     <section className="panel money-panel" aria-label="Your stake" data-testid="own-stake" data-state={shown.state}>
       <h2>Your stake</h2>
@@ -43,7 +44,7 @@ export function StakePanel({ stake }: { stake: StakeFacts | null }) {
         )}
       </dl>
       <p aria-live="polite">{ownStakeWords(shown, isTest)}</p>
-      {shown.words === '' ? null : <p data-testid="stake-words">{shown.words}</p>}
+      {words === null ? null : <p data-testid="stake-words">{words}</p>}
       {wayBack === null ? null : <p className="hint">{wayBack}</p>}
       {stake === null && shown.state !== 'slashed' ? (
         <p className="hint">This is how it stood when this tab last heard of it, before it left.</p>

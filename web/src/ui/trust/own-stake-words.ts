@@ -18,7 +18,8 @@ export function ownStakeWords(
   isTest: boolean | null,
   toDate: (atMs: number) => string = atMs => new Date(atMs).toLocaleString(),
 ): string {
-  const amount = stakeAmountWords(stake.amountAtomic, isTest) ?? 'The stake'
+  const isKnown = isTest !== null && stake.amountAtomic !== '0'
+  const amount = (isKnown ? stakeAmountWords(stake.amountAtomic, isTest) : null) ?? 'The stake'
   const lies = stake.coalition === null ? 'on the chain' : `in coalition ${stake.coalition} on the chain`
   switch (stake.state) {
     case 'unstaked':
@@ -30,20 +31,24 @@ export function ownStakeWords(
     case 'signed':
       return 'This tab has signed the terms and its stake. They count as soon as all members’ words are on the chain.'
     case 'staked':
-      return isTest === null ? `The stake lies ${lies}.` : `${amount} of this key’s money lies ${lies}.`
+      return !isKnown ? `The stake lies ${lies}.` : `${amount} of this key’s money lies ${lies}.`
     case 'unbonding':
       return stake.untilMs === undefined
         ? `${amount} comes back after the registry’s unbonding time.`
-        : `${amount} unbonds until ${toDate(stake.untilMs)}. From then on it can be sent back to this key.`
+        : `${amount} unbonds until ${toDate(stake.untilMs)}. Then this pool has it sent back to this key; anybody may, should the pool not.`
     case 'slashed':
       return `${amount} was taken by a verdict of the auditors. The list of disputes shows where it went.`
   }
 }
 
+/** The desk's own words where they tell more than the state: why nothing lies there, or what follows. It names no currency, so no amounts. */
+export const deskWords = ({ state, words }: StakeFacts): string | null =>
+  words !== '' && (state === 'none' || state === 'slashed') ? words : null
+
 /** What brings it back; null where nothing lies there. */
 export function wayBackWords({ state }: StakeFacts): string | null {
   if (state === 'staked' || state === 'signed') {
-    return 'What brings it back: leave with the button above. The tab signs that it leaves, the stake unbonds, and after that time anybody may have the registry send it to this key, and to no other. While a dispute against this key is open, it stays.'
+    return 'What brings it back: leave with the button above. The tab signs that it leaves, the stake unbonds, and after that time this pool has the registry send it to this key; anybody else may too, and it goes nowhere else. While a dispute against this key is open, it stays.'
   }
   return state === 'unbonding'
     ? 'Nothing is left to do but wait. A dispute that opens meanwhile still holds it: unbonding outlasts one.'
