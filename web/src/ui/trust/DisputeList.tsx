@@ -3,7 +3,7 @@ import type { DisputeView } from '@computepool/shared/money'
 import { shortHex } from '../format/format-money.ts'
 import { TransactionHash } from '../money/TransactionHash.tsx'
 import { CopyButton } from '../shell/CopyButton.tsx'
-import { breachWords, disputeMoneyWords, disputeStateWords, isConviction } from './trust-words.ts'
+import { breachWords, disputeMoneyWords, disputeStateWords, isConviction, voteWords } from './trust-words.ts'
 
 export interface DisputeListProps {
   readonly disputes: readonly DisputeView[]
@@ -24,7 +24,8 @@ export function DisputeList({ disputes, isTest, explorerUrl }: DisputeListProps)
 }
 
 function Dispute({ dispute, isTest, explorerUrl }: { dispute: DisputeView } & Omit<DisputeListProps, 'disputes'>) {
-  const { id, coalition, accused, reason, state, openedAtMs, evidence, transactions } = dispute
+  const { id, coalition, accused, reason, state, openedAtMs, evidence, transactions, note } = dispute
+  const votes = voteWords(dispute, atMs => new Date(atMs).toLocaleString())
   const money = disputeMoneyWords(dispute, isTest)
   return (
     <li className="finding-row" data-testid="dispute-row" data-state={state} data-dispute={id}>
@@ -39,6 +40,8 @@ function Dispute({ dispute, isTest, explorerUrl }: { dispute: DisputeView } & Om
         {disputeStateWords(dispute)} {coalition === null ? '' : `Coalition ${coalition}. `}
         {money}
       </p>
+      {votes === null ? null : <p data-testid="dispute-votes">{votes}</p>}
+      {note === null || note === undefined || note === '' ? null : <p className="hint">{note}</p>}
       {evidence === null ? (
         <p className="hint">No bundle: what stands against it are the receipts themselves.</p>
       ) : (

@@ -37,6 +37,23 @@ test.each([
   expect(plain(row!)).toContain(words)
 })
 
+test('on the chain the votes are told with their deadline, and a note says what else is owed', async () => {
+  const onChain = {
+    ...{ chainId: 31_337, registry: `0x${'a'.repeat(40)}`, dispute: '3', accuser: `0x${'b'.repeat(40)}` },
+    ...{ respondUntil: 1_700_000_030, voteUntil: 1_700_000_330, quorum: 2, guiltyVotes: 1, innocentVotes: 0 },
+  }
+  const [voting, accused, settled] = await open(() => [
+    sampleDispute({ onChain, note: 'One auditor has not answered.' }),
+    sampleDispute({ id: 'd2', state: 'accused', onChain }),
+    sampleDispute({ id: 'd3', state: 'settled', onChain }),
+  ])
+  const local = (seconds: number) => new Date(seconds * 1000).toLocaleString()
+  const votes = 'Votes: 1 guilty, 0 innocent; 2 alike decide.'
+  expect(plain(voting!)).toContain(`${votes} Votes count until ${local(1_700_000_330)}.One auditor has not answered.`)
+  expect(plain(accused!)).toContain(`${votes} Answers count until ${local(1_700_000_030)}.`)
+  expect(plain(settled!)).not.toContain('count until')
+})
+
 test('evidence is a file of this origin, with the way to compute it again', async () => {
   await open(() => [sampleDispute()])
   const link = screen.getByTestId('evidence')

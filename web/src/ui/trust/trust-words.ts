@@ -106,6 +106,15 @@ export function disputeStateWords(dispute: DisputeView): string {
   }
 }
 
+/** How the vote stands, and until when; null off the chain. */
+export function voteWords({ state, onChain }: DisputeView, toDate: (atMs: number) => string): string | null {
+  if (onChain === null || onChain === undefined) return null
+  const { guiltyVotes, innocentVotes, quorum, respondUntil, voteUntil } = onChain
+  const votes = `Votes: ${guiltyVotes} guilty, ${innocentVotes} innocent; ${quorum} alike decide.`
+  if (state === 'accused') return `${votes} Answers count until ${toDate(respondUntil * 1000)}.`
+  return state === 'voting' ? `${votes} Votes count until ${toDate(voteUntil * 1000)}.` : votes
+}
+
 /** Of a stake and its bond; null where nothing moved, or the currency is not known. */
 export function disputeMoneyWords(dispute: DisputeView, isTest: boolean | null): string | null {
   if (isTest === null) return null
