@@ -16,8 +16,9 @@ const runSchema = z.object({
 })
 
 const waitMs = 25_000
-/** After as many runs that did not settle it, it is settled without the keeper: a payer waits. */
+/** After as many runs that did not settle it, or tries that the keeper did not take, it is settled without: a payer waits. */
 const mostRuns = 3
+const mostTries = 6
 const noUnits = { epoch: 0, members: [] }
 
 /** `settled` once the chain shows it; else how many milliseconds to wait. */
@@ -38,7 +39,7 @@ export async function runBreach(context: StepContext, row: DisputeRow): Promise<
     await kill('dispute:run-noted')
     return 0
   }
-  if (run.at > mostRuns) {
+  if (run.at > mostRuns || row.attempts >= mostTries) {
     const { to, data } = chain.relay.settle(dispute)
     await chain.relayer.execute({ to, data })
     return (await isSettled()) ? 'settled' : 250

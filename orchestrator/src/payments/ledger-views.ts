@@ -1,7 +1,8 @@
 /** The ledger as the API tells it: a session, its receipt, lists for the owner. It reads, and changes nothing. */
 import { type Finding, type Receipt, type SessionView, sessionDueAtomic, weiPerAtomic } from '@computepool/shared/money'
-import { and, desc, eq, isNull, or } from 'drizzle-orm'
+import { and, desc, eq, isNull, or, sum } from 'drizzle-orm'
 import type { Database } from '../store/database.ts'
+import { disputesTable } from '../store/dispute-tables.ts'
 import {
   findingsTable,
   moneyTransactionsTable,
@@ -93,8 +94,20 @@ export async function receiptOf(context: ViewContext, sessionId: string): Promis
     })),
     paidAtomic: session.spentAtomic,
     refundedAtomic: session.status === 'closed' ? session.refundableAtomic : 0n,
+    ...(await repaidBySlash(context, sessionId)),
     transactions: transactions.map(({ kind, hash, blockNumber, atMs }) => ({ kind, hash, blockNumber, atMs })),
   }
+}
+
+/** Out of stakes of operators that were found guilty over this session; nothing where none was. */
+async function repaidBySlash({ db, vault }: ViewContext, sessionId: string): Promise<Partial<Receipt>> {
+  const table = disputesTable
+  const [row] = await db
+    .select({ atomic: sum(table.payerAtomic) })
+    .from(table)
+    .where(and(eq(table.vault, vault), eq(table.sessionId, sessionId)))
+  const refundedBySlashAtomic = BigInt(row?.atomic ?? 0)
+  return refundedBySlashAtomic === 0n ? {} : { refundedBySlashAtomic }
 }
 
 /** Block of the session's opening; null where it was not seen. */

@@ -15,12 +15,15 @@ import {
 import { ComputePoolError } from '@computepool/shared/errors'
 import { type Chain, createPublicClient, type Hex, http, type LocalAccount, type PublicClient } from 'viem'
 import { privateKeyToAccount } from 'viem/accounts'
+import { accuserKeyOf } from '../disputes/accuser-key.ts'
 
 export interface ForeignKeys {
   /** Needed only to deploy and to change the price. */
   readonly owner: Hex | null
   readonly settler: Hex
   readonly keeper: Hex
+  /** Puts a bond at stake for what the pool convicts an operator of; absent: convictions stay off the chain. */
+  readonly accuser?: Hex | null
 }
 
 export type ChainChoice =
@@ -44,6 +47,10 @@ export interface MoneyChain {
   readonly owner: LocalAccount | null
   readonly settler: LocalAccount
   readonly keeper: LocalAccount
+  /** Null where convictions stay off the chain. */
+  readonly accuser: LocalAccount | null
+  /** Keys of the chain's own auditors; none elsewhere, where auditors are other people. */
+  readonly auditorKeys: readonly Hex[]
   readonly tipFloorWei: bigint
   readonly isEmbedded: boolean
   readonly rpcUrl: string
@@ -66,6 +73,7 @@ async function openEmbedded(options: OpenMoneyChainOptions): Promise<MoneyChain>
   const { dataDir, model, pricePerSecondAtomic, onNotice } = options
   const embedded = await startEmbeddedChain({ dataDir, onNotice })
   try {
+    const auditorKeys = auditorKeysOf(embedded.keys.owner)
     const [owner, settler, keeper] = [embedded.keys.owner, embedded.keys.settler, embedded.keys.keeper].map(key =>
       privateKeyToAccount(key),
     ) as [LocalAccount, LocalAccount, LocalAccount]
@@ -81,7 +89,7 @@ async function openEmbedded(options: OpenMoneyChainOptions): Promise<MoneyChain>
         reserveAtomic: embeddedReserveAtomic,
       },
       coalition: {
-        auditors: auditorKeysOf(embedded.keys.owner).map(key => privateKeyToAccount(key).address),
+        auditors: auditorKeys.map(key => privateKeyToAccount(key).address),
         quorum: ownAuditors.quorum,
         rules: embeddedRules,
       },
@@ -94,6 +102,8 @@ async function openEmbedded(options: OpenMoneyChainOptions): Promise<MoneyChain>
       owner,
       settler,
       keeper,
+      accuser: privateKeyToAccount(accuserKeyOf(embedded.keys.owner)),
+      auditorKeys,
       tipFloorWei: 0n,
       isEmbedded: true,
       rpcUrl: embedded.url,
@@ -140,6 +150,8 @@ async function openForeign(
     owner,
     settler,
     keeper,
+    accuser: keys.accuser ? privateKeyToAccount(keys.accuser) : null,
+    auditorKeys: [],
     tipFloorWei,
     isEmbedded: false,
     rpcUrl: url,
