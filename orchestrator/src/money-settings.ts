@@ -10,6 +10,8 @@ export interface MoneyChoice {
   /** Null: the default price, or what the vault asks for already. */
   readonly pricePerSecondAtomic: bigint | null
   readonly keeperHub: { readonly url: string; readonly apiKey: string } | null
+  /** What each operator puts at stake, 6 decimals; 0: the pool is unstaked. */
+  readonly stakeAtomic: bigint
 }
 
 export interface MoneyValues {
@@ -17,17 +19,23 @@ export interface MoneyValues {
   readonly chain?: string | undefined
   readonly price?: string | undefined
   readonly 'keeper-url'?: string | undefined
+  readonly stake?: string | undefined
 }
+
+/** On a chain of its own, where stakes are test money: 5 USDC. */
+export const embeddedStakeAtomic = 5_000_000n
 
 type Environment = Readonly<Record<string, string | undefined>>
 
 /** Errors: `input_invalid` with the option's name. */
 export function moneyChoiceOf(values: MoneyValues, environment: Environment): MoneyChoice {
   const isFree = values.free ?? false
-  const stray = (['chain', 'price', 'keeper-url'] as const).find(name => values[name] !== undefined)
+  const stray = (['chain', 'price', 'keeper-url', 'stake'] as const).find(name => values[name] !== undefined)
   if (isFree && stray !== undefined) throw invalid('--free', `--free and --${stray} were both given.`)
+  const chain = isFree ? null : chainOf(values.chain ?? 'embedded', environment)
   return {
-    chain: isFree ? null : chainOf(values.chain ?? 'embedded', environment),
+    chain,
+    stakeAtomic: stakeOf(values.stake, chain),
     databaseUrl: environment.DATABASE_URL || null,
     pricePerSecondAtomic: values.price === undefined ? null : priceOf(values.price),
     keeperHub: keeperOf(values['keeper-url'], environment),
@@ -65,6 +73,14 @@ function priceOf(text: string): bigint {
   const perSecond = (perMinute + 30n) / 60n
   if (perSecond > 0n) return perSecond
   throw invalid('--price', `--price is "${text}"; a millionth of a dollar a second is the least. For nothing: --free.`)
+}
+
+/** Dollars, exactly; elsewhere than on a chain of its own nothing unless it is asked for. */
+function stakeOf(text: string | undefined, chain: ChainChoice | null): bigint {
+  if (text === undefined) return chain?.kind === 'embedded' ? embeddedStakeAtomic : 0n
+  const match = /^(\d{1,9})(?:\.(\d{1,6}))?$/.exec(text)
+  if (match === null) throw invalid('--stake', `--stake is "${text}"; it must be dollars, like 5, or 0 for none.`)
+  return BigInt(match[1]!) * 1_000_000n + BigInt((match[2] ?? '').padEnd(6, '0'))
 }
 
 function keeperOf(option: string | undefined, environment: Environment): MoneyChoice['keeperHub'] {

@@ -82,8 +82,10 @@ export async function startOrchestrator(options: StartOptions): Promise<RunningO
     const { money: settings = { mode: 'free' } } = options
     const moneyFor = (desk: Desk): MoneyDesk => {
       if (settings.mode === 'free') return settings
-      const { model } = pack.manifest
-      money = openMoney({ settings, desk, model, url, clock: hostClock, entropy: hostEntropy, onNotice, onFault })
+      const { manifestSha256, manifest } = pack
+      const { model } = manifest
+      const host = { url, clock: hostClock, entropy: hostEntropy, onNotice, onFault }
+      money = openMoney({ settings, desk, model, manifestSha256, ...host })
       return money.desk
     }
     const { app, desk } = createOrchestrator({

@@ -23,6 +23,7 @@ Serves a language model whose layers are held by browser tabs: the page, an Open
   --price USD         dollars a minute of one running answer, of new sessions (default: as posted; 0.03 at first)
   --chain NAME        embedded (default: a chain of its own with test money), 0g-galileo, or an RPC's URL
   --keeper-url URL    let KeeperHub there run the workflows, with KEEPERHUB_API_KEY (default: they run in this process)
+  --stake USD         dollars that each operator puts at stake (default: 5 on a chain of its own, else 0: unstaked)
   --data DIR          where chain, keys and ledger are kept (default: .computepool beside the code)
   --help              this text
 
@@ -127,6 +128,7 @@ function readArgs(args: readonly string[]) {
         price: text,
         chain: text,
         'keeper-url': text,
+        stake: text,
         data: text,
         help: { type: 'boolean', short: 'h' },
       },

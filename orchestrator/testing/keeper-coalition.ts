@@ -112,6 +112,7 @@ export async function openTestCoalition(chain: TestChain, { vault, pool }: { vau
     address,
     place,
     auditors,
+    token,
     relay,
     send,
     termsOf,

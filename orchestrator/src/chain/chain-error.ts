@@ -14,6 +14,11 @@ const remedies: Readonly<Record<string, string>> = {
   NotKeeper: 'Let the owner allow the keeper’s key (setKeeper).',
   NotSettler: 'Let the owner allow the settler’s key (setSettler).',
   SessionUnknown: 'The chain does not know the session: it may have been rolled back.',
+  MembersTooFew: 'A re-split needs at least half of the members to stay: propose a new coalition.',
+  TermsVersionWrong: 'Other terms came first: offer the next version.',
+  PartyGuilty: 'Offer terms without the party that was found guilty.',
+  TooEarly: 'Wait until the second that the refusal names.',
+  DisputesOpen: 'Wait until the accusations are settled.',
 }
 
 /** Errors come back typed; a ComputePoolError as it is. `what` names the call. */
@@ -22,7 +27,7 @@ export function chainError(thrown: unknown, what: string): ComputePoolError {
   const reason = revertReason(thrown)
   if (reason !== null) {
     return new ComputePoolError('chain_reverted', `${what} was refused: ${reason.text}.`, {
-      remedy: remedies[reason.name] ?? 'Look up the refusal in contracts/src/interfaces/IStreamVault.sol.',
+      remedy: remedies[reason.name] ?? 'Look up the refusal in contracts/src/interfaces.',
       context: { revert: reason.name },
       cause: thrown,
     })

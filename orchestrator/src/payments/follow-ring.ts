@@ -5,8 +5,8 @@
 import { workUnits } from '@computepool/shared/money'
 import type { Clock } from '@computepool/shared/ports'
 import type { Desk } from '../dispatch/index.ts'
-import { operatorOf } from '../receipts/operator-of.ts'
 import type { Ledger } from './ledger.ts'
+import { servingRings, workOfRings } from './work-of-rings.ts'
 
 export interface FollowRingOptions {
   readonly desk: Pick<Desk, 'snapshot' | 'onChange' | 'withheld'>
@@ -30,9 +30,9 @@ export function followRing({ desk, ledger, clock, onFault }: FollowRingOptions):
   let cancelRetry = (): void => {}
   let cancelSettle: (() => void) | null = null
   const look = (isLate = false): void => {
-    const { status, rings = [] } = desk.snapshot()
-    // One that drains still serves what it has begun.
-    const serving = rings.filter(ring => ring.status !== 'forming')
+    const snapshot = desk.snapshot()
+    const { status, rings = [] } = snapshot
+    const serving = servingRings(snapshot)
     if (status !== 'ready' || serving.length === 0) return
     if (rings.length > serving.length && !isLate) {
       cancelSettle ??= clock.schedule(settleMs, () => {
@@ -41,13 +41,7 @@ export function followRing({ desk, ledger, clock, onFault }: FollowRingOptions):
       })
       return
     }
-    const seats = serving.flatMap(ring => ring.seats)
-    const held = seats.map(({ peer, layers, msPerLayer }) => ({
-      operator: operatorOf(peer),
-      layers: layers.end - layers.start,
-      msPerLayer,
-    }))
-    const work = held.filter(({ operator }) => !desk.withheld.isWithheld(operator))
+    const work = workOfRings(serving, desk.withheld.isWithheld)
     const now = JSON.stringify(work)
     if (now === last) return
     last = now

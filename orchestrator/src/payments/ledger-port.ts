@@ -58,6 +58,8 @@ export interface UnitsOptions {
   readonly aboveEpoch?: number
   /** Also where nothing differs: the last order failed. */
   readonly isForced?: boolean
+  /** Another order takes it to the chain: none goes into the outbox. Whoever says so sees to it that it arrives. */
+  readonly isCarried?: boolean
   readonly delayMs?: number
 }
 

@@ -7,7 +7,7 @@ import { streamVaultAbi } from '@computepool/contracts/abi'
 import { asComputePoolError } from '@computepool/shared/errors'
 import type { Clock, Entropy } from '@computepool/shared/ports'
 import { Hono } from 'hono'
-import { encodeFunctionData, type Hex, type LocalAccount, parseAbi } from 'viem'
+import type { Hex, LocalAccount } from 'viem'
 import { errorResponse } from '../api/openai-routes.ts'
 import { createSignerQueue, type SignerQueue } from '../chain/signer-queue.ts'
 import { createSignerStore } from '../chain/signer-store.ts'
@@ -23,6 +23,14 @@ import {
   keeperRoutes,
   prepareWorkflows,
 } from '../keeper/index.ts'
+import {
+  earningOnlyStaked,
+  openStakes,
+  requireRegistry,
+  type StakeDesk,
+  type StakeKillHook,
+  testMint,
+} from '../stakes/index.ts'
 import { type Database, openDatabase } from '../store/database.ts'
 import { activityRoutes, embeddedRuns } from './activity-routes.ts'
 import { chainProxy } from './chain-proxy.ts'
@@ -57,14 +65,19 @@ export interface MoneySettings {
   readonly caps?: Partial<CapLimits>
   /** KeeperHub's service; absent: workflows run in this process. */
   readonly keeperHub?: { readonly url: string; readonly apiKey: string }
+  /** What each operator puts at stake, 6 decimals; absent or 0: nobody stakes anything. */
+  readonly stakeAtomic?: bigint
   /** For tests that kill. */
   readonly killPoint?: KillHook
+  readonly stakeKillPoint?: StakeKillHook
 }
 
 export interface OpenMoneyOptions {
   readonly settings: MoneySettings
   readonly desk: Desk
   readonly model: string
+  /** Of the pack that is served, hex. */
+  readonly manifestSha256: string
   /** Origin under which this orchestrator is reached. */
   readonly url: string
   readonly clock: Clock
@@ -77,6 +90,8 @@ export interface Money {
   readonly desk: Extract<MoneyDesk, { mode: 'paid' }>
   /** Resolves when the till is open; rejects with what is in its way. */
   readonly ready: Promise<Till>
+  /** Who stakes what; null where the pool is unstaked, and before the till is open. */
+  stakes(): StakeDesk | null
   /** After the desk was closed. Idempotent. */
   close(): Promise<void>
 }
@@ -91,10 +106,12 @@ export function openMoney(options: OpenMoneyOptions): Money {
   const secrets = readOrMakeSecrets(settings.dataDir)
   const closers: Array<() => Promise<unknown>> = []
   let till: Till | null = null
+  let stakes: StakeDesk | null = null
   let trouble: Error | null = null
   const ready = open(options, secrets, closers).then(opened => {
-    till = opened
-    return opened
+    till = opened.till
+    stakes = opened.stakes
+    return opened.till
   })
   ready.catch((thrown: unknown) => {
     trouble = asComputePoolError(thrown)
@@ -115,6 +132,7 @@ export function openMoney(options: OpenMoneyOptions): Money {
       },
     },
     ready,
+    stakes: () => stakes,
     close: () => {
       closing ??= closeAll()
       return closing
@@ -126,7 +144,7 @@ async function open(
   options: OpenMoneyOptions,
   secrets: OwnerSecrets,
   closers: Array<() => Promise<unknown>>,
-): Promise<Till> {
+): Promise<{ till: Till; stakes: StakeDesk | null }> {
   const { settings, desk, model, url, clock, onNotice, onFault } = options
   const { dataDir, databaseUrl, pricePerSecondAtomic = defaultPriceAtomic } = settings
   // Side by side, since each takes seconds; both refuse a folder that another orchestrator uses.
@@ -138,6 +156,7 @@ async function open(
   const { db } = database
   const { client, manifest, vault, chain, isEmbedded } = money
   const vaultAddress = vault.address.toLowerCase() as Hex
+  const staking = requireRegistry(money, settings.stakeAtomic ?? 0n)
 
   const queueOf = (account: LocalAccount): SignerQueue => {
     const { tipFloorWei } = money
@@ -177,7 +196,7 @@ async function open(
 
   // The outbox is made after the keeper, and the keeper's end of a run wakes it.
   let wake = (): void => {}
-  const workflows = prepareWorkflows({ chainId: chain.id, vault: vault.address })
+  const workflows = prepareWorkflows({ chainId: chain.id, vault: vault.address, coalition: staking?.registry.address })
   const embedded =
     settings.keeperHub === undefined ? embeddedKeeper(options, db, money, keeperKey, workflows, () => wake()) : null
   const remote =
@@ -189,7 +208,8 @@ async function open(
           fetch: globalThis.fetch,
           clock,
         })
-  await remote?.install(workflows)
+  // An auditor's vote is for an organisation of its own.
+  await remote?.install(workflows.filter(({ key }) => key !== 'cast-vote'))
   const tokens = createCallbackTokens({ db, clock, secret: secrets.callbackSecret })
   const reader = createVaultReader(client, vaultAddress, Number(vault.block))
   const outbox = createOutbox({
@@ -265,15 +285,38 @@ async function open(
   })
   closers.push(reconciler.close)
   closers.push(async () => forgetClosings())
-  const forgetRing = followRing({ desk, ledger, clock, onFault })
+  const stakes =
+    staking === null
+      ? null
+      : await openStakes({
+          ...{
+            options,
+            money,
+            staking,
+            db,
+            ledger,
+            keeper: (embedded ?? remote)!,
+            relay: settler,
+            owner,
+            vault: reader,
+          },
+          price: () => client.readContract({ ...contract, functionName: 'pricePerSecondAtomic' }),
+        })
+  const forgetRing = followRing({
+    desk: stakes === null ? desk : earningOnlyStaked(desk, stakes),
+    ledger,
+    clock,
+    onFault,
+  })
   closers.push(async () => {
+    await stakes?.close()
     forgetRing()
     // What streams is stopped on the chain if it is quick; else the lease ends it, and the next start settles it.
     const drained = till.meter.stopAll().then(outbox.idle)
     await Promise.race([drained, new Promise<void>(resolve => void clock.schedule(drainMs, resolve))])
     till.meter.close()
   })
-  return till
+  return { till, stakes }
 }
 
 interface Closable {
@@ -313,20 +356,8 @@ function embeddedKeeper(
   })
 }
 
-const mintAbi = parseAbi(['function mint(address to, uint256 value)'])
-
-function faucetOf(
-  { clock }: OpenMoneyOptions,
-  { fund, manifest }: MoneyChain,
-  owner: SignerQueue | null,
-): Faucet | null {
-  if (fund === null || owner === null || !manifest.usdc.isTest) return null
-  return createFaucet({
-    nowMs: () => clock.wallMs(),
-    topUp: fund,
-    mint: async (to, amountAtomic) => {
-      const data = encodeFunctionData({ abi: mintAbi, functionName: 'mint', args: [to, amountAtomic] })
-      return (await owner.execute({ to: manifest.contracts.usdc, data })).hash
-    },
-  })
+function faucetOf({ clock }: OpenMoneyOptions, money: MoneyChain, owner: SignerQueue | null): Faucet | null {
+  const mint = testMint(money, owner)
+  if (money.fund === null || mint === null) return null
+  return createFaucet({ nowMs: () => clock.wallMs(), topUp: money.fund, mint })
 }

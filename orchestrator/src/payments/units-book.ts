@@ -30,7 +30,10 @@ export function createUnitsBook({ db, clock, vault, inOrder, onOrdered }: UnitsB
     return last === undefined ? null : { epoch: last.epoch, members: last.members as MemberUnits[] }
   }
 
-  const setUnits: UnitsBook['setUnits'] = (members, { aboveEpoch = 0, isForced = false, delayMs = 0 } = {}) =>
+  const setUnits: UnitsBook['setUnits'] = (
+    members,
+    { aboveEpoch = 0, isForced = false, isCarried = false, delayMs = 0 } = {},
+  ) =>
     inOrder(async () => {
       const wanted = [...members]
         .map(({ member, units: count }) => ({ member: member.toLowerCase(), units: count }))
@@ -42,6 +45,7 @@ export function createUnitsBook({ db, clock, vault, inOrder, onOrdered }: UnitsB
       const atMs = clock.wallMs()
       await db.transaction(async tx => {
         await tx.insert(unitSetsTable).values({ vault, epoch, members: wanted, atMs })
+        if (isCarried) return
         const order = { kind: 'units', subject: vault, sessionId: null, epoch, atMs, delayMs } as const
         await insertOrder(tx, { ...order, payload: { members: wanted } })
       })

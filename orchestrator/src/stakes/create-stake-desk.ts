@@ -1,0 +1,272 @@
+/**
+ * Looks after stakes while a pool runs: offers terms to rings that are ready, takes what their members signed, sees it to the chain, and
+ * lets go of what is over. Serving waits for none of it. It holds no key of an operator, and believes the chain alone.
+ */
+import { termsTypedData } from '@computepool/shared/coalition'
+import { asComputePoolError } from '@computepool/shared/errors'
+import { workUnits } from '@computepool/shared/money'
+import type { DeskRequest } from '@computepool/shared/wire'
+import { bytesToHex, hashTypedData } from 'viem'
+import { servingRings, workOfRings } from '../payments/work-of-rings.ts'
+import { carryTerms } from './carry-terms.ts'
+import { giveStake } from './give-stake.ts'
+import { createHearing, type Hearing } from './hear-words.ts'
+import { letGo } from './let-go.ts'
+import { makeOffers } from './make-offers.ts'
+import { createRingAges, keyOfTerms, type RingToStake, ringsToStake } from './rings-to-stake.ts'
+import { createStakeBook, type StakeTerms } from './stake-book.ts'
+import { createPictureReader, operatorStake, type StakePicture } from './stake-picture.ts'
+import type { StakeDeskOptions, StakePoint, StakeTimes } from './stake-ports.ts'
+import type { StakeSource } from './stake-source.ts'
+import { createStakeTeller } from './tell-stakes.ts'
+import { createStakeView, type StakeOf } from './view-stakes.ts'
+
+export interface StakeDesk extends StakeSource {
+  /** Wallets in lower case. */
+  stakeOf(operator: string): StakeOf
+  /** The active coalition that the wallet's stake lies in; null where it lies in none. */
+  coalitionOf(operator: string): { readonly id: bigint; readonly version: number } | null
+  /** What a peer says; all but its words about stakes is nobody's business here. */
+  heard(peer: string, request: DeskRequest): void
+  start(): void
+  /** Looks at chain and rings now. */
+  wake(): void
+  /** Resolves when nothing is under way that needs no time to pass. */
+  idle(): Promise<void>
+  /** What was sent stays sent, and is taken up by the next start. Idempotent. */
+  close(): Promise<void>
+}
+
+const defaultTimes: StakeTimes = { settleMs: 3000, tickMs: 5000, leaveGraceMs: 15_000, againMs: 60_000 }
+const proposalSeconds = 600n
+/** A week; renewed when a quarter of it is left. */
+const wantedTermSeconds = 7 * 86_400
+
+/** `onChange`: what is told of stakes is another. */
+export function createStakeDesk(options: StakeDeskOptions, onChange: () => void): StakeDesk {
+  const { clock, entropy, desk, ledger, place, vault, reader, stakeAtomic, onFault, onNotice = () => {} } = options
+  const times = { ...defaultTimes, ...options.times }
+  const stopping = new AbortController()
+  const registry = place.coalition
+  const book = createStakeBook(options.db, { chainId: place.chainId, registry, vault: vault.vault.toLowerCase() })
+  const pictures = createPictureReader(reader)
+  const ages = createRingAges(() => clock.monotonicMs())
+  const underWay = new Map<string, Promise<void>>()
+  /** By a ring's key: until when no new terms are made for it. */
+  const quiet = new Map<string, number>()
+  const idlers = new Set<() => void>()
+  let rings: readonly RingToStake[] = []
+  let rows: readonly StakeTerms[] = []
+  let picture: StakePicture = { coalitions: [], guilty: new Set() }
+  let passing: Promise<void> | null = null
+  let isWanted = false
+  let isStarted = false
+  let cancelTick = (): void => {}
+  let cancelLook: (() => void) | null = null
+
+  const kill = async (point: StakePoint): Promise<void> => options.killPoint?.(point)
+  const fault = (thrown: unknown): void => {
+    if (!stopping.signal.aborted) onFault(asComputePoolError(thrown))
+  }
+  const isStaked = (operator: string): boolean => operatorStake(picture, operator).state === 'staked'
+  const view = createStakeView({ stakeAtomic, picture: () => picture, rows: () => rows })
+  const teller = createStakeTeller({ desk, place, token: options.token, of: view.stakeOf, picture: () => picture })
+  const hearing: Hearing = createHearing({
+    ...{ book, place, token: options.token, client: options.client, clock, reader, kill, stakeAtomic },
+    rows: () => rows,
+    picture: () => picture,
+    onWords: view.say,
+    onRefused: (offer, words) => {
+      quiet.set(keyOfTerms(offer.terms), clock.monotonicMs() + times.againMs)
+      onNotice(words)
+    },
+    onHeard: () => wake(),
+    onFault: fault,
+  })
+
+  const wake = (): void => {
+    if (!isStarted || stopping.signal.aborted) return
+    isWanted = true
+    passing ??= passAll().finally(() => {
+      passing = null
+      tellIdlers()
+    })
+  }
+  const passAll = async (): Promise<void> => {
+    while (isWanted && !stopping.signal.aborted) {
+      isWanted = false
+      await pass().catch(fault)
+    }
+  }
+  const tellIdlers = (): void => {
+    if (passing !== null || underWay.size > 0 || hearing.isBusy()) return
+    for (const tell of [...idlers]) tell()
+  }
+
+  const now = async (): Promise<bigint> =>
+    // The chain's clock may run ahead of ours, or stand still between two blocks.
+    BigInt(Math.max(Math.floor(clock.wallMs() / 1000), await vault.nowSeconds()))
+
+  const look = async (): Promise<void> => {
+    rows = await book.open()
+    const known = await book.guilty()
+    picture = await pictures.read(rows, known)
+    for (const { view: coalition, stakes } of picture.coalitions) {
+      for (const { operator, isGuilty } of stakes) {
+        if (isGuilty && !known.has(operator)) await book.noteGuilty(operator, coalition.id)
+      }
+    }
+  }
+
+  const pass = async (): Promise<void> => {
+    rings = ringsToStake(desk.snapshot())
+    ages.look(rings)
+    await look()
+    const nowSeconds = await now()
+    carryDue()
+    const hasSent = await letGo({
+      ...{ book, reader, relay: options.relay, place, picture, nowSeconds, kill, onFault: fault },
+      forget: pictures.forget,
+      busy: new Set(rows.flatMap(({ state, coalition }) => (state === 'active' || !coalition ? [] : [coalition]))),
+      fateOf: ({ operator, madeAtMs }) => {
+        if (clock.wallMs() - madeAtMs < times.leaveGraceMs) return 'keep'
+        return rings.some(({ peers }) => peers.has(operator)) ? 'drop' : 'send'
+      },
+      proposalEndsAt: id => rows.find(({ coalition }) => coalition === id)?.terms.proposalEndsAt ?? 0n,
+    })
+    await offer(nowSeconds)
+    if (hasSent) isWanted = true
+    teller.tell(rings, rows)
+    onChange()
+  }
+
+  const carryDue = (): void => {
+    const due = rows.filter(
+      ({ state, nextAtMs, termsHash }) =>
+        (state === 'signed' || state === 'proposed') && nextAtMs <= clock.wallMs() && !underWay.has(termsHash),
+    )
+    for (const row of due) {
+      const done = carry(row).finally(() => {
+        underWay.delete(row.termsHash)
+        wake()
+        tellIdlers()
+      })
+      underWay.set(row.termsHash, done)
+    }
+  }
+
+  const carry = async (row: StakeTerms): Promise<void> => {
+    const { keeper, relay } = options
+    const context = { keeper, relay, reader, ledger, vault, desk, place, clock, book, isStaked, kill }
+    try {
+      await carryTerms({ ...context, signal: stopping.signal }, row)
+      if (row.terms.version === 0) onNotice(`The terms of ${row.terms.parties.length} operators went to the chain.`)
+    } catch (thrown) {
+      fault(thrown)
+      if (stopping.signal.aborted || row.terms.version > 0) return
+      // The units that were to come with it are not to come by themselves.
+      const earnsNothing = (operator: string): boolean => desk.withheld.isWithheld(operator) || !isStaked(operator)
+      const members = workUnits(workOfRings(servingRings(desk.snapshot()), earnsNothing))
+      await ledger.setUnits(members).catch(fault)
+    }
+  }
+
+  const offer = async (nowSeconds: bigint): Promise<void> => {
+    const offers = makeOffers({
+      ...{ rings, rows, coalitions: picture.coalitions, guilty: picture.guilty, nowSeconds, proposalSeconds },
+      frame: {
+        modelDigest: `0x${options.manifestSha256}`,
+        layers: desk.snapshot().layers,
+        pool: options.pool,
+        vault: vault.vault.toLowerCase() as `0x${string}`,
+        stakeAtomic,
+      },
+      pricePerSecondAtomic: rings.length === 0 ? 0n : await options.pricePerSecondAtomic(),
+      termSeconds: BigInt(Math.min(wantedTermSeconds, options.maxTermSeconds - Number(proposalSeconds))),
+      mayOffer: ({ key }) => ages.ageMs(key) >= times.settleMs && (quiet.get(key) ?? 0) <= clock.monotonicMs(),
+      drawSalt: () => bytesToHex(entropy.bytes(32)),
+    })
+    view.setRefused(rings, offers.refused)
+    for (const { offer: old, why } of offers.over) await book.over(old.termsHash, why)
+    for (const { terms } of offers.made) {
+      await book.offer(terms, hashTypedData(termsTypedData(place, terms)), clock.wallMs())
+      await kill('stakes:offered')
+    }
+    if (offers.over.length + offers.made.length > 0) rows = await book.open()
+    const wanting = rows.filter(({ state }) => state === 'offered').flatMap(row => teller.wanting(row))
+    await Promise.all(
+      [...new Set(wanting)].map(operator => giveStake({ ...options, book, kill }, operator).catch(fault)),
+    )
+  }
+
+  const lookAtRings = (): void => {
+    cancelLook = null
+    rings = ringsToStake(desk.snapshot())
+    if (ages.look(rings)) wake()
+    // Terms are made once it has stood for a while.
+    if (rings.some(({ key }) => ages.ageMs(key) < times.settleMs)) lookLater(times.settleMs, true)
+  }
+  const lookLater = (afterMs: number, isForced = false): void => {
+    if (stopping.signal.aborted || cancelLook !== null) return
+    cancelLook = clock.schedule(afterMs, () => {
+      cancelLook = null
+      lookAtRings()
+      if (isForced) wake()
+    })
+  }
+  const tick = (): void => {
+    cancelTick = clock.schedule(times.tickMs, () => {
+      if (rows.length > 0 || rings.length > 0) wake()
+      tick()
+    })
+  }
+
+  const forget = [
+    desk.onRequest((peer, request) => hearing.heard(peer, request)),
+    desk.onChange(() => lookLater(Math.min(1000, times.settleMs))),
+  ]
+  let closing: Promise<void> | null = null
+  const shutDown = async (): Promise<void> => {
+    stopping.abort(new Error('The stakes’ desk was closed.'))
+    for (const stop of forget) stop()
+    cancelTick()
+    cancelLook?.()
+    await passing
+    await Promise.allSettled([...underWay.values()])
+    await hearing.settled()
+    for (const tell of [...idlers]) tell()
+  }
+
+  return {
+    ...view,
+    isStaked,
+    coalitionOf: operator => {
+      const { state, coalition } = operatorStake(picture, operator)
+      if (state !== 'staked' || coalition === null) return null
+      const held = picture.coalitions.find(({ view: found }) => found.id === coalition)
+      return held === undefined ? null : { id: coalition, version: held.view.version }
+    },
+    heard: hearing.heard,
+    start: () => {
+      if (isStarted) return
+      isStarted = true
+      wake()
+      tick()
+    },
+    wake,
+    idle: () =>
+      new Promise(resolve => {
+        const tell = (): void => {
+          idlers.delete(tell)
+          resolve()
+        }
+        idlers.add(tell)
+        wake()
+        if (!isStarted || stopping.signal.aborted) tell()
+      }),
+    close: () => {
+      closing ??= shutDown()
+      return closing
+    },
+  }
+}

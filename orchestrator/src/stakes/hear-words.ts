@@ -1,0 +1,113 @@
+/**
+ * Words of peers about stakes: signed terms, refusals, leaves. A signature is checked as the contract would, before it is kept; what is
+ * good is written down at once. It sends nothing to the chain.
+ */
+import { type Consent, emptySignature, type Hex } from '@computepool/shared/coalition'
+import type { DeskRequest } from '@computepool/shared/wire'
+import { verifyConsent, verifyLeave } from '../coalition/index.ts'
+import { operatorOf } from '../receipts/operator-of.ts'
+import type { StakeBook, StakeTerms } from './stake-book.ts'
+import type { StakePicture } from './stake-picture.ts'
+import type { StakeDeskOptions, StakePoint } from './stake-ports.ts'
+import { faultWords } from './stake-words.ts'
+
+type Said<T extends DeskRequest['type']> = Extract<DeskRequest, { type: T }>
+
+export interface HearingOptions
+  extends Pick<StakeDeskOptions, 'place' | 'token' | 'client' | 'clock' | 'reader' | 'stakeAtomic' | 'onFault'> {
+  readonly book: StakeBook
+  /** As last read. */
+  readonly rows: () => readonly StakeTerms[]
+  readonly picture: () => StakePicture
+  /** What its operator is to read. */
+  readonly onWords: (operator: string, words: string) => void
+  /** Somebody will not sign, or signed what is not good: the offer is over. */
+  readonly onRefused: (offer: StakeTerms, words: string) => void
+  /** Something was written down. */
+  readonly onHeard: () => void
+  kill(point: StakePoint): Promise<void>
+}
+
+export interface Hearing {
+  heard(peer: string, request: DeskRequest): void
+  isBusy(): boolean
+  settled(): Promise<void>
+}
+
+export function createHearing(options: HearingOptions): Hearing {
+  const { book, place, token, client, clock, reader, stakeAtomic, rows, picture, onWords, onRefused, onHeard } = options
+  /** One word at a time of each wallet; a flood of them costs nothing. */
+  const busy = new Map<string, Promise<void>>()
+
+  const offerOf = (operator: string, { salt, version }: { salt: string; version: number }): StakeTerms | null =>
+    rows().find(
+      ({ state, terms }) =>
+        state === 'offered' &&
+        terms.salt === salt &&
+        terms.version === version &&
+        terms.parties.some(party => party.operator === operator),
+    ) ?? null
+
+  const refuse = async (offer: StakeTerms, operator: string, words: string): Promise<void> => {
+    onWords(operator, words)
+    onRefused(offer, `${operator} does not stake: ${words}`)
+    await book.over(offer.termsHash, `${operator}: ${words}`)
+  }
+
+  const takeConsent = async (operator: Hex, said: Said<'terms-signed'>): Promise<void> => {
+    const offer = offerOf(operator, said)
+    if (offer === null || offer.consents.some(one => one.operator === operator)) return
+    const { terms, termsHash } = offer
+    const consent: Consent = {
+      operator,
+      termsSignature: said.termsSignature as Hex,
+      validAfter: BigInt(said.validAfter),
+      validBefore: BigInt(said.validBefore),
+      stakeSignature: said.stakeSignature as Hex,
+    }
+    const stake = terms.id === 0n ? null : await reader.stakeOf(terms.id, operator)
+    const isShort = consent.stakeSignature !== emptySignature && consent.validBefore < terms.proposalEndsAt
+    const fault = isShort ? 'too-short' : await verifyConsent({ client, place, token }, { terms, consent, stake })
+    if (fault !== null) return refuse(offer, operator, faultWords(fault, stakeAtomic))
+    const consents = await book.addConsent(termsHash, consent)
+    if (consents.length === terms.parties.length) await options.kill('stakes:signed')
+  }
+
+  const takeRefusal = async (operator: Hex, said: Said<'terms-refused'>): Promise<void> => {
+    const offer = offerOf(operator, said)
+    if (offer !== null) await refuse(offer, operator, `Refused: ${said.words}`)
+  }
+
+  const takeLeave = async (operator: Hex, { id, version, signature }: Said<'leave-signed'>): Promise<void> => {
+    const held = picture().coalitions.find(({ view }) => view.id === BigInt(id))
+    const isMember = held?.stakes.some(one => one.operator === operator && one.isMember) ?? false
+    if (held?.view.version !== version || !isMember) return
+    const word = { id: BigInt(id), operator, version, signature: signature as Hex }
+    if (!(await verifyLeave({ client, place }, word))) return
+    await book.addLeave({ ...word, madeAtMs: clock.wallMs() })
+  }
+
+  const take = (operator: Hex, request: DeskRequest): Promise<void> | null => {
+    if (request.type === 'terms-signed') return takeConsent(operator, request)
+    if (request.type === 'terms-refused') return takeRefusal(operator, request)
+    return request.type === 'leave-signed' ? takeLeave(operator, request) : null
+  }
+
+  return {
+    heard: (peer, request) => {
+      const operator = operatorOf(peer) as Hex
+      if (busy.has(operator)) return
+      const taking = take(operator, request)
+      if (taking === null) return
+      const done = taking.catch(options.onFault).finally(() => {
+        busy.delete(operator)
+        onHeard()
+      })
+      busy.set(operator, done)
+    },
+    isBusy: () => busy.size > 0,
+    settled: async () => {
+      await Promise.allSettled([...busy.values()])
+    },
+  }
+}

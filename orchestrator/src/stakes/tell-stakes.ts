@@ -1,0 +1,86 @@
+/** Tells peers what they are to know of stakes: the terms that wait for their word, and how their stake stands. Nothing twice. */
+import type { CoalitionPlace, Hex, StakeToken } from '@computepool/shared/coalition'
+import { bigintAsString } from '@computepool/shared/money'
+import type { DeskCommand, TermsJson } from '@computepool/shared/wire'
+import type { Desk } from '../dispatch/index.ts'
+import type { RingToStake } from './rings-to-stake.ts'
+import type { StakeTerms } from './stake-book.ts'
+import type { StakePicture } from './stake-picture.ts'
+import type { StakeOf } from './view-stakes.ts'
+
+export interface StakeTellerOptions {
+  readonly desk: Pick<Desk, 'tell'>
+  readonly place: CoalitionPlace
+  readonly token: StakeToken
+  readonly of: (operator: string) => StakeOf
+  readonly picture: () => StakePicture
+}
+
+export interface StakeTeller {
+  tell(rings: readonly RingToStake[], rows: readonly StakeTerms[]): void
+  /** Whose stake these terms still wait for. */
+  wanting(row: StakeTerms): Hex[]
+}
+
+export function createStakeTeller({ desk, place, token, of, picture }: StakeTellerOptions): StakeTeller {
+  /** By peer: what it was told last of its stake, and the offers that it has. */
+  let told = new Map<string, { stake: string; offers: ReadonlySet<string> }>()
+
+  const needsStake = ({ terms }: StakeTerms, operator: string): boolean => {
+    if (terms.id === 0n) return true
+    const held = picture().coalitions.find(({ view }) => view.id === terms.id)
+    return (held?.stakes.find(one => one.operator === operator)?.amountAtomic ?? 0n) === 0n
+  }
+  const silent = ({ terms, consents }: StakeTerms): Hex[] =>
+    terms.parties
+      .map(({ operator }) => operator)
+      .filter(operator => !consents.some(consent => consent.operator === operator))
+
+  const offerOf = (row: StakeTerms, operator: string): DeskCommand => ({
+    type: 'terms-offered',
+    terms: JSON.parse(JSON.stringify(row.terms, bigintAsString)) as TermsJson,
+    place: {
+      chainId: place.chainId,
+      coalition: place.coalition,
+      usdc: token.address,
+      usdcName: token.name,
+      usdcVersion: token.version,
+    },
+    needsStake: needsStake(row, operator),
+    validBefore: String(row.terms.proposalEndsAt),
+  })
+  const standingOf = (operator: string): DeskCommand => {
+    const { state, coalition, amountAtomic, releasableAt, words } = of(operator)
+    return {
+      type: 'stake-told',
+      state,
+      coalition: coalition === null ? null : String(coalition),
+      amountAtomic: String(amountAtomic),
+      ...(state === 'unbonding' ? { untilMs: Number(releasableAt) * 1000 } : {}),
+      words: words.slice(0, 1000),
+    }
+  }
+
+  return {
+    wanting: row => silent(row).filter(operator => needsStake(row, operator)),
+    tell: (rings, rows) => {
+      const now = new Map<string, { stake: string; offers: Set<string> }>()
+      for (const { peers } of rings) {
+        for (const [operator, ids] of peers) {
+          const standing = standingOf(operator)
+          const stake = JSON.stringify(standing)
+          const offered = rows.filter(row => row.state === 'offered' && silent(row).includes(operator as Hex))
+          for (const peer of ids) {
+            const had = told.get(peer)
+            if (had?.stake !== stake) desk.tell(peer, standing)
+            for (const row of offered) {
+              if (!had?.offers.has(row.termsHash)) desk.tell(peer, offerOf(row, operator))
+            }
+            now.set(peer, { stake, offers: new Set(offered.map(({ termsHash }) => termsHash)) })
+          }
+        }
+      }
+      told = now
+    },
+  }
+}
