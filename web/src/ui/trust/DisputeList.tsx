@@ -13,7 +13,7 @@ export interface DisputeListProps {
 }
 
 export function DisputeList({ disputes, isTest, explorerUrl }: DisputeListProps) {
-  if (disputes.length === 0) return <p className="hint">No dispute so far: nobody was convicted.</p>
+  if (disputes.length === 0) return <p className="hint">No dispute is recorded here.</p>
   return (
     <ul className="rows">
       {disputes.map(dispute => (

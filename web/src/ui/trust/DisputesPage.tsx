@@ -33,18 +33,29 @@ export function DisputesPage() {
 export function Disputes() {
   const { pool: poolStore, disputes: store, terms } = useServices()
   const { pool } = useStore(poolStore)
-  const { status, disputes, error } = useDisputes(pool)
+  const termsView = useStore(terms)
   const isTest = useIsTestMoney()
-  const explorerUrl = paidTermsOf(useStore(terms))?.chain.explorerUrl ?? null
+  const isFree = termsView.status === 'free'
+  const isAsked = termsView.status === 'paid' || termsView.status === 'failed'
+  const { status, disputes, error } = useDisputes(pool, isAsked)
+  const explorerUrl = paidTermsOf(termsView)?.chain.explorerUrl ?? null
   return (
     <section className="stack" aria-labelledby="disputes" data-testid="disputes" data-status={status}>
       <h2 id="disputes">Convictions and verdicts</h2>
+      {isFree ? (
+        <p className="hint">
+          Work is free here: a conviction costs a seat its place and its standing. Nothing is staked, and no list is
+          kept.
+        </p>
+      ) : null}
       {error === null ? null : <ErrorPanel error={error} />}
-      {status === 'asking' || status === 'unknown' ? <p role="status">Asking the orchestrator.</p> : null}
+      {!isFree && (status === 'asking' || status === 'unknown') ? <p role="status">Asking the orchestrator.</p> : null}
       {status === 'known' ? <DisputeList disputes={disputes} isTest={isTest} explorerUrl={explorerUrl} /> : null}
-      <button type="button" className="button small" data-testid="ask-disputes" onClick={() => void store.refresh()}>
-        Ask for disputes again
-      </button>
+      {isFree ? null : (
+        <button type="button" className="button small" data-testid="ask-disputes" onClick={() => void store.refresh()}>
+          Ask for disputes again
+        </button>
+      )}
     </section>
   )
 }

@@ -2,12 +2,14 @@
 import type { PoolSnapshot } from '@computepool/shared/swarm'
 import { shortHex } from '../format/format-money.ts'
 import { Link } from '../router/Link.tsx'
+import { useServices } from '../shell/services.ts'
+import { useStore } from '../stores/use-store.ts'
 import { breachWords, checkFigures, drawnRing, isConviction, isStakedPool, poolStakeWords } from './trust-words.ts'
 import { mayHaveDisputes, useDisputes } from './use-disputes.ts'
 import { useIsTestMoney } from './use-is-test-money.ts'
 
 export function PoolTrust({ pool }: { pool: PoolSnapshot }) {
-  const isTest = useIsTestMoney(isStakedPool(pool))
+  const isTest = useIsTestMoney(isStakedPool(pool) || mayHaveDisputes(pool))
   const { checks } = pool
   return (
     <section className="pool-trust" aria-label="Stakes and checks" data-testid="pool-trust">
@@ -36,7 +38,9 @@ const mostShown = 3
 
 /** The newest, each operator once, and whether they still hold a seat. */
 function Convictions({ pool }: { pool: PoolSnapshot }) {
-  const { disputes } = useDisputes(pool, mayHaveDisputes(pool))
+  const { terms } = useServices()
+  const isPaid = useStore(terms).status === 'paid'
+  const { disputes } = useDisputes(pool, isPaid && mayHaveDisputes(pool))
   const all = disputes.filter(isConviction)
   const convicted = all.filter((one, at) => all.findIndex(({ accused }) => accused === one.accused) === at)
   if (convicted.length === 0) return null

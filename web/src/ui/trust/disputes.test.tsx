@@ -80,12 +80,25 @@ test('none is said only once it is known; a refusal is told and asked again', as
     return []
   })
   expect(screen.getByTestId('error').textContent).toContain('did not answer')
-  expect(screen.queryByText(/nobody was convicted/)).toBeNull()
+  expect(screen.queryByText(/No dispute is recorded/)).toBeNull()
   isDown = false
   fireEvent.click(screen.getByTestId('ask-disputes'))
   await settle()
   expect(screen.queryByTestId('error')).toBeNull()
-  expect(screen.getByText(/nobody was convicted/)).toBeTruthy()
+  expect(screen.getByText(/No dispute is recorded/)).toBeTruthy()
+})
+
+test('where work is free nothing is asked, and why nothing is listed is said', async () => {
+  let asked = 0
+  const count = () => {
+    asked += 1
+    return []
+  }
+  renderPage('/disputes', { disputes: count })
+  await settle()
+  expect(asked).toBe(0)
+  expect(screen.getByTestId('disputes').textContent).toContain('Work is free here')
+  expect(screen.queryByText(/No dispute is recorded/)).toBeNull()
 })
 
 test('the list is read as the API tells it, and a strange one is refused', async () => {

@@ -128,7 +128,7 @@ test('disputes are asked for once, and again when the pool’s counts change', a
   act(() => services.setPool({ pool: stakedPool({ laps: 9 }) }))
   await settle()
   expect(asked).toBe(1)
-  act(() => services.setPool({ pool: stakedPool({ disputes: { open: 0, slashed: 1 } }) }))
+  act(() => services.setPool({ pool: stakedPool({ disputes: { open: 1, slashed: 1 } }) }))
   await settle()
   expect(asked).toBe(2)
 })
