@@ -1,6 +1,6 @@
 /** Before joining a staked pool: what this tab's key will sign without asking again, what can take the stake, and the most it may be. */
 import { useId } from 'react'
-import { parseUsdc } from '../format/format-money.ts'
+import { parseUsdc, plainAtomic } from '../format/format-money.ts'
 import { Link } from '../router/Link.tsx'
 import { stakeAmountWords } from './trust-words.ts'
 import { useIsTestMoney } from './use-is-test-money.ts'
@@ -8,14 +8,17 @@ import { useIsTestMoney } from './use-is-test-money.ts'
 export interface SigningTermsProps {
   /** What the pool asks of each member. */
   readonly askedAtomic: string
-  /** What the reader wrote; empty: as much as is asked. */
+  /** What the reader wrote; empty: a few times what is asked. */
   readonly mostText: string
   readonly onMost: (text: string) => void
 }
 
-/** The most that may be put at stake; null where the text is no amount. */
+/** Terms that come to nothing, because a member went, are offered anew; a key cannot tell whether a stake that it signed was taken. */
+const usualTimes = 5n
+
+/** The most that the key signs away within a day; null where the text is no amount. */
 export function mostStakeOf(mostText: string, askedAtomic: string): bigint | null {
-  return mostText.trim() === '' ? BigInt(askedAtomic) : parseUsdc(mostText)
+  return mostText.trim() === '' ? BigInt(askedAtomic) * usualTimes : parseUsdc(mostText)
 }
 
 export function SigningTerms({ askedAtomic, mostText, onMost }: SigningTermsProps) {
@@ -23,6 +26,7 @@ export function SigningTerms({ askedAtomic, mostText, onMost }: SigningTermsProp
   const problemId = useId()
   const amount = stakeAmountWords(askedAtomic, isTest) ?? 'its stake'
   const most = mostStakeOf(mostText, askedAtomic)
+  const usual = plainAtomic(BigInt(askedAtomic) * usualTimes)
   return (
     <section className="stack signing-terms" aria-label="Before you join" data-testid="signing-terms">
       <p>
@@ -45,12 +49,12 @@ export function SigningTerms({ askedAtomic, mostText, onMost }: SigningTermsProp
         may serve, but are not paid.
       </p>
       <label className="field">
-        <span className="field-head">Most stake</span>
+        <span className="field-head">Most to stake within a day</span>
         <input
           type="text"
           inputMode="decimal"
           data-testid="most-stake"
-          placeholder="what the pool asks"
+          placeholder={usual}
           maxLength={20}
           value={mostText}
           {...(most === null ? { 'aria-invalid': true, 'aria-describedby': problemId } : {})}
@@ -59,7 +63,7 @@ export function SigningTerms({ askedAtomic, mostText, onMost }: SigningTermsProp
         <span className="hint">
           {most !== null && most < BigInt(askedAtomic)
             ? 'Less than is asked: this tab will refuse the terms, and its work will not be paid.'
-            : 'Terms that ask for more are refused. 0 signs none.'}
+            : 'More is refused, whatever the pool says. Each offer that is signed counts: one that comes to nothing is made anew. 0 stakes nothing.'}
         </span>
       </label>
       {most === null ? (

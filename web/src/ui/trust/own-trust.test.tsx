@@ -114,6 +114,6 @@ test('before joining a staked pool, what the key will sign is said, and the most
   const options = { memoryBudgetBytes: 4e9, engine: null }
   expect(tab.calls).toEqual([
     `join ${JSON.stringify({ ...options, mostStakeAtomic: '2500000' })}`,
-    `join ${JSON.stringify({ ...options, mostStakeAtomic: '5000000' })}`,
+    `join ${JSON.stringify({ ...options, mostStakeAtomic: '25000000' })}`,
   ])
 })
