@@ -47,11 +47,12 @@ async function main(): Promise<void> {
 }
 
 function moneyOf({ money, dataDir }: Settings): NonNullable<StartOptions['money']> {
-  const { chain, databaseUrl, pricePerSecondAtomic, keeperHub } = money
+  const { chain, databaseUrl, pricePerSecondAtomic, keeperHub, stakeAtomic } = money
   if (chain === null) return { mode: 'free' }
   return {
     mode: 'paid',
     chain,
+    stakeAtomic,
     dataDir: dataDir ?? join(repository, '.computepool'),
     ...(databaseUrl === null ? {} : { databaseUrl }),
     ...(pricePerSecondAtomic === null ? {} : { pricePerSecondAtomic }),

@@ -49,12 +49,15 @@ export function createStakeTeller({ desk, place, token, of, picture }: StakeTell
     needsStake: needsStake(row, operator),
     validBefore: String(row.terms.proposalEndsAt),
   })
+  const versionOf = (id: bigint | null): number =>
+    picture().coalitions.find(({ view }) => view.id === id)?.view.version ?? 0
   const standingOf = (operator: string): DeskCommand => {
     const { state, coalition, amountAtomic, releasableAt, words } = of(operator)
     return {
       type: 'stake-told',
       state,
       coalition: coalition === null ? null : String(coalition),
+      ...(state === 'staked' ? { version: versionOf(coalition) } : {}),
       amountAtomic: String(amountAtomic),
       ...(state === 'unbonding' ? { untilMs: Number(releasableAt) * 1000 } : {}),
       words: words.slice(0, 1000),

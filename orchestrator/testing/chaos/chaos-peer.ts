@@ -115,6 +115,7 @@ export function openChaosPeer(options: ChaosPeerOptions): ChaosPeer {
       openKey: async () => ({
         address: `0x${Buffer.from(random.bytes(20)).toString('hex')}`,
         sign: async () => `0x${'11'.repeat(65)}`,
+        signTypedData: async () => `0x${'11'.repeat(65)}`,
       }),
       openSocket: () => {
         const opened = openChaosSocket(hub, clock, host, facts.socketMs)

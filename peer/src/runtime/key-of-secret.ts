@@ -9,5 +9,6 @@ export function keyOfSecret(secret: Hex): PeerKey {
   return {
     address: account.address.toLowerCase() as Hex,
     sign: message => account.signMessage({ message }),
+    signTypedData: data => account.signTypedData(data as never),
   }
 }

@@ -16,6 +16,7 @@ import type { AssignedRoute, DeskCommand, LinkSignal, Reach } from '@computepool
 import type { FetchBytes } from '../artifacts/fetch-artifact.ts'
 import type { SocketLike } from './hub-client.ts'
 import type { EngineProbe, PeerSnapshot } from './peer-snapshot.ts'
+import type { StakeSettings } from './sign-terms.ts'
 
 export type Offer = Extract<DeskCommand, { type: 'model-offered' }>
 /** A seat of a ring. */
@@ -29,6 +30,16 @@ export interface PeerKey {
   readonly address: `0x${string}`
   /** EIP-191. */
   sign(message: string): Promise<`0x${string}`>
+  /** EIP-712. Whoever asks has looked at what is signed. */
+  signTypedData(data: TypedDataToSign): Promise<`0x${string}`>
+}
+
+/** As viem takes it; the domain's type follows from its fields. */
+export interface TypedDataToSign {
+  readonly domain: Readonly<Record<string, unknown>>
+  readonly types: Readonly<Record<string, readonly { readonly name: string; readonly type: string }[]>>
+  readonly primaryType: string
+  readonly message: Readonly<Record<string, unknown>>
 }
 
 export interface EngineChoice {
@@ -67,6 +78,8 @@ export interface PeerPowers {
   /** The browser in words, for the orchestrator's log. */
   readonly agent: string
   readonly openKey: () => Promise<PeerKey>
+  /** What its owner gives and asks where a pool wants a stake; absent: `defaultStakeSettings`. */
+  readonly stake?: Partial<StakeSettings>
   /** By which networks others can reach it. */
   readonly reach: Reach
   readonly openSocket: () => SocketLike

@@ -12,6 +12,7 @@ import { type HubClient, openHubClient } from './hub-client.ts'
 import { type OpenSessionKey, openSessionKey } from './open-session-key.ts'
 import type { Assignment, Offer, PeerPowers, PeerTransport, Preparation } from './peer-powers.ts'
 import type { JoinOptions } from './peer-snapshot.ts'
+import { createTermsSigner, type HeldWork, type TermsSigner } from './sign-terms.ts'
 import { createSnapshotBox, idleSnapshot, noSlice } from './snapshot-box.ts'
 
 export interface RunningPeer {
@@ -52,6 +53,9 @@ export function runPeer(powers: PeerPowers, options: JoinOptions): RunningPeer {
   let welcomes = 0
   let accepted: Accepted | null = null
   let held: HeldSlice | null = null
+  let termsSigner: TermsSigner | null = null
+  /** What its wallet works on, of a seat; a standby stakes nothing yet. */
+  let work: HeldWork | null = null
   /** Of the last assignment, while its links stand. */
   let linkedEpoch: number | null = null
   /** Since the first break after it. */
@@ -67,6 +71,7 @@ export function runPeer(powers: PeerPowers, options: JoinOptions): RunningPeer {
     const suffix = Array.from(entropy.bytes(4), byte => byte.toString(16).padStart(2, '0')).join('')
     self = `${key.address}.${suffix}`
     sessionKey = openSessionKey({ clock, entropy, peer: self, sign: message => key.sign(message) })
+    termsSigner = createTermsSigner({ key, clock, settings: powers.stake })
     const storages = await powers.openStorages()
     abort.signal.throwIfAborted()
     store = createVerifiedStore({
@@ -182,7 +187,11 @@ export function runPeer(powers: PeerPowers, options: JoinOptions): RunningPeer {
       case 'cancel-request':
         held?.cancel(command.requestId)
         break
+      case 'terms-offered':
+        termsSigner?.answer(command, work).then(send).catch(fail)
+        break
       case 'stake-told': {
+        termsSigner?.told(command).catch(() => {})
         const { type: _, ...stake } = command
         box.set({ stake })
         break
@@ -219,6 +228,7 @@ export function runPeer(powers: PeerPowers, options: JoinOptions): RunningPeer {
       )
     const { offer, packUrl, manifest, choice } = accepted
     const engineKind = choice.kind
+    work = assignment.type === 'assign-slice' ? workOf(self, assignment, accepted) : null
     keepLinks()
     linkedEpoch = assignment.epoch
     held = holdSlice(
@@ -244,6 +254,7 @@ export function runPeer(powers: PeerPowers, options: JoinOptions): RunningPeer {
   async function dropSlice(): Promise<void> {
     const dropped = held
     held = null
+    work = null
     await dropped?.close()
     box.set(noSlice)
   }
@@ -293,6 +304,8 @@ export function runPeer(powers: PeerPowers, options: JoinOptions): RunningPeer {
 
   async function shutDown(): Promise<void> {
     box.set({ status: 'leaving' })
+    const word = termsSigner?.leaveWord()
+    if (word) send(word)
     send({ type: 'peer-leaving' })
     void held?.close()
     abort.abort(new Error('The peer left.'))
@@ -309,4 +322,14 @@ export function runPeer(powers: PeerPowers, options: JoinOptions): RunningPeer {
     drain,
     leave,
   }
+}
+
+/** All layers that the peer's wallet has in the ring, by whichever of its tabs; they may not touch, which no terms can say. */
+function workOf(self: string, { seats }: Assignment, { offer, manifest }: Accepted): HeldWork {
+  const wallet = self.slice(0, 42)
+  const own = seats.filter(({ peer }) => peer.startsWith(wallet)).map(({ layers }) => layers)
+  const start = Math.min(...own.map(layers => layers.start))
+  const end = Math.max(...own.map(layers => layers.end))
+  const { manifestSha256 } = offer
+  return { manifestSha256, modelLayers: manifest.dimensions.layers, layers: { start, end } }
 }

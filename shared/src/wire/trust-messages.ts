@@ -58,6 +58,8 @@ export const trustCommands = [
     /** `unstaked`: the pool asks for none. */
     state: z.enum(['unstaked', 'none', 'offered', 'signed', 'staked', 'unbonding', 'slashed']),
     coalition: wholeNumber.nullable(),
+    /** Of that coalition's terms in force: what a word of leaving names. */
+    version: count.optional(),
     amountAtomic: wholeNumber,
     /** While it unbonds: milliseconds since 1970 at which it can be taken back. */
     untilMs: z.number().nonnegative().optional(),

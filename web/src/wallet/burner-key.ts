@@ -2,6 +2,7 @@
  * The tab's own wallet key, made on the first visit and kept in IndexedDB: it proves who the tab is, receives what the tab earns, and on
  * an embedded chain pays with test money. The key leaves this file only where its owner asks for a copy; signatures leave it.
  */
+import type { PeerKey } from '@computepool/peer/runtime/peer-powers.ts'
 import { ComputePoolError } from '@computepool/shared/errors'
 import type { Entropy } from '@computepool/shared/ports'
 import type { LocalAccount } from 'viem'
@@ -12,6 +13,8 @@ export interface BurnerKey {
   readonly address: `0x${string}`
   /** EIP-191. */
   sign(message: string): Promise<`0x${string}`>
+  /** EIP-712. */
+  readonly signTypedData: PeerKey['signTypedData']
   /** Signs typed data and transactions; holds no readable key. */
   readonly account: LocalAccount
 }
@@ -36,6 +39,7 @@ export async function openBurnerKey(entropy: Entropy, databases: IDBFactory | un
   return {
     address: account.address.toLowerCase() as `0x${string}`,
     sign: message => account.signMessage({ message }),
+    signTypedData: data => account.signTypedData(data as never),
     account,
   }
 }
