@@ -52,7 +52,14 @@ export interface PeerPool {
   readonly gone: readonly { readonly peer: string; readonly reason: GoneReason }[]
   readonly asked: readonly { readonly path: string }[]
   readonly manifest: Manifest
-  open(powers?: Partial<PeerPowers>, engine?: FakeEngineOptions): PoolPeer
+  readonly manifestSha256: string
+  /** Bundles that peers left at the pool, by their SHA-256. */
+  readonly evidence: Map<string, Uint8Array>
+  /** `frameSent`: what becomes of a frame that it sends. */
+  open(
+    powers?: Partial<PeerPowers> & { frameSent?: (frame: Uint8Array) => Uint8Array },
+    engine?: FakeEngineOptions,
+  ): PoolPeer
   command(tab: PoolPeer, command: DeskCommand): void
   offer(tab: PoolPeer, iceServers?: IceServer[]): void
   /** Deals the layers to these tabs. */
@@ -88,6 +95,17 @@ export function openPeerPool(answer?: (path: string, earlier: number, start: num
     verifySignature,
   })
 
+  const evidence = new Map<string, Uint8Array>()
+  const manifestSha256 = bytesToHex(sha256(manifestBytes))
+  const fetchBytes: PeerPowers['fetchBytes'] = async (url, init) => {
+    const sha = /^http:\/\/pool\.test\/api\/evidence\/([0-9a-f]{64})$/.exec(url)?.[1]
+    if (sha === undefined) return server.fetchBytes(url, init)
+    if (init.method !== 'PUT') return new Response((evidence.get(sha) as Uint8Array<ArrayBuffer>) ?? null)
+    const isAllowed = new Headers(init.headers).get('authorization') === 'Bearer ticket'
+    if (isAllowed) evidence.set(sha, new Uint8Array(await new Response(init.body ?? null).arrayBuffer()))
+    return new Response(null, { status: isAllowed ? 204 : 403 })
+  }
+
   const { layers } = manifest.dimensions
   const seatsOf = (tabs: readonly PoolPeer[]): Seat[] =>
     tabs.map((tab, seat) => ({
@@ -107,7 +125,9 @@ export function openPeerPool(answer?: (path: string, earlier: number, start: num
     gone,
     asked: server.asked,
     manifest,
-    open(powers = {}, engineOptions = {}) {
+    manifestSha256,
+    evidence,
+    open({ frameSent, ...powers } = {}, engineOptions = {}) {
       let snapshot = idleSnapshot
       const engines: FakeEngine[] = []
       const lostEngines: string[] = []
@@ -129,13 +149,13 @@ export function openPeerPool(answer?: (path: string, earlier: number, start: num
             return socket
           },
           openTransport: self => ({
-            ...loopbackTransport(network, self),
+            ...sending(loopbackTransport(network, self), frameSent),
             setIceServers: servers => {
               iceServers = servers
             },
           }),
           openStorages: async () => [createMemoryStorage()],
-          fetchBytes: server.fetchBytes,
+          fetchBytes,
           probeEngines: async () => ({
             probes: [{ kind: 'wasm', device: 'fake', isSoftware: true, msPerLayer: 1, headMs: 1 }],
             kind: 'wasm',
@@ -184,7 +204,7 @@ export function openPeerPool(answer?: (path: string, earlier: number, start: num
         type: 'model-offered',
         model: manifest.model,
         packUrl: '/packs/',
-        manifestSha256: bytesToHex(sha256(manifestBytes)),
+        manifestSha256,
         iceServers,
       }),
     assign(tabs, epoch) {
@@ -218,6 +238,11 @@ export function openPeerPool(answer?: (path: string, earlier: number, start: num
         }),
   }
   return pool
+}
+
+function sending(transport: PeerTransport, change?: (frame: Uint8Array) => Uint8Array): PeerTransport {
+  if (change === undefined) return transport
+  return { ...transport, send: (peer, frame, signal) => transport.send(peer, change(frame), signal) }
 }
 
 interface MemorySocket extends SocketLike {

@@ -29,6 +29,10 @@ export interface SliceHost extends SeatHost {
 
 export interface HeldSlice {
   readonly epoch: number
+  /** It is held without a seat: to take one over, or to compute others' work again. */
+  readonly isSpare: boolean
+  /** Null until it is loaded. */
+  engine(): Engine | null
   /** The ways to the other members, where they have changed. */
   renewRoutes(routes: readonly AssignedRoute[]): void
   submit(job: RequestJob): void
@@ -160,6 +164,8 @@ export function holdSlice(host: SliceHost, assignment: Assignment | Preparation)
 
   return {
     epoch,
+    isSpare: assignment.type === 'prepare-slice',
+    engine: () => (abort.signal.aborted ? null : engine),
     renewRoutes(routes) {
       if (abort.signal.aborted) return
       transport.setRoutes({ epoch, routes })

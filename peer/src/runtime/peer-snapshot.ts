@@ -87,6 +87,8 @@ export interface JoinOptions {
   readonly memoryBudgetBytes: number
   /** Forces an engine; null lets the measurement choose. */
   readonly engine: EngineKind | null
+  /** `auditor`: holds slices to compute others' work again, and never a seat. `operator` unless told otherwise. */
+  readonly role?: 'operator' | 'auditor'
   /** What its key may sign away as a stake at most, in atomic USDC; absent: the runtime's own limit. 0: it signs no terms. */
   readonly mostStakeAtomic?: bigint
 }

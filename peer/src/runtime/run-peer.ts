@@ -6,6 +6,7 @@ import { asComputePoolError, ComputePoolError, type ErrorData } from '@computepo
 import { type DeskCommand, type DeskRequest, protocolVersion } from '@computepool/shared/wire'
 import { createVerifiedStore, type VerifiedStore } from '../artifacts/verified-store.ts'
 import { type Accepted, acceptOffer, capabilityOf } from './accept-offer.ts'
+import { type AuditDuty, createAuditDuty } from './audit-duty.ts'
 import { createEngineShelf } from './engine-shelf.ts'
 import { type HeldSlice, holdSlice, notServing } from './hold-slice.ts'
 import { type HubClient, openHubClient } from './hub-client.ts'
@@ -49,6 +50,7 @@ export function runPeer(powers: PeerPowers, options: JoinOptions): RunningPeer {
   let transport: PeerTransport | null = null
   let store: VerifiedStore | null = null
   let sessionKey: OpenSessionKey | null = null
+  let audit: AuditDuty | null = null
   /** Welcomes: a join that another overtook is not told. */
   let welcomes = 0
   let accepted: Accepted | null = null
@@ -82,6 +84,17 @@ export function runPeer(powers: PeerPowers, options: JoinOptions): RunningPeer {
     })
     transport = powers.openTransport(self, key)
     transport.onSignal((to, signal) => hub?.signal(to, signal))
+    audit = createAuditDuty({
+      powers,
+      transport,
+      send,
+      isSpare: () => held?.isSpare === true,
+      spare() {
+        const engine = held?.isSpare === true ? held.engine() : null
+        if (engine === null || accepted === null) return null
+        return { engine, manifest: accepted.manifest, manifestSha256: accepted.offer.manifestSha256 }
+      },
+    })
     box.set({ peer: self })
     hub = openHubClient({
       peer: self,
@@ -117,7 +130,7 @@ export function runPeer(powers: PeerPowers, options: JoinOptions): RunningPeer {
       type: 'peer-joined',
       version: protocolVersion,
       agent: powers.agent.slice(0, 300),
-      role: 'operator',
+      role: options.role ?? 'operator',
       reach: powers.reach,
       ...holding(),
       sessionKey: vouched,
@@ -139,6 +152,7 @@ export function runPeer(powers: PeerPowers, options: JoinOptions): RunningPeer {
   async function closeAll(): Promise<void> {
     keepLinks()
     await held?.close()
+    await audit?.close()
     await transport?.close()
     await shelf.clear()
     hub?.close()
@@ -184,6 +198,12 @@ export function runPeer(powers: PeerPowers, options: JoinOptions): RunningPeer {
         if (held?.epoch === command.epoch) held.submit(command.job)
         else send({ type: 'request-failed', requestId: command.job.requestId, error: notServing(command.epoch) })
         break
+      case 'hand-over':
+      case 'run-check':
+      case 'judge-evidence':
+      case 'drop-check':
+        audit?.obey(command)
+        break
       case 'cancel-request':
         held?.cancel(command.requestId)
         break
@@ -220,7 +240,8 @@ export function runPeer(powers: PeerPowers, options: JoinOptions): RunningPeer {
 
   async function takeSlice(assignment: Assignment | Preparation): Promise<void> {
     await dropSlice()
-    if (abort.signal.aborted || accepted === null || store === null || transport === null || sessionKey === null) return
+    if (abort.signal.aborted || accepted === null || store === null || transport === null) return
+    if (sessionKey === null || audit === null) return
     if (assignment.type === 'assign-slice' && assignment.seats[assignment.seat]?.peer !== self)
       throw new ComputePoolError(
         'bug_unreachable_state',
@@ -245,6 +266,7 @@ export function runPeer(powers: PeerPowers, options: JoinOptions): RunningPeer {
         box,
         send,
         signer: sessionKey,
+        keeper: audit.kept,
         onFailed: giveUp,
       },
       assignment,
@@ -254,6 +276,7 @@ export function runPeer(powers: PeerPowers, options: JoinOptions): RunningPeer {
   async function dropSlice(): Promise<void> {
     const dropped = held
     held = null
+    await audit?.release()
     work = null
     await dropped?.close()
     box.set(noSlice)

@@ -1,7 +1,13 @@
 /** A loaded slice at its seat of a ring: runs the pipeline and tells what it does. It knows neither how the slice came here nor other assignments. */
 import { activationElementBytes } from '@computepool/shared/engine'
 import type { Manifest } from '@computepool/shared/model'
-import { type Pipeline, requestsWithinBudget, ringPlace, runPipeline } from '@computepool/shared/pipeline'
+import {
+  type FrameKeeper,
+  type Pipeline,
+  requestsWithinBudget,
+  ringPlace,
+  runPipeline,
+} from '@computepool/shared/pipeline'
 import type { Engine } from '@computepool/shared/ports'
 import type { ReceiptSigner } from '@computepool/shared/receipts'
 import type { DeskRequest } from '@computepool/shared/wire'
@@ -18,6 +24,7 @@ export interface SeatHost {
   readonly box: SnapshotBox
   readonly send: (request: DeskRequest) => void
   readonly signer: Pick<ReceiptSigner, 'sign'>
+  readonly keeper: FrameKeeper
 }
 
 export interface ServedSeat extends Pick<Pipeline, 'submit' | 'cancel' | 'close'> {
@@ -28,7 +35,7 @@ export interface ServedSeat extends Pick<Pipeline, 'submit' | 'cancel' | 'close'
 }
 
 export function serveSeat(
-  { powers, self, manifest, transport, box, send, signer }: SeatHost,
+  { powers, self, manifest, transport, box, send, signer, keeper }: SeatHost,
   assignment: Assignment,
   engine: Engine,
 ): ServedSeat {
@@ -50,6 +57,7 @@ export function serveSeat(
     giveReceipt: receipt => send({ type: 'request-receipted', ...signer.sign(receipt) }),
     ...(powers.digest === undefined ? {} : { digest: powers.digest }),
     breathe: powers.breathe,
+    keeper,
     dropPeer: (peer, error) => {
       transport.dropPeer(peer)
       box.set({ error })

@@ -92,8 +92,9 @@ function faultsOfAttempts({ attempts, after }: EvidenceCase): string[] {
     canonicalJson(other.layers) === canonicalJson(receipt.layers)
   for (const [i, attempt] of attempts.entries()) {
     if (!isSameSeat(attempt.receipt)) faults.push(`Attempt ${i} is another seat's.`)
+    const earlier = attempts[i - 1]?.incoming
     if (attempt.incoming.kind === 'text') {
-      if (attempts.length > 1) faults.push('The entry was sent its text; earlier attempts prove nothing of it.')
+      if (!goesOn(attempt.incoming, earlier)) faults.push(`Attempt ${i} is of another text than the one before it.`)
       continue
     }
     const first = attempt.incoming.links[0]
@@ -112,6 +113,17 @@ function faultsOfAttempts({ attempts, after }: EvidenceCase): string[] {
   if (!isSame) faults.push('The receipt of the seat behind is of another attempt.')
   if (behind.seat !== receipt.seat + 1) faults.push('The other receipt is not of the seat behind.')
   return faults
+}
+
+/** The entry was sent its text as a whole each time: what it kept was of the same tokens. */
+function goesOn(
+  text: Extract<EvidenceAttempt['incoming'], { kind: 'text' }>,
+  before?: EvidenceAttempt['incoming'],
+): boolean {
+  if (before === undefined) return true
+  if (before.kind !== 'text') return false
+  const kept = [...before.tokens, ...before.told].slice(0, text.position)
+  return kept.length === text.position && kept.every((token, at) => token === text.tokens[at])
 }
 
 /** The accused signed for having received this, and all that a replay needs of it is there. */

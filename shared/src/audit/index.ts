@@ -1,3 +1,4 @@
+export { type Assembled, assembleCase, type RunCheck } from './assemble-case.ts'
 export {
   type CatchInput,
   type Cheating,
@@ -48,6 +49,15 @@ export {
   evidenceHeaderSchema,
 } from './evidence-header.ts'
 export { type FramePlace, finalRows } from './final-rows.ts'
+export {
+  cutHandover,
+  decodeHandover,
+  encodeHandoverHeader,
+  type HandedAttempt,
+  type Handover,
+  type HandoverHeader,
+  maxHandoverBytes,
+} from './handover.ts'
 export { type DrawClaim, type DrawsJudged, type DrawVerdict, judgeDraws } from './judge-draws.ts'
 export {
   type EvidenceVerdict,

@@ -1,6 +1,12 @@
 export { errorOfSeat, type SeatWords } from './error-of-seat.ts'
 export { type LapParts, lapParts } from './lap-parts.ts'
-export { type Pipeline, type PipelineOptions, type PipelineStats, runPipeline } from './run-pipeline.ts'
+export {
+  type FrameKeeper,
+  type Pipeline,
+  type PipelineOptions,
+  type PipelineStats,
+  runPipeline,
+} from './run-pipeline.ts'
 export {
   type CacheReuse,
   greedy,

@@ -148,6 +148,15 @@ export type PipelineAct =
   | { readonly type: 'report'; readonly message: DeskRequest }
   /** What this seat says of a request that is over here, to be signed and told. */
   | { readonly type: 'receipt'; readonly receipt: ReceiptBody }
+  /** What its receipt will say that it received: whoever checks this seat, or the one before, may ask for it. */
+  | {
+      readonly type: 'received'
+      readonly requestId: string
+      readonly header: FrameHeader
+      readonly payload: Uint8Array
+    }
+  /** Exit: what it drew, the first token at `position`. */
+  | { readonly type: 'drew'; readonly requestId: string; readonly position: number; readonly tokens: readonly number[] }
   /** The peer broke the protocol: take nothing more from it. */
   | { readonly type: 'drop-peer'; readonly peer: string; readonly error: ErrorData }
 

@@ -5,12 +5,18 @@
 import { asComputePoolError, ComputePoolError, type ErrorData, errorFromData } from '../errors/index.ts'
 import type { Clock, Engine, EngineOutput, EngineRow, Transport } from '../ports/index.ts'
 import type { Digest, ReceiptBody } from '../receipts/index.ts'
-import { type DeskRequest, decodeFrame, encodeFrame, type Frame } from '../wire/index.ts'
+import { type DeskRequest, decodeFrame, encodeFrame, type Frame, type FrameHeader } from '../wire/index.ts'
 import { openPipelineState, type PipelineAct, type PipelineEvent } from './pipeline-state.ts'
 import { settleChains } from './request-chains.ts'
 import type { RequestJob } from './sampling-params.ts'
 import { defaultDeadlines, type SeatConfig } from './seat-config.ts'
 import { step } from './step.ts'
+
+/** Keeps what a seat received, and what it drew, for checks; it must not change the payload. */
+export interface FrameKeeper {
+  received(requestId: string, header: FrameHeader, payload: Uint8Array): void
+  drew(requestId: string, position: number, tokens: readonly number[]): void
+}
 
 /** How often deadlines are looked at while requests are held. */
 const tickMs = 1000
@@ -25,6 +31,8 @@ export interface PipelineOptions {
   readonly report: (message: DeskRequest) => void
   /** What this seat says of a request that is over here, where `seat` names a coalition: to be signed, for the orchestrator. */
   readonly giveReceipt?: (receipt: ReceiptBody) => void
+  /** Told of all that the receipts tell of, where `seat` names a coalition. */
+  readonly keeper?: FrameKeeper
   /** SHA-256, where the host's is faster than the pure core's. */
   readonly digest?: Digest
   /**
@@ -99,6 +107,10 @@ export function runPipeline(options: PipelineOptions): Pipeline {
         return options.report(act.message)
       case 'receipt':
         return options.giveReceipt?.(act.receipt)
+      case 'received':
+        return options.keeper?.received(act.requestId, act.header, act.payload)
+      case 'drew':
+        return options.keeper?.drew(act.requestId, act.position, act.tokens)
       case 'drop-peer':
         return options.dropPeer?.(act.peer, act.error)
     }

@@ -74,6 +74,7 @@ function finishRow(draft: Draft, before: RequestState, task: RowTask, row: Finis
     const tokens = sampled.map(({ token }) => token)
     const generated = before.concat(tokens)
     const chains = noteDrawn(request.chains, tokens)
+    if (chains !== null) draft.acts.push({ type: 'drew', requestId: request.requestId, position, tokens })
     const drawn = change(draft, request, { generated, firstDrawn: position - before.length, chains })
     if (isEntry) return takeTokens(draft, drawn, { sampled, position, trace, directHops: 0, nowMs })
     return sendTokens(draft, drawn, sampled, position, trace)

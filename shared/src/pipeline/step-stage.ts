@@ -34,6 +34,8 @@ export function takeHidden(draft: Draft, frame: Frame, nowMs: number) {
   for (const next of due) {
     const live = draft.requests.get(requestId)
     if (live === undefined) continue
+    if (live.chains !== null)
+      draft.acts.push({ type: 'received', requestId, header: next.header, payload: next.payload })
     const noted = change(draft, live, { chains: noteReceived(live.chains, next.header, next.payload) })
     acceptHidden(draft, noted, next, nowMs)
   }

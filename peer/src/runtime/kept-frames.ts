@@ -1,0 +1,144 @@
+/**
+ * What this peer received of recent attempts, and what it drew, over assignments: for checks of its own work and of the seat before it. The
+ * eldest attempts go first. It knows neither links nor desk.
+ */
+import { cutHandover, encodeHandoverHeader, type HandedAttempt, maxHandoverBytes } from '@computepool/shared/audit'
+import { asComputePoolError } from '@computepool/shared/errors'
+import type { FrameKeeper } from '@computepool/shared/pipeline'
+import { type Digest, linkOfFrame } from '@computepool/shared/receipts'
+import { type FrameHeader, maxHandoverFrameBytes } from '@computepool/shared/wire'
+import { bytesToHex } from '@noble/hashes/utils.js'
+
+export interface HandOverAsk {
+  /** Attempts by their ids, the last is the one that is checked. */
+  readonly attempts: readonly string[]
+  readonly endPosition: number
+}
+
+export type HandOver =
+  | { readonly chunks: Iterable<{ readonly chunk: Uint8Array; readonly isLast: boolean }>; readonly sizeBytes: number }
+  | { readonly refusal: string }
+
+export interface KeptFrames extends FrameKeeper {
+  /** All links of these attempts, payloads of frames before `endPosition`. Hashes what it names, with a breath in between. */
+  handOver(ask: HandOverAsk): Promise<HandOver>
+  readonly keptBytes: number
+}
+
+export interface KeptFramesOptions {
+  readonly digest: Digest
+  readonly breathe: () => Promise<void>
+  /** Default 64 MiB, of payloads and what goes with them. */
+  readonly limitBytes?: number
+}
+
+/** Of a header as it lies in memory, and of what holds it. */
+const frameOverheadBytes = 1024
+const tokenBytes = 8
+/** Hashed between two breaths. */
+const breathBytes = 1 << 20
+
+interface Kept {
+  readonly frames: { readonly header: FrameHeader; readonly payload: Uint8Array }[]
+  readonly drawn: number[]
+  firstDrawn: number | null
+  sizeBytes: number
+}
+
+export function createKeptFrames({ digest, breathe, limitBytes = maxHandoverBytes }: KeptFramesOptions): KeptFrames {
+  /** In the order in which they began. */
+  const attempts = new Map<string, Kept>()
+  /** Larger by themselves than all that is kept: not begun again. */
+  const given = new Set<string>()
+  let keptBytes = 0
+
+  function open(requestId: string): Kept | null {
+    if (given.has(requestId)) return null
+    const known = attempts.get(requestId)
+    if (known !== undefined) return known
+    const kept: Kept = { frames: [], drawn: [], firstDrawn: null, sizeBytes: 0 }
+    attempts.set(requestId, kept)
+    return kept
+  }
+
+  function grow(kept: Kept, bytes: number): void {
+    kept.sizeBytes += bytes
+    keptBytes += bytes
+    for (const [requestId, eldest] of attempts) {
+      if (keptBytes <= limitBytes) return
+      attempts.delete(requestId)
+      keptBytes -= eldest.sizeBytes
+      // What follows of it would have no beginning.
+      given.add(requestId)
+      if (given.size > 1024) for (const first of given) return void given.delete(first)
+    }
+  }
+
+  async function attemptOf(
+    requestId: string,
+    endPosition: number,
+  ): Promise<readonly [HandedAttempt, Uint8Array[]] | null> {
+    const kept = attempts.get(requestId)
+    if (kept === undefined) return null
+    const [first] = kept.frames
+    const draws = kept.firstDrawn === null ? null : { firstPosition: kept.firstDrawn, tokens: [...kept.drawn] }
+    if (first === undefined) return [{ requestId, frames: null, draws }, []]
+    const links: NonNullable<HandedAttempt['frames']>['links'] = []
+    let unbreathed = 0
+    for (const { header, payload } of [...kept.frames]) {
+      const { position, rows, terms = '' } = linkOfFrame(header, payload)
+      links.push({ position, rows, terms, sha256: bytesToHex(digest(payload)) })
+      unbreathed += payload.length
+      if (unbreathed < breathBytes) continue
+      unbreathed = 0
+      await breathe()
+    }
+    const held = links.findLastIndex(({ position }) => position < endPosition) + 1
+    const dtype = first.header.dtype as NonNullable<HandedAttempt['frames']>['dtype']
+    const frames = { kind: 'frames' as const, dtype, hidden: first.header.shape[1] ?? 0, links, held }
+    return [{ requestId, frames, draws }, kept.frames.slice(0, held).map(({ payload }) => payload)]
+  }
+
+  return {
+    received(requestId, header, payload) {
+      const kept = open(requestId)
+      if (kept === null) return
+      kept.frames.push({ header, payload: ownOrView(payload) })
+      const told = (header.prompt_tokens?.length ?? 0) + (header.generated_tokens?.length ?? 0)
+      grow(kept, payload.length + frameOverheadBytes + told * tokenBytes)
+    },
+    drew(requestId, position, tokens) {
+      const kept = open(requestId)
+      if (kept === null) return
+      kept.firstDrawn ??= position
+      kept.drawn.push(...tokens)
+      grow(kept, tokens.length * tokenBytes)
+    },
+    async handOver({ attempts: wanted, endPosition }) {
+      const handed: HandedAttempt[] = []
+      const payloads: Uint8Array[] = []
+      for (const requestId of wanted) {
+        const found = await attemptOf(requestId, endPosition)
+        if (found === null)
+          return { refusal: `What it received of attempt ${requestId} is not kept any more, or never was.` }
+        handed.push(found[0])
+        payloads.push(...found[1])
+      }
+      try {
+        const pieces = [encodeHandoverHeader({ attempts: handed }), ...payloads]
+        const sizeBytes = pieces.reduce((sum, { length }) => sum + length, 0)
+        return { chunks: cutHandover(pieces, maxHandoverFrameBytes), sizeBytes }
+      } catch (thrown) {
+        return { refusal: asComputePoolError(thrown).message }
+      }
+    },
+    get keptBytes() {
+      return keptBytes
+    },
+  }
+}
+
+/** A small view must not keep a large buffer. */
+function ownOrView(payload: Uint8Array): Uint8Array {
+  return payload.buffer.byteLength > 1.5 * payload.length + 4096 ? payload.slice() : payload
+}

@@ -1,0 +1,110 @@
+/**
+ * Out of what two peers hand over, and what the desk says of a check: the case that an auditor computes again. Whoever handed over something
+ * else than was signed for is named. It knows no network, no clock and no engine.
+ */
+import type { DeskCommand } from '../wire/index.ts'
+import { type CaseBundle, faultsOfIncoming, faultsOfOutgoing } from './check-evidence.ts'
+import { heldBytes } from './evidence-bundle.ts'
+import type { EvidenceAttempt, EvidenceCase, EvidenceFrames } from './evidence-header.ts'
+import type { HandedAttempt, Handover } from './handover.ts'
+import { termOf } from './pair-frames.ts'
+
+export type RunCheck = Extract<DeskCommand, { type: 'run-check' }>
+
+/** `failed`: what the desk said does not hold together; nobody is to blame. */
+export type Assembled =
+  | { readonly bundle: CaseBundle }
+  | { readonly blamed: string; readonly words: string }
+  | { readonly failed: string }
+
+/**
+ * `received`: of `receivedFrom`; null where the text is all. `sent`: of `sentFrom`; where that is the accused itself, an exit, whichever blob has
+ * its draws.
+ */
+export function assembleCase(command: RunCheck, received: Handover | null, sent: Handover): Assembled {
+  const { receivedFrom, sentFrom, accused, plan } = command
+  const last = command.attempts.at(-1)!
+  const attempts: EvidenceAttempt[] = []
+  let incoming = new Uint8Array()
+  if (receivedFrom === null) {
+    for (const { text, receipt, key } of command.attempts) {
+      if (text === null) return { failed: 'The desk gave no text of an entry.' }
+      attempts.push({ receipt, key, incoming: { kind: 'text', ...text } })
+    }
+  } else {
+    const blame = (words: string): Assembled => ({ blamed: receivedFrom, words })
+    if (received === null) return blame('Nothing was handed over of what it received.')
+    const pieces: Uint8Array[] = []
+    for (const { receipt, key, requestId } of command.attempts) {
+      const handed = pieceOf(received, requestId)
+      if (handed?.attempt.frames == null) return blame(`It handed over no frames of attempt ${requestId}.`)
+      attempts.push({ receipt, key, incoming: handed.attempt.frames })
+      pieces.push(handed.payloads)
+    }
+    incoming = joined(pieces, received.payloads)
+  }
+  const handed = pieceOf(sent, last.requestId)
+  const isOwn = sentFrom === accused
+  const outgoing = isOwn
+    ? drawsOf(command, attempts.at(-1)!, handed?.attempt ?? null)
+    : (handed?.attempt.frames ?? null)
+  if (outgoing === null) return { blamed: sentFrom, words: `It handed over nothing of attempt ${last.requestId}.` }
+  if (!isOwn && (last.after === null || last.afterKey === null))
+    return { failed: 'The desk gave no receipt of the seat behind.' }
+  const header: EvidenceCase = {
+    accused: { peer: accused },
+    check: { secret: plan.secret, terms: plan.terms, positions: plan.positions, endPosition: plan.endPosition },
+    attempts,
+    after: isOwn ? null : { peer: sentFrom, receipt: last.after!, key: last.afterKey! },
+    outgoing,
+  }
+  const bundle = { header, incoming, outgoing: isOwn ? new Uint8Array() : handed!.payloads }
+  const [ofReceived] = faultsOfIncoming(bundle)
+  if (ofReceived !== undefined)
+    return receivedFrom === null ? { failed: ofReceived } : { blamed: receivedFrom, words: ofReceived }
+  const [ofSent] = faultsOfOutgoing(bundle)
+  return ofSent === undefined ? { bundle } : { blamed: sentFrom, words: ofSent }
+}
+
+/** An attempt of what was handed over, with the payloads that are its own. */
+function pieceOf({ attempts, payloads }: Handover, requestId: string) {
+  let at = 0
+  for (const attempt of attempts) {
+    const size = attempt.frames === null ? 0 : heldBytes(attempt.frames)
+    if (attempt.requestId === requestId) return { attempt, payloads: payloads.subarray(at, at + size) }
+    at += size
+  }
+  return null
+}
+
+/** As they came where they lie so already, which they do unless somebody handed over more than was asked. */
+function joined(pieces: readonly Uint8Array[], whole: Uint8Array): Uint8Array<ArrayBuffer> {
+  const size = pieces.reduce((sum, { length }) => sum + length, 0)
+  let next = whole.byteOffset
+  for (const piece of pieces) next = piece.byteOffset === next ? next + piece.length : -1
+  if (next === whole.byteOffset + whole.length) return whole as Uint8Array<ArrayBuffer>
+  const bytes = new Uint8Array(size)
+  let offset = 0
+  for (const piece of pieces) {
+    bytes.set(piece, offset)
+    offset += piece.length
+  }
+  return bytes
+}
+
+/** How the exit was to draw stands in the desk's terms, and after what in the first frame that it received, or in its text. */
+function drawsOf(
+  { plan }: RunCheck,
+  { incoming }: EvidenceAttempt,
+  handed: HandedAttempt | null,
+): Exclude<EvidenceCase['outgoing'], EvidenceFrames> | null {
+  if (handed?.draws == null) return null
+  const params = plan.terms.sampling
+  const { tokens, firstPosition } = handed.draws
+  const of = (name: 'prompt' | 'generated'): number[] => {
+    if (incoming.kind === 'text') return name === 'prompt' && params.repetitionPenalty !== 1 ? incoming.tokens : []
+    const said = incoming.links[0] === undefined ? [] : termOf(incoming.links[0], name)
+    return Array.isArray(said) ? said : []
+  }
+  return { kind: 'tokens', firstPosition, tokens, params, prompt: of('prompt'), generated: of('generated') }
+}
