@@ -30,7 +30,9 @@ export async function serveChat(service: ModelService, json: unknown, call: Call
   })
   const maxTokens = body.max_completion_tokens ?? body.max_tokens ?? null
   const speculate = body.computepool?.speculate ?? true
-  const prepared = service.prepare({ prompt, maxTokens, sampling, speculate, param: 'messages', keepsCache: true })
+  const isTrusted = body.computepool?.trusted ?? false
+  const switches = { speculate, isTrusted, keepsCache: true }
+  const prepared = service.prepare({ prompt, maxTokens, sampling, ...switches, param: 'messages' })
   const { live, admission, payment } = await admitAndSubmit(prepared, call, body)
   const stopStrings = stopStringsOf(body)
   const answer = streamAnswer({ live, codec, promptTokens: prompt.length, stopStrings, isFresh: true, ...payment })

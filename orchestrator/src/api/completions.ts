@@ -22,7 +22,9 @@ export async function serveCompletion(service: ModelService, json: unknown, call
   })
   const maxTokens = body.max_tokens ?? defaultMaxTokens
   const speculate = body.computepool?.speculate ?? true
-  const prepared = service.prepare({ prompt, maxTokens, sampling, speculate, param: 'prompt', keepsCache: false })
+  const isTrusted = body.computepool?.trusted ?? false
+  const switches = { speculate, isTrusted, keepsCache: false }
+  const prepared = service.prepare({ prompt, maxTokens, sampling, ...switches, param: 'prompt' })
   const { live, admission, payment } = await admitAndSubmit(prepared, call, body)
   const stopStrings = stopStringsOf(body)
   const answer = streamAnswer({ live, codec, promptTokens: prompt.length, stopStrings, isFresh: false, ...payment })

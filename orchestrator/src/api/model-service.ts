@@ -24,7 +24,7 @@ export interface ModelService extends ModelServiceOptions {
   randomSeed(): number
   /**
    * Looks at a prompt before anything is paid for it. Where `maxTokens` is null, the answer may fill the context. Errors:
-   * `input_invalid`, `input_context_too_long`.
+   * `input_invalid`, `input_context_too_long`, `swarm_trust_missing`.
    */
   prepare(order: PromptOrder): PreparedPrompt
 }
@@ -35,6 +35,8 @@ export interface PromptOrder {
   readonly sampling: SamplingParams
   /** False where tokens are not to be guessed ahead. */
   readonly speculate: boolean
+  /** True where entry and exit, which see text, must be staked operators of good standing. */
+  readonly isTrusted: boolean
   /** The field that the prompt came in, for errors. */
   readonly param: 'messages' | 'prompt'
   /** True where a next turn is likely to begin with this one. */
@@ -64,7 +66,7 @@ export function createModelService(options: ModelServiceOptions): ModelService {
       })
     },
     randomSeed: () => new DataView(entropy.bytes(4).slice().buffer).getUint32(0),
-    prepare: ({ prompt, maxTokens, sampling, speculate, param, keepsCache }) => {
+    prepare: ({ prompt, maxTokens, sampling, speculate, isTrusted, param, keepsCache }) => {
       const { vocab } = manifest.dimensions
       const stranger = prompt.find(token => token >= vocab)
       if (prompt.length === 0 || stranger !== undefined) {
@@ -80,8 +82,9 @@ export function createModelService(options: ModelServiceOptions): ModelService {
       const context = desk.context()
       const left = context - prompt.length
       if (left < (maxTokens ?? 1)) throw tooLong(context, prompt.length, maxTokens, param)
+      if (isTrusted) desk.requireRing(true)
       const stopTokens = [...codec.stopTokens]
-      const switches = speculate ? {} : { speculate }
+      const switches = { ...(speculate ? {} : { speculate }), ...(isTrusted ? { isTrusted } : {}) }
       const length = { promptTokens: [...prompt], maxTokens: maxTokens ?? left }
       const job = { ...length, stopTokens, sampling, keepsCache, ...switches }
       return { submit: (asker, observer) => desk.submit({ ...job, ...asker }, observer) }

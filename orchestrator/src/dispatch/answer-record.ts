@@ -91,7 +91,7 @@ export function openAnswer(
 
 /** The job of the attempt that begins now. */
 export function nextJob({ wireId, order, drawn, reuse }: AnswerRecord): RequestJob {
-  const { client, cacheScope, keepsCache, ...job } = order
+  const { client, cacheScope, keepsCache, isTrusted, ...job } = order
   return {
     ...job,
     requestId: wireId,

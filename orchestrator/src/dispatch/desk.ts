@@ -69,8 +69,8 @@ export interface DeskOptions {
 export interface Desk extends DeskPort {
   /** Errors: `swarm_layers_missing`; `swarm_busy` where enough of the client's wait already, `swarm_overloaded` where the queue is full. */
   submit(order: RequestOrder, observer?: RequestObserver): LiveRequest
-  /** Errors: `swarm_layers_missing` where no whole ring is ready. */
-  requireRing(): void
+  /** Errors: `swarm_layers_missing` where no whole ring is ready; `swarm_trust_missing` where none has trusted ends, if such are asked for. */
+  requireRing(isTrusted?: boolean): void
   /** Positions that a request may reach now. */
   context(): number
   snapshot(): PoolSnapshot
@@ -82,6 +82,8 @@ export interface Desk extends DeskPort {
   onRequest(listener: (peer: string, request: DeskRequest) => void): () => void
   /** Tells one peer what the desk itself has nothing to do with. */
   tell(peer: string, command: DeskCommand): void
+  /** What these wallets' standing weighs in placement, in [0, 1]; whoever weighs nothing loses its seat at once, and its ring's answers move. */
+  weigh(weights: Readonly<Record<string, number>>, textHolders?: readonly string[]): void
   /** From now on the pool is shown with these stakes; null: nobody stakes. */
   setStakes(stakes: StakeSource | null): void
   close(): void
@@ -297,6 +299,7 @@ export function createDesk(options: DeskOptions): Desk {
       hearers.add(hear)
       return () => hearers.delete(hear)
     },
+    weigh: (weights, textHolders = []) => dispatch({ type: 'operators-weighed', weights, textHolders }),
     tell: hub.command,
     setStakes: source => {
       stakes = source

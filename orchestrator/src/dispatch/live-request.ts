@@ -23,6 +23,8 @@ export interface RequestOrder extends Omit<RequestJob, 'requestId' | 'generatedT
   readonly client?: string
   /** Requests of one scope may begin with each other's caches; absent: none is taken, none is kept. */
   readonly cacheScope?: string
+  /** Only a ring whose entry and exit are staked operators of good standing may serve it. */
+  readonly isTrusted?: boolean
   /** Keep its caches for the next request of its scope, where it ends by itself. */
   readonly keepsCache?: boolean
 }

@@ -9,6 +9,16 @@ export function noRing(why: string): ComputePoolError {
   })
 }
 
+/** Nobody here may see the text of whoever asks for trusted ends. */
+export function noTrustedRing(): ComputePoolError {
+  const message = 'No ring here has staked operators of good standing at both ends, where text is seen.'
+  return new ComputePoolError('swarm_trust_missing', message, {
+    remedy:
+      'Leave "computepool.trusted" out, or ask again later: standing is earned by checks, and a pool without stakes has no such ring.',
+    context: { param: 'computepool.trusted', retryAfterSeconds: 60 },
+  })
+}
+
 export function silent(answer: AnswerRecord, silenceMs: number): ComputePoolError {
   const seconds = Math.round(silenceMs / 1000)
   const tokens = answer.drawn.length

@@ -32,7 +32,7 @@ import type {
   RequestOrder,
   RequestOutcome,
 } from './live-request.ts'
-import { noRing, notMoved, silent, stoppedByEntry, waitedTooLong, wrongToken } from './request-errors.ts'
+import { noRing, notMoved, noTrustedRing, silent, stoppedByEntry, waitedTooLong, wrongToken } from './request-errors.ts'
 import type { Ring } from './ring.ts'
 import { createRingPace } from './ring-pace.ts'
 import { createWaitingRoom } from './waiting-room.ts'
@@ -55,8 +55,8 @@ export interface RequestTable {
    * `swarm_overloaded` where the queue is full.
    */
   submit(order: RequestOrder, observer?: RequestObserver): LiveRequest
-  /** Errors: `swarm_layers_missing` where there is no ring and none is to be expected. */
-  requireRing(): void
+  /** Errors: `swarm_layers_missing` where there is no ring and none is to be expected; `swarm_trust_missing` where none has trusted ends. */
+  requireRing(isTrusted?: boolean): void
   /**
    * The rings that take new requests now. Without one, `whyNone` says why none is to be expected, and what waits ends with a typed error;
    * null: one is on its way, and what waits goes on waiting.
@@ -222,12 +222,13 @@ export function createRequestTable(options: RequestTableOptions): RequestTable {
 
   const room = createWaitingRoom({ clock, limits, ledger, pace, kept, running, start })
 
-  const requireRing = (): void => {
+  const requireRing = (isTrusted = false): void => {
     if (room.rings.length === 0 && whyNone !== null) throw noRing(whyNone)
+    if (isTrusted && !room.rings.some(ring => ring.isTrusted === true)) throw noTrustedRing()
   }
 
   const submit: RequestTable['submit'] = (order, observer) => {
-    requireRing()
+    requireRing(order.isTrusted)
     const id = hexOf(entropy.bytes(12))
     const events = createEventQueue<RequestEvent>(() => stop(answer, 'cancelled'))
     const answer = openAnswer(id, order, events, observer)

@@ -16,6 +16,8 @@ export interface Ring {
   readonly maxContext: number
   /** Cache bytes of one position in one layer. */
   readonly kvBytesPerPosition: number
+  /** Its entry and exit, which see text, are staked operators of good standing. Absent: not so. */
+  readonly isTrusted?: boolean
   /** One token's way around the ring, as planned or as measured. */
   readonly expectedLapMs: number
 }

@@ -5,6 +5,7 @@ import {
   isRingDraining,
   isSeatAwaited,
   livingCoalitions,
+  mayHoldText,
   missingLayersInWords,
   type SwarmState,
   viewPool,
@@ -27,6 +28,7 @@ export function ringsOf(state: SwarmState, kvBytesPerPosition: number): Ring[] {
         maxContext: Math.min(state.config.maxContext, ...said),
         kvBytesPerPosition,
         expectedLapMs: expectedLapMs(state, coalition) ?? coalition.lapMs,
+        isTrusted: mayHoldText(state, coalition),
         seats,
       }
     })

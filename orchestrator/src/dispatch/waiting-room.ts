@@ -70,7 +70,9 @@ export function createWaitingRoom(options: WaitingRoomOptions): WaitingRoom {
   }
 
   const ringsFor = ({ order, notBefore }: AnswerRecord): readonly Ring[] => {
-    const free = room.rings.filter(({ epoch }) => epoch !== notBefore?.epoch || clock.monotonicMs() >= notBefore.atMs)
+    const free = room.rings
+      .filter(({ epoch }) => epoch !== notBefore?.epoch || clock.monotonicMs() >= notBefore.atMs)
+      .filter(({ isTrusted }) => order.isTrusted !== true || isTrusted === true)
     const long = free.filter(({ maxContext }) => maxContext >= lengthOf(order))
     // A tab that has no room for it says so with a proper error.
     return long.length > 0 ? long : free

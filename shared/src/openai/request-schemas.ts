@@ -26,8 +26,11 @@ const samplingFields = {
   /** Narrows whose caches a prompt may begin with, as `user` does. */
   prompt_cache_key: optional(z.string().max(1000)),
   n: optional(z.int()),
-  /** Ours: false takes a lap a token, with no guesses ahead; the text is the same. */
-  computepool: optional(z.looseObject({ speculate: optional(z.boolean()) })),
+  /**
+   * Ours. `speculate`: false takes a lap a token, with no guesses ahead; the text is the same. `trusted`: true takes only a ring whose entry and
+   * exit, which see text, are staked operators of good standing.
+   */
+  computepool: optional(z.looseObject({ speculate: optional(z.boolean()), trusted: optional(z.boolean()) })),
 }
 
 /** Content as text, or as parts; parts of another kind than text are refused by name. */

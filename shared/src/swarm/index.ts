@@ -20,3 +20,4 @@ export {
   type SwarmPeer,
   type SwarmState,
 } from './swarm-state.ts'
+export { mayHoldText } from './weights.ts'

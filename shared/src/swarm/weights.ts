@@ -5,7 +5,7 @@
 import { newcomerWeight } from '../standing/index.ts'
 import { forgetSuccessors, losePeer } from './lose-coalition.ts'
 import type { SwarmEvent } from './swarm-events.ts'
-import type { Quarrel, SwarmState, WalletStanding } from './swarm-state.ts'
+import type { Coalition, Quarrel, SwarmState, WalletStanding } from './swarm-state.ts'
 
 /** Wallets whose standing is remembered; of those that may work the one told longest ago is forgotten, and is a newcomer again. */
 const mostWallets = 5000
@@ -25,6 +25,12 @@ const standingOf = (state: SwarmState, peer: string): WalletStanding => state.st
 export const weightOfPeer = (state: SwarmState, peer: string): number => standingOf(state, peer).weight
 
 export const mayHoldTextHere = (state: SwarmState, peer: string): boolean => standingOf(state, peer).mayHoldText
+
+/** True where entry and exit of the ring, which see text, are of wallets that may. */
+export function mayHoldText(state: SwarmState, { seats }: Pick<Coalition, 'seats'>): boolean {
+  const ends = [seats[0], seats[seats.length - 1]]
+  return ends.every(seat => seat !== undefined && mayHoldTextHere(state, seat.peer))
+}
 
 /** True of a wallet that gets no part in anything now. */
 export const isBarredHere = (state: SwarmState, peer: string): boolean => weightOfPeer(state, peer) === 0
