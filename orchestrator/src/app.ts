@@ -9,6 +9,7 @@ import { errorResponse, openAiRoutes } from './api/openai-routes.ts'
 import { packRoutes } from './api/pack-routes.ts'
 import { pageRoutes } from './api/page-routes.ts'
 import { poolRoutes } from './api/pool-routes.ts'
+import { disputeRoutes } from './disputes/index.ts'
 import type { Observatory } from './observe/create-observatory.ts'
 import { moneyRoutes } from './payments/money-routes.ts'
 import { sessionRoutes } from './payments/session-routes.ts'
@@ -81,6 +82,8 @@ export function createApp(options: AppOptions): Hono {
   const gate = () => (money.mode === 'paid' ? money.till().gate : null)
   app.route('/v1', openAiRoutes({ service, limiter, addressOf, isProxyTrusted, maxBodyBytes, gate }))
   app.route('/api', moneyRoutes({ desk: money, addressOf, limitsFor: options.limitsFor, clock }))
+  const disputes = () => (money.mode === 'paid' ? (money.till().disputes ?? null) : null)
+  app.route('/api', disputeRoutes({ desk: disputes, addressOf, clock }))
   app.route('/', observatory.metricsRoutes(money, addressOf))
   app.route(
     '/api',

@@ -69,7 +69,14 @@ export async function openDisputeStage() {
     for (const party of parties) members.set(lower(party), id)
     const sha256 = keccak256(toHex(`bundle ${++breaches}`)).slice(2)
     const evidence = { sha256, path: `/api/evidence/${sha256}` }
-    return { id, operator: lower(parties[0]!), requestId: `request ${breaches}`, epoch: 1, sessionId, evidence }
+    return {
+      id,
+      operator: lower(parties[0]!),
+      what: 'wrong-output',
+      requestId: `request ${breaches}`,
+      sessionId,
+      evidence,
+    }
   }
 
   async function giveUnits(parties: readonly Key[]): Promise<void> {

@@ -185,7 +185,7 @@ it(
     const [stranger] = [testAccount('operator without a stake')]
     const sha256 = 'cd'.repeat(32)
     const evidence = { sha256, path: `/api/evidence/${sha256}` }
-    const breach: Breach = { operator: lower(stranger), requestId: 'r', epoch: 1, sessionId: null, evidence }
+    const breach: Breach = { operator: lower(stranger), what: 'withheld', requestId: 'r', evidence }
     const before = await stage.reader.totals()
     await desk.accuse(breach)
     const unstaked = stage.openDesk({ chain: null, vault: `0x${'77'.repeat(20)}` })

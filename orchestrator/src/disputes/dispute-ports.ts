@@ -12,13 +12,11 @@ import type { Database } from '../store/database.ts'
 export interface Breach {
   /** The operator's wallet. */
   readonly operator: string
-  /** Default: `wrong-output`. */
-  readonly reason?: BreachReason
+  readonly what: BreachReason
+  /** The attempt's. */
   readonly requestId: string
-  /** Of the ring that served the request. */
-  readonly epoch: number
-  /** The paid session that the request was of; null where nobody paid. */
-  readonly sessionId: string | null
+  /** The paid session that the request was of, null where nobody paid; absent: looked up in the ledger. */
+  readonly sessionId?: string | null
   /** SHA-256 in hex, and the path under which this pool serves it. */
   readonly evidence: { readonly sha256: string; readonly path: string }
 }

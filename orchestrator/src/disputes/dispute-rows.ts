@@ -2,6 +2,7 @@
 import { and, desc, eq, inArray, lte, notInArray, sql } from 'drizzle-orm'
 import type { Database } from '../store/database.ts'
 import { type DisputeRow, type DisputeTransaction, disputesTable } from '../store/dispute-tables.ts'
+import { requestsTable, sessionsTable } from '../store/ledger-tables.ts'
 import type { Breach } from './dispute-ports.ts'
 
 const unfinished = ['accusing', 'open', 'decided', 'settled'] as const
@@ -30,8 +31,17 @@ export function createDisputeRows(db: Database, vaultAddress: string): DisputeRo
   const vault = vaultAddress.toLowerCase()
   const table = disputesTable
   const isOurs = eq(table.vault, vault)
+  const sessionOf = async (requestId: string): Promise<string | null> => {
+    const [row] = await db
+      .select({ id: sessionsTable.id })
+      .from(requestsTable)
+      .innerJoin(sessionsTable, eq(sessionsTable.id, requestsTable.sessionId))
+      .where(and(eq(requestsTable.id, requestId), eq(sessionsTable.vault, vault)))
+    return row?.id ?? null
+  }
   return {
-    record: async ({ operator, reason = 'wrong-output', requestId, sessionId, evidence }, coalition, nowMs) => {
+    record: async ({ operator, what: reason, requestId, evidence, ...breach }, coalition, nowMs) => {
+      const sessionId = breach.sessionId === undefined ? await sessionOf(requestId) : breach.sessionId
       const made = await db
         .insert(table)
         .values({

@@ -13,6 +13,8 @@ import { createSignerQueue, type SignerQueue } from '../chain/signer-queue.ts'
 import { createSignerStore } from '../chain/signer-store.ts'
 import { createVaultReader } from '../chain/vault-reader.ts'
 import type { Desk } from '../dispatch/index.ts'
+import type { DisputeDesk, DisputeKillHook } from '../disputes/index.ts'
+import { openDisputes } from '../disputes/open-disputes.ts'
 import {
   callbackPath,
   callbackRoutes,
@@ -70,6 +72,7 @@ export interface MoneySettings {
   /** For tests that kill. */
   readonly killPoint?: KillHook
   readonly stakeKillPoint?: StakeKillHook
+  readonly disputeKillPoint?: DisputeKillHook
 }
 
 export interface OpenMoneyOptions {
@@ -82,6 +85,8 @@ export interface OpenMoneyOptions {
   readonly url: string
   readonly clock: Clock
   readonly entropy: Entropy
+  /** Auditors of the chain found an operator innocent whom this pool had convicted. May be told twice. */
+  readonly onAcquitted?: (operator: string) => void
   readonly onNotice: (text: string) => void
   readonly onFault: (fault: unknown) => void
 }
@@ -302,6 +307,9 @@ async function open(
           },
           price: () => client.readContract({ ...contract, functionName: 'pricePerSecondAtomic' }),
         })
+  const disputes: DisputeDesk = openDisputes({
+    ...{ options, money, stakes, db, ledger, keeper: (embedded ?? remote)!, relay: settler, owner },
+  })
   const forgetRing = followRing({
     desk: stakes === null ? desk : earningOnlyStaked(desk, stakes),
     ledger,
@@ -309,6 +317,7 @@ async function open(
     onFault,
   })
   closers.push(async () => {
+    await disputes.close()
     await stakes?.close()
     forgetRing()
     // What streams is stopped on the chain if it is quick; else the lease ends it, and the next start settles it.
@@ -316,7 +325,7 @@ async function open(
     await Promise.race([drained, new Promise<void>(resolve => void clock.schedule(drainMs, resolve))])
     till.meter.close()
   })
-  return { till, stakes }
+  return { till: { ...till, disputes, auditorKeys: money.auditorKeys }, stakes }
 }
 
 interface Closable {

@@ -4,6 +4,7 @@ import type { Earnings, PaidTerms } from '@computepool/shared/money'
 import type { Clock } from '@computepool/shared/ports'
 import type { Hono } from 'hono'
 import type { Hex } from 'viem'
+import type { DisputeDesk } from '../disputes/index.ts'
 import type { PaymentTarget } from './challenge.ts'
 import type { Faucet } from './faucet.ts'
 import type { Ledger } from './ledger.ts'
@@ -38,6 +39,10 @@ export interface Till {
   earnings(operator: Hex): Promise<Earnings>
   /** Takes no more requests, stops what runs, and orders the refund. */
   closeSession(sessionId: string, reason: string): Promise<void>
+  /** What this pool convicts operators of, on its way to the chain; absent in a till that takes no part in that. */
+  readonly disputes?: DisputeDesk
+  /** Secrets of the chain's own auditors, for a process that votes with them; none where auditors are other people. */
+  readonly auditorKeys?: readonly Hex[]
   /** Routes that the owner alone may use, relative to `/api`. */
   readonly ownerRoutes: Hono
   /** `POST /webhooks/keeperhub`; null where no keeper calls back. */
