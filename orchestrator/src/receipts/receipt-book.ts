@@ -31,6 +31,8 @@ export interface SettledAttempt extends SentAttempt {
   readonly keys: ReadonlyMap<number, SessionKey | null>
   /** As the entry told them. */
   readonly tokens: readonly number[]
+  /** From its sending to its end. */
+  readonly ranMs?: number
 }
 
 export interface ReceiptBook {
@@ -72,6 +74,7 @@ interface Attempt extends SentAttempt {
   readonly keys: Map<number, SessionKey | null>
   readonly gone: Set<number>
   readonly tokens: number[]
+  readonly sentAtMs: number
   isComplete: boolean
   isReminded: boolean
   /** Null while it runs. */
@@ -113,7 +116,9 @@ export function createReceiptBook(options: ReceiptBookOptions): ReceiptBook {
       isComplete,
     }
     const first = new Map([...receipts].reverse().map(receipt => [receipt.seat, receipt]))
-    onSettled(verifyReceipts(receipted, isSigned), { coalition, epoch, seats, job, receipts: first, keys, tokens })
+    const ranMs = (attempt.endedAtMs ?? attempt.sentAtMs) - attempt.sentAtMs
+    const settled = { coalition, epoch, seats, job, receipts: first, keys, tokens, ranMs }
+    onSettled(verifyReceipts(receipted, isSigned), settled)
   }
 
   const owing = ({ seats, keys, gone }: Attempt): readonly Seat[] =>
@@ -184,6 +189,7 @@ export function createReceiptBook(options: ReceiptBookOptions): ReceiptBook {
         keys: new Map(),
         gone: new Set(),
         tokens: [],
+        sentAtMs: clock.monotonicMs(),
         isComplete: false,
         isReminded: false,
         endedAtMs: null,

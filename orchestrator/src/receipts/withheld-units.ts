@@ -16,32 +16,54 @@ export interface WithheldUnits {
 /** Whole receipts, one after the other, that give an operator its units back. */
 export const receiptsToReturn = 3
 
+/** Why an operator's units are withheld, and how many whole receipts it gave since. */
+export interface Withheld {
+  readonly words: string
+  readonly given: number
+}
+
+/** Where that is kept, by wallet. */
+export interface KeptWithheld {
+  of(operator: string): Withheld | null
+  /** Null: nothing is withheld any more. */
+  set(operator: string, withheld: Withheld | null): void
+}
+
 /** Beyond it the one that failed longest ago is forgiven: who wants that must fail with as many wallets. */
 const mostWithheld = 4096
 
-/** Kept in memory: a restart forgives all. Wallets come in lower case. */
-export function createWithheldUnits(): WithheldUnits {
-  /** By wallet; who failed last is last. */
-  const withheld = new Map<string, { readonly words: string; readonly given: number }>()
+/** For a pool whose restart forgives all. */
+function keepInMemory(): KeptWithheld {
+  /** Who failed last is last. */
+  const kept = new Map<string, Withheld>()
+  return {
+    of: operator => kept.get(operator) ?? null,
+    set: (operator, withheld) => {
+      if (withheld === null || withheld.given === 0) kept.delete(operator)
+      if (withheld !== null) kept.set(operator, withheld)
+      if (kept.size > mostWithheld) kept.delete(kept.keys().next().value!)
+    },
+  }
+}
+
+/** Wallets come in lower case. */
+export function createWithheldUnits(kept: KeptWithheld = keepInMemory()): WithheldUnits {
   return {
     failed: (operator, words) => {
-      withheld.delete(operator)
-      withheld.set(operator, { words, given: 0 })
-      if (withheld.size > mostWithheld) withheld.delete(withheld.keys().next().value!)
+      kept.set(operator, { words, given: 0 })
       return true
     },
     gave: operator => {
-      const known = withheld.get(operator)
-      if (known === undefined) return false
+      const known = kept.of(operator)
+      if (known === null) return false
       const given = known.given + 1
-      if (given < receiptsToReturn) withheld.set(operator, { ...known, given })
-      else withheld.delete(operator)
+      kept.set(operator, given < receiptsToReturn ? { ...known, given } : null)
       return true
     },
-    isWithheld: operator => withheld.has(operator),
+    isWithheld: operator => kept.of(operator) !== null,
     reasonOf: operator => {
-      const known = withheld.get(operator)
-      if (known === undefined) return null
+      const known = kept.of(operator)
+      if (known === null) return null
       const left = receiptsToReturn - known.given
       const receipts = left === 1 ? 'one more whole receipt' : `${left} more whole receipts`
       return `Earns nothing for now: ${known.words} It earns again after ${receipts}.`

@@ -136,7 +136,7 @@ describe('the file of standings', () => {
     const second = openFile(first.clock)
     await second.book.ready
     expect(second.book.told(good)).toEqual(first.book.told(good))
-    expect(second.book.withheld.all()).toEqual([[cheat, { words: 'it gave no receipt.', given: 1 }]])
+    expect(second.book.withheld.of(cheat)).toEqual({ words: 'it gave no receipt.', given: 1 })
     expect(second.faults).toEqual([])
   })
 

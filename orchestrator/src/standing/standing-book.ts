@@ -19,6 +19,7 @@ import {
   weightOf,
 } from '@computepool/shared/standing'
 import type { DeskCommand } from '@computepool/shared/wire'
+import type { KeptWithheld } from '../receipts/withheld-units.ts'
 import { mostChanges, type StandingRecord } from './standing-record.ts'
 import type { StandingStore } from './standing-store.ts'
 
@@ -43,11 +44,8 @@ export interface StandingBook {
   told(operator: string): StandingTold
   /** Weights as of now of all that are not a newcomer's. */
   weights(): Record<string, number>
-  readonly withheld: {
-    of(operator: string): StandingRecord['withheld']
-    set(operator: string, withheld: StandingRecord['withheld']): void
-    all(): ReadonlyArray<readonly [string, NonNullable<StandingRecord['withheld']>]>
-  }
+  /** Units that are withheld, kept with the rest. */
+  readonly withheld: KeptWithheld
   /** When what was kept has been read. Before, everybody is a newcomer. */
   readonly ready: Promise<void>
   /** When all of it is kept. */
@@ -147,8 +145,10 @@ export function createStandingBook(options: StandingBookOptions): StandingBook {
     weights: () => Object.fromEntries([...records.keys()].map(operator => [operator, weightOf(standingOf(operator))])),
     withheld: {
       of: operator => records.get(operator)?.withheld ?? null,
-      set: (operator, withheld) => keep({ ...recordOf(operator), withheld }),
-      all: () => [...records].flatMap(([operator, { withheld }]) => (withheld === null ? [] : [[operator, withheld]])),
+      set: (operator, withheld) => {
+        const shortened = withheld === null ? null : { ...withheld, words: withheld.words.slice(0, 1000) }
+        keep({ ...recordOf(operator), withheld: shortened })
+      },
     },
     ready,
     close: async () => {
@@ -168,7 +168,9 @@ const mattersAbove = 0.06
  */
 function worthOfKeeping({ standing, withheld }: StandingRecord, nowMs: number): readonly number[] {
   const { failed, checked, leftEarly } = fade(standing, nowMs)
-  return [failed > mattersAbove ? failed : 0, withheld === null ? 0 : 1, checked + leftEarly, standing.asOfMs]
+  // Receipts that are owed cost nothing to owe: they weigh no more than one check, or they could flush trust.
+  const learnt = checked + leftEarly + (withheld === null ? 0 : 1)
+  return [failed > mattersAbove ? failed : 0, learnt, standing.asOfMs]
 }
 
 function isLess(a: readonly number[], b: readonly number[]): boolean {

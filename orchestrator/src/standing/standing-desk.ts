@@ -1,0 +1,147 @@
+/**
+ * The book of standing at work: what happens in the pool becomes its events, its weights go to placement, and each operator hears what
+ * changed and why. It judges nothing itself, and sees wallets, seats and seconds only.
+ */
+import type { Clock } from '@computepool/shared/ports'
+import type { ReceiptVerdict } from '@computepool/shared/receipts'
+import type { Desk } from '../dispatch/desk.ts'
+import { operatorOf } from '../receipts/operator-of.ts'
+import type { SettledAttempt } from '../receipts/receipt-book.ts'
+import { createStandingBook, type StandingBook, type StandingBookOptions } from './standing-book.ts'
+
+export interface StandingDeskOptions extends Pick<StandingBookOptions, 'store' | 'leastCheckRate' | 'mostWallets'> {
+  readonly clock: Clock
+}
+
+export interface StandingDesk {
+  readonly book: StandingBook
+  /** From now on this desk places by it, and tells its operators. Once. */
+  serve(desk: Pick<Desk, 'weigh' | 'tell' | 'onRequest'>): void
+  /** Time served counts for whoever's receipts were whole. */
+  settled(verdict: ReceiptVerdict, attempt: Pick<SettledAttempt, 'seats' | 'ranMs'>): void
+  gone(peer: string, leavesAnswer: boolean): void
+  /** Who has a stake is asked from now on; again whenever that changes. Default: nobody has. */
+  stakesChanged(isStaked: (operator: string) => boolean): void
+  /** When all of it is kept. */
+  close(): Promise<void>
+}
+
+/** An operator hears of many changes at once, after the first. */
+const tellEveryMs = 2000
+/** Weights fade by themselves, so slowly. */
+const weighEveryMs = 3_600_000
+/** Smaller differences are not told to placement. */
+const leastStep = 0.02
+
+export function createStandingDesk({ clock, ...options }: StandingDeskOptions): StandingDesk {
+  let desk: Pick<Desk, 'weigh' | 'tell' | 'onRequest'> | null = null
+  let isStaked = (_operator: string): boolean => false
+  let forget = (): void => {}
+  let weighedAtMs = clock.monotonicMs()
+  /** By wallet: its peers that are here. */
+  const peers = new Map<string, Set<string>>()
+  /** As placement was told last. */
+  const weighed = new Map<string, { readonly weight: number; readonly mayHoldText: boolean }>()
+  const waiting = new Map<string, { isStale: boolean; cancel: () => void }>()
+
+  const weigh = (operators: Iterable<string>): void => {
+    if (desk === null) return
+    const news = [...operators].flatMap(operator => {
+      const now = { weight: book.weightOf(operator), mayHoldText: book.mayHoldText(operator, isStaked(operator)) }
+      const told = weighed.get(operator)
+      if (told !== undefined && isAlike(told, now)) return []
+      weighed.set(operator, now)
+      return [[operator, now] as const]
+    })
+    if (news.length === 0) return
+    const weights = Object.fromEntries(news.map(([operator, { weight }]) => [operator, weight]))
+    const holders = news.filter(([, { mayHoldText }]) => mayHoldText).map(([operator]) => operator)
+    desk.weigh(weights, holders)
+  }
+
+  const tellPeer = (peer: string): void => {
+    desk?.tell(peer, { type: 'standing-told', ...book.told(operatorOf(peer)) })
+  }
+
+  /** At once; what changes within two seconds after that, together at their end. */
+  const tell = (operator: string): void => {
+    const own = peers.get(operator)
+    if (desk === null || own === undefined) return
+    const soon = waiting.get(operator)
+    if (soon !== undefined) {
+      soon.isStale = true
+      return
+    }
+    for (const peer of own) tellPeer(peer)
+    const next = { isStale: false, cancel: () => {} }
+    next.cancel = clock.schedule(tellEveryMs, () => {
+      waiting.delete(operator)
+      if (next.isStale) tell(operator)
+    })
+    waiting.set(operator, next)
+  }
+
+  const changed = (operator: string): void => {
+    weigh([operator])
+    tell(operator)
+  }
+
+  const book = createStandingBook({ clock, ...options, onChange: changed })
+
+  const refresh = (): void => {
+    weighedAtMs = clock.monotonicMs()
+    const known = new Set([...peers.keys(), ...Object.keys(book.weights())])
+    // Whoever is neither here nor in the book is a newcomer again.
+    weigh(new Set([...known, ...weighed.keys()]))
+    for (const operator of weighed.keys()) if (!known.has(operator)) weighed.delete(operator)
+  }
+
+  return {
+    book,
+    serve: served => {
+      desk = served
+      forget = served.onRequest((peer, request) => {
+        if (clock.monotonicMs() - weighedAtMs >= weighEveryMs) refresh()
+        if (request.type !== 'peer-joined') return
+        const operator = operatorOf(peer)
+        peers.set(operator, (peers.get(operator) ?? new Set()).add(peer))
+        weigh([operator])
+        tellPeer(peer)
+      })
+      refresh()
+    },
+    settled: ({ whole, faults }, { seats, ranMs = 0 }) => {
+      const walletOf = (seat: number): string => operatorOf(seats[seat]!.peer)
+      const failed = new Set(faults.flatMap(fault => fault.seats.map(walletOf)))
+      const event = { type: 'served', seconds: ranMs / 1000, atMs: clock.wallMs() } as const
+      // Once an attempt, however many of its seats a wallet has.
+      for (const operator of new Set(whole.map(walletOf))) if (!failed.has(operator)) book.note(operator, event)
+    },
+    gone: (peer, leavesAnswer) => {
+      const operator = operatorOf(peer)
+      const own = peers.get(operator)
+      own?.delete(peer)
+      if (own?.size === 0) peers.delete(operator)
+      if (leavesAnswer) book.note(operator, { type: 'left-early', atMs: clock.wallMs() })
+    },
+    stakesChanged: asked => {
+      isStaked = asked
+      refresh()
+    },
+    close: async () => {
+      forget()
+      desk = null
+      for (const { cancel } of waiting.values()) cancel()
+      waiting.clear()
+      await book.close()
+    },
+  }
+}
+
+function isAlike(
+  a: { readonly weight: number; readonly mayHoldText: boolean },
+  b: { readonly weight: number; readonly mayHoldText: boolean },
+): boolean {
+  if (a.mayHoldText !== b.mayHoldText || (a.weight === 0) !== (b.weight === 0)) return false
+  return Math.abs(a.weight - b.weight) <= leastStep * Math.max(a.weight, b.weight)
+}
