@@ -16,13 +16,14 @@ import { wrapFetchWithPayment, x402Client } from '@x402/fetch'
 import { createPublicClient, type Hex, http } from 'viem'
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { bundleProgram } from '../../node/testing/bundle-program.ts'
 import { killPoints } from '../src/payments/outbox-ports.ts'
 import type { FakeTab } from './fake-tab.ts'
 import type { DeathWish } from './mortal-orchestrator.ts'
 import { openSocketTab } from './socket-tab.ts'
 import { tinyModel as model, writeTinyPack } from './tiny-pack.ts'
 
-const script = fileURLToPath(new URL('./mortal-orchestrator.ts', import.meta.url))
+const program = await bundleProgram(fileURLToPath(new URL('./mortal-orchestrator.ts', import.meta.url)))
 const payer = privateKeyToAccount(generatePrivateKey())
 const schemes = [{ network: 'eip155:*' as const, client: new ExactEvmScheme(payer) }]
 const paying = wrapFetchWithPayment(fetch, x402Client.fromConfig({ schemes, spendControls: false }))
@@ -39,7 +40,7 @@ let folder = ''
 let last: ChildProcess | null = null
 
 async function start(): Promise<Mortal> {
-  const child = fork(script, [join(folder, 'data'), join(folder, 'pack')], { execArgv: ['--import', 'tsx'] })
+  const child = fork(program, [join(folder, 'data'), join(folder, 'pack')], { execArgv: [] })
   last = child
   const told = await Promise.race([
     once(child, 'message').then(([message]) => message as { url: string; ownerToken: string }),
