@@ -5,7 +5,8 @@ import type { EngineKind } from '@computepool/shared/ports'
 import { useState } from 'react'
 import { formatBytes } from '../format/format-number.ts'
 import type { PackSizes } from '../stores/pack-store.ts'
-import { mostStakeOf, SigningTerms } from '../trust/SigningTerms.tsx'
+import { type AskedStake, mostStakeOf } from '../trust/most-stake.ts'
+import { SigningTerms } from '../trust/SigningTerms.tsx'
 import type { Assessment } from './assess-machine.ts'
 import { EngineChoice } from './EngineChoice.tsx'
 import type { JoinQuery } from './join-query.ts'
@@ -17,26 +18,17 @@ export interface JoinPanelProps {
   readonly query: JoinQuery
   /** Sizes of the served model; null until they are known. */
   readonly pack: PackSizes | null
-  /** What the pool asks each member to stake; null: it asks for none. */
-  readonly askedStakeAtomic: string | null
+  readonly askedStake: AskedStake
   readonly isRetry: boolean
   readonly onCheckAgain: () => void
   readonly onJoin: (options: JoinOptions) => void
 }
 
-export function JoinPanel({
-  assessment,
-  query,
-  pack,
-  askedStakeAtomic,
-  isRetry,
-  onCheckAgain,
-  onJoin,
-}: JoinPanelProps) {
+export function JoinPanel({ assessment, query, pack, askedStake, isRetry, onCheckAgain, onJoin }: JoinPanelProps) {
   const [memoryBytes, setMemoryBytes] = useState<number | null>(query.memoryBytes)
   const [engine, setEngine] = useState<EngineKind | null>(query.engine)
   const [mostText, setMostText] = useState('')
-  const most = askedStakeAtomic === null ? undefined : mostStakeOf(mostText, askedStakeAtomic)
+  const most = mostStakeOf(mostText, askedStake)
   if (assessment === null) {
     return (
       <p className="verdict" data-testid="verdict">
@@ -57,7 +49,7 @@ export function JoinPanel({
           onSubmit={event => {
             event.preventDefault()
             if (most === null) return
-            onJoin({ memoryBudgetBytes: offered, engine, ...(most === undefined ? {} : { mostStakeAtomic: most }) })
+            onJoin({ memoryBudgetBytes: offered, engine, mostStakeAtomic: most })
           }}
         >
           <label className="field">
@@ -79,9 +71,7 @@ export function JoinPanel({
               {pack === null ? 'Layers and their caches stay below this.' : roomWords(offered, pack)} {memory.basis}
             </span>
           </label>
-          {askedStakeAtomic === null ? null : (
-            <SigningTerms askedAtomic={askedStakeAtomic} mostText={mostText} onMost={setMostText} />
-          )}
+          <SigningTerms asked={askedStake} mostText={mostText} onMost={setMostText} />
           <button type="submit" className="button primary" data-testid="join">
             {isRetry ? 'Join again' : 'Join the ring'}
           </button>

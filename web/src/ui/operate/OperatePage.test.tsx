@@ -15,7 +15,7 @@ test('the machine is judged in words, and one button joins with the default offe
   const { tab } = renderPage('/operate')
   expect(plain(await screen.findByText(/to offer/, { selector: '.verdict' }))).toContain('WebGPU on Test Card')
   fireEvent.click(screen.getByTestId('join'))
-  expect(tab.calls).toEqual(['join {"memoryBudgetBytes":4000000000,"engine":null}'])
+  expect(tab.calls).toEqual(['join {"memoryBudgetBytes":4000000000,"engine":null,"mostStakeAtomic":"0"}'])
 })
 
 test('the offer and the engine are the operator’s to choose', async () => {
@@ -23,7 +23,7 @@ test('the offer and the engine are the operator’s to choose', async () => {
   fireEvent.change(await screen.findByTestId('memory'), { target: { value: '1000000000' } })
   fireEvent.click(screen.getByLabelText(/^WASM/))
   fireEvent.click(screen.getByTestId('join'))
-  expect(tab.calls).toEqual(['join {"memoryBudgetBytes":1000000000,"engine":"wasm"}'])
+  expect(tab.calls).toEqual(['join {"memoryBudgetBytes":1000000000,"engine":"wasm","mostStakeAtomic":"0"}'])
 })
 
 test('the offer is told in layers once the model is known', async () => {

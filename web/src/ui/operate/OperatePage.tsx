@@ -18,7 +18,7 @@ import { isJoined } from './status-words.ts'
 import { useMachine } from './use-machine.ts'
 
 export function OperatePage() {
-  const { tab, pool: poolStore, pack: packStore } = useServices()
+  const { tab, pool: poolStore, pack: packStore, terms } = useServices()
   const { pool } = useStore(poolStore)
   const model = pool?.model ?? null
   const pack = useStore(packStore)
@@ -26,6 +26,12 @@ export function OperatePage() {
     if (model !== null) packStore.load(model)
   }, [model, packStore])
   const snapshot = useStore(tab)
+  const isFree = useStore(terms).status === 'free'
+  const askedStake = isFree
+    ? 'free'
+    : pool !== null && isStakedPool(pool)
+      ? BigInt(pool.stake?.amountAtomic ?? 0)
+      : 'none'
   const { assessment, checkAgain } = useMachine()
   const query = useMemo(() => parseJoinQuery(window.location.search), [])
   const hasJoinedByQuery = useRef(false)
@@ -60,7 +66,7 @@ export function OperatePage() {
               assessment={assessment}
               query={query}
               pack={pack}
-              askedStakeAtomic={pool !== null && isStakedPool(pool) ? (pool.stake?.amountAtomic ?? null) : null}
+              askedStake={askedStake}
               isRetry={status === 'failed'}
               onCheckAgain={checkAgain}
               onJoin={options => tab.join(options)}

@@ -1,32 +1,39 @@
-/** Before joining a staked pool: what this tab's key will sign without asking again, what can take the stake, and the most it may be. */
-import { useId } from 'react'
-import { parseUsdc, plainAtomic } from '../format/format-money.ts'
+/** Before joining: what this tab's key will sign without asking again, what can take the stake, and the most it may be. */
+import { type ReactNode, useId } from 'react'
+import { plainAtomic } from '../format/format-money.ts'
 import { Link } from '../router/Link.tsx'
+import { type AskedStake, mostStakeOf, usualMost } from './most-stake.ts'
 import { stakeAmountWords } from './trust-words.ts'
 import { useIsTestMoney } from './use-is-test-money.ts'
 
 export interface SigningTermsProps {
-  /** What the pool asks of each member. */
-  readonly askedAtomic: string
-  /** What the reader wrote; empty: a few times what is asked. */
+  readonly asked: AskedStake
+  /** What the reader wrote; empty: the usual amount. */
   readonly mostText: string
   readonly onMost: (text: string) => void
 }
 
-/** Terms that come to nothing, because a member went, are offered anew; a key cannot tell whether a stake that it signed was taken. */
-const usualTimes = 5n
-
-/** The most that the key signs away within a day; null where the text is no amount. */
-export function mostStakeOf(mostText: string, askedAtomic: string): bigint | null {
-  return mostText.trim() === '' ? BigInt(askedAtomic) * usualTimes : parseUsdc(mostText)
+export function SigningTerms({ asked, mostText, onMost }: SigningTermsProps) {
+  if (asked === 'free') return null
+  const field = <MostStake asked={asked} mostText={mostText} onMost={onMost} />
+  if (asked !== 'none') return <AskedNow asked={asked}>{field}</AskedNow>
+  return (
+    <details className="disclosure" data-testid="signing-later">
+      <summary>Stake: none is asked for now</summary>
+      <div className="stack signing-terms">
+        <p>
+          Should this pool ask for a stake while you serve, the key of this browser signs for it by itself, up to what
+          you allow here. <Link to="/trust#stakes">What a stake is for</Link>
+        </p>
+        {field}
+      </div>
+    </details>
+  )
 }
 
-export function SigningTerms({ askedAtomic, mostText, onMost }: SigningTermsProps) {
+function AskedNow({ asked, children }: { asked: bigint; children: ReactNode }) {
   const isTest = useIsTestMoney()
-  const problemId = useId()
-  const amount = stakeAmountWords(askedAtomic, isTest) ?? 'its stake'
-  const most = mostStakeOf(mostText, askedAtomic)
-  const usual = plainAtomic(BigInt(askedAtomic) * usualTimes)
+  const amount = stakeAmountWords(String(asked), isTest) ?? 'its stake'
   return (
     <section className="stack signing-terms" aria-label="Before you join" data-testid="signing-terms">
       <p>
@@ -48,32 +55,45 @@ export function SigningTerms({ askedAtomic, mostText, onMost }: SigningTermsProp
         or receipts that do not meet, half. Leaving brings the rest back after the unbonding time. Without a stake you
         may serve, but are not paid.
       </p>
+      {children}
+      <p className="links-line">
+        <Link to="/trust#stakes">What a stake is for</Link>
+      </p>
+    </section>
+  )
+}
+
+function MostStake({ asked, mostText, onMost }: { asked: bigint | 'none' } & Omit<SigningTermsProps, 'asked'>) {
+  const problemId = useId()
+  const hintId = useId()
+  const most = mostStakeOf(mostText, asked)
+  return (
+    <div className="field">
       <label className="field">
         <span className="field-head">Most to stake within a day</span>
         <input
           type="text"
           inputMode="decimal"
           data-testid="most-stake"
-          placeholder={usual}
+          placeholder={plainAtomic(usualMost(asked))}
           maxLength={20}
           value={mostText}
-          {...(most === null ? { 'aria-invalid': true, 'aria-describedby': problemId } : {})}
+          aria-describedby={most === null ? problemId : hintId}
+          {...(most === null ? { 'aria-invalid': true } : {})}
           onChange={event => onMost(event.target.value)}
         />
-        <span className="hint">
-          {most !== null && most < BigInt(askedAtomic)
-            ? 'Less than is asked: this tab will refuse the terms, and its work will not be paid.'
-            : 'More is refused, whatever the pool says. Each offer that is signed counts: one that comes to nothing is made anew. 0 stakes nothing.'}
-        </span>
       </label>
       {most === null ? (
         <p id={problemId} className="field-problem" role="alert">
           Enter an amount with up to six decimals, or leave it empty.
         </p>
-      ) : null}
-      <p className="links-line">
-        <Link to="/trust#stakes">What a stake is for</Link>
-      </p>
-    </section>
+      ) : (
+        <p id={hintId} className="hint">
+          {asked !== 'none' && most < asked
+            ? 'Less than is asked: this tab will refuse the terms, and its work will not be paid.'
+            : 'More is refused, whatever the pool says. Each offer that is signed counts, from joining on: one that comes to nothing is made anew. 0 stakes nothing.'}
+        </p>
+      )}
+    </div>
   )
 }

@@ -45,9 +45,12 @@ export function StakePanel({ stake }: { stake: StakeFacts | null }) {
       </dl>
       <p aria-live="polite">{ownStakeWords(shown, isTest)}</p>
       {words === null ? null : <p data-testid="stake-words">{words}</p>}
-      {wayBack === null ? null : <p className="hint">{wayBack}</p>}
+      {wayBack === null || stake === null ? null : <p className="hint">{wayBack}</p>}
       {stake === null && shown.state !== 'slashed' ? (
-        <p className="hint">This is how it stood when this tab last heard of it, before it left.</p>
+        <p className="hint">
+          So it stood when this tab last heard of it. It has left since: as soon as the chain has its word of leaving,
+          the stake unbonds, and comes back to this key by itself. Join again to see how it stands.
+        </p>
       ) : null}
       <p className="links-line">
         <Link to="/disputes">Disputes</Link> <Link to="/trust#stakes">What a stake is for</Link>

@@ -5,6 +5,7 @@ import { afterEach, expect, test } from 'vitest'
 import { createFakeMoney } from '../testing/fake-money.ts'
 import { createFakeTabStore } from '../testing/fake-tab-store.ts'
 import { renderPage } from '../testing/render-page.tsx'
+import { readyPool } from '../testing/sample-pool.ts'
 import { sampleStake, sampleStanding, stakedPool } from '../testing/sample-trust.ts'
 import { ownStakeWords, wayBackWords } from './own-stake-words.ts'
 
@@ -41,7 +42,7 @@ test('after leaving, what was told last stays to be read, and is called that', a
   await settle()
   act(() => tab.become({ stake: sampleStake({ state: 'unbonding', untilMs: 1_700_000_000_000 }) }))
   act(() => tab.become({ status: 'idle', stake: null }))
-  expect(plain(screen.getByTestId('own-stake'))).toContain('when this tab last heard of it')
+  expect(plain(screen.getByTestId('own-stake'))).toContain('So it stood when this tab last heard of it.')
   expect(screen.getByTestId('own-stake').dataset.state).toBe('unbonding')
 })
 
@@ -116,4 +117,23 @@ test('before joining a staked pool, what the key will sign is said, and the most
     `join ${JSON.stringify({ ...options, mostStakeAtomic: '2500000' })}`,
     `join ${JSON.stringify({ ...options, mostStakeAtomic: '25000000' })}`,
   ])
+})
+
+test('a pool that asks for no stake yet says up to what the key would sign; a free one gets nothing signed', async () => {
+  const tab = createFakeTabStore()
+  const services = renderPage('/operate', { tab, money: createFakeMoney() })
+  act(() => services.setPool({ pool: readyPool() }))
+  const later = await screen.findByTestId('signing-later')
+  await settle()
+  expect(plain(later)).toContain('Should this pool ask for a stake while you serve')
+  expect(screen.getByTestId('most-stake').getAttribute('placeholder')).toBe('25.00')
+  fireEvent.click(screen.getByTestId('join'))
+  expect(tab.calls[0]).toContain('"mostStakeAtomic":"25000000"')
+  expect(await violations()).toEqual([])
+  cleanup()
+  const free = createFakeTabStore()
+  renderPage('/operate', { tab: free })
+  fireEvent.click(await screen.findByTestId('join'))
+  expect(screen.queryByTestId('most-stake')).toBeNull()
+  expect(free.calls[0]).toContain('"mostStakeAtomic":"0"')
 })
