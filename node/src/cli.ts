@@ -7,6 +7,7 @@ const HELP = `computepool <command> [options]
 pack     turns a model into a pack that tabs and nodes download, check and run
 deploy   puts what payments need on a chain
 node     serves layers of the pool's model from this machine, without a browser
+auditor  computes others' work of a pool again, and holds no seat
 bridge   passes data between tabs and nodes behind Gensyn's AXL
 verify   judges evidence that somebody cheated, by computing it again
 
@@ -17,6 +18,7 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<voi
   pack: async args => (await import('./pack-command.ts')).packCommand(args),
   deploy: async args => (await import('./deploy-command.ts')).deployCommand(args),
   node: async args => (await import('./node-command.ts')).nodeCommand(args),
+  auditor: async args => (await import('./auditor-command.ts')).auditorCommand(args),
   bridge: async args => (await import('./bridge-command.ts')).bridgeCommand(args),
   verify: async args => (await import('./verify-command.ts')).verifyCommand(args),
 }

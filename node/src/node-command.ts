@@ -60,7 +60,7 @@ async function run(args: readonly string[]): Promise<number> {
 const stopSignals = ['SIGINT', 'SIGTERM'] as const
 
 /** From the first moment on: as process 1 of a container it has no other answer to SIGTERM than its own. */
-function hearSignals(): StopSignals {
+export function hearSignals(): StopSignals {
   const stop = createStopSignals()
   for (const name of stopSignals)
     process.on(name, () => {

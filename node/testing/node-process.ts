@@ -20,7 +20,7 @@ export interface NodeProcess {
 export interface NodeProcessOptions {
   readonly args: readonly string[]
   /** `node` where it is absent. */
-  readonly command?: 'node' | 'bridge'
+  readonly command?: 'node' | 'bridge' | 'auditor'
   readonly env?: Readonly<Record<string, string>>
 }
 

@@ -40,7 +40,7 @@ export interface StageOptions {
   readonly isSecond?: boolean
   /** What becomes of a frame that a seat sends. */
   readonly sendingAs?: (seat: number, frame: Uint8Array) => Uint8Array
-  readonly auditorPowers?: Partial<PeerPowers>
+  readonly auditorPowers?: Parameters<PeerPool['open']>[0]
 }
 
 const epoch = 1

@@ -55,9 +55,9 @@ export interface PeerPool {
   readonly manifestSha256: string
   /** Bundles that peers left at the pool, by their SHA-256. */
   readonly evidence: Map<string, Uint8Array>
-  /** `frameSent`: what becomes of a frame that it sends. */
+  /** `frameSent`: what becomes of a frame that it sends. `role`: operator unless told otherwise. */
   open(
-    powers?: Partial<PeerPowers> & { frameSent?: (frame: Uint8Array) => Uint8Array },
+    powers?: Partial<PeerPowers> & { frameSent?: (frame: Uint8Array) => Uint8Array; role?: 'operator' | 'auditor' },
     engine?: FakeEngineOptions,
   ): PoolPeer
   command(tab: PoolPeer, command: DeskCommand): void
@@ -127,7 +127,7 @@ export function openPeerPool(answer?: (path: string, earlier: number, start: num
     manifest,
     manifestSha256,
     evidence,
-    open({ frameSent, ...powers } = {}, engineOptions = {}) {
+    open({ frameSent, role = 'operator', ...powers } = {}, engineOptions = {}) {
       let snapshot = idleSnapshot
       const engines: FakeEngine[] = []
       const lostEngines: string[] = []
@@ -179,7 +179,7 @@ export function openPeerPool(answer?: (path: string, earlier: number, start: num
           onEngineLost: error => lostEngines.push(error.code),
           ...powers,
         },
-        { memoryBudgetBytes: 1e9, engine: null },
+        { memoryBudgetBytes: 1e9, engine: null, role },
       )
       return {
         running,
@@ -245,11 +245,11 @@ function sending(transport: PeerTransport, change?: (frame: Uint8Array) => Uint8
   return { ...transport, send: (peer, frame, signal) => transport.send(peer, change(frame), signal) }
 }
 
-interface MemorySocket extends SocketLike {
+export interface MemorySocket extends SocketLike {
   fail(): void
 }
 
-function openMemorySocket(hub: SignalingHub): MemorySocket {
+export function openMemorySocket(hub: SignalingHub): MemorySocket {
   const messageHandlers: ((text: string) => void)[] = []
   const closeHandlers: (() => void)[] = []
   let isOpen = true
@@ -283,7 +283,7 @@ function openMemorySocket(hub: SignalingHub): MemorySocket {
 /** Links open as soon as both ends want them. */
 const wantedBy = new WeakMap<object, Map<string, readonly string[]>>()
 
-function loopbackTransport(network: ReturnType<typeof createLoopbackNetwork>, self: string): PeerTransport {
+export function loopbackTransport(network: ReturnType<typeof createLoopbackNetwork>, self: string): PeerTransport {
   const wanted = wantedBy.get(network) ?? new Map<string, readonly string[]>()
   wantedBy.set(network, wanted)
   return {

@@ -50,6 +50,8 @@ export interface AuditDuty {
   obey(command: AuditCommand): void
   /** The slice is given up: what is computed of it is reported as failed. Waits for the engine. */
   release(): Promise<void>
+  /** Resolves when nothing waits or runs here. */
+  idle(): Promise<void>
   close(): Promise<void>
 }
 
@@ -202,6 +204,9 @@ export function createAuditDuty({
             task.abort.abort(new Error('Nobody waits for it any more.'))
           }
       }
+    },
+    async idle() {
+      while (tasks.size > 0) await turn
     },
     async release() {
       endAll('The layers were given up.')

@@ -229,3 +229,19 @@ it('judges evidence that is none, or not what it is called, as such', async () =
   const fake = { path: `/api/evidence/${digest}`, sha256: digest }
   expect(await judged(`audit:${'04'.repeat(8)}`, fake)).toBe('unsound')
 })
+
+it('an auditor that is told to stop finishes the check that it has begun, and waits for nobody else', async () => {
+  const stage = await openCheckStage({ seat: 1, auditorPowers: { role: 'auditor' } })
+  const { pool, auditor } = stage
+  expect(heardBy(auditor, 'peer-joined')[0]!.role).toBe('auditor')
+  stage.run()
+  await pool.clock.advance(100)
+  const left = auditor.running.drain(60_000)
+  await pool.clock.advance(1000)
+  expect(auditor.snapshot()).toMatchObject({ status: 'standing-by', isDraining: true })
+  stage.handOver()
+  await pool.until('it has left', () => auditor.snapshot().status === 'idle')
+  await left
+  expect(heardBy(auditor, 'check-reported')).toMatchObject([{ outcome: 'agreed' }])
+  expect(pool.clock.monotonicMs()).toBeLessThan(60_000)
+})

@@ -320,6 +320,8 @@ export function runPeer(powers: PeerPowers, options: JoinOptions): RunningPeer {
     box.set({ isDraining })
     // Without a connection there is no desk to wait for.
     if (hub?.send({ type: 'peer-draining' }) !== true) return leave()
+    // Nobody waits for an auditor but for the checks that it has begun.
+    if (options.role === 'auditor') void audit?.idle().then(leave)
     const cancel = clock.schedule(deadlineMs, () => void leave())
     await left
     cancel()

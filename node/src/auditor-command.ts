@@ -1,0 +1,73 @@
+/** `computepool auditor`: wires arguments, keys, terminal and signals to headless auditors. What they do it leaves to others. */
+import { hostClock } from '@computepool/peer/host.ts'
+import { asComputePoolError } from '@computepool/shared/errors'
+import { auditorHelp, readAuditorArguments } from './auditor/auditor-arguments.ts'
+import { openAuditorKeys } from './auditor/open-auditor-keys.ts'
+import { exitCodeOf } from './exit-code-of.ts'
+import { stopNodeRtc } from './links/node-rtc.ts'
+import { hearSignals } from './node-command.ts'
+import { createNodeLog } from './operator/node-log.ts'
+import { serveUntilStopped } from './operator/serve-until-stopped.ts'
+import { tellFailure } from './tell-failure.ts'
+
+/** What is still open then, such as a kept-alive connection, does not hold the process. */
+const lingerMs = 500
+
+export async function auditorCommand(args: readonly string[]): Promise<void> {
+  process.exitCode = await run(args).catch((thrown: unknown) => {
+    tellFailure(thrown, args.includes('--json'))
+    return exitCodeOf(asComputePoolError(thrown))
+  })
+  stopNodeRtc()
+  setTimeout(() => process.exit(), lingerMs).unref()
+}
+
+async function run(args: readonly string[]): Promise<number> {
+  const { command, json, settings, count, keyFile } = readAuditorArguments(args, process.env)
+  if (command === 'help') {
+    console.log(auditorHelp)
+    return 0
+  }
+  const stop = hearSignals()
+  const log = createNodeLog({
+    json,
+    isTerminal: process.stdout.isTTY === true,
+    columns: process.stdout.columns ?? 120,
+    write: text => void process.stdout.write(text),
+    nowMs: () => performance.now(),
+  })
+  try {
+    const onNotice = (text: string): void => log.note({ type: 'notice', text }, text)
+    const { keys, source } = await openAuditorKeys({
+      count,
+      keyFile,
+      dataDir: settings.dataDir,
+      env: process.env,
+      onNotice,
+    })
+    await serveUntilStopped({
+      settings,
+      log,
+      stop,
+      clock: hostClock,
+      async start(events, shunned) {
+        // Loaded late: the engine's libraries take their time, and signals are heard by now.
+        const { runAuditor } = await import('./auditor/run-auditor.ts')
+        const { url, dataDir, memoryBudgetBytes, threads, engine } = settings
+        return runAuditor({
+          ...{ url, dataDir, memoryBudgetBytes, threads, engine, keys, shunned },
+          keySource: source,
+          onNotice: events.onNotice,
+          onEngineLost: events.onEngineLost,
+          tell(snapshot, index) {
+            // One line has room for one: the first stands for all, but for what goes wrong.
+            if (index === 0 || snapshot.status === 'failed') events.tell(snapshot)
+          },
+        })
+      },
+    })
+    return 0
+  } finally {
+    log.end()
+  }
+}

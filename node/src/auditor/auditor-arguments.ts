@@ -1,0 +1,112 @@
+/** `computepool auditor`'s arguments and environment, as settings. It reads nothing but what it is given, and the machine's free memory. */
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { ComputePoolError } from '@computepool/shared/errors'
+import type { NativeProvider } from '../engine/native-runtime.ts'
+import { fromHere } from '../from-here.ts'
+import type { NodeSettings } from '../operator/node-settings.ts'
+import { parseSize } from '../operator/parse-size.ts'
+import { availableMemoryBytes, leastMemoryBytes, memoryShare } from '../operator/this-machine.ts'
+import { parseOrigin } from '../parse-origin.ts'
+
+export const auditorHelp = `computepool auditor --url URL   compute others' work of a pool again
+
+--url URL           the orchestrator. Default: COMPUTEPOOL_URL, or http://localhost:8080
+--count N           auditors in this process, each with a wallet of its own. Default: as many
+                    as there are keys, or 1
+--key-file FILE     their keys, one a line. Default: COMPUTEPOOL_AUDITOR_KEYS, separated by
+                    spaces or commas, or burner keys that are made once in the data folder
+--memory SIZE       most memory for weights and caches of all of them, e.g. 2GB.
+                    Default: half of what is free
+--threads N         threads of one operator of the runtime. Default: what it chooses
+--engine NAME       cpu, webgpu or cuda. Default: the fastest of those that run here
+--data DIR          slices and burner keys. Default: COMPUTEPOOL_DATA, or ~/.computepool
+--drain-seconds N   on SIGTERM or Ctrl-C, longest time to finish what runs. Default: 60
+--json              one JSON object a line, for programs
+--help              this text
+
+A second Ctrl-C leaves at once. Exit codes: 0 left, 1 failed, 2 wrong arguments, 3 refused by the orchestrator.`
+
+export interface AuditorArguments {
+  readonly command: 'run' | 'help'
+  readonly json: boolean
+  readonly settings: NodeSettings
+  readonly count: number | null
+  readonly keyFile: string | undefined
+}
+
+const providers: readonly string[] = ['cpu', 'webgpu', 'cuda'] satisfies NativeProvider[]
+const mostAuditors = 16
+
+/** Errors: `input_invalid`, naming the argument. */
+export function readAuditorArguments(
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+  availableBytes = availableMemoryBytes(),
+): AuditorArguments {
+  const { values, positionals } = parse(args)
+  if (positionals.length > 0) throw usage(`auditor takes no argument "${positionals[0]}".`)
+  const { engine = null } = values
+  if (engine !== null && !providers.includes(engine)) throw usage(`--engine is "${engine}".`)
+  const url = values.url ?? (env.COMPUTEPOOL_URL || 'http://localhost:8080')
+  const origin = parseOrigin(url)
+  if (origin === null) throw usage(`"${url}" is no http or https address.`)
+  const { memory } = values
+  const memoryBudgetBytes =
+    memory === undefined ? Math.floor(availableBytes * memoryShare) : parseSize(memory, '--memory')
+  if (memoryBudgetBytes < leastMemoryBytes && !values.help)
+    throw usage(`Less than ${leastMemoryBytes / 1e6} MB of memory hold no layer.`)
+  const here = (path: string): string => fromHere(path, env)
+  return {
+    command: values.help ? 'help' : 'run',
+    json: values.json,
+    count: values.count === undefined ? null : wholeNumber(values.count, '--count', 1, mostAuditors),
+    keyFile: values['key-file'] === undefined ? undefined : here(values['key-file']),
+    settings: {
+      url: origin,
+      dataDir: here(values.data || env.COMPUTEPOOL_DATA || join(homedir(), '.computepool')),
+      memoryBudgetBytes,
+      threads: wholeNumber(values.threads, '--threads', 0, 1024),
+      engine: engine as NativeProvider | null,
+      axlUrl: null,
+      usesWebRtc: true,
+      keystorePath: undefined,
+      passwordFile: undefined,
+      drainMs: wholeNumber(values['drain-seconds'], '--drain-seconds', 0, 86_400) * 1000,
+    },
+  }
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        url: { type: 'string' },
+        count: { type: 'string' },
+        'key-file': { type: 'string' },
+        memory: { type: 'string' },
+        threads: { type: 'string', default: '0' },
+        engine: { type: 'string' },
+        data: { type: 'string' },
+        'drain-seconds': { type: 'string', default: '60' },
+        json: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false, short: 'h' },
+      },
+    })
+  } catch (cause) {
+    throw usage(cause instanceof Error ? cause.message : String(cause))
+  }
+}
+
+function wholeNumber(text: string, option: string, least: number, most: number): number {
+  const number = /^\d+$/.test(text) ? Number(text) : Number.NaN
+  if (number >= least && number <= most) return number
+  throw usage(`${option} is "${text}": it must be a whole number from ${least} to ${most}.`)
+}
+
+function usage(message: string): ComputePoolError {
+  return new ComputePoolError('input_invalid', message, { remedy: 'computepool auditor --help tells how it is used.' })
+}

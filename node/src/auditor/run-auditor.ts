@@ -1,0 +1,142 @@
+/**
+ * Headless auditors: peers of one process, each with its own wallet, that compute others' work again and hold no seats. They share what they
+ * load. It knows no terminal, no signals and no chain; who runs it is told snapshots.
+ */
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import { hostClock, hostEntropy } from '@computepool/peer/host.ts'
+import type { EngineChoice, PeerKey, PeerPowers } from '@computepool/peer/runtime/peer-powers.ts'
+import type { PeerSnapshot } from '@computepool/peer/runtime/peer-snapshot.ts'
+import { proveSlice } from '@computepool/peer/runtime/prove-slice.ts'
+import { runPeer } from '@computepool/peer/runtime/run-peer.ts'
+import type { ErrorData } from '@computepool/shared/errors'
+import type { Manifest } from '@computepool/shared/model'
+import type { LinkFacts } from '@computepool/shared/ports'
+import { listProviders } from '../engine/list-providers.ts'
+import type { NativeProvider } from '../engine/native-runtime.ts'
+import { tryProvider } from '../engine/try-provider.ts'
+import { openReach } from '../operator/open-reach.ts'
+import { openSocket } from '../operator/open-socket.ts'
+import { openWithinMemory } from '../operator/open-within-memory.ts'
+import { chooseProvider, probeProviders } from '../operator/probe-providers.ts'
+import type { RunningNode } from '../operator/run-node.ts'
+import { openDiskStorage } from '../storage/disk-storage.ts'
+import { createSliceShelf } from './slice-shelf.ts'
+
+export interface AuditorOptions {
+  /** One peer for each. */
+  readonly keys: readonly PeerKey[]
+  /** Where they came from, in words. */
+  readonly keySource: string
+  /** Origin of the orchestrator. */
+  readonly url: string
+  readonly dataDir: string
+  /** Of all of them together. */
+  readonly memoryBudgetBytes: number
+  /** 0 lets the runtime choose. */
+  readonly threads: number
+  /** Null lets the measurement choose. */
+  readonly engine: NativeProvider | null
+  /** Providers that failed here before. */
+  readonly shunned?: ReadonlySet<NativeProvider>
+  readonly tell: (snapshot: PeerSnapshot, index: number) => void
+  readonly onEngineLost: (error: ErrorData) => void
+  readonly onNotice: (text: string) => void
+}
+
+/** As a node: it drains and leaves as one. */
+export interface RunningAuditor extends RunningNode {
+  readonly addresses: readonly string[]
+}
+
+/** Joins the pool at once, with all of them. */
+export async function runAuditor(options: AuditorOptions): Promise<RunningAuditor> {
+  const { keys, url, dataDir, memoryBudgetBytes, threads, engine, onNotice, shunned = new Set() } = options
+  const openSlice = openWithinMemory({ memoryBudgetBytes, threads })
+  let provider: NativeProvider | null = null
+  const shelf = createSliceShelf({ memoryBudgetBytes, open: slice => openSlice(provider ?? 'cpu', slice) })
+  const storage = openDiskStorage(join(dataDir, 'artifacts'))
+  const whole = new AbortController()
+  /** One measurement does for all: by the manifest, which each of them fetches. */
+  const choices = new Map<string, { readonly manifest: Manifest; readonly choice: Promise<EngineChoice> }>()
+
+  function measured(manifest: Manifest) {
+    const text = JSON.stringify(manifest)
+    const known = choices.get(text)
+    if (known !== undefined) return known
+    const choice = measure(manifest)
+    choice.catch(() => choices.delete(text))
+    choices.set(text, { manifest, choice })
+    return { manifest, choice }
+  }
+  async function measure(manifest: Manifest): Promise<EngineChoice> {
+    const probes = await probeProviders(manifest, {
+      providers: engine === null ? listProviders().filter(name => !shunned.has(name)) : [engine],
+      tryOne: tryProvider,
+      open: openSlice,
+      signal: whole.signal,
+      nowMs: () => performance.now(),
+    })
+    const chosen = chooseProvider(probes, engine)
+    provider = chosen.provider
+    return chosen.choice
+  }
+
+  const transports: { paths(): readonly LinkFacts[] }[] = []
+  const running = await Promise.all(
+    keys.map(async (key, index) => {
+      const reach = await openReach({ axlUrl: null, usesWebRtc: true }, onNotice)
+      const powers: PeerPowers = {
+        clock: hostClock,
+        entropy: hostEntropy,
+        digest: bytes => createHash('sha256').update(bytes).digest(),
+        pageUrl: url,
+        agent: `computepool auditor (${process.platform} ${process.arch}, Node ${process.versions.node})`,
+        openKey: async () => key,
+        reach: reach.reach,
+        openSocket: () => openSocket(url),
+        openTransport(self) {
+          const transport = reach.openTransport(self, key)
+          transports.push(transport)
+          return transport
+        },
+        openStorages: async () => [await storage],
+        fetchBytes: (address, init) => fetch(address, init),
+        probeEngines: manifest => measured(manifest).choice,
+        // The same object for all, so that they share what they load.
+        openEngine: (_, slice) => shelf.open({ ...slice, manifest: measured(slice.manifest).manifest }),
+        selfTest: request => shelf.proveOnce(request.engine, () => proveSlice(request)),
+        holdAwake: () => () => {},
+        isHidden: () => false,
+        breathe: () => new Promise(resolve => setImmediate(resolve)),
+        tell: snapshot => options.tell(snapshot, index),
+        onEngineLost: options.onEngineLost,
+      }
+      return runPeer(powers, { memoryBudgetBytes, engine: null, role: 'auditor' })
+    }),
+  )
+  const end = async (how: (peer: (typeof running)[number]) => Promise<void>): Promise<void> => {
+    await Promise.all(running.map(how))
+    whole.abort(new Error('The auditor left.'))
+    await shelf.close()
+  }
+  const addresses = keys.map(({ address }) => address)
+  return {
+    peer: {
+      pauseDownload() {
+        for (const peer of running) peer.pauseDownload()
+      },
+      resumeDownload() {
+        for (const peer of running) peer.resumeDownload()
+      },
+      drain: deadlineMs => end(peer => peer.drain(deadlineMs)),
+      leave: () => end(peer => peer.leave()),
+    },
+    addresses,
+    address: addresses.join(', '),
+    keySource: options.keySource,
+    reach: { webrtc: true, axl: null },
+    paths: () => transports.flatMap(transport => transport.paths()),
+    provider: () => provider,
+  }
+}
