@@ -1,5 +1,6 @@
 /** What anybody may see of the pool: who holds what, and what was measured. Served by `GET /api/pool` and its event stream. */
 import { z } from 'zod'
+import { breachReasonSchema } from '../coalition/coalition-values.ts'
 
 const ms = z.number().nonnegative()
 const count = z.int().nonnegative()
@@ -123,6 +124,11 @@ export const poolSnapshotSchema = z.strictObject({
     })
     .optional(),
   disputes: z.strictObject({ open: count, slashed: count }).optional(),
+  /** Wallets (lower case) that evidence convicted since the orchestrator began, newest first. Their seats are others' by now, or soon. */
+  convicted: z
+    .array(z.strictObject({ operator: z.string(), what: breachReasonSchema, atMs: ms }))
+    .max(8)
+    .optional(),
 })
 /** The pool as the page draws it. */
 export type PoolSnapshot = z.infer<typeof poolSnapshotSchema>

@@ -4,7 +4,7 @@ import { shortHex } from '../format/format-money.ts'
 import { Link } from '../router/Link.tsx'
 import { useServices } from '../shell/services.ts'
 import { useStore } from '../stores/use-store.ts'
-import { breachWords, checkFigures, drawnRing, isConviction, isStakedPool, poolStakeWords } from './trust-words.ts'
+import { breachWords, checkFigures, convictedOf, drawnRing, isStakedPool, poolStakeWords } from './trust-words.ts'
 import { mayHaveDisputes, useDisputes } from './use-disputes.ts'
 import { useIsTestMoney } from './use-is-test-money.ts'
 
@@ -41,18 +41,17 @@ function Convictions({ pool }: { pool: PoolSnapshot }) {
   const { terms } = useServices()
   const isPaid = useStore(terms).status === 'paid'
   const { disputes } = useDisputes(pool, isPaid && mayHaveDisputes(pool))
-  const all = disputes.filter(isConviction)
-  const convicted = all.filter((one, at) => all.findIndex(({ accused }) => accused === one.accused) === at)
+  const convicted = convictedOf(pool, disputes)
   if (convicted.length === 0) return null
   const rings = pool.rings ?? []
   const seats = rings.length === 0 ? pool.seats : rings.flatMap(ring => ring.seats)
   const seated = new Set(seats.map(({ peer }) => peer.split('.')[0]?.toLowerCase()))
   return (
     <ul className="convictions" aria-label="Convicted" data-testid="convictions">
-      {convicted.slice(0, mostShown).map(({ id, accused, reason }) => (
-        <li key={id}>
-          <code title={accused}>{shortHex(accused)}</code> was convicted: it {breachWords[reason]}.{' '}
-          {seated.has(accused.toLowerCase())
+      {convicted.slice(0, mostShown).map(({ operator, what }) => (
+        <li key={operator}>
+          <code title={operator}>{shortHex(operator)}</code> was convicted: it {breachWords[what]}.{' '}
+          {seated.has(operator)
             ? 'It still holds a seat, until its ring is placed anew.'
             : 'It holds no seat any more; others hold its layers, or will.'}
         </li>

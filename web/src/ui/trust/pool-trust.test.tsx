@@ -112,6 +112,20 @@ test('a convicted seat is named: while it still sits there, and after it was rep
   expect(words()[0]).toContain('It holds no seat any more')
 })
 
+test('a conviction is named where work is free too, and withdrawn when the chain’s auditors found otherwise', async () => {
+  const convicted = [{ operator: peerId(4).slice(0, 42), what: 'withheld' as const, atMs: 1 }]
+  const services = renderPage('/')
+  act(() => services.setPool({ pool: readyPool({ convicted }) }))
+  await settle()
+  expect(plain(screen.getByTestId('convictions'))).toContain('0x4444…4444 was convicted: it did not hand over')
+  cleanup()
+  const acquitted = sampleDispute({ accused: peerId(4).slice(0, 42), state: 'innocent' })
+  const paid = renderPage('/', { money: createFakeMoney(), disputes: () => [acquitted] })
+  act(() => paid.setPool({ pool: stakedPool({ convicted }) }))
+  await settle()
+  expect(screen.queryByTestId('convictions')).toBeNull()
+})
+
 test('disputes are asked for once, and again when the pool’s counts change', async () => {
   let asked = 0
   const services = renderPage('/', {

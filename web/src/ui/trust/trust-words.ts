@@ -85,6 +85,26 @@ export const breachWords: Readonly<Record<BreachReason, string>> = {
 /** True from the pool's own conviction on, unless auditors of the chain found otherwise. */
 export const isConviction = ({ state }: DisputeView): boolean => state !== 'innocent' && state !== 'undecided'
 
+/**
+ * Wallets that were convicted, each once: as the pool tells since it began, then as its list of disputes tells from before. Whoever the
+ * auditors of a chain did not find guilty is not among them.
+ */
+export function convictedOf(
+  pool: PoolSnapshot,
+  disputes: readonly DisputeView[],
+): { readonly operator: string; readonly what: BreachReason }[] {
+  const listed = disputes.map(({ accused, ...rest }) => ({ ...rest, operator: accused.toLowerCase() }))
+  const cleared = new Set(
+    listed
+      .filter(({ operator }, at) => listed.findIndex(one => one.operator === operator) === at)
+      .flatMap(({ operator, state }) => (state === 'innocent' || state === 'undecided' ? [operator] : [])),
+  )
+  const all = [...(pool.convicted ?? []), ...listed.map(({ operator, reason }) => ({ operator, what: reason }))]
+  return all
+    .filter(({ operator }, at) => all.findIndex(one => one.operator === operator) === at)
+    .flatMap(({ operator, what }) => (cleared.has(operator) ? [] : [{ operator, what }]))
+}
+
 export function disputeStateWords(dispute: DisputeView): string {
   switch (dispute.state) {
     case 'recorded':
