@@ -2,5 +2,6 @@
 export { coalitionAbi, coalitionStates, coalitionVerdicts } from './coalition.ts'
 export { poolInftAbi, teeDataVerifierAbi } from './pool-inft.ts'
 export { gdaForwarderAbi, superfluidPoolAbi, superTokenAbi } from './superfluid.ts'
+export { storageFlowAbi } from './storage-flow.ts'
 export { streamVaultAbi, vaultSessionStates } from './stream-vault.ts'
 export { usdcAbi } from './usdc.ts'

@@ -1,6 +1,6 @@
 import type { Abi } from 'viem'
 import { expect, test } from 'vitest'
-import { coalitionAbi, poolInftAbi, streamVaultAbi, teeDataVerifierAbi } from '../abi/index.ts'
+import { coalitionAbi, poolInftAbi, storageFlowAbi, streamVaultAbi, teeDataVerifierAbi } from '../abi/index.ts'
 import { artifactOf } from '../build/compile.ts'
 
 interface Parameter {
@@ -38,4 +38,9 @@ test('the coalition’s ABI by hand is the compiler’s', { timeout: 240_000 }, 
 test('the INFT’s ABI and its verifier’s by hand are the compiler’s', { timeout: 240_000 }, async () => {
   expect(lines(poolInftAbi)).toEqual(lines((await artifactOf('PoolINFT')).abi))
   expect(lines(teeDataVerifierAbi)).toEqual(lines((await artifactOf('TeeDataVerifier')).abi))
+})
+
+test('what we use of 0G’s flow contract its stand-in has', { timeout: 240_000 }, async () => {
+  const compiled = lines((await artifactOf('StorageFlow', ['src/chain'])).abi)
+  expect(compiled).toEqual(expect.arrayContaining(lines(storageFlowAbi)))
 })

@@ -1,3 +1,4 @@
+export type { BlobStore, StoredBlob } from './blobs.ts'
 export type { Clock, Entropy } from './clock.ts'
 export type { DatagramCarrier } from './datagram.ts'
 export type {

@@ -8,3 +8,11 @@ export {
   type Subtree,
   segmentBytes,
 } from './merkle-root.ts'
+export {
+  isSegmentOf,
+  proveSegment,
+  type SegmentProof,
+  segmentRoot,
+  segmentSize,
+  treeSegments,
+} from './segment-proof.ts'

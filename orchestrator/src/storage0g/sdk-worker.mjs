@@ -1,0 +1,67 @@
+/**
+ * The inside of the SDK’s thread, in plain JavaScript: a thread has no loader for TypeScript. One order comes as its data; what it says is
+ * `SdkWord` of sdk-thread.ts. The SDK’s CommonJS build lacks a dependency, so it is imported as a module.
+ */
+import { parentPort, workerData } from 'node:worker_threads'
+import * as sdk from '@0gfoundation/0g-ts-sdk'
+import { ethers } from 'ethers'
+
+for (const name of ['log', 'info', 'debug', 'warn', 'error']) console[name] = () => {}
+const order = workerData
+const post = (word, moved) => parentPort.postMessage(word, moved)
+const lineOf = thrown =>
+  String(thrown?.message || thrown)
+    .split('\n', 1)[0]
+    .slice(0, 300)
+const sleep = milliseconds => new Promise(resolve => setTimeout(resolve, milliseconds))
+
+async function upload() {
+  const provider = new ethers.JsonRpcProvider(order.rpcUrl)
+  const indexer = new sdk.Indexer(order.indexerUrl)
+  const [nodes, noNodes] = await indexer.selectNodes(1)
+  if (noNodes) return { failed: lineOf(noNodes) }
+  const infoOf = () => nodes[0].getFileInfo(order.root, false)
+  // Paid for already: wait until the node knows, else the SDK would pay again.
+  while (order.submitted && (await infoOf()) === null) {
+    const receipt = await provider.getTransactionReceipt(order.submitted)
+    if (receipt === null && (await provider.getTransaction(order.submitted)) === null) break
+    if (receipt !== null && receipt.status !== 1) break
+    post({ said: 'An earlier submission is not known to the node yet.' })
+    await sleep(500)
+  }
+  const onProgress = text => {
+    const submitted = /^Transaction submitted: (0x[0-9a-f]{64})$/.exec(text)
+    post(submitted ? { submitted: submitted[1] } : { said: lineOf(text) })
+  }
+  const [told, failure] = await indexer.upload(
+    new sdk.MemData(order.bytes),
+    order.rpcUrl,
+    new ethers.Wallet(order.privateKey, provider),
+    // skipTx: no second payment where a node knows the file, whatever is missing of it.
+    { skipTx: true, skipIfFinalized: true, finalityRequired: true, onProgress },
+    { Retries: 3, Interval: 1, MaxGasPrice: 0, TooManyDataRetries: 5 },
+    order.gasPriceWei === undefined ? undefined : { gasPrice: order.gasPriceWei, gasLimit: 0n },
+  )
+  if (failure) return { failed: lineOf(failure) }
+  const info = await infoOf()
+  if (info === null) return { failed: 'The node forgot the file at once.' }
+  return { stored: { root: told.rootHash, sizeBytes: info.tx.size, isFinal: info.finalized } }
+}
+
+async function download() {
+  const indexer = new sdk.Indexer(order.indexerUrl)
+  const locations = await indexer.getFileLocations(order.root)
+  if (locations.length === 0) return { missing: true }
+  const info = await new sdk.StorageNode(locations[0].url).getFileInfo(order.root, true)
+  if (info === null) return { missing: true }
+  // Before a node that lies can have us fetch without end.
+  if (info.tx.size !== order.sizeBytes) return { otherSize: info.tx.size }
+  const [blob, failure] = await indexer.downloadToBlob(order.root)
+  if (failure) return { failed: lineOf(failure) }
+  return { bytes: await blob.arrayBuffer() }
+}
+
+;(order.kind === 'upload' ? upload() : download()).then(
+  word => post(word, word.bytes ? [word.bytes] : []),
+  thrown => post({ failed: lineOf(thrown) }),
+)

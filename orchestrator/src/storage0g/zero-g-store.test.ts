@@ -1,0 +1,221 @@
+/** 0G’s own SDK, unmodified, against the stand-in on a real chain: what comes back is what was stored, and every fault has a name in time. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { storageFlowAbi } from '@computepool/contracts/abi'
+import { artifactOf } from '@computepool/contracts/build'
+import { embeddedChain } from '@computepool/contracts/chain'
+import {
+  clientsFor,
+  type SpawnedAnvil,
+  spawnAnvil,
+  type TestClients,
+  testAccount,
+} from '@computepool/contracts/testing'
+import type { StoredBlob } from '@computepool/shared/ports'
+import { fileRootOf } from '@computepool/shared/storage0g'
+import { type Address, type Hex, keccak256, parseEther, stringToHex, toEventSelector, toFunctionSelector } from 'viem'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { openStorageStandIn, type StandInFaults, type StorageStandIn } from './index.ts'
+import { createMemorySubmissions, createZeroGStore, type ZeroGStoreOptions } from './zero-g-store.ts'
+
+const deployer = testAccount('storage flow deployer')
+const keyOf = (name: string): Hex => keccak256(stringToHex(`computepool test key: ${name}`))
+const payerKey = keyOf('storage payer')
+/** One each where uploads are to go on at the same time. */
+const payers = ['storage payer', 'storage payer 1', 'storage payer 2', 'storage payer 3']
+const poorKey = keccak256(stringToHex('computepool test key: storage pauper'))
+
+const faults: StandInFaults = {}
+let anvil: SpawnedAnvil
+let clients: TestClients
+let flow: Address
+let standIn: StorageStandIn
+let folder: string
+/** One that is stored, for whoever only reads. */
+const bytes = Uint8Array.from({ length: 300_000 }, (_, at) => (31 * at + 20) & 255)
+let blob: StoredBlob
+beforeAll(async () => {
+  anvil = await spawnAnvil()
+  clients = clientsFor(embeddedChain(anvil.url), anvil.url)
+  for (const { address } of [deployer, ...payers.map(testAccount)]) {
+    await clients.testClient.setBalance({ address, value: parseEther('1000') })
+  }
+  const { abi, bytecode } = await artifactOf('StorageFlow', ['src/chain'])
+  const hash = await clients.wallet(deployer).deployContract({ abi, bytecode })
+  flow = (await clients.publicClient.waitForTransactionReceipt({ hash })).contractAddress!
+  folder = await mkdtemp(path.join(tmpdir(), 'computepool-storage-'))
+  standIn = await openStorageStandIn({ rpcUrl: anvil.url, flow, folder, faults })
+  blob = await storeWith().put(bytes)
+}, 240_000)
+afterEach(() => {
+  for (const fault of Object.keys(faults) as (keyof StandInFaults)[]) delete faults[fault]
+})
+afterAll(async () => {
+  await standIn?.close()
+  await anvil?.close()
+  if (folder) await rm(folder, { recursive: true })
+})
+
+const storeWith = (options: Partial<ZeroGStoreOptions> = {}) =>
+  createZeroGStore({ indexerUrl: standIn.url, rpcUrl: anvil.url, privateKey: payerKey, ...options })
+const bytesOf = (length: number, seed = 7): Uint8Array => Uint8Array.from({ length }, (_, at) => (31 * at + seed) & 255)
+const submissions = () =>
+  clients.publicClient.readContract({ address: flow, abi: storageFlowAbi, functionName: 'numSubmissions' })
+const failure = (work: Promise<unknown>) =>
+  work.then(
+    () => 'done',
+    (thrown: { code?: string }) => thrown.code ?? String(thrown),
+  )
+
+it('speaks of 0G’s contract by its selectors', () => {
+  const named = (name: string) => storageFlowAbi.find(item => 'name' in item && item.name === name)! as never
+  expect(toFunctionSelector(named('submit'))).toBe('0xbc8c11f8')
+  expect(toFunctionSelector(named('market'))).toBe('0x80f55605')
+  expect(toEventSelector(named('Submit'))).toBe('0x167ce04d2aa1981994d3a31695da0d785373335b1078cec239a1a3a2c7675555')
+})
+
+describe('a blob', () => {
+  it('of 1 byte, of 300 kB and of 6 MB comes back as it was stored', { timeout: 120_000 }, async () => {
+    const round = async (length: number, at: number) => {
+      const bytes = bytesOf(length)
+      const blob = await storeWith({ privateKey: keyOf(payers[at + 1]!) }).put(bytes)
+      expect(blob).toEqual({ root: fileRootOf(bytes).root, sizeBytes: length })
+      return Buffer.from(await storeWith().get(blob)).equals(bytes)
+    }
+    expect(await Promise.all([1, 300_000, 6_000_000].map(round))).toEqual([true, true, true])
+  })
+
+  it('is stored and paid for once, and waits for its turn at the key', async () => {
+    const before = await submissions()
+    const store = storeWith()
+    const [one, other] = [bytesOf(1000, 8), bytesOf(900, 9)]
+    const [first, second, third] = await Promise.all([store.put(one), store.put(one.slice()), store.put(other)])
+    expect(second).toEqual(first)
+    expect(await storeWith().put(one)).toEqual(first)
+    expect(await Promise.all([store.get(first), store.get(third)])).toEqual([one, other])
+    expect(await submissions()).toBe(before + 2n)
+  })
+
+  it('is not nothing', async () => {
+    expect(await failure(storeWith().put(new Uint8Array()))).toBe('input_invalid')
+  })
+
+  it('needs somebody who pays', async () => {
+    expect(await failure(storeWith({ privateKey: poorKey }).put(bytesOf(500, 11)))).toBe('chain_underfunded')
+  })
+
+  it('outlives the stand-in where that has a folder', async () => {
+    const again = await openStorageStandIn({ rpcUrl: anvil.url, flow, folder })
+    const empty = await openStorageStandIn({ rpcUrl: anvil.url, flow })
+    expect(await storeWith({ indexerUrl: again.url }).get(blob)).toEqual(bytes)
+    expect(await failure(storeWith({ indexerUrl: empty.url }).get(blob))).toBe('artifact_fetch_failed')
+    await Promise.all([again.close(), empty.close()])
+  })
+})
+
+describe('a fault', () => {
+  it.each([
+    ['changesBytes', 'artifact_digest_mismatch'],
+    ['cutsSegments', 'artifact_digest_mismatch'],
+    ['saysShorter', 'artifact_digest_mismatch'],
+    ['knowsNoLocation', 'artifact_fetch_failed'],
+    ['neverSyncs', 'artifact_fetch_failed'],
+  ] as const)('of a node that %s is an error of its own while fetching', async (fault, code) => {
+    faults[fault] = true
+    expect(await failure(storeWith().get(blob))).toBe(code)
+    delete faults[fault]
+    expect(await failure(storeWith().get(blob))).toBe('done')
+  })
+
+  it('of a node that never answers ends with the time that was given', async () => {
+    faults.isSilent = true
+    expect(await failure(storeWith({ getTimeoutMs: 300 }).get(blob))).toBe('artifact_fetch_failed')
+    expect(await failure(storeWith({ putTimeoutMs: 300 }).put(bytesOf(100, 21)))).toBe('artifact_store_failed')
+  })
+
+  it('in what is asked for is told from one in what came', async () => {
+    expect(await failure(storeWith().get({ ...blob, sizeBytes: blob.sizeBytes - 1 }))).toBe('artifact_digest_mismatch')
+    expect(await failure(storeWith().get({ ...blob, root: `0x${'11'.repeat(32)}` }))).toBe('artifact_fetch_failed')
+  })
+
+  it('of a node that never syncs or never ends ends the upload, and the next one pays nothing twice', async () => {
+    const upload = async (fault: keyof StandInFaults, at: number) => {
+      const own: StandInFaults = { [fault]: true }
+      const node = await openStorageStandIn({ rpcUrl: anvil.url, flow, faults: own })
+      const bytes = bytesOf(2_000, 30 + at)
+      const memory = createMemorySubmissions()
+      let wasSubmitted = () => {}
+      const submitted = new Promise<void>(resolve => {
+        wasSubmitted = resolve
+      })
+      const book = { ...memory, set: (root: Hex, hash: Hex) => memory.set(root, hash).then(wasSubmitted) }
+      const choice = { indexerUrl: node.url, privateKey: keyOf(payers[at]!), submissions: book }
+      // Late as soon as it was paid for.
+      const put = storeWith({ ...choice, pause: () => submitted }).put(bytes)
+      const refusal = await put.catch((thrown: unknown) => thrown)
+      expect(refusal).toMatchObject({ code: 'artifact_store_failed', context: { sizeBytes: 2_000 } })
+      delete own[fault]
+      const stored = await storeWith(choice).put(bytes)
+      expect(await storeWith({ indexerUrl: node.url }).get(stored)).toEqual(bytes)
+      await node.close()
+    }
+    const before = await submissions()
+    await Promise.all([upload('neverSyncs', 1), upload('neverFinalizes', 2)])
+    expect((await submissions()) - before).toBe(2n)
+  })
+
+  it('that nobody waits for any more is over at once', async () => {
+    faults.isSilent = true
+    const stop = new AbortController()
+    const waiting = storeWith().get(blob, stop.signal)
+    stop.abort(new Error('no longer'))
+    await expect(waiting).rejects.toThrow('no longer')
+  })
+})
+
+describe('the stand-in', () => {
+  const rpc = async (method: string, params: readonly unknown[]) => {
+    const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method, params })
+    const response = await fetch(standIn.url, { method: 'POST', body })
+    return (await response.json()) as { result?: unknown; error?: { code: number; data?: string } }
+  }
+
+  it('takes no segment that its proof does not place in the file', async () => {
+    const { root, sizeBytes } = blob
+    const { result } = (await rpc('zgs_getFileInfo', [root, true])) as { result: { tx: { seq: number } } }
+    const data = Buffer.from(bytesOf(262_144, 41)).toString('base64')
+    const segment = { root, data, index: 0, proof: { lemma: [root], path: [] }, fileSize: sizeBytes }
+    const other = await openStorageStandIn({ rpcUrl: anvil.url, flow })
+    await fetch(other.url, { method: 'POST', body: JSON.stringify({ id: 1, method: 'zgs_getStatus' }) })
+    const answer = await fetch(other.url, {
+      method: 'POST',
+      body: JSON.stringify({ id: 1, method: 'zgs_uploadSegmentsByTxSeq', params: [[segment], result.tx.seq] }),
+    })
+    expect(await answer.json()).toMatchObject({ error: { code: -32602, data: 'segment does not fit its proof' } })
+    await other.close()
+  })
+
+  it('answers nonsense with an error and goes on', async () => {
+    expect((await rpc('zgs_getFileInfo', ['nonsense'])).error?.code).toBe(-32602)
+    expect((await rpc('constructor', [])).error?.code).toBe(-32601)
+    expect((await fetch(standIn.url, { method: 'POST', body: '{' })).status).toBe(400)
+    expect((await rpc('zgs_getShardConfig', [])).result).toEqual({ shardId: 0, numShard: 1 })
+  })
+
+  it('gives tabs any part of a file, from any page, and says what it is', async () => {
+    const { root } = blob
+    const get = (range?: string) => fetch(`${standIn.url}/file?root=${root}`, range ? { headers: { range } } : {})
+    const whole = await get()
+    expect([whole.status, whole.headers.get('access-control-allow-origin')]).toEqual([200, '*'])
+    expect(whole.headers.get('x-computepool-storage')).toBe('stand-in')
+    expect(new Uint8Array(await whole.arrayBuffer())).toEqual(bytes)
+    const part = await get('bytes=262000-')
+    expect([part.status, part.headers.get('content-range')]).toEqual([206, 'bytes 262000-299999/300000'])
+    expect(new Uint8Array(await part.arrayBuffer())).toEqual(bytes.subarray(262_000))
+    expect(new Uint8Array(await (await get('bytes=5-9')).arrayBuffer())).toEqual(bytes.subarray(5, 10))
+    expect((await get('bytes=300000-')).status).toBe(416)
+    const unknown = await fetch(`${standIn.url}/file?root=0x${'11'.repeat(32)}`)
+    expect([unknown.status, await unknown.json()]).toEqual([404, { code: 101, message: 'File not found' }])
+  })
+})
