@@ -1,4 +1,5 @@
 export { apply } from './apply.ts'
+export { type AuditorWays, auditorWays, bytesToAudit } from './auditor-ways.ts'
 export { isTimeAwaited } from './awaits-time.ts'
 export { isRetiring, isRingDraining } from './coalition-links.ts'
 export { livingCoalitions } from './coalitions.ts'
