@@ -9,6 +9,7 @@ import { errorResponse, openAiRoutes } from './api/openai-routes.ts'
 import { packRoutes } from './api/pack-routes.ts'
 import { pageRoutes } from './api/page-routes.ts'
 import { poolRoutes } from './api/pool-routes.ts'
+import type { Trust } from './create-trust.ts'
 import { disputeRoutes } from './disputes/index.ts'
 import type { Observatory } from './observe/create-observatory.ts'
 import { moneyRoutes } from './payments/money-routes.ts'
@@ -33,6 +34,7 @@ export interface AppOptions {
   readonly onFault: (fault: unknown) => void
   readonly money: MoneyDesk
   readonly observatory: Observatory
+  readonly trust: Pick<Trust, 'routes'>
 }
 
 // WASM engines need 'wasm-unsafe-eval' and blob workers; peers, packs and wallets may live on other origins.
@@ -72,7 +74,7 @@ export function createApp(options: AppOptions): Hono {
   })
   const crossOrigin = cors({
     origin: corsOrigins === '*' ? '*' : [...corsOrigins],
-    allowMethods: ['GET', 'HEAD', 'POST', 'DELETE', 'OPTIONS'],
+    allowMethods: ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS'],
     exposeHeaders: ['x-request-id', 'retry-after', 'etag', 'content-range', 'payment-required', 'payment-response'],
     maxAge: 600,
   })
@@ -88,6 +90,10 @@ export function createApp(options: AppOptions): Hono {
   app.route(
     '/api',
     observatory.traceRoutes(money, c => limiter.begin(addressOf(c))),
+  )
+  app.route(
+    '/api',
+    options.trust.routes({ addressOf, limitsFor: options.limitsFor, beginCall: c => limiter.begin(addressOf(c)) }),
   )
   app.route('/api', poolRoutes(service.desk, clock))
   app.route('/packs', packRoutes(pack))

@@ -9,10 +9,13 @@ import { isLoopback } from './api/is-loopback.ts'
 import { createModelService } from './api/model-service.ts'
 import { packUrlOf } from './api/pack-routes.ts'
 import { createApp } from './app.ts'
+import type { Breach } from './audit/index.ts'
+import { createTrust } from './create-trust.ts'
 import { createDesk, type Desk, type DeskOptions, type HubPort, type RequestLimits } from './dispatch/index.ts'
 import { kvBytesPerPosition, swarmConfigOf } from './dispatch/swarm-config.ts'
 import { createObservatory } from './observe/create-observatory.ts'
 import type { MoneyDesk } from './payments/till.ts'
+import type { StandingBook } from './standing/index.ts'
 import type { PackFolder } from './store/pack-folder.ts'
 import { createTextCodec } from './text/index.ts'
 
@@ -57,6 +60,12 @@ export interface OrchestratorDeps {
   /** Whether `addressOf` takes our own proxy's word. Default: no. */
   readonly isProxyTrusted?: boolean
   readonly settings: OrchestratorSettings
+  /** Where operators' standing and evidence against them outlive the process; absent or null: they do not. */
+  readonly dataDir?: string | null
+  /** Wallets of auditors that the pool's owner vouches for, lower case: their word convicts. Default: nobody's. */
+  readonly trustedAuditors?: () => readonly string[]
+  /** An operator was convicted: it is out of this pool, and whoever holds its stake may want to know. */
+  readonly onBreach?: (breach: Breach) => void
   readonly onNotice?: (text: string) => void
   readonly onFault: (fault: unknown) => void
   /** Made with the desk in hand, which says whether there is a ring worth paying for; absent: work is free. */
@@ -66,6 +75,9 @@ export interface OrchestratorDeps {
 export interface Orchestrator {
   readonly app: Hono
   readonly desk: Desk
+  readonly standing: StandingBook
+  /** After the desk: what was learnt of operators is kept. */
+  close(): Promise<void>
 }
 
 export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
@@ -73,6 +85,8 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
   const { manifest, manifestSha256 } = pack
   const { minSeats, maxSeats, maxContext, metricsToken } = settings
   const observatory = createObservatory({ clock, metricsToken })
+  const { dataDir = null, trustedAuditors = () => [], onBreach = () => {} } = deps
+  const trust = createTrust({ clock, entropy, dataDir, trustedAuditors, onBreach, onFault: deps.onFault })
   const unwatched = createDesk({
     swarm: swarmConfigOf(manifest, { minSeats, maxSeats, maxContext, wallMs: clock.wallMs() }),
     limits: settings.requests,
@@ -91,8 +105,11 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
     iceRenewalMs: deps.iceRenewalMs ?? null,
     onNotice,
     ...observatory.hooks,
+    ...trust.hooks,
+    audit: { ...trust.hooks.audit, onEnded: observatory.onCheckEnded },
   })
   const desk = observatory.over(unwatched)
+  trust.follow(desk)
   const codec = createTextCodec({ tokenizer: pack.tokenizer, config: pack.tokenizerConfig, manifest })
   const service = createModelService({ manifest, manifestSha256, codec, desk, clock, entropy })
   const { pageFolder, addressOf, isProxyTrusted = false, onFault } = deps
@@ -110,6 +127,6 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
     corsOrigins,
     onFault,
   }
-  const app = createApp({ ...common, money, observatory })
-  return { app, desk }
+  const app = createApp({ ...common, money, observatory, trust })
+  return { app, desk, standing: trust.standing, close: trust.close }
 }

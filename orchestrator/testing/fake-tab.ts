@@ -194,7 +194,7 @@ export function createFakeTab(peer: string, options: FakeTabOptions, socket: Tab
     })
   const hear = (command: DeskCommand): void => {
     commands.push(command)
-    if (command.type === 'model-offered' && role === 'operator') {
+    if (command.type === 'model-offered' && role !== 'relay') {
       const capability = {
         engine,
         device: 'fake cpu',

@@ -15,7 +15,7 @@ import { fakePool } from './fake-receipts.ts'
 import { createFakeHub, type FakeHub, type FakeTab, type FakeTabOptions } from './fake-tab.ts'
 import { tinyFiles, tinyManifest } from './tiny-codec.ts'
 
-type IceDeps = Pick<OrchestratorDeps, 'iceServersFor' | 'iceRenewalMs'>
+type IceDeps = Pick<OrchestratorDeps, 'iceServersFor' | 'iceRenewalMs' | 'trustedAuditors' | 'onBreach'>
 
 export interface TestPoolExtras extends Partial<IceDeps>, Pick<OrchestratorDeps, 'verifyWallet'> {
   readonly pageFolder?: string | null

@@ -22,12 +22,16 @@ import {
   viewPool,
 } from '@computepool/shared/swarm'
 import type { DeskCommand, DeskRequest } from '@computepool/shared/wire'
-import { createReceiptDesk, type ReceiptDesk } from '../receipts/receipt-desk.ts'
+import { operatorOf } from '../receipts/operator-of.ts'
+import type { SettledAttempt } from '../receipts/receipt-book.ts'
+import { createReceiptDesk, type ReceiptDesk, type ReceiptDeskOptions } from '../receipts/receipt-desk.ts'
 import type { VerifyWallet } from '../receipts/session-keys.ts'
 import { type StakeSource, withStakes } from '../stakes/stake-source.ts'
+import { createDeskAudit, type DeskAuditOptions } from './desk-audit.ts'
 import { createCoalitionTeller } from './form-coalition.ts'
 import type { DeskPort, HubPort } from './hub-port.ts'
 import { createIceRenewal } from './ice-renewal.ts'
+import { leavesAnswer } from './leaves-answer.ts'
 import type { Lap, LiveRequest, RequestLimits, RequestObserver, RequestOrder } from './live-request.ts'
 import { createPoolTraffic } from './pool-traffic.ts'
 import { createRequestTable } from './request-table.ts'
@@ -62,6 +66,18 @@ export interface DeskOptions {
   readonly onLap?: (lap: Lap, atMs: number) => void
   /** Hears of each attempt whose receipts were settled: the verdict on all of them. */
   readonly onReceipts?: (verdict: ReceiptVerdict['verdict']) => void
+  /** Absent: nobody's work is computed again. */
+  readonly audit?: DeskAuditOptions
+  /** This wallet broke its receipts again and again, with others each time. */
+  readonly onBrokenReceipts?: (operator: string) => void
+  /** How operators stand, for whoever looks at the pool. */
+  readonly standingOf?: (operator: string) => PoolSnapshot['seats'][number]['standing']
+  /** Where it is kept whose units are withheld. Default: in memory. */
+  readonly keptWithheld?: ReceiptDeskOptions['keptWithheld']
+  /** Hears of each attempt whose receipts were settled: who gave what, and how long it ran. */
+  readonly onSettled?: (verdict: ReceiptVerdict, attempt: SettledAttempt) => void
+  /** A peer goes; `leavesAnswer`: while an answer ran through its seat, and without having asked to. Said again where it said itself that it leaves. */
+  readonly onGone?: (peer: string, leavesAnswer: boolean) => void
   /** Hears of each change of the pool's status. */
   readonly onStatus?: (status: PoolSnapshot['status'], atMs: number) => void
 }
@@ -84,6 +100,8 @@ export interface Desk extends DeskPort {
   tell(peer: string, command: DeskCommand): void
   /** What these wallets' standing weighs in placement, in [0, 1]; whoever weighs nothing loses its seat at once, and its ring's answers move. */
   weigh(weights: Readonly<Record<string, number>>, textHolders?: readonly string[]): void
+  /** It has a stake for the ring that it serves; nobody has where the pool asks for none. A wallet, lower case. */
+  isStaked(operator: string): boolean
   /** From now on the pool is shown with these stakes; null: nobody stakes. */
   setStakes(stakes: StakeSource | null): void
   close(): void
@@ -119,10 +137,28 @@ export function createDesk(options: DeskOptions): Desk {
     clock,
     origin: options.origin,
     verifyWallet: options.verifyWallet,
-    onSettled: ({ verdict }) => options.onReceipts?.(verdict),
+    keptWithheld: options.keptWithheld,
+    onSettled: (verdict, attempt) => {
+      options.onReceipts?.(verdict.verdict)
+      options.onSettled?.(verdict, attempt)
+      audit?.settled(verdict, attempt)
+    },
+    onQuarrel: operators => dispatch({ type: 'boundary-broken', operators, atMs: clock.monotonicMs() }),
+    onBroken: operator => options.onBrokenReceipts?.(operator),
     remind: (peer, requestId) => hub.command(peer, { type: 'cancel-request', requestId }),
     onChange: changed,
   })
+  const audit =
+    options.audit === undefined
+      ? null
+      : createDeskAudit(
+          {
+            ...{ clock, entropy, teller, manifestSha256: model.manifestSha256, isQuiet: receipts.isQuiet },
+            state: () => state,
+            send: hub.command,
+          },
+          options.audit,
+        )
   const table = createRequestTable({
     clock,
     entropy,
@@ -130,6 +166,7 @@ export function createDesk(options: DeskOptions): Desk {
     vocab: model.vocab,
     send: hub.command,
     receipts: receipts.book,
+    ...(audit === null ? {} : { nonceFor: attempt => audit.termsFor(attempt).nonce }),
     onLap: lap => {
       traffic.record(lap, clock.monotonicMs())
       options.onLap?.(lap, clock.monotonicMs())
@@ -209,6 +246,7 @@ export function createDesk(options: DeskOptions): Desk {
       isSettling = false
     }
     tellTable()
+    audit?.stir()
     if (isTimeAwaited(state) && cancelTick === null) {
       cancelTick = clock.schedule(tickMs, () => {
         cancelTick = null
@@ -253,18 +291,32 @@ export function createDesk(options: DeskOptions): Desk {
     options.onStatus?.(status, clock.monotonicMs())
   }
 
+  const shown = (seat: PoolSnapshot['seats'][number]): PoolSnapshot['seats'][number] => {
+    const standing = options.standingOf?.(operatorOf(seat.peer))
+    return receipts.shown(standing === undefined ? seat : { ...seat, standing })
+  }
+
+  const tellGone = (peer: string, reason: string): void => {
+    options.onGone?.(peer, leavesAnswer(state, { peer, reason }, table.runningOn))
+  }
+
   return {
     peerConnected: peer => dispatch({ type: 'peer-connected', peer, atMs: clock.monotonicMs() }),
     peerRequest: (peer, request) => {
       receipts.heard(peer, request)
       table.heard(peer, request)
+      audit?.heard(peer, request)
       for (const hear of hearers) hear(peer, request)
       if ('requestId' in request) return
+      if (request.type === 'peer-leaving') tellGone(peer, 'left')
       dispatch({ type: 'peer-said', peer, request, atMs: clock.monotonicMs() })
     },
     peerGone: (peer, reason) => {
       ice.forget(peer)
       receipts.gone(peer)
+      teller.detach(peer)
+      audit?.gone(peer)
+      tellGone(peer, reason)
       dispatch({ type: 'peer-gone', peer, reason, atMs: clock.monotonicMs() })
     },
     submit: (order, observer) => table.submit(order, observer),
@@ -276,20 +328,21 @@ export function createDesk(options: DeskOptions): Desk {
       const view = viewPool(state)
       const seats = view.seats.map(seat => {
         const hop = figures.lastLap?.hops.find(hop => hop.seat === seat.seat)
-        return receipts.shown(hop === undefined ? seat : { ...seat, computeMs: hop.computeMs })
+        return shown(hop === undefined ? seat : { ...seat, computeMs: hop.computeMs })
       })
-      const rings = view.rings?.map(ring => ({ ...ring, seats: ring.seats.map(receipts.shown) }))
+      const rings = view.rings?.map(ring => ({ ...ring, seats: ring.seats.map(shown) }))
       const tokensPerSecond = table.running() === 0 ? null : figures.tokensPerSecond
       const counts = { activeRequests: table.running(), queuedRequests: table.queued() }
-      const shown = {
+      const snapshot = {
         ...view,
         seats,
         ...(rings === undefined ? {} : { rings }),
         ...counts,
         ...figures,
         tokensPerSecond,
+        ...(audit === null ? {} : { checks: audit.view() }),
       }
-      return withStakes(shown, stakes)
+      return withStakes(snapshot, stakes)
     },
     onChange: listener => {
       listeners.add(listener)
@@ -299,8 +352,9 @@ export function createDesk(options: DeskOptions): Desk {
       hearers.add(hear)
       return () => hearers.delete(hear)
     },
-    weigh: (weights, textHolders = []) => dispatch({ type: 'operators-weighed', weights, textHolders }),
     tell: hub.command,
+    weigh: (weights, textHolders = []) => dispatch({ type: 'operators-weighed', weights, textHolders }),
+    isStaked: operator => stakes?.isStaked(operator) ?? false,
     setStakes: source => {
       stakes = source
       changed()
@@ -313,6 +367,7 @@ export function createDesk(options: DeskOptions): Desk {
       const remedy = 'Send the request again when it is back.'
       table.close(new ComputePoolError('swarm_coalition_lost', 'The orchestrator is shutting down.', { remedy }))
       receipts.close()
+      audit?.close()
     },
   }
 }

@@ -7,7 +7,7 @@ import type { ComputePoolError } from '@computepool/shared/errors'
 import { errorOfSeat } from '@computepool/shared/pipeline'
 import type { Clock, Entropy } from '@computepool/shared/ports'
 import type { DeskCommand, DeskRequest } from '@computepool/shared/wire'
-import type { ReceiptBook } from '../receipts/receipt-book.ts'
+import type { ReceiptBook, SentAttempt } from '../receipts/receipt-book.ts'
 import {
   type AnswerRecord,
   canTryAgain,
@@ -32,7 +32,7 @@ import type {
   RequestOrder,
   RequestOutcome,
 } from './live-request.ts'
-import { noRing, notMoved, noTrustedRing, silent, stoppedByEntry, waitedTooLong, wrongToken } from './request-errors.ts'
+import { noRing, noTrustedRing, notMoved, silent, stoppedByEntry, waitedTooLong, wrongToken } from './request-errors.ts'
 import type { Ring } from './ring.ts'
 import { createRingPace } from './ring-pace.ts'
 import { createWaitingRoom } from './waiting-room.ts'
@@ -47,6 +47,8 @@ export interface RequestTableOptions {
   readonly onChange: () => void
   /** Hears of each attempt that was sent to a ring, and of its end: what receipts are asked for. */
   readonly receipts?: Pick<ReceiptBook, 'sent' | 'ended'>
+  /** 32 bytes, hex, of an attempt that is about to be sent. Default: drawn. */
+  readonly nonceFor?: (attempt: SentAttempt) => string
 }
 
 export interface RequestTable {
@@ -215,8 +217,9 @@ export function createRequestTable(options: RequestTableOptions): RequestTable {
     running.set(answer.wireId, answer)
     ledger.reserve(ring.epoch, answer.wireId, reservedPositions(lengthOf(answer.order), ring.maxContext))
     watchStall(answer)
-    const job = { ...nextJob(answer), nonce: hexOf(entropy.bytes(32)) }
-    receipts?.sent({ coalition: ring.id, epoch: ring.epoch, seats: ring.seats, job })
+    const attempt = { coalition: ring.id, epoch: ring.epoch, seats: ring.seats, job: nextJob(answer) }
+    const job = { ...attempt.job, nonce: options.nonceFor?.(attempt) ?? hexOf(entropy.bytes(32)) }
+    receipts?.sent({ ...attempt, job })
     send(ring.seats[0]!.peer, { type: 'run-request', epoch: ring.epoch, job })
   }
 

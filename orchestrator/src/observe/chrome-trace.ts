@@ -17,6 +17,8 @@ export interface ChromeTrace {
   readonly otherData: Readonly<Record<string, string | number | boolean | null>>
 }
 
+/** A check's end is a moment: so wide, it can be seen. */
+const drawnCheckMs = 1
 /** Of one file: what a browser still opens. Laps beyond it are counted, not drawn. */
 const mostEvents = 200_000
 
@@ -35,6 +37,9 @@ export function chromeTraceOf(request: TracedRequest, nowMs: number): ChromeTrac
     tracks.add(orchestratorPid, 'request', { name, startMs: fromMs, endMs: attempt.flowingAtMs })
     addAttempt(attempt, index, laps[index]!)
   })
+  for (const { atMs, outcome } of request.checks) {
+    tracks.add(orchestratorPid, 'checks', { name: `check: ${outcome}`, startMs: atMs, endMs: atMs + drawnCheckMs })
+  }
   const last = attempts.at(-1)
   if (last === undefined || (last.endedAtMs !== null && last.endedAtMs < endMs)) {
     const name = last === undefined ? 'queued and sent' : 'waiting for another attempt'

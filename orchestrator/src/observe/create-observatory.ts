@@ -2,6 +2,7 @@
 import type { Clock } from '@computepool/shared/ports'
 import type { PoolSnapshot } from '@computepool/shared/swarm'
 import type { Context, Hono } from 'hono'
+import type { CheckOutcome } from '../audit/index.ts'
 import type { Desk, DeskOptions } from '../dispatch/index.ts'
 import { processMemory } from '../host.ts'
 import type { MoneyDesk } from '../payments/till.ts'
@@ -14,6 +15,8 @@ import { watchRequests } from './watch-requests.ts'
 export interface Observatory {
   /** For the desk that is to be watched. */
   readonly hooks: Required<Pick<DeskOptions, 'onLap' | 'onReceipts' | 'onStatus'>>
+  /** A check of one of an attempt's seats is over. */
+  onCheckEnded(outcome: CheckOutcome, requestId: string): void
   /** The desk, watched. Once. */
   over(desk: Desk): Desk
   /** Below `/api`. */
@@ -34,6 +37,10 @@ export function createObservatory({ clock, metricsToken }: ObservatoryOptions): 
   const watch = watchRequests({ traces, metrics, clock })
   return {
     hooks: { onLap: watch.onLap, onReceipts: metrics.receipted, onStatus: metrics.statusChanged },
+    onCheckEnded: (outcome, requestId) => {
+      metrics.checked(outcome)
+      traces.checked(requestId, outcome, clock.monotonicMs())
+    },
     over: desk => {
       snapshot = desk.snapshot
       return watch.over(desk)

@@ -25,6 +25,8 @@ export interface PoolMetrics {
   ended(outcome: string, tokens: number): void
   /** Receipts of an attempt were settled: verdict of all of them. */
   receipted(verdict: string): void
+  /** A seat's work was checked, or was to be. */
+  checked(outcome: string): void
   statusChanged(status: PoolSnapshot['status'], atMs: number): void
   /** In Prometheus' text format. */
   text(): Promise<string>
@@ -79,6 +81,7 @@ export function createPoolMetrics({ snapshot, memory }: PoolMetricsOptions): Poo
     waitSeconds,
   )
   const receipts = counter('receipts_total', 'Attempts at answers whose receipts were settled, by verdict', ['verdict'])
+  const checks = counter('checks_total', 'Checks of seats’ work that are over, by how they ended', ['outcome'])
   const forming = histogram('ring_formation_seconds', 'From dealing seats to a ring that serves', waitSeconds)
   const outages = histogram('outage_seconds', 'From the last ready ring to the next', waitSeconds)
 
@@ -162,6 +165,7 @@ export function createPoolMetrics({ snapshot, memory }: PoolMetricsOptions): Poo
       answerTokens.observe(count)
     },
     receipted: verdict => receipts.inc({ verdict }),
+    checked: outcome => checks.inc({ outcome }),
     statusChanged: (status, atMs) => {
       if (status === 'ready') {
         if (formingSinceMs !== null) forming.observe((atMs - formingSinceMs) / 1000)

@@ -27,6 +27,8 @@ export interface TracedRequest {
   readonly submittedWallMs: number
   readonly promptTokens: number
   readonly attempts: TracedAttempt[]
+  /** Of its seats' work, most of them after its end. */
+  readonly checks: { readonly atMs: number; readonly outcome: string }[]
   endedAtMs: number | null
   outcome: string | null
 }
@@ -37,6 +39,8 @@ export interface TraceStore {
   lap(requestId: string, lap: { atMs: number; lapMs: number; trace: readonly HopTrace[] }): void
   endAttempt(requestId: string, atMs: number, outcome: string, roundTrips: RoundTrips): void
   end(requestId: string, atMs: number, outcome: string): void
+  /** A check of one of its seats is over. `wireId`: of the request, or of an attempt. */
+  checked(wireId: string, outcome: string, atMs: number): void
   /** By its id, or by that of one of its attempts; null where it is unknown or forgotten. */
   find(id: string): TracedRequest | null
 }
@@ -50,6 +54,8 @@ export interface TraceBounds {
   /** Numbers of all laps together; 8 bytes each. */
   readonly mostNumbers: number
 }
+
+const mostChecks = 64
 
 export const traceBounds: TraceBounds = { mostRequests: 64, mostLaps: 4096, mostAttempts: 32, mostNumbers: 4 << 20 }
 
@@ -75,9 +81,18 @@ export function createTraceStore(bounds: TraceBounds = traceBounds): TraceStore 
     }
   }
 
+  const find = (id: string): TracedRequest | null => {
+    const known = requests.get(id)
+    if (known !== undefined) return known
+    for (const request of requests.values()) {
+      if (request.attempts.some(({ wireId }) => wireId === id)) return request
+    }
+    return null
+  }
+
   return {
     begin: request => {
-      requests.set(request.requestId, { ...request, attempts: [], endedAtMs: null, outcome: null })
+      requests.set(request.requestId, { ...request, attempts: [], checks: [], endedAtMs: null, outcome: null })
       keepWithinBounds()
     },
     attempt: (requestId, attempt) => {
@@ -106,13 +121,10 @@ export function createTraceStore(bounds: TraceBounds = traceBounds): TraceStore 
       request.endedAtMs = atMs
       request.outcome = outcome
     },
-    find: id => {
-      const known = requests.get(id)
-      if (known !== undefined) return known
-      for (const request of requests.values()) {
-        if (request.attempts.some(({ wireId }) => wireId === id)) return request
-      }
-      return null
+    checked: (wireId, outcome, atMs) => {
+      const checks = find(wireId)?.checks
+      if (checks !== undefined && checks.length < mostChecks) checks.push({ atMs, outcome })
     },
+    find,
   }
 }

@@ -18,12 +18,19 @@ export interface Stretch {
   readonly args?: Readonly<Record<string, unknown>>
 }
 
-export type TrackName = 'request' | 'laps' | 'compute' | 'queue' | 'wire'
+export type TrackName = 'request' | 'checks' | 'laps' | 'compute' | 'queue' | 'wire'
 
 export const orchestratorPid = 1
 
 /** Lanes of one thread name lie this far apart, so that `compute 2` has a number of its own. */
-const trackTids: Readonly<Record<TrackName, number>> = { request: 1, laps: 21, compute: 41, queue: 61, wire: 81 }
+const trackTids: Readonly<Record<TrackName, number>> = {
+  request: 1,
+  laps: 21,
+  compute: 41,
+  queue: 61,
+  wire: 81,
+  checks: 101,
+}
 const mostLanes = 20
 /** Stretches that cross by less were moved by the jitter of a socket, not by work that went on side by side. */
 const jitterShare = 0.5

@@ -2,17 +2,24 @@
 import type { Clock } from '@computepool/shared/ports'
 import type { ReceiptVerdict } from '@computepool/shared/receipts'
 import type { DeskRequest } from '@computepool/shared/wire'
+import { createBrokenReceipts } from './broken-receipts.ts'
 import { operatorOf } from './operator-of.ts'
 import { createPeerPulse } from './peer-pulse.ts'
 import { createReceiptBook, type ReceiptBook, type ReceiptBookOptions, type SettledAttempt } from './receipt-book.ts'
 import { createSessionKeys, type SessionKeysOptions } from './session-keys.ts'
-import { createWithheldUnits, type WithheldUnits } from './withheld-units.ts'
+import { createWithheldUnits, type KeptWithheld, type WithheldUnits } from './withheld-units.ts'
 
 export interface ReceiptDeskOptions extends SessionKeysOptions {
   readonly clock: Clock
   /** The receipts of an attempt were settled. */
   readonly onSettled: (verdict: ReceiptVerdict, attempt: SettledAttempt) => void
   readonly remind?: ReceiptBookOptions['remind']
+  /** What two neighbours' receipts say of what passed between them does not meet. Wallets. */
+  readonly onQuarrel?: (operators: readonly [string, string]) => void
+  /** It broke so many receipts, with others each time, that it is the one. A wallet. */
+  readonly onBroken?: (operator: string) => void
+  /** Where it is kept whose units are withheld. Default: in memory. */
+  readonly keptWithheld?: KeptWithheld | undefined
   /** Units were withheld, or less is left to give for them. */
   readonly onChange: () => void
 }
@@ -24,16 +31,22 @@ export interface ReceiptDesk {
   /** Anything that a peer says. */
   heard(peer: string, request: DeskRequest): void
   gone(peer: string): void
+  /** It stood still a moment ago, or stands still: what it did not do then it could not. */
+  isQuiet(peer: string): boolean
   /** The seat as it is shown: whose units are withheld reads why, before anything else. */
   shown<S extends { readonly peer: string; readonly reason?: string | undefined }>(seat: S): S
   close(): void
 }
 
+/** Longer than a check waits for what is handed over. */
+const quietMs = 90_000
+
 export function createReceiptDesk({ onSettled, onChange, ...options }: ReceiptDeskOptions): ReceiptDesk {
   const { clock } = options
-  const withheld = createWithheldUnits()
+  const withheld = createWithheldUnits(options.keptWithheld)
   const keys = createSessionKeys(options)
   const pulse = createPeerPulse(clock)
+  const broken = createBrokenReceipts(clock)
 
   /** Each operator once, however many seats it holds; one that failed at one of them has not given. */
   const settle = (verdict: ReceiptVerdict, attempt: SettledAttempt): void => {
@@ -49,6 +62,9 @@ export function createReceiptDesk({ onSettled, onChange, ...options }: ReceiptDe
       ...[...failed].map(([operator, words]) => withheld.failed(operator, words)),
       ...[...gave].map(withheld.gave),
     ]
+    const quarrels = broken.quarrels(faults, wallet)
+    for (const pair of quarrels) options.onQuarrel?.(pair)
+    for (const operator of broken.noted(quarrels)) options.onBroken?.(operator)
     onSettled(verdict, attempt)
     if (hadChanged.includes(true)) onChange()
   }
@@ -73,6 +89,7 @@ export function createReceiptDesk({ onSettled, onChange, ...options }: ReceiptDe
       keys.gone(peer)
       pulse.gone(peer)
     },
+    isQuiet: peer => clock.monotonicMs() - pulse.quietUntil(peer) < quietMs && pulse.quietUntil(peer) > 0,
     shown: seat => {
       const why = withheld.reasonOf(operatorOf(seat.peer))
       if (why === null) return seat

@@ -1,7 +1,7 @@
 import { createManualClock } from '@computepool/shared/testing'
 import type { DeskCommand, DeskRequest, Seat } from '@computepool/shared/wire'
 import { describe, expect, it } from 'vitest'
-import { createMemoryStandingStore, createStandingDesk } from './index.ts'
+import { createMemoryStandingStore, createStandingDesk, type StandingRecord } from './index.ts'
 
 const wallet = (digit: string): string => `0x${digit.padStart(40, '0')}`
 const peer = (digit: string, start = 1): string => `${wallet(digit)}.${String(start).padStart(8, '0')}`
@@ -9,13 +9,15 @@ const joined = { type: 'peer-joined', version: 1, agent: 'test', role: 'operator
 const seats = (...digits: string[]): Seat[] =>
   digits.map((digit, seat) => ({ seat, peer: peer(digit), layers: { start: seat, end: seat + 1 } }))
 
-function open() {
+async function open(kept?: Map<string, StandingRecord>) {
   const clock = createManualClock(Date.UTC(2026, 0, 1))
   const weights: Array<readonly [Readonly<Record<string, number>>, readonly string[]]> = []
   const told: Array<readonly [string, DeskCommand]> = []
+  const staked = new Set<string>()
   let hear = (_peer: string, _request: DeskRequest): void => {}
-  const desk = createStandingDesk({ clock, store: createMemoryStandingStore() })
+  const desk = createStandingDesk({ clock, store: createMemoryStandingStore(kept) })
   desk.serve({
+    isStaked: operator => staked.has(operator),
     weigh: (weighed, holders = []) => void weights.push([weighed, holders]),
     tell: (to, command) => void told.push([to, command]),
     onRequest: listener => {
@@ -28,7 +30,9 @@ function open() {
   const check = (operator: string, times: number): void => {
     for (let turn = 0; turn < times; turn++) desk.book.note(operator, { type: 'checked', atMs: clock.wallMs() })
   }
+  await clock.settle()
   return {
+    staked,
     clock,
     weights,
     told,
@@ -40,8 +44,8 @@ function open() {
 }
 
 describe('an operator', () => {
-  it('hears how it stands when it joins, by each of its peers', () => {
-    const { told, join } = open()
+  it('hears how it stands when it joins, by each of its peers', async () => {
+    const { told, join } = await open()
     for (const who of [peer('a'), peer('a', 2), peer('b')]) join(who)
     expect(told.map(([to, { type }]) => [to, type])).toEqual(
       [peer('a'), peer('a', 2), peer('b')].map(to => [to, 'standing-told']),
@@ -49,7 +53,7 @@ describe('an operator', () => {
   })
 
   it('hears of a change at once, and of those right after it together', async () => {
-    const { told, join, check, clock } = open()
+    const { told, join, check, clock } = await open()
     join(peer('a'))
     told.length = 0
     check(wallet('a'), 30)
@@ -65,8 +69,8 @@ describe('an operator', () => {
     expect([told.length, clock.pending]).toEqual([2, 0])
   })
 
-  it('that has gone is told nothing, and what is learnt of it still counts', () => {
-    const { told, join, check, desk, weights } = open()
+  it('that has gone is told nothing, and what is learnt of it still counts', async () => {
+    const { told, join, check, desk, weights } = await open()
     join(peer('a'))
     desk.gone(peer('a'), true)
     told.length = 0
@@ -78,8 +82,8 @@ describe('an operator', () => {
 })
 
 describe('placement', () => {
-  it('hears of a ban at once, and of small changes not at all', () => {
-    const { weights, check, desk } = open()
+  it('hears of a ban at once, and of small changes not at all', async () => {
+    const { weights, check, desk } = await open()
     check(wallet('a'), 500)
     const before = weights.length
     check(wallet('a'), 5)
@@ -88,18 +92,39 @@ describe('placement', () => {
     expect(weights.at(-1)).toEqual([{ [wallet('a')]: 0 }, []])
   })
 
-  it('hears who may hold text when stakes are known, and when they are gone', () => {
-    const { weights, check, desk } = open()
+  it('hears who may hold text within seconds of a stake that comes or goes', async () => {
+    const { weights, check, clock, staked, say, join } = await open()
+    join(peer('a'))
     check(wallet('a'), 40)
     expect(weights.flatMap(([, holders]) => holders)).toEqual([])
-    desk.stakesChanged(operator => operator === wallet('a'))
+    staked.add(wallet('a'))
+    await clock.advance(5000)
+    say()
     expect(weights.at(-1)![1]).toEqual([wallet('a')])
-    desk.stakesChanged(() => false)
-    expect(weights.at(-1)).toEqual([{ [wallet('a')]: desk.book.weightOf(wallet('a')) }, []])
+    staked.clear()
+    await clock.advance(5000)
+    say()
+    expect(weights.at(-1)).toEqual([{ [wallet('a')]: expect.closeTo(0.7) }, []])
+  })
+
+  it('hears of all that was kept in one word', async () => {
+    const { desk, check } = await open()
+    check(wallet('a'), 40)
+    desk.book.convict(wallet('c'), 'wrong-output')
+    const kept = new Map(
+      ['a', 'c'].map(digit => {
+        const operator = wallet(digit)
+        const standing = desk.book.of(operator)
+        return [operator, { operator, standing, changes: [], convictedAtMs: null, withheld: null }]
+      }),
+    )
+    const next = await open(kept)
+    expect(next.weights).toHaveLength(1)
+    expect(next.weights[0]![0]).toMatchObject({ [wallet('a')]: expect.closeTo(0.7), [wallet('c')]: 0 })
   })
 
   it('hears of weights that faded by themselves within the hour', async () => {
-    const { weights, check, clock, say } = open()
+    const { weights, check, clock, say } = await open()
     check(wallet('a'), 40)
     const before = weights.at(-1)![0][wallet('a')]!
     await clock.advance(20 * 86_400_000)
@@ -111,8 +136,8 @@ describe('placement', () => {
 describe('an attempt that was settled', () => {
   const verdict = { verdict: 'whole', faults: [], whole: [0, 1, 2] } as const
 
-  it('counts its seconds once for each wallet whose receipts were whole', () => {
-    const { desk } = open()
+  it('counts its seconds once for each wallet whose receipts were whole', async () => {
+    const { desk } = await open()
     desk.settled(verdict, { seats: seats('a', 'b', 'a'), ranMs: 3000 })
     desk.settled(
       { verdict: 'broken', faults: [{ fault: 'broken', seats: [0, 1], words: '' }], whole: [2] },

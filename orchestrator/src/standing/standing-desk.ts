@@ -4,6 +4,7 @@
  */
 import type { Clock } from '@computepool/shared/ports'
 import type { ReceiptVerdict } from '@computepool/shared/receipts'
+import type { PoolSnapshot } from '@computepool/shared/swarm'
 import type { Desk } from '../dispatch/desk.ts'
 import { operatorOf } from '../receipts/operator-of.ts'
 import type { SettledAttempt } from '../receipts/receipt-book.ts'
@@ -13,31 +14,36 @@ export interface StandingDeskOptions extends Pick<StandingBookOptions, 'store' |
   readonly clock: Clock
 }
 
+export type ServedDesk = Pick<Desk, 'weigh' | 'tell' | 'onRequest' | 'isStaked'>
+
 export interface StandingDesk {
   readonly book: StandingBook
   /** From now on this desk places by it, and tells its operators. Once. */
-  serve(desk: Pick<Desk, 'weigh' | 'tell' | 'onRequest'>): void
+  serve(desk: ServedDesk): void
+  /** As a seat of the pool shows it. */
+  shown(operator: string): NonNullable<PoolSnapshot['seats'][number]['standing']>
   /** Time served counts for whoever's receipts were whole. */
   settled(verdict: ReceiptVerdict, attempt: Pick<SettledAttempt, 'seats' | 'ranMs'>): void
   gone(peer: string, leavesAnswer: boolean): void
-  /** Who has a stake is asked from now on; again whenever that changes. Default: nobody has. */
-  stakesChanged(isStaked: (operator: string) => boolean): void
   /** When all of it is kept. */
   close(): Promise<void>
 }
 
 /** An operator hears of many changes at once, after the first. */
 const tellEveryMs = 2000
+/** Of those who are here, whether they have a stake. */
+const lookEveryMs = 5000
 /** Weights fade by themselves, so slowly. */
 const weighEveryMs = 3_600_000
 /** Smaller differences are not told to placement. */
 const leastStep = 0.02
 
 export function createStandingDesk({ clock, ...options }: StandingDeskOptions): StandingDesk {
-  let desk: Pick<Desk, 'weigh' | 'tell' | 'onRequest'> | null = null
-  let isStaked = (_operator: string): boolean => false
+  let desk: ServedDesk | null = null
+  let isLoaded = false
   let forget = (): void => {}
   let weighedAtMs = clock.monotonicMs()
+  let lookedAtMs = weighedAtMs
   /** By wallet: its peers that are here. */
   const peers = new Map<string, Set<string>>()
   /** As placement was told last. */
@@ -46,6 +52,7 @@ export function createStandingDesk({ clock, ...options }: StandingDeskOptions): 
 
   const weigh = (operators: Iterable<string>): void => {
     if (desk === null) return
+    const { isStaked } = desk
     const news = [...operators].flatMap(operator => {
       const now = { weight: book.weightOf(operator), mayHoldText: book.mayHoldText(operator, isStaked(operator)) }
       const told = weighed.get(operator)
@@ -82,6 +89,8 @@ export function createStandingDesk({ clock, ...options }: StandingDeskOptions): 
   }
 
   const changed = (operator: string): void => {
+    // Of what was kept placement hears at once, when all of it is read.
+    if (!isLoaded) return
     weigh([operator])
     tell(operator)
   }
@@ -96,12 +105,27 @@ export function createStandingDesk({ clock, ...options }: StandingDeskOptions): 
     for (const operator of weighed.keys()) if (!known.has(operator)) weighed.delete(operator)
   }
 
+  /** Weights fade, and stakes come and go, with no word to the book. */
+  const look = (): void => {
+    const nowMs = clock.monotonicMs()
+    if (nowMs - weighedAtMs >= weighEveryMs) refresh()
+    else if (nowMs - lookedAtMs >= lookEveryMs) weigh(peers.keys())
+    else return
+    lookedAtMs = nowMs
+  }
+
+  void book.ready.then(() => {
+    isLoaded = true
+    refresh()
+    for (const operator of peers.keys()) tell(operator)
+  })
+
   return {
     book,
     serve: served => {
       desk = served
       forget = served.onRequest((peer, request) => {
-        if (clock.monotonicMs() - weighedAtMs >= weighEveryMs) refresh()
+        look()
         if (request.type !== 'peer-joined') return
         const operator = operatorOf(peer)
         peers.set(operator, (peers.get(operator) ?? new Set()).add(peer))
@@ -109,6 +133,10 @@ export function createStandingDesk({ clock, ...options }: StandingDeskOptions): 
         tellPeer(peer)
       })
       refresh()
+    },
+    shown: operator => {
+      const { weight, trust, checked, failed } = book.told(operator)
+      return { weight: rounded(weight), trust: rounded(trust), checked: rounded(checked), failed: rounded(failed) }
     },
     settled: ({ whole, faults }, { seats, ranMs = 0 }) => {
       const walletOf = (seat: number): string => operatorOf(seats[seat]!.peer)
@@ -124,10 +152,6 @@ export function createStandingDesk({ clock, ...options }: StandingDeskOptions): 
       if (own?.size === 0) peers.delete(operator)
       if (leavesAnswer) book.note(operator, { type: 'left-early', atMs: clock.wallMs() })
     },
-    stakesChanged: asked => {
-      isStaked = asked
-      refresh()
-    },
     close: async () => {
       forget()
       desk = null
@@ -137,6 +161,9 @@ export function createStandingDesk({ clock, ...options }: StandingDeskOptions): 
     },
   }
 }
+
+/** What fades with every millisecond is not news. */
+const rounded = (value: number): number => Math.round(value * 1000) / 1000
 
 function isAlike(
   a: { readonly weight: number; readonly mayHoldText: boolean },

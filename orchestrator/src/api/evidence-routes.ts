@@ -1,0 +1,71 @@
+/**
+ * `PUT /api/evidence/SHA256`: an auditor leaves its bundle, with the ticket of its check. `GET`: anybody fetches one, to replay it. Nothing is read of it
+ * here but its digest.
+ */
+import { ComputePoolError } from '@computepool/shared/errors'
+import { type Context, Hono } from 'hono'
+import { type EvidenceArchive, maxEvidenceBytes } from '../audit/index.ts'
+
+export interface EvidenceRoutesOptions {
+  readonly archive: Pick<EvidenceArchive, 'put' | 'get'>
+  /** True for one that was given out and not used yet. */
+  readonly takeTicket: (ticket: string) => boolean
+  /** Counts a caller in; returns what counts it out. */
+  readonly beginCall: (c: Context) => () => void
+}
+
+/** Below `/api`. Errors: `peer_unauthenticated`, `input_not_found`, `input_invalid`, `input_too_large`. */
+export function evidenceRoutes({ archive, takeTicket, beginCall }: EvidenceRoutesOptions): Hono {
+  const routes = new Hono()
+  routes.put('/evidence/:sha256', async c => {
+    const ticket = /^Bearer (\S{1,200})$/i.exec(c.req.header('authorization') ?? '')?.[1]
+    const { body } = c.req.raw
+    if (Number(c.req.header('content-length') ?? 0) > maxEvidenceBytes) throw tooLarge()
+    if (ticket === undefined || !takeTicket(ticket)) throw unauthorized()
+    if (body === null) throw new ComputePoolError('input_invalid', 'No bundle came.', { remedy: 'Send its bytes.' })
+    await archive.put(sha256Of(c), body)
+    return c.json({ sha256: sha256Of(c) }, 201)
+  })
+  routes.get('/evidence/:sha256', async c => {
+    const done = beginCall(c)
+    try {
+      const sha256 = sha256Of(c)
+      const file = await archive.get(sha256)
+      if (file === null) {
+        throw new ComputePoolError('input_not_found', `No evidence ${sha256} is kept here.`, {
+          remedy: 'Ask whoever names it: what nobody stands accused by is dropped when room is short.',
+        })
+      }
+      const headers = {
+        'content-type': 'application/octet-stream',
+        'content-length': String(file.sizeBytes),
+        'cache-control': 'public, max-age=31536000, immutable',
+        'content-disposition': `attachment; filename="${sha256}.cpevid"`,
+      }
+      return new Response(file.stream(), { headers })
+    } finally {
+      done()
+    }
+  })
+  return routes
+}
+
+function sha256Of(c: Context): string {
+  const sha256 = c.req.param('sha256') ?? ''
+  if (/^[0-9a-f]{64}$/.test(sha256)) return sha256
+  throw new ComputePoolError('input_invalid', `"${sha256.slice(0, 80)}" is no SHA-256 in lower-case hex.`, {
+    remedy: 'Name the bundle by its digest: 64 hex digits.',
+    context: { param: 'sha256' },
+  })
+}
+
+const unauthorized = (): ComputePoolError =>
+  new ComputePoolError('peer_unauthenticated', 'This is not the ticket of an open check, or it was used.', {
+    remedy: 'Evidence is left by the auditor that was asked, with the ticket that came with its check.',
+  })
+
+const tooLarge = (): ComputePoolError =>
+  new ComputePoolError('input_too_large', `A bundle has at most ${maxEvidenceBytes} bytes.`, {
+    remedy: 'Check an earlier end of the attempt.',
+    context: { limitBytes: maxEvidenceBytes },
+  })

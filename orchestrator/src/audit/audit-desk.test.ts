@@ -1,0 +1,332 @@
+import { commitmentOf } from '@computepool/shared/audit'
+import { describe, expect, it } from 'vitest'
+import { type AuditedPool, openAuditedPool, type RunCheck } from '../../testing/audited-pool.ts'
+import type { FakeTab } from '../../testing/fake-tab.ts'
+
+const wallet = ({ peer }: FakeTab): string => peer.slice(0, 42)
+
+const judgesOf = ({ auditors }: AuditedPool): Array<{ auditor: FakeTab; check: string; sha256: string }> =>
+  auditors.flatMap(auditor =>
+    auditor.commands.flatMap(command => (command.type === 'judge-evidence' ? [{ auditor, ...command }] : [])),
+  )
+
+async function judge(
+  pool: AuditedPool,
+  verdicts: readonly ('guilty' | 'innocent' | 'unsound' | 'failed')[],
+): Promise<void> {
+  for (const [index, { auditor, check, sha256 }] of judgesOf(pool).entries()) {
+    const verdict = verdicts[index]
+    if (verdict !== undefined) auditor.say({ type: 'evidence-judged', check, sha256, verdict, words: '' })
+  }
+  await pool.pool.clock.settle()
+}
+
+const barred = ({ pool, seats }: AuditedPool): boolean[] =>
+  seats.map(({ peer }) => !pool.desk.snapshot().seats.some(seat => seat.peer === peer))
+
+describe('a check', () => {
+  it('is bound before the work: its nonce opens with the secret, terms and manifest that the auditor is told', async () => {
+    const pool = await openAuditedPool()
+    await pool.answer()
+    const { check } = await pool.next(0)
+    const { secret, terms } = check.plan
+    expect(pool.seats[0]!.jobs[0]!.nonce).toBe(commitmentOf(secret, terms))
+    expect(terms).toMatchObject({ manifestSha256: 'ab'.repeat(32), policies: [{ rate: 1 }, { rate: 1 }] })
+    expect(check.attempts[0]!.receipt).toMatchObject({ seat: 0, nonce: commitmentOf(secret, terms) })
+    // The entry's text, which the desk has; what it sent, from the seat behind.
+    const { promptTokens, requestId } = pool.seats[0]!.jobs[0]!
+    expect(check.attempts).toMatchObject([{ requestId, text: { tokens: promptTokens, position: 0 } }])
+    expect([check.receivedFrom, check.sentFrom]).toEqual([null, pool.seats[1]!.peer])
+    expect(check.plan.positions).toBe(promptTokens.length + 2)
+  })
+
+  it('asks seats to hand over to an auditor that was linked to them and has loaded the layers', async () => {
+    const pool = await openAuditedPool()
+    await pool.answer()
+    const { auditor, check } = await pool.next(1)
+    const [entry, exit] = pool.seats
+    const prepared = auditor.commands.find(command => command.type === 'prepare-slice')
+    expect(prepared).toMatchObject({ epoch: check.epoch, layers: exit!.assignment().seats[1]!.layers })
+    const secretOf = (tab: FakeTab, other: FakeTab): string | undefined =>
+      tab.commands
+        .flatMap(command =>
+          command.type === 'routes-renewed' || command.type === 'prepare-slice' ? command.routes : [],
+        )
+        .findLast(({ peer }) => peer === other.peer)?.secret
+    for (const seat of [entry!, exit!]) {
+      expect(secretOf(seat, auditor)).toBeDefined()
+      expect(secretOf(seat, auditor)).toBe(secretOf(auditor, seat))
+    }
+    expect([...pool.pool.hub.coalitions.values()][0]).toEqual(expect.arrayContaining([auditor.peer, exit!.peer]))
+    // The exit tells what it received and what it drew; nobody else has any of it.
+    const orders = [entry!, exit!].map(({ commands }) =>
+      commands.flatMap(command => (command.type === 'hand-over' && command.check === check.check ? [command.as] : [])),
+    )
+    expect(orders).toEqual([[], ['received']])
+    expect([check.receivedFrom, check.sentFrom]).toEqual([exit!.peer, exit!.peer])
+  })
+
+  it('that finds the same is one more that its operator met, and is counted where all can see it', async () => {
+    const pool = await openAuditedPool()
+    await pool.answer()
+    expect(await pool.reportAll('agreed')).toBe(2)
+    expect(pool.checks()).toEqual({ drawn: 2, agreed: 2 })
+    expect(pool.pool.desk.snapshot().checks!.computeMs).toBe(10)
+    const metrics = await (await pool.pool.app.request('/metrics')).text()
+    expect(metrics).toContain('computepool_checks_total{outcome="agreed"} 2')
+    const trace = await (await pool.pool.app.request(`/api/requests/${pool.seats[0]!.jobs[0]!.requestId}/trace`)).text()
+    expect(trace.match(/check: agreed/g)).toHaveLength(2)
+  })
+
+  it('is heard only from whom it was asked', async () => {
+    const pool = await openAuditedPool()
+    await pool.answer()
+    const { auditor, check } = await pool.next(1)
+    for (const other of [...pool.auditors, ...pool.seats]) {
+      if (other !== auditor) await pool.report(other, check, 'agreed')
+    }
+    expect(pool.checks()).toEqual({ drawn: 2, agreed: 1 })
+    await pool.report(auditor, check, 'agreed')
+    await pool.report(auditor, check, 'agreed')
+    expect(pool.checks()).toEqual({ drawn: 2, agreed: 2 })
+  })
+
+  it('is answered by nobody where there is no auditor, and hurts nobody', async () => {
+    const pool = await openAuditedPool({ auditors: 0 })
+    await pool.answer()
+    await pool.pool.clock.advance(60_000)
+    expect([pool.checks(), barred(pool)]).toEqual([{ drawn: 2, unanswered: 2 }, [false, false]])
+  })
+
+  it('is done by a standby that holds the layers, if there is one', async () => {
+    const pool = await openAuditedPool({ auditors: 0, others: 0, seat: {} })
+    const standby = pool.pool.hub.tab(90, { model: pool.pool.model })
+    standby.join()
+    await pool.pool.clock.settle()
+    await pool.answer()
+    expect(pool.asked(standby)).toHaveLength(1)
+  })
+
+  it('goes to another auditor where one fails, leaves, or says nothing, and then to nobody', async () => {
+    const pool = await openAuditedPool()
+    await pool.answer()
+    const first = await pool.next(1)
+    await pool.report(first.auditor, first.check, 'failed')
+    const second = await pool.next(1)
+    second.auditor.leave()
+    await pool.pool.clock.settle()
+    const third = await pool.next(1)
+    expect(new Set([first, second, third].map(({ auditor }) => auditor.peer)).size).toBe(3)
+    expect(new Set([first, second, third].map(({ check }) => check.check)).size).toBe(3)
+    await pool.pool.clock.advance(400_000)
+    expect(pool.checks()).toEqual({ drawn: 2, agreed: 1, unanswered: 1 })
+    expect(third.auditor.commands.at(-1)).toEqual({ type: 'drop-check', check: third.check.check })
+    expect(barred(pool)).toEqual([false, false])
+  })
+
+  it('is over when the seat goes: what it has not handed over nobody can have', async () => {
+    const pool = await openAuditedPool()
+    await pool.answer()
+    pool.seats[1]!.vanish()
+    await pool.pool.clock.settle()
+    expect(pool.checks()).toMatchObject({ drawn: 2, unanswered: 2 })
+  })
+
+  it('proves nothing between engines that nobody measured', async () => {
+    const pool = await openAuditedPool()
+    await pool.answer()
+    await pool.reportAll('unjudged')
+    expect([pool.checks(), barred(pool)]).toEqual([{ drawn: 2, unjudged: 2 }, [false, false]])
+  })
+})
+
+describe('a seat that does not hand over what it signed for', () => {
+  it('is forgiven once, and out where two auditors say so twice within an hour', async () => {
+    const pool = await openAuditedPool()
+    const exit = pool.seats[1]!
+    const blamed = (check: RunCheck): string | null => (check.seat === 1 ? exit.peer : null)
+    await pool.answer()
+    await pool.reportAll('withheld', blamed)
+    expect([pool.checks(), barred(pool)]).toEqual([{ drawn: 2, withheld: 1, unanswered: 1 }, [false, false]])
+    await pool.pool.clock.advance(200_000)
+    await pool.answer()
+    await pool.reportAll('withheld', blamed)
+    expect(pool.checks()).toMatchObject({ withheld: 2 })
+    expect(barred(pool)).toEqual([true, true])
+    expect(pool.pool.desk.snapshot().explanation).toContain('its standing bars it')
+    expect(pool.breaches).toEqual([])
+  })
+
+  it('is believed where the second auditor received all of it', async () => {
+    const pool = await openAuditedPool()
+    for (let round = 0; round < 3; round++) {
+      await pool.answer()
+      const { auditor, check } = await pool.next(1)
+      await pool.report(auditor, check, 'withheld', { blamed: pool.seats[1]!.peer as never })
+      await pool.reportAll('agreed')
+      await pool.pool.clock.advance(200_000)
+    }
+    expect(pool.checks()).not.toHaveProperty('withheld')
+    expect(barred(pool)).toEqual([false, false])
+  })
+
+  it('owes it where it says itself that it has it no more', async () => {
+    const pool = await openAuditedPool()
+    for (let round = 0; round < 2; round++) {
+      await pool.answer()
+      const { check } = await pool.next(1)
+      pool.seats[0]!.say({ type: 'hand-over-refused', check: check.check, words: 'Not asked.' })
+      expect(pool.checks()).not.toHaveProperty('withheld', round + 1)
+      pool.seats[1]!.say({ type: 'hand-over-refused', check: check.check, words: 'Gone.' })
+      expect(pool.checks()).toHaveProperty('withheld', round + 1)
+      await pool.reportAll('agreed')
+    }
+    expect(barred(pool)).toEqual([true, true])
+  })
+})
+
+describe('a seat whose work came out otherwise', () => {
+  it('is convicted where two more auditors find the same, loses its seat at once, and stays out', async () => {
+    const pool = await openAuditedPool()
+    const [entry, exit] = pool.seats
+    await pool.answer()
+    const { auditor, check } = await pool.next(1)
+    expect(await pool.accuse(auditor, check)).toBe(201)
+    expect(barred(pool)).toEqual([false, false])
+    expect(
+      judgesOf(pool)
+        .map(each => each.auditor.peer)
+        .sort(),
+    ).toEqual(
+      pool.auditors
+        .filter(other => other !== auditor)
+        .map(({ peer }) => peer)
+        .sort(),
+    )
+    await judge(pool, ['guilty', 'guilty'])
+    const { sha256 } = judgesOf(pool)[0]!
+    const { requestId, epoch } = check.attempts.at(-1)!
+    expect(pool.breaches).toEqual([
+      {
+        ...{ operator: wallet(exit!), peer: exit!.peer, requestId, epoch, seat: 1, what: 'wrong-output' },
+        evidence: { sha256, path: `/api/evidence/${sha256}` },
+      },
+    ])
+    expect(pool.pool.desk.snapshot().explanation).toContain('its standing bars it')
+    // Anybody may fetch what convicted it.
+    const fetched = await pool.pool.app.request(`/api/evidence/${sha256}`)
+    expect([fetched.status, (await fetched.arrayBuffer()).byteLength > 100]).toEqual([200, true])
+    // Another start of the same wallet gets nothing; a stranger does.
+    pool.pool.hub.tab(Number(wallet(exit!).slice(-2)), { model: pool.pool.model, start: 77 }).join()
+    await pool.pool.clock.settle()
+    expect(pool.pool.desk.snapshot().status).toBe('waiting')
+    pool.pool.hub.tab(60, { model: pool.pool.model }).join()
+    await pool.pool.clock.settle()
+    expect(
+      pool.pool.desk
+        .snapshot()
+        .seats.map(({ peer }) => peer.slice(0, 42))
+        .sort(),
+    ).toEqual([wallet(entry!), `0x${'60'.padStart(40, '0')}`].sort())
+  })
+
+  it('is innocent where both find it so, and its accuser is asked nothing more', async () => {
+    const pool = await openAuditedPool()
+    await pool.answer()
+    const { auditor, check } = await pool.next(1)
+    await pool.accuse(auditor, check)
+    await judge(pool, ['innocent', 'unsound'])
+    expect([pool.breaches, barred(pool)]).toEqual([[], [false, false]])
+    await pool.reportAll('agreed')
+    for (let round = 0; round < 4; round++) {
+      await pool.answer()
+      expect(pool.asked(auditor)).toEqual([])
+      await pool.reportAll('agreed')
+    }
+    expect(pool.checks()).toEqual({ drawn: 10, agreed: 10 })
+  })
+
+  it('is neither where one says so and one not, and nobody else is there', async () => {
+    const pool = await openAuditedPool({ auditors: 2 })
+    await pool.answer()
+    const { auditor, check } = await pool.next(1)
+    await pool.accuse(auditor, check)
+    await judge(pool, ['innocent'])
+    await pool.pool.clock.advance(60_000)
+    expect(pool.checks()).toMatchObject({ unjudged: 1 })
+    expect([pool.breaches, barred(pool)]).toEqual([[], [false, false]])
+  })
+
+  it('is convicted by the only auditor there is, if the owner vouches for it, and else by none', async () => {
+    for (const trusted of [1, 0]) {
+      const pool = await openAuditedPool({ auditors: 1, trusted })
+      await pool.answer()
+      const { auditor, check } = await pool.next(1)
+      await pool.accuse(auditor, check)
+      await pool.pool.clock.advance(60_000)
+      expect(pool.breaches.length).toBe(trusted)
+    }
+  })
+
+  it('is not convicted by a crowd that nobody vouches for, against one that somebody does', async () => {
+    const pool = await openAuditedPool({ auditors: 4, trusted: 1 })
+    await pool.answer()
+    const found = await pool.next(1)
+    await pool.accuse(found.auditor, found.check)
+    const isTrusted = (auditor: FakeTab): boolean => auditor === pool.auditors[0]
+    for (const { auditor, check, sha256 } of judgesOf(pool)) {
+      auditor.say({
+        type: 'evidence-judged',
+        check,
+        sha256,
+        verdict: isTrusted(auditor) ? 'innocent' : 'guilty',
+        words: '',
+      })
+    }
+    await pool.pool.clock.settle()
+    expect(judgesOf(pool).length + Number(isTrusted(found.auditor))).toBeGreaterThan(1)
+    expect(pool.breaches.length).toBe(isTrusted(found.auditor) ? 1 : 0)
+  })
+
+  it('is not accused by evidence about somebody else, or by none', async () => {
+    const pool = await openAuditedPool()
+    await pool.answer()
+    const first = await pool.next(1)
+    await pool.report(first.auditor, first.check, 'differs', { evidence: { sha256: 'ab'.repeat(32), sizeBytes: 9 } })
+    const second = await pool.next(1)
+    await pool.accuse(second.auditor, second.check, { accused: { peer: pool.seats[0]!.peer as never } })
+    const third = await pool.next(1)
+    await pool.accuse(third.auditor, third.check, { check: { ...third.check.plan, endPosition: 1_000 } })
+    expect(judgesOf(pool)).toEqual([])
+    await pool.pool.clock.advance(400_000)
+    expect([pool.checks(), pool.breaches]).toEqual([{ drawn: 2, agreed: 1, unanswered: 1 }, []])
+  })
+})
+
+describe('an auditor that finds nothing', () => {
+  it('is looked at in turn, and is out where what it passed was garbage', async () => {
+    const pool = await openAuditedPool()
+    const [lazy, ...honest] = pool.auditors
+    // It agrees to all; the others find out whatever they are asked.
+    for (let round = 0; round < 200 && pool.breaches.length === 0; round++) {
+      await pool.answer()
+      for (const check of pool.asked(lazy!)) await pool.report(lazy!, check, 'agreed')
+      // Let honest auditors see only what the lazy one has passed before.
+      for (const auditor of honest) {
+        for (const check of pool.asked(auditor)) {
+          const isSecond = lazy!.commands.some(
+            command =>
+              command.type === 'run-check' && command.seat === check.seat && command.plan.secret === check.plan.secret,
+          )
+          if (isSecond) await pool.accuse(auditor, check)
+          else await pool.report(auditor, check, 'agreed')
+        }
+      }
+      await judge(pool, ['guilty'])
+      // Nobody else is left to ask.
+      if (judgesOf(pool).length > 0) await pool.pool.clock.advance(30_000)
+    }
+    expect(pool.breaches.length).toBe(1)
+    expect(pool.pool.desk.snapshot().checks).toMatchObject({ differs: 1 })
+  })
+})

@@ -1,0 +1,42 @@
+/**
+ * What follows from an auditor's accusation and what others made of its evidence. One voice a wallet. Auditors that the pool's owner vouches for
+ * outweigh any number of others, for anybody may call itself an auditor; it knows no peers and no clock.
+ */
+
+export interface Voice {
+  readonly operator: string
+  readonly isTrusted: boolean
+  /** `guilty`: of the accuser, and of whoever replayed the bundle and found the same. */
+  readonly says: 'guilty' | 'innocent'
+}
+
+export interface Verdict {
+  readonly verdict: 'guilty' | 'innocent' | 'open'
+  /** Whose word was contradicted by what decided. */
+  readonly falseWitnesses: readonly string[]
+}
+
+/**
+ * Guilty: more say so than not, of those who count, and where nobody is vouched for at least two. Nobody contradicting is enough for an
+ * accuser that is vouched for. A tie is nobody's fault.
+ */
+export function weighVerdicts(voices: readonly Voice[]): Verdict {
+  const trusted = voices.filter(({ isTrusted }) => isTrusted)
+  const counted = trusted.length > 0 ? trusted : voices
+  const least = trusted.length > 0 ? 1 : 2
+  const count = (says: Voice['says']) => counted.filter(voice => voice.says === says).length
+  const [guilty, innocent] = [count('guilty'), count('innocent')]
+  if (guilty === innocent || Math.max(guilty, innocent) < least) return { verdict: 'open', falseWitnesses: [] }
+  const verdict = guilty > innocent ? 'guilty' : 'innocent'
+  // Two must have seen it otherwise: the replayable truth, and not one other's word.
+  const isProven = Math.max(guilty, innocent) >= 2
+  const falseWitnesses = isProven ? voices.filter(({ says }) => says !== verdict).map(({ operator }) => operator) : []
+  return { verdict, falseWitnesses }
+}
+
+/** Whether so many more voices could still change the verdict. */
+export function isSettled(voices: readonly Voice[], open: number): boolean {
+  const trusted = voices.filter(({ isTrusted }) => isTrusted)
+  const lead = trusted.reduce((sum, { says }) => sum + (says === 'guilty' ? 1 : -1), 0)
+  return open === 0 || Math.abs(lead) > open
+}

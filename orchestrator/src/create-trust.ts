@@ -1,0 +1,109 @@
+/**
+ * What one orchestrator thinks of its operators, put together: the book of their standing, checks of their work, and where evidence lies. It knows no chain:
+ * who takes a conviction there is told of it.
+ */
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Clock, Entropy } from '@computepool/shared/ports'
+import type { FailureKind } from '@computepool/shared/standing'
+import { type Context, Hono } from 'hono'
+import { evidenceRoutes } from './api/evidence-routes.ts'
+import { type StandingRoutesOptions, standingRoutes } from './api/standing-routes.ts'
+import { createEvidenceTickets } from './audit/evidence-tickets.ts'
+import { type Breach, createEvidenceArchive } from './audit/index.ts'
+import type { Desk, DeskOptions } from './dispatch/index.ts'
+import {
+  createFileStandingStore,
+  createMemoryStandingStore,
+  createStandingDesk,
+  type StandingBook,
+} from './standing/index.ts'
+
+export interface TrustOptions {
+  readonly clock: Clock
+  readonly entropy: Entropy
+  /** Where standing and evidence outlive the process; null: they do not. */
+  readonly dataDir: string | null
+  /** Wallets of auditors that the pool's owner vouches for, lower case. Asked each time: they may be known later. */
+  readonly trustedAuditors: () => readonly string[]
+  /** An operator was convicted; after the book was told. */
+  readonly onBreach: (breach: Breach) => void
+  readonly onFault: (fault: unknown) => void
+}
+
+export interface Trust {
+  readonly standing: StandingBook
+  /** For the desk. */
+  readonly hooks: Required<
+    Pick<DeskOptions, 'audit' | 'onBrokenReceipts' | 'keptWithheld' | 'standingOf' | 'onSettled' | 'onGone'>
+  >
+  /** Tells the desk what operators weigh, from now on. */
+  follow(desk: Desk): void
+  /** Below `/api`. */
+  routes(options: TrustRoutesOptions): Hono
+  close(): Promise<void>
+}
+
+export interface TrustRoutesOptions extends Pick<StandingRoutesOptions, 'addressOf' | 'limitsFor'> {
+  /** Counts a caller in; returns what counts it out. */
+  readonly beginCall: (c: Context) => () => void
+}
+
+/** Also the address under which bundles are left and fetched. */
+const evidencePath = '/api/evidence'
+
+export function createTrust(options: TrustOptions): Trust {
+  const { clock, entropy, dataDir, trustedAuditors, onBreach, onFault } = options
+  const store =
+    dataDir === null
+      ? createMemoryStandingStore()
+      : createFileStandingStore({ file: join(dataDir, 'standing.json'), clock, onFault })
+  const standing = createStandingDesk({ clock, store })
+  const { book } = standing
+  const tickets = createEvidenceTickets(clock, entropy)
+  // A temporary folder is made when the first bundle comes.
+  let folder: string | null = dataDir === null ? null : join(dataDir, 'evidence')
+  const archive = createEvidenceArchive(() => {
+    folder ??= mkdtempSync(join(tmpdir(), 'computepool-evidence-'))
+    return folder
+  })
+  const failed = (operator: string, what: FailureKind): void =>
+    book.note(operator, { type: 'failed', what, atMs: clock.wallMs() })
+  return {
+    standing: book,
+    hooks: {
+      audit: {
+        checkRateOf: book.checkRateOf,
+        isBanned: book.isBanned,
+        isTrusted: operator => trustedAuditors().includes(operator),
+        evidence: {
+          path: evidencePath,
+          openTicket: (_, lifeMs) => tickets.open(lifeMs),
+          subjectOf: archive.subjectOf,
+          hold: archive.hold,
+        },
+        onChecked: operator => book.note(operator, { type: 'checked', atMs: clock.wallMs() }),
+        onFailed: failed,
+        onConvicted: breach => {
+          book.convict(breach.operator, breach.what)
+          onBreach(breach)
+        },
+        onFault,
+      },
+      onBrokenReceipts: operator => failed(operator, 'broken-receipts'),
+      keptWithheld: book.withheld,
+      standingOf: standing.shown,
+      onSettled: standing.settled,
+      onGone: standing.gone,
+    },
+    follow: standing.serve,
+    routes: ({ beginCall, ...standingOptions }) => {
+      const routes = new Hono()
+      routes.route('/', evidenceRoutes({ archive, takeTicket: tickets.take, beginCall }))
+      routes.route('/', standingRoutes({ book, clock, ...standingOptions }))
+      return routes
+    },
+    close: standing.close,
+  }
+}
