@@ -126,7 +126,15 @@ export const poolSnapshotSchema = z.strictObject({
   disputes: z.strictObject({ open: count, slashed: count }).optional(),
   /** Wallets (lower case) that evidence convicted since the orchestrator began, newest first. Their seats are others' by now, or soon. */
   convicted: z
-    .array(z.strictObject({ operator: z.string(), what: breachReasonSchema, atMs: ms }))
+    .array(
+      z.strictObject({
+        operator: z.string(),
+        what: breachReasonSchema,
+        atMs: ms,
+        /** Where this pool serves the bundle. */
+        evidencePath: z.string().max(200).nullable(),
+      }),
+    )
     .max(8)
     .optional(),
 })

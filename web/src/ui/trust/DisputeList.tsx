@@ -3,6 +3,7 @@ import type { DisputeView } from '@computepool/shared/money'
 import { shortHex } from '../format/format-money.ts'
 import { TransactionHash } from '../money/TransactionHash.tsx'
 import { CopyButton } from '../shell/CopyButton.tsx'
+import { isOwnPath } from './is-own-path.ts'
 import { breachWords, disputeMoneyWords, disputeStateWords, isConviction, voteWords } from './trust-words.ts'
 
 export interface DisputeListProps {
@@ -62,7 +63,8 @@ function Dispute({ dispute, isTest, explorerUrl }: { dispute: DisputeView } & Om
 }
 
 function Evidence({ id, sha256, path }: { id: string; sha256: string; path: string }) {
-  const file = `evidence-${sha256.slice(0, 12)}.cpevid`
+  // As the server names it.
+  const file = `${sha256}.cpevid`
   const command = `computepool verify ${file} --pack PACK_FOLDER`
   return (
     <div className="evidence">
@@ -84,6 +86,3 @@ function Evidence({ id, sha256, path }: { id: string; sha256: string; path: stri
     </div>
   )
 }
-
-/** A path of this origin: what a server tells is not yet a link to follow. */
-const isOwnPath = (path: string): boolean => /^\/[A-Za-z0-9]/.test(path) && !path.includes('\\')

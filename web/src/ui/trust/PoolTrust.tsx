@@ -4,6 +4,7 @@ import { shortHex } from '../format/format-money.ts'
 import { Link } from '../router/Link.tsx'
 import { useServices } from '../shell/services.ts'
 import { useStore } from '../stores/use-store.ts'
+import { isOwnPath } from './is-own-path.ts'
 import { breachWords, checkFigures, convictedOf, drawnRing, isStakedPool, poolStakeWords } from './trust-words.ts'
 import { mayHaveDisputes, useDisputes } from './use-disputes.ts'
 import { useIsTestMoney } from './use-is-test-money.ts'
@@ -48,12 +49,17 @@ function Convictions({ pool }: { pool: PoolSnapshot }) {
   const seated = new Set(seats.map(({ peer }) => peer.split('.')[0]?.toLowerCase()))
   return (
     <ul className="convictions" aria-label="Convicted" data-testid="convictions">
-      {convicted.slice(0, mostShown).map(({ operator, what }) => (
+      {convicted.slice(0, mostShown).map(({ operator, what, evidencePath }) => (
         <li key={operator}>
           <code title={operator}>{shortHex(operator)}</code> was convicted: it {breachWords[what]}.{' '}
           {seated.has(operator)
             ? 'It still holds a seat, until its ring is placed anew.'
-            : 'It holds no seat any more; others hold its layers, or will.'}
+            : 'It holds no seat any more; others hold its layers, or will.'}{' '}
+          {evidencePath !== null && isOwnPath(evidencePath) ? (
+            <a href={evidencePath} download aria-label={`Evidence against ${shortHex(operator)}`}>
+              Evidence
+            </a>
+          ) : null}
         </li>
       ))}
     </ul>

@@ -106,18 +106,23 @@ test('a convicted seat is named: while it still sits there, and after it was rep
   const words = () => [...screen.getByTestId('convictions').children].map(plain)
   expect(words()).toEqual([
     '0x2222…2222 was convicted: it sent something else than its layers compute. ' +
-      'It still holds a seat, until its ring is placed anew.',
+      'It still holds a seat, until its ring is placed anew. Evidence',
   ])
   act(() => services.setPool({ pool: stakedPool({ seats: [sampleSeat(0, [0, 6])], rings: [] }) }))
   expect(words()[0]).toContain('It holds no seat any more')
 })
 
 test('a conviction is named where work is free too, and withdrawn when the chain’s auditors found otherwise', async () => {
-  const convicted = [{ operator: peerId(4).slice(0, 42), what: 'withheld' as const, atMs: 1 }]
+  const convicted = [
+    { operator: peerId(4).slice(0, 42), what: 'withheld' as const, atMs: 1, evidencePath: '/api/evidence/ab' },
+  ]
   const services = renderPage('/')
   act(() => services.setPool({ pool: readyPool({ convicted }) }))
   await settle()
   expect(plain(screen.getByTestId('convictions'))).toContain('0x4444…4444 was convicted: it did not hand over')
+  expect(screen.getByRole('link', { name: 'Evidence against 0x4444…4444' }).getAttribute('href')).toBe(
+    '/api/evidence/ab',
+  )
   cleanup()
   const acquitted = sampleDispute({ accused: peerId(4).slice(0, 42), state: 'innocent' })
   const paid = renderPage('/', { money: createFakeMoney(), disputes: () => [acquitted] })

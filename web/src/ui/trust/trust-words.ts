@@ -85,24 +85,32 @@ export const breachWords: Readonly<Record<BreachReason, string>> = {
 /** True from the pool's own conviction on, unless auditors of the chain found otherwise. */
 export const isConviction = ({ state }: DisputeView): boolean => state !== 'innocent' && state !== 'undecided'
 
+export interface Convicted {
+  readonly operator: string
+  readonly what: BreachReason
+  readonly evidencePath: string | null
+}
+
 /**
  * Wallets that were convicted, each once: as the pool tells since it began, then as its list of disputes tells from before. Whoever the
  * auditors of a chain did not find guilty is not among them.
  */
-export function convictedOf(
-  pool: PoolSnapshot,
-  disputes: readonly DisputeView[],
-): { readonly operator: string; readonly what: BreachReason }[] {
+export function convictedOf(pool: PoolSnapshot, disputes: readonly DisputeView[]): Convicted[] {
   const listed = disputes.map(({ accused, ...rest }) => ({ ...rest, operator: accused.toLowerCase() }))
   const cleared = new Set(
     listed
       .filter(({ operator }, at) => listed.findIndex(one => one.operator === operator) === at)
       .flatMap(({ operator, state }) => (state === 'innocent' || state === 'undecided' ? [operator] : [])),
   )
-  const all = [...(pool.convicted ?? []), ...listed.map(({ operator, reason }) => ({ operator, what: reason }))]
+  const told = listed.map(({ operator, reason, evidence }) => ({
+    operator,
+    what: reason,
+    evidencePath: evidence?.path ?? null,
+  }))
+  const all: Convicted[] = [...(pool.convicted ?? []), ...told]
   return all
     .filter(({ operator }, at) => all.findIndex(one => one.operator === operator) === at)
-    .flatMap(({ operator, what }) => (cleared.has(operator) ? [] : [{ operator, what }]))
+    .filter(({ operator }) => !cleared.has(operator))
 }
 
 export function disputeStateWords(dispute: DisputeView): string {
