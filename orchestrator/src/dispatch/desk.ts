@@ -102,8 +102,6 @@ export interface Desk extends DeskPort {
   weigh(weights: Readonly<Record<string, number>>, textHolders?: readonly string[]): void
   /** It has a stake for the ring that it serves; nobody has where the pool asks for none. A wallet, lower case. */
   isStaked(operator: string): boolean
-  /** It has a stake for the ring that it serves; nobody has where the pool asks for none. A wallet, lower case. */
-  isStaked(operator: string): boolean
   /** From now on the pool is shown with these stakes; null: nobody stakes. */
   setStakes(stakes: StakeSource | null): void
   close(): void
@@ -356,7 +354,6 @@ export function createDesk(options: DeskOptions): Desk {
     },
     tell: hub.command,
     weigh: (weights, textHolders = []) => dispatch({ type: 'operators-weighed', weights, textHolders }),
-    isStaked: operator => stakes?.isStaked(operator) ?? false,
     isStaked: operator => stakes?.isStaked(operator) ?? false,
     setStakes: source => {
       stakes = source
