@@ -1,4 +1,10 @@
-export { auditorKeysOf, ownAuditors } from './auditor-keys.ts'
+export {
+  auditorEnvironment,
+  auditorKeysFrom,
+  auditorKeysOf,
+  auditorKeysVariable,
+  ownAuditors,
+} from './auditor-keys.ts'
 export {
   type ChainManifest,
   type CoalitionManifest,

@@ -2,6 +2,7 @@
  * A dispute desk over a real Coalition, StreamVault and keeper on anvil, with a ledger of its own, coalitions to be accused in, auditors
  * to vote, and what each account holds. It expects nothing by itself.
  */
+import { coalitionAbi } from '@computepool/contracts/abi'
 import { testAccount } from '@computepool/contracts/testing'
 import { createGate } from '@computepool/shared/testing'
 import { encodeFunctionData, erc20Abi, type Hex, keccak256, type PublicClient, toHex, zeroHash } from 'viem'
@@ -164,6 +165,12 @@ export async function openDisputeStage() {
     return { session, payer }
   }
 
+  async function setAuditor(auditor: Hex, isAuditor: boolean, owner: Key): Promise<void> {
+    const args = [auditor, isAuditor] as const
+    const set = { address: coalition.address, abi: coalitionAbi, functionName: 'setAuditor', args } as const
+    await client.waitForTransactionReceipt({ hash: await chain.wallet(owner).writeContract(set) })
+  }
+
   async function spendAll({ address }: Key): Promise<void> {
     const balance = await usdcOf(address)
     if (balance === 0n) return
@@ -187,6 +194,7 @@ export async function openDisputeStage() {
     accuseBy,
     harmedSession,
     spendAll,
+    setAuditor,
     ledger,
     reader,
     acquitted,

@@ -1,0 +1,212 @@
+/**
+ * Votes for an auditor: looks at a pool's disputes, takes from the chain what each is about, replays the evidence by oneself, and signs what
+ * came of it. It believes the pool nothing: the signed word holds the evidence's hash, and the accused is read from the registry. It does
+ * not vote on what it cannot judge, nor where one of its keys is involved.
+ */
+import { coalitionAbi } from '@computepool/contracts/abi'
+import { breachReasons, voteTypedData } from '@computepool/shared/coalition'
+import { asComputePoolError, ComputePoolError } from '@computepool/shared/errors'
+import { type DisputeView, disputesSchema, moneyTermsSchema } from '@computepool/shared/money'
+import type { Clock } from '@computepool/shared/ports'
+import { createPublicClient, type Hex, http, isAddressEqual, type PublicClient } from 'viem'
+import { type PrivateKeyAccount, privateKeyToAccount } from 'viem/accounts'
+import { fetchBundle } from './audit/fetch-bundle.ts'
+import type { JudgeBundle } from './audit/judge-with-pack.ts'
+
+export interface AuditorVotesOptions {
+  /** Of the pool. */
+  readonly origin: string
+  /** Registered auditors'. Others are passed over. */
+  readonly keys: readonly Hex[]
+  readonly judge: JudgeBundle
+  readonly clock: Clock
+  /** Default: where the pool says that its chain is. Somebody else's says what a pool that lies would not. */
+  readonly rpcUrl?: string
+  /** Default 3000. */
+  readonly pollMs?: number
+  readonly fetch?: typeof globalThis.fetch
+  readonly onNotice: (text: string) => void
+  readonly onFault: (fault: ComputePoolError) => void
+}
+
+export interface AuditorVotes {
+  /** Looks now; resolves when every vote that could be cast was. */
+  look(): Promise<void>
+  close(): Promise<void>
+}
+
+type OnChain = NonNullable<DisputeView['onChain']>
+
+const answerBytes = 2 << 20
+const deadlineMs = 30_000
+
+/** Looks by itself from now on. Errors: `input_invalid` for a key that is none. */
+export function startAuditorVotes(options: AuditorVotesOptions): AuditorVotes {
+  const { origin, judge, clock, pollMs = 3000, fetch = globalThis.fetch, onNotice, onFault } = options
+  const auditors = options.keys.map(key => privateKeyToAccount(key))
+  const stopping = new AbortController()
+  const { signal } = stopping
+  /** Disputes in which nothing is left to do, by registry, number and address. */
+  const done = new Set<string>()
+  /** Null: it cannot be judged. */
+  const judged = new Map<string, boolean | null>()
+  /** Attempts that were found to be a cheat's, by their receipt: which bundle showed it. */
+  const convicted = new Map<string, Hex>()
+  let chain: PublicClient | null = null
+  let looking: Promise<void> | null = null
+  let cancel = (): void => {}
+
+  async function look(): Promise<void> {
+    const { disputes } = disputesSchema.parse(await askPool('/api/disputes'))
+    // Oldest first: of two about the same work the first counts.
+    for (const dispute of disputes.toReversed()) {
+      if (signal.aborted) return
+      const { onChain, state } = dispute
+      if (state !== 'voting' || !onChain) continue
+      await voteIn(dispute, onChain).catch(tell)
+    }
+  }
+
+  async function voteIn(view: DisputeView, onChain: OnChain): Promise<void> {
+    const keyOf = ({ address }: PrivateKeyAccount) => `${onChain.registry} ${onChain.dispute} ${address}`
+    const waiting = auditors.filter(auditor => !done.has(keyOf(auditor)))
+    if (waiting.length === 0) return
+    const dispute = BigInt(onChain.dispute)
+    const client = await openChain(onChain.chainId)
+    const contract = { address: onChain.registry as Hex, abi: coalitionAbi } as const
+    const [said, registered] = await Promise.all([
+      client.readContract({ ...contract, functionName: 'disputeOf', args: [dispute] }),
+      client.readContract({ ...contract, functionName: 'auditors' }),
+    ])
+    if (said.verdict !== 0) return
+    const voters: PrivateKeyAccount[] = []
+    for (const auditor of waiting) {
+      const { address } = auditor
+      if (!registered.some(one => isAddressEqual(one, address))) continue
+      const stake = await client.readContract({ ...contract, functionName: 'stakeOf', args: [said.coalition, address] })
+      const isParty = stake.isMember || stake.amountAtomic > 0n || stake.releasableAt > 0n
+      if (isParty || isAddressEqual(said.accuser, address)) continue
+      voters.push(auditor)
+    }
+    if (voters.length === 0) return
+    const isGuilty = await judgeOnce(view, said)
+    if (isGuilty === null) return
+    const place = { chainId: onChain.chainId, coalition: onChain.registry.toLowerCase() as Hex }
+    const words = { dispute, isGuilty, evidenceHash: said.evidenceHash }
+    for (const auditor of voters) {
+      const signature = await auditor.signTypedData(voteTypedData(place, words))
+      const word = { dispute: onChain.dispute, isGuilty, auditor: auditor.address.toLowerCase(), signature }
+      if (await post(`/api/disputes/${view.id}/votes`, word)) done.add(keyOf(auditor))
+      onNotice(`${auditor.address} voted ${isGuilty ? 'guilty' : 'innocent'} in dispute ${onChain.dispute}.`)
+    }
+  }
+
+  async function judgeOnce(view: DisputeView, said: { evidenceHash: Hex; accused: Hex; reason: number }) {
+    const name = `${said.evidenceHash} ${said.accused} ${said.reason}`
+    const known = judged.get(name)
+    if (known !== undefined) return known
+    const reason = breachReasons[said.reason]
+    // Another breach is not shown by rows that can be computed again.
+    const isReplayable = reason === 'wrong-output' || reason === 'broken-receipts'
+    const verdict = isReplayable ? await judgeBundle(view, said) : null
+    judged.set(name, verdict)
+    if (verdict === null) onNotice(`Dispute ${view.onChain?.dispute}: this auditor cannot judge it, and does not vote.`)
+    return verdict
+  }
+
+  async function judgeBundle(
+    { evidence }: DisputeView,
+    said: { evidenceHash: Hex; accused: Hex },
+  ): Promise<boolean | null> {
+    const bundle =
+      evidence === null
+        ? null
+        : await fetchBundle({ ...{ origin, fetch, signal }, path: evidence.path, sha256: said.evidenceHash.slice(2) })
+    if (bundle === null) return null
+    // Whoever is accused of what another did is accused of nothing.
+    if (!isAddressEqual(bundle.header.accused.peer.slice(0, 42) as Hex, said.accused)) return false
+    const { verdict } = await judge(bundle, signal)
+    if (verdict === 'unjudged') return null
+    if (verdict !== 'cheated' && verdict !== 'unpaired') return false
+    // The registry tells breaches apart by their bundles' hashes: of two bundles about one attempt the second is not voted on.
+    const attempt = bundle.header.attempts.at(-1)!.receipt.signature
+    const first = convicted.get(attempt) ?? said.evidenceHash
+    convicted.set(attempt, first)
+    return first === said.evidenceHash ? true : null
+  }
+
+  async function openChain(chainId: number): Promise<PublicClient> {
+    if (chain === null) {
+      const url = options.rpcUrl ?? (await rpcOfPool())
+      chain = createPublicClient({ transport: http(url), cacheTime: 0 })
+    }
+    const found = await chain.getChainId()
+    if (found === chainId) return chain
+    throw new ComputePoolError(
+      'chain_wrong',
+      `The pool's disputes are on chain ${chainId}; the endpoint is of ${found}.`,
+      {
+        remedy: 'Give the RPC of the pool’s chain.',
+      },
+    )
+  }
+
+  async function rpcOfPool(): Promise<string> {
+    const terms = moneyTermsSchema.parse(await askPool('/api/money'))
+    if (terms.mode === 'paid') return terms.chain.rpcUrl
+    throw new ComputePoolError('chain_unavailable', `The pool at ${origin} has no chain.`, { remedy: 'Give an RPC.' })
+  }
+
+  const askPool = async (path: string): Promise<unknown> => {
+    const response = await fetch(new URL(path, origin), {
+      signal: AbortSignal.any([signal, AbortSignal.timeout(deadlineMs)]),
+    })
+    if (!response.ok || Number(response.headers.get('content-length') ?? 0) > answerBytes)
+      throw unheard(path, response.status)
+    return response.json()
+  }
+
+  /** True where it is taken, or never will be; false where it is worth another try. */
+  async function post(path: string, body: object): Promise<boolean> {
+    const headers = { 'content-type': 'application/json' }
+    const response = await fetch(new URL(path, origin), { method: 'POST', headers, body: JSON.stringify(body), signal })
+    await response.body?.cancel()
+    if (response.ok) return true
+    if (response.status !== 400) throw unheard(path, response.status)
+    onNotice(`The pool refused the vote (${response.status}).`)
+    return true
+  }
+
+  const unheard = (path: string, status: number): ComputePoolError =>
+    new ComputePoolError('peer_unreachable', `${new URL(path, origin)} answered ${status}.`, {
+      remedy: 'It is asked again by itself.',
+    })
+  const tell = (thrown: unknown): void => {
+    if (!signal.aborted) onFault(asComputePoolError(thrown))
+  }
+  const lookOnce = (): Promise<void> => {
+    looking ??= look()
+      .catch(tell)
+      .finally(() => {
+        looking = null
+      })
+    return looking
+  }
+  const tick = (): void => {
+    cancel = clock.schedule(pollMs, () => {
+      void lookOnce().then(() => {
+        if (!signal.aborted) tick()
+      })
+    })
+  }
+  if (auditors.length > 0) tick()
+
+  return {
+    look: lookOnce,
+    close: async () => {
+      stopping.abort()
+      cancel()
+      await looking
+    },
+  }
+}
