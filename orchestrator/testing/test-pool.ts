@@ -10,6 +10,7 @@ import {
 } from '../src/create-orchestrator.ts'
 import type { Desk } from '../src/dispatch/index.ts'
 import type { MoneyDesk } from '../src/payments/till.ts'
+import type { StandingBook } from '../src/standing/index.ts'
 import type { PackFolder } from '../src/store/pack-folder.ts'
 import { fakePool } from './fake-receipts.ts'
 import { createFakeHub, type FakeHub, type FakeTab, type FakeTabOptions } from './fake-tab.ts'
@@ -30,6 +31,7 @@ export interface TestPoolExtras extends Partial<IceDeps>, Pick<OrchestratorDeps,
 export interface TestPool {
   readonly app: Hono
   readonly desk: Desk
+  readonly standing: StandingBook
   readonly hub: FakeHub
   readonly clock: ManualClock
   readonly model: string
@@ -67,7 +69,7 @@ export function createTestPool(
   const notices: string[] = []
   const faults: unknown[] = []
   let drawn = 0
-  const { app, desk } = createOrchestrator({
+  const { app, desk, standing } = createOrchestrator({
     pack,
     pageFolder,
     hub,
@@ -88,6 +90,7 @@ export function createTestPool(
   return {
     app,
     desk,
+    standing,
     hub,
     clock,
     model: manifest.model,

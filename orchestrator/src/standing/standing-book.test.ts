@@ -85,6 +85,21 @@ describe('the book of standing', () => {
     })
   })
 
+  it('takes back a conviction of whom auditors found innocent, once', () => {
+    const { book, check } = openBook()
+    check(good, 40)
+    const before = book.weightOf(good)
+    book.convict(good, 'wrong-output')
+    expect(book.isBanned(good)).toBe(true)
+    book.acquit(good, 'wrong-output')
+    book.acquit(good, 'wrong-output')
+    expect(book.isBanned(good)).toBe(false)
+    expect(book.weightOf(good)).toBeCloseTo(before)
+    expect(book.changesOf(good).filter(({ reason }) => reason.includes('innocent of what'))).toHaveLength(1)
+    book.acquit(cheat, 'withheld')
+    expect(book.changesOf(cheat)).toEqual([])
+  })
+
   it('forgets no conviction for a crowd of new names, and whom it checked most last', () => {
     const { book, check, clock } = openBook({ mostWallets: 50 })
     book.convict(cheat, 'wrong-output')

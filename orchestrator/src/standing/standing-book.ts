@@ -32,6 +32,8 @@ export interface StandingBook {
   note(operator: string, event: StandingEvent): void
   /** Proven by evidence that anybody can replay: a failure that is on the disk before anything else of it. */
   convict(operator: string, what: FailureKind): void
+  /** Takes back a conviction, once; nothing where there is none. */
+  acquit(operator: string, what: FailureKind): void
   /** As of now. */
   of(operator: string): Standing
   weightOf(operator: string): number
@@ -109,7 +111,7 @@ export function createStandingBook(options: StandingBookOptions): StandingBook {
     const { standing, change } = changeStanding(record.standing, event)
     const changes = withChange(record.changes, change, event)
     const convictedAtMs = isProven ? event.atMs : record.convictedAtMs
-    keep({ ...record, standing, changes, convictedAtMs }, event.type === 'failed')
+    keep({ ...record, standing, changes, convictedAtMs }, event.type === 'failed' || event.type === 'acquitted')
     onChange(operator)
   }
 
@@ -125,6 +127,12 @@ export function createStandingBook(options: StandingBookOptions): StandingBook {
   return {
     note: (operator, event) => apply(operator, event, false),
     convict: (operator, what) => apply(operator, { type: 'failed', what, atMs: clock.wallMs() }, true),
+    acquit: (operator, what) => {
+      const record = recordOf(operator)
+      if (record.convictedAtMs === null) return
+      records.set(operator, { ...record, convictedAtMs: null })
+      apply(operator, { type: 'acquitted', what, atMs: clock.wallMs() }, false)
+    },
     of: standingOf,
     weightOf: operator => weightOf(standingOf(operator)),
     checkRateOf: (operator, leastRate) => checkRateOf(standingOf(operator), leastRate),

@@ -117,7 +117,7 @@ export function createStandingDesk({ clock, ...options }: StandingDeskOptions): 
   void book.ready.then(() => {
     isLoaded = true
     refresh()
-    for (const operator of peers.keys()) tell(operator)
+    for (const operator of Object.keys(book.weights())) tell(operator)
   })
 
   return {
