@@ -43,6 +43,17 @@ const coalitionSchema = z.strictObject({
   block: atomic,
 })
 
+/** Pools as INFTs; one token contract for all. */
+const inftSchema = z.strictObject({
+  token: address,
+  verifier: address,
+  owner: address,
+  /** Whether simulated oracles can be registered at its verifier. */
+  takesSimulated: z.boolean(),
+  codeHash,
+  block: atomic,
+})
+
 export const chainManifestSchema = z.strictObject({
   version: z.literal(1),
   chainId: z.int().positive(),
@@ -72,11 +83,17 @@ export const chainManifestSchema = z.strictObject({
   coalition: coalitionSchema.optional(),
   /** Registries of older code: their coalitions go on there, and their stakes are released there. */
   formerCoalitions: z.array(coalitionSchema).max(100).optional(),
+  inft: inftSchema.optional(),
+  /** Of older code: their tokens stay there. */
+  formerInfts: z.array(inftSchema).max(100).optional(),
+  /** Stands in for 0G Storage's flow contract; on chains of one's own. */
+  storageFlow: address.optional(),
 })
 
 export type ChainManifest = z.infer<typeof chainManifestSchema>
 export type VaultManifest = z.infer<typeof vaultSchema>
 export type CoalitionManifest = z.infer<typeof coalitionSchema>
+export type InftManifest = z.infer<typeof inftSchema>
 
 /** Where the manifest of `chainId` lies in a data folder. */
 export function manifestPath(dataDir: string, chainId: number): string {

@@ -1,17 +1,19 @@
 /**
  * Everything that a chain needs before the first session, in one call: framework, checks, a model's vault and its reserve, the
- * registry of coalitions, and the manifest in the data folder. Asked again, it finds all of it and sends nothing.
+ * registry of coalitions, pools as INFTs, and the manifest in the data folder. Asked again, it finds all of it and sends nothing.
  */
 import type { Address } from 'viem'
 import {
   type ChainManifest,
   type CoalitionManifest,
+  type InftManifest,
   readChainManifest,
   type VaultManifest,
   writeChainManifest,
 } from './chain-manifest.ts'
 import { type CoalitionChoice, deployCoalition } from './deploy-coalition.ts'
 import { type DeployProgress, deployFramework } from './deploy-framework.ts'
+import { deployInft, type InftChoice } from './deploy-inft.ts'
 import { deployVault, ensureReserve } from './deploy-vault.ts'
 import type { Deployer } from './deployer.ts'
 import { verifyDeployment } from './verify-deployment.ts'
@@ -35,6 +37,8 @@ export interface EnsureDeploymentOptions {
     | undefined
   /** Without it no registry of coalitions is made; one that is there stays. */
   readonly coalition?: CoalitionChoice | undefined
+  /** Without it no token contract is made; one that is there stays. */
+  readonly inft?: InftChoice | undefined
   readonly onProgress?: ((progress: DeployProgress) => void) | undefined
 }
 
@@ -44,7 +48,9 @@ export interface EnsuredDeployment {
   readonly vault: VaultManifest | undefined
   /** The chain's, whether it was asked for or not; undefined: pools of this chain are unstaked. */
   readonly coalition: CoalitionManifest | undefined
-  /** Of framework, vault and registry; without the reserve's. */
+  /** The chain's token contract for pools, likewise. */
+  readonly inft: InftManifest | undefined
+  /** Of framework, vault, registry and token; without the reserve's. */
   readonly transactions: number
   readonly gasUsed: bigint
 }
@@ -85,6 +91,13 @@ export async function ensureDeployment(options: EnsureDeploymentOptions): Promis
     gasUsed += made.gasUsed
     await writeChainManifest(dataDir, manifest)
   }
+  if (options.inft) {
+    const made = await deployInft({ deployer, manifest, ...options.inft })
+    manifest = made.manifest
+    transactions += made.transactions
+    gasUsed += made.gasUsed
+    await writeChainManifest(dataDir, manifest)
+  }
   await verifyDeployment(deployer.client, manifest)
-  return { manifest, vault, coalition: manifest.coalition, transactions, gasUsed }
+  return { manifest, vault, coalition: manifest.coalition, inft: manifest.inft, transactions, gasUsed }
 }

@@ -9,6 +9,7 @@ export {
   type ChainManifest,
   type CoalitionManifest,
   chainManifestSchema,
+  type InftManifest,
   manifestPath,
   readChainManifest,
   type VaultManifest,
@@ -29,6 +30,13 @@ export {
   type DeployProgress,
   deployFramework,
 } from './deploy-framework.ts'
+export {
+  type DeployedInft,
+  type DeployInftOptions,
+  deployInft,
+  type InftChoice,
+  type InftOracle,
+} from './deploy-inft.ts'
 export {
   type DeployedVault,
   type DeployVaultOptions,

@@ -13,6 +13,7 @@ import {
   stringToHex,
   zeroAddress,
 } from 'viem'
+import { poolInftAbi, teeDataVerifierAbi } from '../abi/pool-inft.ts'
 import { streamVaultAbi } from '../abi/stream-vault.ts'
 import { superfluidPoolAbi } from '../abi/superfluid.ts'
 import type { ChainManifest } from './chain-manifest.ts'
@@ -54,6 +55,7 @@ export async function verifyDeployment(client: PublicClient, manifest: ChainMani
       ...questionsOf(client, manifest),
       ...vaultQuestions(client, manifest),
       ...coalitionQuestions(client, manifest),
+      ...inftQuestions(client, manifest),
     ])
     for (const [question, isSo] of answers) if (!isSo) complaints.push(question)
   }
@@ -166,6 +168,36 @@ function coalitionQuestions(client: PublicClient, { contracts, coalition }: Chai
     ask('holds stakes in USDC', ({ usdc }) => isAddressEqual(usdc, contracts.usdc)),
     ask('obeys its owner', ({ owner }) => isAddressEqual(owner, coalition.owner)),
     ask('has its treasury', ({ treasury }) => isAddressEqual(treasury, coalition.treasury)),
+  ]
+}
+
+function inftQuestions(client: PublicClient, { inft, storageFlow }: ChainManifest): Answer[] {
+  const ask = (question: string, answer: Promise<boolean>): Answer =>
+    answer.then(
+      isSo => [question, isSo],
+      () => [question, false],
+    )
+  const flow = storageFlow && client.getCode({ address: storageFlow }).then((code = '0x') => code !== '0x')
+  const flowAnswers = flow ? [ask('the stand-in for 0G Storage’s flow contract is there', flow)] : []
+  if (!inft) return flowAnswers
+  const verifier = { address: inft.verifier, abi: teeDataVerifierAbi } as const
+  const named = client.readContract({ address: inft.token, abi: poolInftAbi, functionName: 'verifier' })
+  const owner = client.readContract({ ...verifier, functionName: 'owner' })
+  const takes = client.readContract({ ...verifier, functionName: 'takesSimulated' })
+  return [
+    ...flowAnswers,
+    ask(
+      'the INFT asks its verifier',
+      named.then(address => isAddressEqual(address, inft.verifier)),
+    ),
+    ask(
+      'the INFT’s verifier obeys its owner',
+      owner.then(address => isAddressEqual(address, inft.owner)),
+    ),
+    ask(
+      `the INFT’s verifier ${inft.takesSimulated ? 'says that it takes' : 'takes no'} simulated oracles`,
+      takes.then(isTaken => isTaken === inft.takesSimulated),
+    ),
   ]
 }
 
