@@ -8,7 +8,7 @@ import type { ModelService } from './api/model-service.ts'
 import { errorResponse, openAiRoutes } from './api/openai-routes.ts'
 import { packRoutes } from './api/pack-routes.ts'
 import { pageRoutes } from './api/page-routes.ts'
-import { poolRoutes } from './api/pool-routes.ts'
+import { type PoolExtras, poolRoutes } from './api/pool-routes.ts'
 import type { Trust } from './create-trust.ts'
 import { disputeRoutes } from './disputes/index.ts'
 import type { Observatory } from './observe/create-observatory.ts'
@@ -34,7 +34,7 @@ export interface AppOptions {
   readonly onFault: (fault: unknown) => void
   readonly money: MoneyDesk
   readonly observatory: Observatory
-  readonly trust: Pick<Trust, 'routes'>
+  readonly trust: Pick<Trust, 'routes' | 'convicted'>
 }
 
 // WASM engines need 'wasm-unsafe-eval' and blob workers; peers, packs and wallets may live on other origins.
@@ -95,8 +95,23 @@ export function createApp(options: AppOptions): Hono {
     '/api',
     options.trust.routes({ addressOf, limitsFor: options.limitsFor, beginCall: c => limiter.begin(addressOf(c)) }),
   )
-  app.route('/api', poolRoutes(service.desk, clock))
+  app.route('/api', poolRoutes(service.desk, clock, poolExtras(money, options.trust)))
   app.route('/packs', packRoutes(pack))
   app.route('/', pageRoutes(pageFolder))
   return app
+}
+
+/** What the pool shows beside the desk's own. */
+function poolExtras(money: MoneyDesk, trust: Pick<Trust, 'convicted'>): () => PoolExtras {
+  const disputes = (): PoolExtras => {
+    if (money.mode !== 'paid') return {}
+    try {
+      const figures = money.till().disputes?.view()
+      return figures === undefined ? {} : { disputes: figures }
+    } catch {
+      // The till is not open: nobody is accused yet.
+      return {}
+    }
+  }
+  return () => ({ convicted: trust.convicted(), ...disputes() })
 }

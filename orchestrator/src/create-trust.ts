@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Clock, Entropy } from '@computepool/shared/ports'
 import type { FailureKind } from '@computepool/shared/standing'
+import type { PoolSnapshot } from '@computepool/shared/swarm'
 import { type Context, Hono } from 'hono'
 import { evidenceRoutes } from './api/evidence-routes.ts'
 import { type StandingRoutesOptions, standingRoutes } from './api/standing-routes.ts'
@@ -38,6 +39,8 @@ export interface Trust {
   readonly hooks: Required<
     Pick<DeskOptions, 'audit' | 'onBrokenReceipts' | 'keptWithheld' | 'standingOf' | 'onSettled' | 'onGone'>
   >
+  /** Who was convicted since this process began, newest first. */
+  convicted(): NonNullable<PoolSnapshot['convicted']>
   /** Tells the desk what operators weigh, from now on. */
   follow(desk: Desk): void
   /** Below `/api`. */
@@ -52,6 +55,9 @@ export interface TrustRoutesOptions extends Pick<StandingRoutesOptions, 'address
 
 /** Also the address under which bundles are left and fetched. */
 const evidencePath = '/api/evidence'
+
+/** That a page is shown; the dispute desk and the book keep all. */
+const mostConvicted = 8
 
 export function createTrust(options: TrustOptions): Trust {
   const { clock, entropy, dataDir, trustedAuditors, onBreach, onFault } = options
@@ -68,6 +74,7 @@ export function createTrust(options: TrustOptions): Trust {
     folder ??= mkdtempSync(join(tmpdir(), 'computepool-evidence-'))
     return folder
   })
+  let convicted: NonNullable<PoolSnapshot['convicted']> = []
   const failed = (operator: string, what: FailureKind): void =>
     book.note(operator, { type: 'failed', what, atMs: clock.wallMs() })
   return {
@@ -87,6 +94,9 @@ export function createTrust(options: TrustOptions): Trust {
         onFailed: failed,
         onConvicted: breach => {
           book.convict(breach.operator, breach.what)
+          const { operator, what, evidence } = breach
+          const conviction = { operator, what, atMs: clock.wallMs(), evidencePath: evidence.path }
+          convicted = [conviction, ...convicted].slice(0, mostConvicted)
           onBreach(breach)
         },
         onFault,
@@ -97,6 +107,7 @@ export function createTrust(options: TrustOptions): Trust {
       onSettled: standing.settled,
       onGone: standing.gone,
     },
+    convicted: () => convicted,
     follow: standing.serve,
     routes: ({ beginCall, ...standingOptions }) => {
       const routes = new Hono()

@@ -1,5 +1,6 @@
 import { poolSnapshotSchema } from '@computepool/shared/swarm'
 import { describe, expect, it } from 'vitest'
+import { openAuditedPool } from '../../testing/audited-pool.ts'
 import { dataOf, readSse } from '../../testing/read-sse.ts'
 import { createTestPool } from '../../testing/test-pool.ts'
 
@@ -26,6 +27,26 @@ describe('GET /api/pool', () => {
     })
     // Whoever knows a request's id may have its trace.
     expect(JSON.stringify(snapshot)).not.toContain(requestId)
+  })
+
+  it('names who was convicted, with the way to the evidence', async () => {
+    const { pool, seats, answer, next, accuse } = await openAuditedPool({ auditors: 1 })
+    const shown = async () => poolSnapshotSchema.parse(await (await pool.app.request('/api/pool')).json())
+    await answer()
+    expect((await shown()).convicted).toEqual([])
+    const { auditor, check } = await next(1)
+    await accuse(auditor, check)
+    // Nobody else is there to judge it.
+    await pool.clock.advance(60_000)
+    const { convicted, checks } = await shown()
+    expect(convicted).toEqual([
+      {
+        ...{ operator: seats[1]!.peer.slice(0, 42), what: 'wrong-output', atMs: expect.any(Number) },
+        evidencePath: expect.stringMatching(/^\/api\/evidence\/[0-9a-f]{64}$/),
+      },
+    ])
+    expect(checks?.differs).toBe(1)
+    expect((await pool.app.request(convicted![0]!.evidencePath!)).status).toBe(200)
   })
 
   it('says nothing of addresses, prompts or tokens', async () => {

@@ -1,6 +1,7 @@
 /** `GET /api/pool` and its event stream: what anybody may see of the pool, at most ten times a second, the last state always. */
 import { ComputePoolError } from '@computepool/shared/errors'
 import type { Clock } from '@computepool/shared/ports'
+import type { PoolSnapshot } from '@computepool/shared/swarm'
 import { Hono } from 'hono'
 import type { Desk } from '../dispatch/index.ts'
 import { encodeSse, sseHeaders } from './sse.ts'
@@ -10,8 +11,12 @@ const mostStreams = 1000
 /** Proxies and browsers drop a stream that says nothing for long. */
 const keepAliveMs = 15_000
 
-export function poolRoutes(desk: Desk, clock: Clock): Hono {
+/** What the desk itself does not know. */
+export type PoolExtras = Pick<PoolSnapshot, 'convicted' | 'disputes'>
+
+export function poolRoutes(ofDesk: Pick<Desk, 'snapshot' | 'onChange'>, clock: Clock, extras: () => PoolExtras): Hono {
   const routes = new Hono()
+  const desk = { onChange: ofDesk.onChange, snapshot: (): PoolSnapshot => ({ ...ofDesk.snapshot(), ...extras() }) }
   routes.get('/pool', c => c.json(desk.snapshot(), 200, { 'cache-control': 'no-store' }))
   let streams = 0
   routes.get('/pool/events', () => {
@@ -35,7 +40,11 @@ export function poolRoutes(desk: Desk, clock: Clock): Hono {
   return routes
 }
 
-function snapshots(desk: Desk, clock: Clock, onEnd: () => void): ReadableStream<Uint8Array> {
+function snapshots(
+  desk: Pick<Desk, 'snapshot' | 'onChange'>,
+  clock: Clock,
+  onEnd: () => void,
+): ReadableStream<Uint8Array> {
   let close = (): void => {}
   return new ReadableStream({
     start: controller => {

@@ -18,8 +18,16 @@ export function useDisputes(pool: PoolSnapshot | null, isWanted = true): Dispute
 
 /** Changes when a dispute may have begun or gone on. */
 const disputesOccasion = (pool: PoolSnapshot | null): string =>
-  [pool?.disputes?.open, pool?.disputes?.slashed, pool?.checks?.differs, pool?.checks?.withheld].join('/')
+  [
+    ...[pool?.disputes?.open, pool?.disputes?.slashed, pool?.checks?.differs, pool?.checks?.withheld],
+    pool?.convicted?.[0]?.atMs,
+  ].join('/')
 
 /** False where the pool counts nothing that could have become a dispute. */
-export const mayHaveDisputes = ({ disputes, checks }: PoolSnapshot): boolean =>
-  (disputes?.open ?? 0) + (disputes?.slashed ?? 0) + (checks?.differs ?? 0) + (checks?.withheld ?? 0) > 0
+export const mayHaveDisputes = ({ disputes, checks, convicted }: PoolSnapshot): boolean =>
+  (convicted?.length ?? 0) +
+    (disputes?.open ?? 0) +
+    (disputes?.slashed ?? 0) +
+    (checks?.differs ?? 0) +
+    (checks?.withheld ?? 0) >
+  0
