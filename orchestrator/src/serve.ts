@@ -16,6 +16,7 @@ import { hostClock, hostEntropy } from './host.ts'
 import { type OpenHub, openHub } from './open-hub.ts'
 import { type Money, type MoneySettings, openMoney } from './payments/open-money.ts'
 import type { MoneyDesk } from './payments/till.ts'
+import type { StandingBook } from './standing/index.ts'
 import { ensurePage } from './store/build-page.ts'
 import { openPackFolder } from './store/pack-folder.ts'
 
@@ -79,16 +80,18 @@ export async function startOrchestrator(options: StartOptions): Promise<RunningO
     // Desk and hub need each other; no tab is there before the hub is.
     let hub: OpenHub | null = null
     let money: Money | null = null
+    let acquit: StandingBook['acquit'] = () => {}
     const { money: settings = { mode: 'free' } } = options
     const moneyFor = (desk: Desk): MoneyDesk => {
       if (settings.mode === 'free') return settings
       const { manifestSha256, manifest } = pack
       const { model } = manifest
       const host = { url, clock: hostClock, entropy: hostEntropy, onNotice, onFault }
-      money = openMoney({ settings, desk, model, manifestSha256, ...host })
+      const onAcquitted: StandingBook['acquit'] = (operator, what) => acquit(operator, what)
+      money = openMoney({ settings, desk, model, manifestSha256, onAcquitted, ...host })
       return money.desk
     }
-    const { app, desk } = createOrchestrator({
+    const { app, desk, standing } = createOrchestrator({
       pack,
       pageFolder,
       hub: {
@@ -105,9 +108,12 @@ export async function startOrchestrator(options: StartOptions): Promise<RunningO
       isProxyTrusted,
       settings: settingsOf(options),
       moneyFor,
+      // Nobody is paid, and nobody has a stake, before the till is open.
+      onBreach: breach => void money?.ready.then(till => till.disputes?.accuse(breach)).catch(onFault),
       onNotice,
       onFault,
     })
+    acquit = standing.acquit
     const signaling = openHub({ server, url, detached: options.signaling ?? null, desk, isProxyTrusted, onFault })
     hub = signaling
     answer = (request, bindings) => app.fetch(request, bindings as HttpBindings)

@@ -50,7 +50,7 @@ export interface DisputeDeskOptions {
   /** Where people reach this pool: evidence lies under it. */
   readonly origin: string
   /** Auditors found it innocent: whoever banned it takes that back. May be told twice. */
-  readonly onAcquitted: (operator: string) => void
+  readonly onAcquitted: (operator: string, what: BreachReason) => void
   readonly onChange?: () => void
   readonly onFault: (fault: ComputePoolError) => void
   /** How often an open dispute is looked at; default 1000. */

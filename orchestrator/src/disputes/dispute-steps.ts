@@ -120,7 +120,7 @@ async function settle(context: StepContext, row: DisputeRow): Promise<StepOutcom
   const { chain, change, kill } = context
   const number = BigInt(row.dispute!)
   const verdict = row.verdict!
-  if (verdict === 'innocent') context.onAcquitted(row.accused)
+  if (verdict === 'innocent') context.onAcquitted(row.accused, row.reason)
   if (verdict === 'guilty') {
     const outcome = await runBreach(context, row)
     if (outcome !== 'settled') return outcome

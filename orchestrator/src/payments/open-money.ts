@@ -13,7 +13,7 @@ import { createSignerQueue, type SignerQueue } from '../chain/signer-queue.ts'
 import { createSignerStore } from '../chain/signer-store.ts'
 import { createVaultReader } from '../chain/vault-reader.ts'
 import type { Desk } from '../dispatch/index.ts'
-import type { DisputeDesk, DisputeKillHook } from '../disputes/index.ts'
+import type { DisputeDesk, DisputeDeskOptions, DisputeKillHook } from '../disputes/index.ts'
 import { openDisputes } from '../disputes/open-disputes.ts'
 import {
   callbackPath,
@@ -86,7 +86,7 @@ export interface OpenMoneyOptions {
   readonly clock: Clock
   readonly entropy: Entropy
   /** Auditors of the chain found an operator innocent whom this pool had convicted. May be told twice. */
-  readonly onAcquitted?: (operator: string) => void
+  readonly onAcquitted?: DisputeDeskOptions['onAcquitted']
   readonly onNotice: (text: string) => void
   readonly onFault: (fault: unknown) => void
 }

@@ -25,6 +25,8 @@ export type StandingEvent =
   | { readonly type: 'checked'; readonly atMs: number }
   | { readonly type: 'failed'; readonly what: FailureKind; readonly atMs: number }
   | { readonly type: 'left-early'; readonly atMs: number }
+  /** What it was convicted of, auditors found it innocent of. */
+  | { readonly type: 'acquitted'; readonly what: FailureKind; readonly atMs: number }
 export type FailureKind = 'wrong-output' | 'broken-receipts' | 'withheld' | 'false-witness'
 
 const dayMs = 86_400_000
@@ -68,6 +70,8 @@ export function applyStanding(standing: Standing, event: StandingEvent): Standin
       return { ...faded, failed: faded.failed + failureCost[event.what] }
     case 'left-early':
       return { ...faded, leftEarly: faded.leftEarly + 1 }
+    case 'acquitted':
+      return { ...faded, failed: Math.max(0, faded.failed - failureCost[event.what]) }
   }
 }
 
