@@ -36,6 +36,8 @@ export interface StageOptions {
   readonly maxChunk?: number
   /** The checked attempt goes on with the cache of one before it. */
   readonly isKept?: boolean
+  /** With `isKept`: and that one's cache was cut back to 30 positions, before those that it began with itself. */
+  readonly isBranched?: boolean
   /** Another attempt was served before, which the checked one has nothing to do with. */
   readonly isSecond?: boolean
   /** What becomes of a frame that a seat sends. */
@@ -45,6 +47,7 @@ export interface StageOptions {
 
 const epoch = 1
 const secret = 'ab'.repeat(32)
+const branchedAt = 30
 /** Every seat, to the end. */
 const always = { rate: 1, window: 64, windowShare: 0, endShare: 1 }
 const prompt = Array.from({ length: 40 }, (_, i) => (i * 29 + 11) % 500)
@@ -61,6 +64,7 @@ export async function openCheckStage(options: StageOptions): Promise<CheckStage>
     maxChunk,
     isKept = false,
     isSecond = false,
+    isBranched = false,
   } = options
   const pool = openPeerPool()
   const openEngine: PeerPowers['openEngine'] = async (_, slice) => {
@@ -87,7 +91,10 @@ export async function openCheckStage(options: StageOptions): Promise<CheckStage>
   const attempts: CheckedAttempt[] = []
   let text = prompt
   let reuse: RequestJob['reuse']
-  for (const requestId of isKept || isSecond ? ['first', 'second'] : ['first']) {
+  const ids = ['first', ...(isKept || isSecond ? ['second'] : []), ...(isBranched ? ['third'] : [])]
+  let reuseOfLast: RequestJob['reuse']
+  for (const requestId of ids) {
+    reuseOfLast = reuse
     const known = tabs.map(tab => heardBy(tab, 'request-receipted').length)
     const job = fakeJob(requestId, {
       promptTokens: text,
@@ -120,13 +127,15 @@ export async function openCheckStage(options: StageOptions): Promise<CheckStage>
       afterKey: keyOf(tabs[seat + 1]),
       text: seat === 0 ? { tokens: text, position: reuse?.positions ?? 0, told: drawn } : null,
     })
-    text = [...text, ...drawn, 7, 8, 9, 10, 11, 12]
-    if (isKept) reuse = { requestId, positions }
-    else text = prompt.map(token => (token * 7 + 1) % 500)
+    const isBack = isBranched && requestId === 'second'
+    if (!isKept) text = prompt.map(token => (token * 7 + 1) % 500)
+    else if (isBack) text = [...text.slice(0, branchedAt), 3, 1, 4, 1, 5, 9, 2, 6]
+    else text = [...text, ...drawn, 7, 8, 9, 10, 11, 12]
+    if (isKept) reuse = { requestId, positions: isBack ? branchedAt : positions }
   }
   if (!isKept) attempts.splice(0, attempts.length - 1)
   const last = attempts.at(-1)!
-  const keptPositions = isKept ? attempts[0]!.positions : 0
+  const keptPositions = reuseOfLast?.positions ?? 0
   const [planned] = planChecks({
     secret: Uint8Array.from({ length: 32 }, () => 0xab),
     attempt: last.requestId,

@@ -22,6 +22,7 @@ const places: [string, StageOptions][] = [
 const manners: [string, Partial<StageOptions>][] = [
   ['from position 0', {}],
   ['on a kept cache', { isKept: true }],
+  ['where a conversation went back', { isKept: true, isBranched: true }],
   ['in rows of five', { maxChunk: 5 }],
 ]
 
@@ -29,7 +30,7 @@ describe.each(places)('a check of %s', (_, place) => {
   it.each(manners)('agrees with who computed as it should, %s', async (_, manner) => {
     const { report } = await checked({ ...place, ...manner })
     expect(report).toMatchObject({ outcome: 'agreed', blamed: null, evidence: null })
-    expect(report.finding!.positions).toBe(manner.isKept === true ? 63 : 48)
+    expect(report.finding!.positions).toBe(manner.isBranched === true ? 46 : manner.isKept === true ? 63 : 48)
   })
 
   it.each(manners)('finds garbage %s, and leaves evidence that anybody can judge', async (_, manner) => {

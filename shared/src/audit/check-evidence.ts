@@ -136,13 +136,18 @@ export function faultsOfIncoming({ header, incoming }: Omit<CaseBundle, 'outgoin
     if (headOfLinks(attempt.receipt, links) !== attempt.receipt.inHead)
       faults.push('The accused did not sign for having received this.')
     if (said.kind !== 'frames') continue
-    const next = header.attempts[i + 1]?.incoming
-    const end =
-      next === undefined ? header.check.endPosition : next.kind === 'frames' ? (next.links[0]?.position ?? 0) : 0
-    faults.push(...faultsOfFrames(said, bytes, end, 'received'))
+    faults.push(...faultsOfFrames(said, bytes, neededUntil(header, i), 'received'))
     bytes = bytes.subarray(sizeOf(said))
   }
   return faults
+}
+
+/** What later attempts began with is less than all of one, and less than another began with where somebody went back in a conversation. */
+function neededUntil({ attempts, check }: EvidenceCase, index: number): number {
+  const later = attempts
+    .slice(index + 1)
+    .map(({ incoming }) => (incoming.kind === 'frames' ? incoming.links[0]?.position : 0))
+  return Math.min(check.endPosition, ...later.map(position => position ?? 0))
 }
 
 /** The accused signed for having sent this, or the seat behind for having received it of what the accused sent. */
