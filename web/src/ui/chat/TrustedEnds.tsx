@@ -38,5 +38,5 @@ function trustedWords(isOn: boolean, pool: PoolSnapshot | null): string {
   if (!isOn) return 'Entry and exit see the text, whoever they are.'
   return pool !== null && !isStakedPool(pool)
     ? 'This pool is unstaked, so nobody’s ends are trusted: messages are refused.'
-    : 'Entry and exit are staked and of good standing, or the message is refused.'
+    : 'Entry and exit are staked and of good standing, or the message is refused. Whoever checks the entry sees the text too.'
 }

@@ -37,7 +37,7 @@ const seers: readonly (readonly [who: string, what: string])[] = [
   ],
   [
     'An auditor',
-    'For a check that was drawn: what the checked seat received and sent. Activations, and the text where that seat is the entry.',
+    'For a check that was drawn: what the checked seat received and sent. Activations, and the text where that seat is the entry. Any peer that joins as an auditor may be asked.',
   ],
   [
     'Everybody, after a conviction',
@@ -45,7 +45,7 @@ const seers: readonly (readonly [who: string, what: string])[] = [
   ],
   [
     'The orchestrator',
-    'Prompts and answers, and no live activation. Receipts bring it hashes, counts and eight sums of a row under random signs. It stores evidence.',
+    'Prompts and answers, and no live activation. Receipts bring it hashes, counts and eight sums of a row under random signs. It stores evidence, and reads its header alone.',
   ],
   ['Relays and networks', 'Sizes and times. Links between peers are encrypted.'],
   ['The chain', 'Payers, operators, amounts and times. No text.'],
