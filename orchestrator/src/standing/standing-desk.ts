@@ -126,8 +126,8 @@ export function createStandingDesk({ clock, ...options }: StandingDeskOptions): 
       desk = served
       forget = served.onRequest((peer, request) => {
         look()
-        if (request.type !== 'peer-joined') return
         const operator = operatorOf(peer)
+        if (request.type !== 'peer-joined' || peers.get(operator)?.has(peer) === true) return
         peers.set(operator, (peers.get(operator) ?? new Set()).add(peer))
         weigh([operator])
         tellPeer(peer)

@@ -1,4 +1,3 @@
-export { type Candidate, workShares } from './shares.ts'
 export {
   applyStanding,
   barredForMs,
