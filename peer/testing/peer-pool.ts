@@ -25,7 +25,7 @@ import type { IceServer } from '../src/links/host-protocol.ts'
 import type { SocketLike } from '../src/runtime/hub-client.ts'
 import { keyOfSecret } from '../src/runtime/key-of-secret.ts'
 import type { PeerPowers, PeerTransport } from '../src/runtime/peer-powers.ts'
-import type { PeerSnapshot, PeerStatus } from '../src/runtime/peer-snapshot.ts'
+import type { JoinOptions, PeerSnapshot, PeerStatus } from '../src/runtime/peer-snapshot.ts'
 import { type RunningPeer, runPeer } from '../src/runtime/run-peer.ts'
 import { idleSnapshot } from '../src/runtime/snapshot-box.ts'
 import { createFakeFileServer, type FakeAnswer } from './fake-file-server.ts'
@@ -57,7 +57,10 @@ export interface PeerPool {
   readonly evidence: Map<string, Uint8Array>
   /** `frameSent`: what becomes of a frame that it sends. `role`: operator unless told otherwise. */
   open(
-    powers?: Partial<PeerPowers> & { frameSent?: (frame: Uint8Array) => Uint8Array; role?: 'operator' | 'auditor' },
+    powers?: Partial<PeerPowers> & { frameSent?: (frame: Uint8Array) => Uint8Array } & Pick<
+        JoinOptions,
+        'role' | 'mostStakeAtomic'
+      >,
     engine?: FakeEngineOptions,
   ): PoolPeer
   command(tab: PoolPeer, command: DeskCommand): void
@@ -127,7 +130,7 @@ export function openPeerPool(answer?: (path: string, earlier: number, start: num
     manifest,
     manifestSha256,
     evidence,
-    open({ frameSent, role = 'operator', ...powers } = {}, engineOptions = {}) {
+    open({ frameSent, role = 'operator', mostStakeAtomic, ...powers } = {}, engineOptions = {}) {
       let snapshot = idleSnapshot
       const engines: FakeEngine[] = []
       const lostEngines: string[] = []
@@ -179,7 +182,7 @@ export function openPeerPool(answer?: (path: string, earlier: number, start: num
           onEngineLost: error => lostEngines.push(error.code),
           ...powers,
         },
-        { memoryBudgetBytes: 1e9, engine: null, role },
+        { memoryBudgetBytes: 1e9, engine: null, role, ...(mostStakeAtomic === undefined ? {} : { mostStakeAtomic }) },
       )
       return {
         running,

@@ -89,6 +89,6 @@ export interface JoinOptions {
   readonly engine: EngineKind | null
   /** `auditor`: holds slices to compute others' work again, and never a seat. `operator` unless told otherwise. */
   readonly role?: 'operator' | 'auditor'
-  /** What its key may sign away as a stake at most, in atomic USDC; absent: the runtime's own limit. 0: it signs no terms. */
+  /** What its key may sign away as stakes at most, for one and within a day, in atomic USDC; absent: the runtime's own limit. 0: none. */
   readonly mostStakeAtomic?: bigint
 }

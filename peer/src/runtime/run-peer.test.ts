@@ -329,6 +329,38 @@ describe('a tab', () => {
     })
   })
 
+  it('signs no stake above what whoever joined with it allowed', async () => {
+    const pool = openPeerPool()
+    const tabs = [pool.open({ mostStakeAtomic: 4_999_999n }), pool.open({ mostStakeAtomic: 5_000_000n })]
+    await serving(pool, tabs)
+    const operators = tabs.map(tab => tab.snapshot().peer!.slice(0, 42))
+    const validBefore = String(Math.floor(pool.clock.wallMs() / 1000) + 600)
+    const terms = {
+      modelDigest: `0x${pool.manifestSha256}`,
+      ...{ layers: 6, pool: `0x${'b0'.repeat(20)}`, vault: `0x${'5a'.repeat(20)}`, pricePerSecondAtomic: '500' },
+      ...{ stakeAtomic: '5000000', proposalEndsAt: validBefore, endsAt: String(Number(validBefore) + 86_400) },
+      ...{ version: 0, id: '0', salt: `0x${'7'.repeat(64)}` },
+      parties: operators.map((operator, seat) => ({
+        operator,
+        firstLayer: 3 * seat,
+        endLayer: 3 * seat + 3,
+        units: 1,
+      })),
+    }
+    const place = {
+      ...{ chainId: 31_337, coalition: `0x${'c0'.repeat(20)}`, usdc: `0x${'0d'.repeat(20)}` },
+      ...{ usdcName: 'USD Coin', usdcVersion: '2' },
+    }
+    const answers = () =>
+      tabs.map(tab => tab.heard.find(({ type }) => type === 'terms-signed' || type === 'terms-refused'))
+    for (const tab of tabs) pool.command(tab, { type: 'terms-offered', terms, place, needsStake: true, validBefore })
+    await pool.until('answers', () => answers().every(answer => answer !== undefined))
+    expect(answers()).toMatchObject([
+      { type: 'terms-refused', words: 'The stake is 5000000 atomic; at most 4999999 are given.' },
+      { type: 'terms-signed' },
+    ])
+  })
+
   it('is refused by name, and shows it', async () => {
     const pool = openPeerPool()
     const tab = pool.open()

@@ -73,7 +73,9 @@ export function runPeer(powers: PeerPowers, options: JoinOptions): RunningPeer {
     const suffix = Array.from(entropy.bytes(4), byte => byte.toString(16).padStart(2, '0')).join('')
     self = `${key.address}.${suffix}`
     sessionKey = openSessionKey({ clock, entropy, peer: self, sign: message => key.sign(message) })
-    termsSigner = createTermsSigner({ key, clock, settings: powers.stake })
+    const { mostStakeAtomic } = options
+    const settings = { ...powers.stake, ...(mostStakeAtomic === undefined ? {} : { mostStakeAtomic }) }
+    termsSigner = createTermsSigner({ key, clock, settings })
     const storages = await powers.openStorages()
     abort.signal.throwIfAborted()
     store = createVerifiedStore({
