@@ -1,8 +1,6 @@
 export {
   auditorEnvironment,
-  auditorKeysFrom,
   auditorKeysOf,
-  auditorKeysVariable,
   ownAuditors,
 } from './auditor-keys.ts'
 export {

@@ -38,7 +38,7 @@ async function run(args: readonly string[]): Promise<number> {
   })
   try {
     const onNotice = (text: string): void => log.note({ type: 'notice', text }, text)
-    const { keys, source } = await openAuditorKeys({
+    const { keys, secrets, source } = await openAuditorKeys({
       count,
       keyFile,
       dataDir: settings.dataDir,
@@ -57,6 +57,9 @@ async function run(args: readonly string[]): Promise<number> {
         return runAuditor({
           ...{ url, dataDir, memoryBudgetBytes, threads, engine, keys, shunned },
           keySource: source,
+          // A burner is nobody on a chain.
+          voters: keys.slice(0, secrets.length),
+          rpcUrl: process.env.COMPUTEPOOL_RPC_URL || undefined,
           onNotice: events.onNotice,
           onEngineLost: events.onEngineLost,
           tell(snapshot, index) {

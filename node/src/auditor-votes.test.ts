@@ -5,7 +5,6 @@ import { verifyWallet } from '@computepool/peer/runtime/verify-wallet.ts'
 import { checkEvidence, decodeEvidence, encodeEvidence, recompute, replayOf } from '@computepool/shared/audit'
 import { bigintAsString } from '@computepool/shared/money'
 import { createManualClock, openFakeEngine } from '@computepool/shared/testing'
-import { type Hex, keccak256, stringToHex } from 'viem'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { errorResponse } from '../../orchestrator/src/api/openai-routes.ts'
 import { type DisputeDesk, disputeRoutes } from '../../orchestrator/src/disputes/index.ts'
@@ -18,8 +17,7 @@ import type { JudgeBundle } from './audit/judge-with-pack.ts'
 import { type AuditorVotes, type AuditorVotesOptions, startAuditorVotes } from './auditor-votes.ts'
 
 const origin = 'https://pool.example'
-const keyOf = (name: string): Hex => keccak256(stringToHex(`computepool test key: ${name}`))
-const auditorKeys = [0, 1, 2].map(at => keyOf(`auditor ${at}`))
+const auditorKeys = [0, 1, 2].map(at => testAccount(`auditor ${at}`))
 const { vocab } = evidenceManifest.dimensions
 
 let stage: DisputeStage
@@ -71,7 +69,7 @@ afterEach(async () => {
   said.length = 0
   expect(faults.splice(0)).toEqual([])
 })
-function start(keys: readonly Hex[], change: Partial<AuditorVotesOptions> = {}): AuditorVotes {
+function start(keys: readonly Key[], change: Partial<AuditorVotesOptions> = {}): AuditorVotes {
   const votes = startAuditorVotes({
     ...{ origin, keys, judge, clock: createManualClock(), rpcUrl: stage.chain.url, fetch: pool },
     onNotice: text => said.push(text),
@@ -171,12 +169,12 @@ test(
   'keep silent where they cannot judge, are no auditors, or the bundle is another',
   async () => {
     const dispute = await disputed({ isCheat: true })
-    const asked = async (keys: readonly Hex[], change: Partial<AuditorVotesOptions> = {}) => {
+    const asked = async (keys: readonly Key[], change: Partial<AuditorVotesOptions> = {}) => {
       await start(keys, change).look()
       const { onChain } = (await stage.viewOf(desk, dispute.breach))!
       return onChain!.guiltyVotes + onChain!.innocentVotes
     }
-    expect(await asked([keyOf('no auditor')])).toBe(0)
+    expect(await asked([testAccount('no auditor')])).toBe(0)
     expect(await asked(auditorKeys, { judge: async () => ({ verdict: 'unjudged', faults: ['unmeasured'] }) })).toBe(0)
     expect(said).toContainEqual(expect.stringContaining('cannot judge it'))
     const bytes = bundles.get(dispute.path)!
@@ -203,7 +201,7 @@ test(
     const [first] = stage.operators(1)
     await stage.setAuditor(first!.address, true, owner)
     const dispute = await disputed({ isCheat: true })
-    const involved = keyOf('operator 0')
+    const involved = testAccount('operator 0')
     await start([involved]).look()
     expect((await stage.viewOf(desk, dispute.breach))!.onChain).toMatchObject({ guiltyVotes: 0, innocentVotes: 0 })
     await stage.setAuditor(first!.address, false, owner)

@@ -4,12 +4,12 @@
  * not vote on what it cannot judge, nor where one of its keys is involved.
  */
 import { coalitionAbi } from '@computepool/contracts/abi'
+import type { PeerKey } from '@computepool/peer/runtime/peer-powers.ts'
 import { breachReasons, voteTypedData } from '@computepool/shared/coalition'
 import { asComputePoolError, ComputePoolError } from '@computepool/shared/errors'
 import { type DisputeView, disputesSchema, moneyTermsSchema } from '@computepool/shared/money'
 import type { Clock } from '@computepool/shared/ports'
 import { createPublicClient, type Hex, http, isAddressEqual, type PublicClient } from 'viem'
-import { type PrivateKeyAccount, privateKeyToAccount } from 'viem/accounts'
 import { fetchBundle } from './audit/fetch-bundle.ts'
 import type { JudgeBundle } from './audit/judge-with-pack.ts'
 
@@ -17,11 +17,11 @@ export interface AuditorVotesOptions {
   /** Of the pool. */
   readonly origin: string
   /** Registered auditors'. Others are passed over. */
-  readonly keys: readonly Hex[]
+  readonly keys: readonly Pick<PeerKey, 'address' | 'signTypedData'>[]
   readonly judge: JudgeBundle
   readonly clock: Clock
   /** Default: where the pool says that its chain is. Somebody else's says what a pool that lies would not. */
-  readonly rpcUrl?: string
+  readonly rpcUrl?: string | undefined
   /** Default 3000. */
   readonly pollMs?: number
   readonly fetch?: typeof globalThis.fetch
@@ -36,14 +36,15 @@ export interface AuditorVotes {
 }
 
 type OnChain = NonNullable<DisputeView['onChain']>
+type Auditor = AuditorVotesOptions['keys'][number]
 
 const answerBytes = 2 << 20
 const deadlineMs = 30_000
 
-/** Looks by itself from now on. Errors: `input_invalid` for a key that is none. */
+/** Looks by itself from now on. */
 export function startAuditorVotes(options: AuditorVotesOptions): AuditorVotes {
   const { origin, judge, clock, pollMs = 3000, fetch = globalThis.fetch, onNotice, onFault } = options
-  const auditors = options.keys.map(key => privateKeyToAccount(key))
+  const auditors = options.keys
   const stopping = new AbortController()
   const { signal } = stopping
   /** Disputes in which nothing is left to do, by registry, number and address. */
@@ -68,7 +69,7 @@ export function startAuditorVotes(options: AuditorVotesOptions): AuditorVotes {
   }
 
   async function voteIn(view: DisputeView, onChain: OnChain): Promise<void> {
-    const keyOf = ({ address }: PrivateKeyAccount) => `${onChain.registry} ${onChain.dispute} ${address}`
+    const keyOf = ({ address }: Auditor) => `${onChain.registry} ${onChain.dispute} ${address}`
     const waiting = auditors.filter(auditor => !done.has(keyOf(auditor)))
     if (waiting.length === 0) return
     const dispute = BigInt(onChain.dispute)
@@ -79,7 +80,7 @@ export function startAuditorVotes(options: AuditorVotesOptions): AuditorVotes {
       client.readContract({ ...contract, functionName: 'auditors' }),
     ])
     if (said.verdict !== 0) return
-    const voters: PrivateKeyAccount[] = []
+    const voters: Auditor[] = []
     for (const auditor of waiting) {
       const { address } = auditor
       if (!registered.some(one => isAddressEqual(one, address))) continue

@@ -16,7 +16,9 @@ export const auditorHelp = `computepool auditor --url URL   compute others' work
 --count N           auditors in this process, each with a wallet of its own. Default: as many
                     as there are keys, or 1
 --key-file FILE     their keys, one a line. Default: COMPUTEPOOL_AUDITOR_KEYS, separated by
-                    spaces or commas, or burner keys that are made once in the data folder
+                    spaces or commas, or burner keys that are made once in the data folder.
+                    Keys that are given vote on disputes where they are registered auditors
+                    (COMPUTEPOOL_RPC_URL: the chain's endpoint. Default: what the pool says)
 --memory SIZE       most memory for weights and caches of all of them, e.g. 2GB.
                     Default: half of what is free
 --threads N         threads of one operator of the runtime. Default: what it chooses

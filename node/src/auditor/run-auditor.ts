@@ -12,6 +12,7 @@ import { runPeer } from '@computepool/peer/runtime/run-peer.ts'
 import type { ErrorData } from '@computepool/shared/errors'
 import type { Manifest } from '@computepool/shared/model'
 import type { LinkFacts } from '@computepool/shared/ports'
+import { startAuditorVotes } from '../auditor-votes.ts'
 import { listProviders } from '../engine/list-providers.ts'
 import type { NativeProvider } from '../engine/native-runtime.ts'
 import { tryProvider } from '../engine/try-provider.ts'
@@ -21,11 +22,16 @@ import { openWithinMemory } from '../operator/open-within-memory.ts'
 import { chooseProvider, probeProviders } from '../operator/probe-providers.ts'
 import type { RunningNode } from '../operator/run-node.ts'
 import { openDiskStorage } from '../storage/disk-storage.ts'
+import { createPoolJudge } from './judge-from-pool.ts'
 import { createSliceShelf } from './slice-shelf.ts'
 
 export interface AuditorOptions {
   /** One peer for each. */
   readonly keys: readonly PeerKey[]
+  /** Those that may be registered on a chain: they vote on the pool's disputes. Default: none. */
+  readonly voters?: readonly PeerKey[]
+  /** Of the pool's chain; default: what the pool says. */
+  readonly rpcUrl?: string | undefined
   /** Where they came from, in words. */
   readonly keySource: string
   /** Origin of the orchestrator. */
@@ -52,7 +58,8 @@ export interface RunningAuditor extends RunningNode {
 /** Joins the pool at once, with all of them. */
 export async function runAuditor(options: AuditorOptions): Promise<RunningAuditor> {
   const { keys, url, dataDir, memoryBudgetBytes, threads, engine, onNotice, shunned = new Set() } = options
-  const openSlice = openWithinMemory({ memoryBudgetBytes, threads })
+  // What is unpacked for speed comes on top of what the shelf counts before: no more than all of them together may.
+  const openSlice = openWithinMemory({ memoryBudgetBytes: memoryBudgetBytes / keys.length, threads })
   let provider: NativeProvider | null = null
   const shelf = createSliceShelf({ memoryBudgetBytes, open: slice => openSlice(provider ?? 'cpu', slice) })
   const storage = openDiskStorage(join(dataDir, 'artifacts'))
@@ -115,7 +122,23 @@ export async function runAuditor(options: AuditorOptions): Promise<RunningAudito
       return runPeer(powers, { memoryBudgetBytes, engine: null, role: 'auditor' })
     }),
   )
+  const votes =
+    options.voters === undefined || options.voters.length === 0
+      ? null
+      : startAuditorVotes({
+          ...{ origin: url, keys: options.voters, clock: hostClock, onNotice, rpcUrl: options.rpcUrl },
+          judge: createPoolJudge({
+            ...{ url, storage: await storage, clock: hostClock, fetchBytes: (address, init) => fetch(address, init) },
+            shareManifest: manifest => measured(manifest).manifest,
+            async open(slice) {
+              await measured(slice.manifest).choice
+              return shelf.open(slice)
+            },
+          }),
+          onFault: createQuietTeller(onNotice),
+        })
   const end = async (how: (peer: (typeof running)[number]) => Promise<void>): Promise<void> => {
+    await votes?.close()
     await Promise.all(running.map(how))
     whole.abort(new Error('The auditor left.'))
     await shelf.close()
@@ -138,5 +161,14 @@ export async function runAuditor(options: AuditorOptions): Promise<RunningAudito
     reach: { webrtc: true, axl: null },
     paths: () => transports.flatMap(transport => transport.paths()),
     provider: () => provider,
+  }
+}
+
+/** A pool that is away for a while is told of once. */
+function createQuietTeller(onNotice: (text: string) => void): (fault: { readonly message: string }) => void {
+  let last = ''
+  return ({ message }) => {
+    if (message !== last) onNotice(`Disputes: ${message}`)
+    last = message
   }
 }

@@ -74,6 +74,26 @@ it('has a slice proved once, and keeps none that failed', async () => {
   expect(shelf.size).toBe(1)
 })
 
+it('counts what a slice takes unpacked, and gives up others for it', async () => {
+  const opened: { isClosed: boolean }[] = []
+  const shelf = createSliceShelf({
+    memoryBudgetBytes: 3 * sliceBytes,
+    async open(wanted) {
+      const engine = openFakeEngine(wanted)
+      const entry = { isClosed: false }
+      opened.push(entry)
+      const memory = () => ({ ...engine.memory(), weightsBytes: wanted.layers.start === 2 ? 2 * sliceBytes : 0 })
+      const close = async () => {
+        entry.isClosed = true
+      }
+      return { ...engine, memory, close }
+    },
+  })
+  await (await shelf.open(slice(1))).close()
+  await shelf.open(slice(2))
+  expect(opened.map(({ isClosed }) => isClosed)).toEqual([true, false])
+})
+
 it('forgets a slice whose device is lost', async () => {
   const { shelf, opened } = openShelf(10 * sliceBytes)
   await shelf.open(slice(1))

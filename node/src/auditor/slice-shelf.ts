@@ -23,7 +23,8 @@ export interface SliceShelfOptions {
 
 interface Held {
   readonly slice: SliceRequest
-  readonly sizeBytes: number
+  /** Packed, until it is known what it takes unpacked. */
+  sizeBytes: number
   readonly opening: Promise<Engine>
   users: number
   proved: Promise<void> | null
@@ -40,11 +41,15 @@ export function createSliceShelf({ memoryBudgetBytes, open }: SliceShelfOptions)
     await held.opening.then(engine => engine.close()).catch(() => {})
   }
 
-  async function makeRoom(sizeBytes: number): Promise<void> {
+  async function discardUnused(sizeBytes: number): Promise<void> {
     for (const held of [...shelf]) {
       if (usedBytes() + sizeBytes <= memoryBudgetBytes) return
       if (held.users === 0) await discard(held)
     }
+  }
+
+  async function makeRoom(sizeBytes: number): Promise<void> {
+    await discardUnused(sizeBytes)
     if (usedBytes() + sizeBytes <= memoryBudgetBytes) return
     throw new ComputePoolError(
       'engine_out_of_memory',
@@ -57,7 +62,10 @@ export function createSliceShelf({ memoryBudgetBytes, open }: SliceShelfOptions)
     const held: Held = { slice, sizeBytes: bytesOf(slice), opening: open(slice), users: 0, proved: null }
     shelf.add(held)
     held.opening.then(
-      engine => void engine.lost.then(() => shelf.delete(held)),
+      engine => {
+        held.sizeBytes = Math.max(held.sizeBytes, engine.memory().weightsBytes + slice.kvBudgetBytes)
+        void engine.lost.then(() => shelf.delete(held))
+      },
       () => shelf.delete(held),
     )
     return held
@@ -84,6 +92,7 @@ export function createSliceShelf({ memoryBudgetBytes, open }: SliceShelfOptions)
       let isReturned = false
       try {
         const engine = await held.opening
+        await discardUnused(0)
         const loan: Engine = {
           ...engine,
           async close() {
