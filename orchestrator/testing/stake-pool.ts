@@ -68,7 +68,7 @@ export async function openStakePool() {
   outbox.start()
 
   const faults: unknown[] = []
-  const told = new Map<string, DeskCommand[]>()
+  const told: { readonly wallet: string; readonly command: DeskCommand }[] = []
   const answers = new Map<string, Answer>()
   const accounts = new Map<string, PrivateKeyAccount>()
   const listeners = new Set<() => void>()
@@ -78,6 +78,8 @@ export async function openStakePool() {
   let peers = 0
   let givers: ((to: `0x${string}`, amountAtomic: bigint) => Promise<`0x${string}`>) | null = null
 
+  const commandsTo = ({ address }: PrivateKeyAccount): DeskCommand[] =>
+    told.filter(({ wallet }) => wallet === address.toLowerCase()).map(({ command }) => command)
   const changed = (): void => {
     for (const listener of listeners) listener()
   }
@@ -95,7 +97,7 @@ export async function openStakePool() {
       return () => void hearers.delete(hear)
     },
     tell: (peer: string, command: DeskCommand) => {
-      told.set(peer, [...(told.get(peer) ?? []), command])
+      told.push({ wallet: peer.slice(0, 42), command })
       if (command.type === 'terms-offered') void answerOffer(peer, command)
     },
     withheld: { isWithheld: (operator: string) => withheld.has(operator), reasonOf: () => null },
@@ -158,7 +160,7 @@ export async function openStakePool() {
     forgetRing = followRing({ desk: watched, ledger, clock, onFault: fault => faults.push(fault) })
   }
   stakes = openDesk()
-  stakes.start()
+  await stakes.start()
   follow()
 
   const pool = {
@@ -191,15 +193,10 @@ export async function openStakePool() {
     },
     ring: (at = 0) => stakes.ringOf(rings![at]!),
     /** What a peer of this operator was told last of its stake. */
-    toldTo: (account: PrivateKeyAccount, seat = 0): Told<'stake-told'> | undefined =>
-      told
-        .get(`${account.address.toLowerCase()}.${String(seat).padStart(8, '0')}`)
-        ?.findLast((command): command is Told<'stake-told'> => command.type === 'stake-told'),
+    toldTo: (account: PrivateKeyAccount): Told<'stake-told'> | undefined =>
+      commandsTo(account).findLast((command): command is Told<'stake-told'> => command.type === 'stake-told'),
     offersTo: (account: PrivateKeyAccount): Offer[] =>
-      [...told]
-        .filter(([peer]) => peer.startsWith(account.address.toLowerCase()))
-        .flatMap(([, commands]) => commands)
-        .filter((command): command is Offer => command.type === 'terms-offered'),
+      commandsTo(account).filter((command): command is Offer => command.type === 'terms-offered'),
     say: (account: PrivateKeyAccount, request: DeskRequest) =>
       say(`${account.address.toLowerCase()}.00000000`, request),
     async leave(account: PrivateKeyAccount, id: bigint, version: number): Promise<void> {
@@ -221,7 +218,7 @@ export async function openStakePool() {
       await stakes.close()
       forgetRing()
       stakes = openDesk()
-      stakes.start()
+      await stakes.start()
       follow()
     },
     async passSeconds(seconds: number): Promise<void> {

@@ -28,7 +28,8 @@ export interface StakeDesk extends StakeSource {
   coalitionOf(operator: string): { readonly id: bigint; readonly version: number } | null
   /** What a peer says; all but its words about stakes is nobody's business here. */
   heard(peer: string, request: DeskRequest): void
-  start(): void
+  /** Resolves when the chain was read once, or could not be. */
+  start(): Promise<void>
   /** Looks at chain and rings now. */
   wake(): void
   /** Resolves when nothing is under way that needs no time to pass. */
@@ -247,11 +248,13 @@ export function createStakeDesk(options: StakeDeskOptions, onChange: () => void)
       return held === undefined ? null : { id: coalition, version: held.view.version }
     },
     heard: hearing.heard,
-    start: () => {
-      if (isStarted) return
-      isStarted = true
-      wake()
-      tick()
+    start: async () => {
+      if (!isStarted) {
+        isStarted = true
+        wake()
+        tick()
+      }
+      await passing
     },
     wake,
     idle: () =>

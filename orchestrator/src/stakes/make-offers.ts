@@ -39,6 +39,8 @@ export function makeOffers({ rings, rows, coalitions, mayOffer, drawSalt, ...res
   const pending = under.filter(offer => !gone.has(offer))
   const isPending = new Set(pending.map(({ terms }) => keyOfTerms(terms)))
   const taken = new Set(pending.flatMap(({ coalition }) => (coalition === null ? [] : [coalition])))
+  // Whoever has terms on the way waits for them: a second offer would ask for a second stake.
+  const waiting = new Set(pending.flatMap(({ terms }) => terms.parties.map(({ operator }) => operator.toLowerCase())))
   const made: { ring: RingToStake; terms: CoalitionTerms }[] = []
   const refused = new Map<string, { code: string; text: string }>()
   const free = (): HeldCoalition[] => coalitions.filter(({ view }) => !taken.has(view.id))
@@ -55,6 +57,8 @@ export function makeOffers({ rings, rows, coalitions, mayOffer, drawSalt, ...res
     const found = plan(ring)
     if (found.kind === 'refused') refused.set(ring.key, found)
     if (found.kind !== 'offer' || !mayOffer(ring)) continue
+    if (ring.seats.some(({ operator }) => waiting.has(operator))) continue
+    for (const { operator } of ring.seats) waiting.add(operator)
     if (found.coalition !== null) taken.add(found.coalition.view.id)
     made.push({ ring, terms: found.terms })
   }

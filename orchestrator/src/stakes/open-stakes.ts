@@ -70,7 +70,8 @@ export async function openStakes(opening: OpenStakesOptions): Promise<StakeDesk>
     },
     () => desk.setStakes(stakes),
   )
-  stakes.start()
+  // Units are reckoned from it next: who staked before a restart has them still.
+  await stakes.start()
   return stakes
 }
 

@@ -18,7 +18,7 @@ const wallet = ({ address }: PrivateKeyAccount): string => address.toLowerCase()
 const isActive = (at = 0) => pool.ring(at).state === 'active'
 const id = (account: PrivateKeyAccount): bigint => pool.stakes().coalitionOf(wallet(account))!.id
 
-it('stakes a ring once it is ready, and gives its members their units then', { timeout: 60_000 }, async () => {
+it('stakes a ring once it is ready, and gives its members their units then', { timeout: 90_000 }, async () => {
   const members = await pool.operators(3)
   pool.stand(members)
   expect(pool.ring()).toEqual({ state: 'none', coalition: null, staked: 0, of: 3 })
@@ -41,4 +41,151 @@ it('stakes a ring once it is ready, and gives its members their units then', { t
   })
   expect(pool.stakes().reasonOf(wallet(members[0]!))).toBeNull()
   expect(pool.faults).toEqual([])
+})
+
+it('re-splits when a member is replaced, and the stake of whoever left comes back by itself', {
+  timeout: 90_000,
+}, async () => {
+  const [stays, leaves, comes] = (await pool.operators(3)) as [PrivateKeyAccount, PrivateKeyAccount, PrivateKeyAccount]
+  pool.stand([stays, leaves])
+  await pool.until(isActive)
+  const coalition = id(stays)
+  await pool.until(() => pool.toldTo(leaves)?.state === 'staked')
+  const { version } = pool.toldTo(leaves)!
+  pool.stand([stays, comes])
+  await pool.leave(leaves, coalition, version!)
+  await pool.until(isActive)
+  expect(id(stays)).toBe(coalition)
+  expect(pool.stakes().coalitionOf(wallet(comes))).toEqual({ id: coalition, version: 1 })
+  // Whoever stayed signed again and paid nothing; it held one stake's worth and no more.
+  expect(pool.offersTo(stays).map(({ needsStake }) => needsStake)).toEqual([true, false])
+  expect(pool.stakes().stakeOf(wallet(leaves))).toMatchObject({
+    state: 'unbonding',
+    coalition,
+    amountAtomic: stakeAtomic,
+  })
+  expect(pool.stakes().reasonOf(wallet(leaves))).toContain('unbond')
+  await pool.until(async () => (await pool.members()).map(([member]) => member).includes(wallet(comes)))
+  expect((await pool.members()).map(([member]) => member)).not.toContain(wallet(leaves))
+
+  await pool.passSeconds(3_601)
+  await pool.until(async () => (await pool.chain.usdcOf(leaves.address)) === stakeAtomic)
+  expect(await pool.registry.creditOf(leaves.address)).toBe(0n)
+})
+
+it('lets a member go by its own word where nobody takes its place', { timeout: 90_000 }, async () => {
+  const [stays, leaves] = (await pool.operators(2)) as [PrivateKeyAccount, PrivateKeyAccount]
+  pool.stand([stays, leaves])
+  await pool.until(isActive)
+  await pool.until(() => pool.toldTo(leaves)?.state === 'staked')
+  const coalition = id(stays)
+  pool.stand()
+  await pool.leave(leaves, coalition, 0)
+  await pool.until(() => pool.stakes().stakeOf(wallet(leaves)).state === 'unbonding')
+  expect(pool.stakes().stakeOf(wallet(stays)).state).toBe('staked')
+})
+
+it('does not take a tab that is loaded anew for one that left', { timeout: 90_000 }, async () => {
+  const members = (await pool.operators(2)) as [PrivateKeyAccount, PrivateKeyAccount]
+  pool.stand(members)
+  await pool.until(isActive)
+  await pool.until(() => pool.toldTo(members[1])?.state === 'staked')
+  await pool.leave(members[1], id(members[1]), 0)
+  await pool.stakes().idle()
+  expect(pool.stakes().stakeOf(wallet(members[1])).state).toBe('staked')
+})
+
+it('tells a refusal, withholds units, and asks again later', { timeout: 90_000 }, async () => {
+  const [willing, unwilling] = (await pool.operators(2)) as [PrivateKeyAccount, PrivateKeyAccount]
+  pool.answers.set(wallet(unwilling), 'refuse')
+  pool.stand([willing, unwilling])
+  await pool.until(() => pool.toldTo(unwilling)?.words.includes('Refused: No.') === true)
+  expect(pool.stakes().stakeOf(wallet(willing))).toMatchObject({ state: 'none', amountAtomic: 0n })
+  expect(pool.stakes().reasonOf(wallet(willing))).toContain('you have not staked yet')
+  expect(await pool.chain.usdcOf(willing.address)).toBe(stakeAtomic)
+  await pool.until(async () => (await pool.members()).length === 0)
+  pool.answers.set(wallet(unwilling), 'sign')
+  await pool.until(isActive)
+  await pool.until(async () => (await pool.members()).length === 2)
+})
+
+it('tells a wallet with two spans that do not touch that it stays unstaked', { timeout: 90_000 }, async () => {
+  const [twice, other] = (await pool.operators(2)) as [PrivateKeyAccount, PrivateKeyAccount]
+  pool.stand([twice, other, twice])
+  await pool.until(() => pool.toldTo(twice)?.words.includes('which is no one span') === true)
+  expect(pool.ring()).toEqual({ state: 'none', coalition: null, staked: 0, of: 2 })
+  expect(pool.offersTo(twice)).toEqual([])
+})
+
+it('takes a wallet’s two seats that touch as one party', { timeout: 90_000 }, async () => {
+  const [twice, other] = (await pool.operators(2)) as [PrivateKeyAccount, PrivateKeyAccount]
+  pool.stand([twice, twice, other])
+  await pool.until(isActive)
+  expect(pool.ring()).toMatchObject({ staked: 2, of: 2 })
+  expect(pool.offersTo(twice)[0]!.terms.parties).toMatchObject([
+    { firstLayer: 0, endLayer: 8 },
+    { firstLayer: 8, endLayer: 12 },
+  ])
+})
+
+it('does not stake a wallet that holds too little, and says so', { timeout: 90_000 }, async () => {
+  const [rich] = (await pool.operators(1)) as [PrivateKeyAccount]
+  const [poor] = (await pool.operators(1, stakeAtomic - 1n)) as [PrivateKeyAccount]
+  pool.stand([rich, poor])
+  await pool.until(() => pool.toldTo(poor)?.words.includes('holds less than the stake of 5 USDC') === true)
+  expect(await pool.chain.usdcOf(rich.address)).toBe(stakeAtomic)
+})
+
+it('has two rings stake side by side, each its own', { timeout: 90_000 }, async () => {
+  const [a, b, c, d] = (await pool.operators(4)) as [PrivateKeyAccount, ...PrivateKeyAccount[]] as PrivateKeyAccount[]
+  pool.stand([a!, b!], [c!, d!])
+  await pool.until(() => isActive(0) && isActive(1))
+  expect(new Set([a, b, c, d].map(one => id(one!))).size).toBe(2)
+  await pool.until(async () => (await pool.members()).length === 4)
+})
+
+it('never offers terms to one that was found guilty again, and the others go on without it', {
+  timeout: 90_000,
+}, async () => {
+  const [honest, culprit, comes] = (await pool.operators(3)) as [
+    PrivateKeyAccount,
+    PrivateKeyAccount,
+    PrivateKeyAccount,
+  ]
+  pool.stand([honest, culprit])
+  await pool.until(isActive)
+  const coalition = id(honest)
+  const accuser = pool.chain.accounts.payers[3]!
+  await pool.chain.mintUsdc(accuser.address, 10_000_000n)
+  const dispute = await pool.registry.accuse(coalition, { accused: culprit, accuser })
+  await pool.registry.decide(dispute, true)
+  await pool.until(() => pool.stakes().stakeOf(wallet(culprit)).state === 'slashed')
+  expect(pool.stakes().isStaked(wallet(culprit))).toBe(false)
+  const before = pool.offersTo(culprit).length
+  pool.stand([culprit, honest])
+  await pool.until(() => pool.toldTo(culprit)?.state === 'slashed')
+  await pool.stakes().idle()
+  expect(pool.offersTo(culprit)).toHaveLength(before)
+  pool.stand([honest, comes])
+  await pool.until(isActive)
+  expect(pool.stakes().coalitionOf(wallet(comes))?.id).toBe(coalition)
+  await pool.restart()
+  await pool.until(() => pool.stakes().stakeOf(wallet(culprit)).state === 'slashed')
+})
+
+it('renews a coalition before it ends, and gives all stakes back when one does end', { timeout: 90_000 }, async () => {
+  const members = (await pool.operators(2)) as [PrivateKeyAccount, PrivateKeyAccount]
+  pool.stand(members)
+  await pool.until(isActive)
+  const coalition = id(members[0])
+  const endsAt = async (): Promise<bigint> => (await pool.registry.stateOf(coalition))[3]
+  const before = await endsAt()
+  await pool.passSeconds(6 * 86_400)
+  await pool.until(async () => (await endsAt()) > before)
+  expect(pool.stakes().coalitionOf(wallet(members[0]))?.id).toBe(coalition)
+  pool.stand()
+  await pool.passSeconds(8 * 86_400)
+  await pool.until(() => pool.stakes().stakeOf(wallet(members[0])).state === 'unbonding')
+  await pool.passSeconds(3_601)
+  for (const { address } of members) await pool.until(async () => (await pool.chain.usdcOf(address)) === stakeAtomic)
 })
