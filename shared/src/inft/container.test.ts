@@ -2,8 +2,9 @@ import { describe, expect, it } from 'vitest'
 import { fileRootOf } from '../storage0g/index.ts'
 import { type ContainerPlace, mostContainerBytes, openContainer, sealContainer } from './container.ts'
 import {
+  describedSize,
+  describeIntelligence,
   intelligenceBytes,
-  intelligenceDescription,
   type PoolIntelligence,
   parseIntelligence,
 } from './pool-intelligence.ts'
@@ -11,7 +12,7 @@ import {
 const place: ContainerPlace = {
   chainId: 16602,
   contract: '0x34493302287308f565cf3409daadedf4c8895648',
-  description: intelligenceDescription,
+  description: describeIntelligence(500),
 }
 const key = Uint8Array.from({ length: 32 }, (_, at) => at * 7)
 const nonce = Uint8Array.from({ length: 12 }, (_, at) => at * 5)
@@ -92,6 +93,19 @@ describe('a container', () => {
 })
 
 describe('a pool’s intelligence', () => {
+  it('has a description that tells the size of its container', () => {
+    expect(describedSize(describeIntelligence(1234))).toBe(1234)
+    for (const other of [
+      '',
+      'computepool.intelligence.v1',
+      'computepool.intelligence.v1/0',
+      'other.v1/12',
+      'computepool.intelligence.v1/1e9',
+    ]) {
+      expect(describedSize(other)).toBeNull()
+    }
+  })
+
   it('covers each layer once', () => {
     const withSpans =
       (...spans: [number, number][]) =>

@@ -15,6 +15,8 @@ const nonceBytes = 12
 const tagBytes = 16
 const headerBytes = magic.length + 2 + nonceBytes
 export const containerKeyBytes = 32
+/** A container is longer than what it holds by this. */
+export const containerOverheadBytes = headerBytes + tagBytes
 /** More than any prompt and plan need; a container is opened in memory. */
 export const mostContainerBytes = 4 * 1024 * 1024
 

@@ -1,6 +1,7 @@
 export {
   type ContainerPlace,
   containerKeyBytes,
+  containerOverheadBytes,
   mostContainerBytes,
   openContainer,
   type SealContainerOptions,
@@ -8,8 +9,9 @@ export {
 } from './container.ts'
 export { encryptionKeyOf, type SealingEntropy, sealTo, unseal } from './ecies.ts'
 export {
+  describedSize,
+  describeIntelligence,
   intelligenceBytes,
-  intelligenceDescription,
   type PoolIntelligence,
   parseIntelligence,
   poolIntelligenceSchema,

@@ -64,7 +64,9 @@ describe('a wallet’s key', () => {
     const { secret: derived, publicKey } = walletKey(place, signature)
     expect(publicKey).toBe(encryptionKeyOf(derived))
     // Whoever changes this takes people's pools from them.
-    expect(bytesToHex(derived)).toMatchInlineSnapshot(`"5fc7fd9b5af6573fa9441393d655248361f109bd860ba5535185e9c1356e08e8"`)
+    expect(bytesToHex(derived)).toMatchInlineSnapshot(
+      `"5fc7fd9b5af6573fa9441393d655248361f109bd860ba5535185e9c1356e08e8"`,
+    )
     const order = secp256k1.Point.Fn.ORDER
     const high = (order - BigInt(`0x${s}`)).toString(16).padStart(64, '0')
     for (const same of [`0x${r}${s}00`, `0x${r}${high}1c`, `0x${r.toUpperCase()}${s}1c`]) {

@@ -36,8 +36,16 @@ export const poolIntelligenceSchema = z
   }, 'spans must cover each layer once, in order')
 export type PoolIntelligence = z.output<typeof poolIntelligenceSchema>
 
-/** The entry's description on the chain. */
-export const intelligenceDescription = 'computepool.intelligence.v1'
+const intelligenceKind = 'computepool.intelligence.v1'
+
+/** The entry's description on the chain. It tells the container's size, which its root does not, and a transfer leaves it as it is. */
+export const describeIntelligence = (containerSizeBytes: number): string => `${intelligenceKind}/${containerSizeBytes}`
+
+/** The container's size where `description` is that of a pool's intelligence; null where it is of something else. */
+export function describedSize(description: string): number | null {
+  const digits = /^computepool\.intelligence\.v1\/([1-9]\d{0,8})$/.exec(description)?.[1]
+  return digits === undefined ? null : Number(digits)
+}
 
 /** The bytes that go into a container. @throws ZodError where it is none: a fault of the caller's. */
 export const intelligenceBytes = (intelligence: PoolIntelligence): Uint8Array =>

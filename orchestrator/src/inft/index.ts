@@ -1,0 +1,18 @@
+export { type AcceptOptions, acceptTransfer, type SignedAccess, type TransferProof } from './accept-transfer.ts'
+export { type InftEntry, type InftFacts, type InftPlace, readInft } from './inft-reader.ts'
+export {
+  entryKey,
+  openEntry,
+  openIntelligence,
+  sealingEntropy,
+  storeEntry,
+  storeIntelligence,
+} from './store-intelligence.ts'
+export {
+  createTransferOracle,
+  type PreparedTransfer,
+  type SignedOwnership,
+  type TransferOracle,
+  type TransferOracleOptions,
+  type TransferRequest,
+} from './transfer-oracle.ts'
