@@ -1,7 +1,10 @@
 /**
  * What pages say of stakes, checks and disputes, painted by a real browser: a phone's width, both palettes, by keyboard. The pool's news
- * is staged (the same samples as the pages' own tests); that a live pool tells such news is tested where it is made.
+ * is staged there (the same samples as the pages' own tests); the last journey stakes on a real chain with a real tab's key.
  */
+import { mkdtemp, rm } from 'node:fs/promises'
+import os from 'node:os'
+import path from 'node:path'
 import { type RunningOrchestrator, startOrchestrator } from '@computepool/orchestrator/serve.ts'
 import { bigintAsString } from '@computepool/shared/money'
 import { expect, type Page, test } from '@playwright/test'
@@ -59,21 +62,18 @@ for (const colorScheme of ['dark', 'light'] as const) {
     const page = await context.newPage()
     try {
       await stageNews(page)
-      for (const [path, landmark] of [
+      for (const [address, landmark] of [
         ['/', 'pool-trust'],
         ['/operate', 'signing-terms'],
         ['/chat', 'trusted-ends'],
         ['/trust', 'who-sees'],
         ['/disputes', 'evidence'],
       ] as const) {
-        await page.goto(`${server.url}${path}`)
+        await page.goto(`${server.url}${address}`)
         await expect(page.getByTestId(landmark).first()).toBeVisible()
         await expect(page.getByTestId('stake-chip').first()).toHaveText('staked pool')
-        expect(await tooWide(page), path).toEqual([])
-        expect(await seriousFindings(page), path).toEqual([])
-        const folder = process.env.TRUST_SHOTS
-        if (folder)
-          await page.screenshot({ path: `${folder}/${colorScheme}${path.replace('/', '-')}.png`, fullPage: true })
+        expect(await tooWide(page), address).toEqual([])
+        expect(await seriousFindings(page), address).toEqual([])
       }
     } finally {
       await context.close()
@@ -97,4 +97,29 @@ test('from the chat to who sees what, to a conviction’s evidence, by keyboard 
   await expect(page.getByRole('heading', { level: 1 })).toBeFocused()
   await expect(page.getByTestId('dispute-row')).toHaveCount(2)
   await expect(page.getByTestId('evidence').first()).toHaveAttribute('href', /^\/api\/evidence\/[0-9a-f]{64}$/)
+})
+
+test('a tab is told what its key will sign, stakes by itself, and reads how it stands', async ({ page }) => {
+  const dataDir = await mkdtemp(path.join(os.tmpdir(), 'computepool-trust-'))
+  const money = { mode: 'paid', chain: { kind: 'embedded' }, dataDir, stakeAtomic: 5_000_000n } as const
+  const paid = await startOrchestrator({ port: 0, packDir: 'models/demo/pack', minSeats: 1, maxSeats: 1, money })
+  try {
+    await page.goto(`${paid.url}/operate`)
+    await expect(page.getByTestId('signing-terms')).toContainText('5.00\u202ftest USDC of this key’s own money')
+    await page.getByText('Engine: chosen by measurement').click()
+    await page.getByRole('radio', { name: /^WASM/ }).check()
+    await page.getByTestId('join').click()
+    await expect(page.locator('html')).toHaveAttribute('data-status', 'serving')
+    await expect(page.getByTestId('own-standing')).toContainText('Weight0.10')
+    await expect(page.getByTestId('own-stake')).toHaveAttribute('data-state', 'staked')
+    await expect(page.getByTestId('stake-amount')).toHaveAttribute('data-atomic', '5000000')
+    await expect(page.getByTestId('pool-stake')).toContainText('Of this ring 1 of 1 have staked.')
+    await page.getByTestId('leave').click()
+    await expect(page.locator('html')).toHaveAttribute('data-status', 'idle')
+    await expect(page.getByTestId('own-stake')).toContainText('It has left since')
+  } finally {
+    await page.close()
+    await paid.close()
+    await rm(dataDir, { recursive: true, force: true })
+  }
 })
