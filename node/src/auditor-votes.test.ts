@@ -13,8 +13,7 @@ import { type Key, longMs, lower } from '../../orchestrator/testing/coalition-st
 import { type DisputeStage, openDisputeStage } from '../../orchestrator/testing/dispute-stage.ts'
 import { garbage } from '../../shared/testing/cheats/change-outputs.ts'
 import { evidenceManifest, evidenceSpans, sampleEvidence } from '../../shared/testing/cheats/sample-evidence.ts'
-import type { JudgeBundle } from './audit/judge-with-pack.ts'
-import { type AuditorVotes, type AuditorVotesOptions, startAuditorVotes } from './auditor-votes.ts'
+import { type AuditorVotes, type AuditorVotesOptions, type JudgeBundle, startAuditorVotes } from './auditor-votes.ts'
 
 const origin = 'https://pool.example'
 const auditorKeys = [0, 1, 2].map(at => testAccount(`auditor ${at}`))

@@ -5,13 +5,16 @@
  */
 import { coalitionAbi } from '@computepool/contracts/abi'
 import type { PeerKey } from '@computepool/peer/runtime/peer-powers.ts'
+import type { EvidenceBundle, EvidenceVerdict } from '@computepool/shared/audit'
 import { breachReasons, voteTypedData } from '@computepool/shared/coalition'
 import { asComputePoolError, ComputePoolError } from '@computepool/shared/errors'
 import { type DisputeView, disputesSchema, moneyTermsSchema } from '@computepool/shared/money'
 import type { Clock } from '@computepool/shared/ports'
 import { createPublicClient, type Hex, http, isAddressEqual, type PublicClient } from 'viem'
 import { fetchBundle } from './audit/fetch-bundle.ts'
-import type { JudgeBundle } from './audit/judge-with-pack.ts'
+
+/** What a bundle proves; `unjudged` where nobody can say. */
+export type JudgeBundle = (bundle: EvidenceBundle, signal: AbortSignal) => Promise<EvidenceVerdict>
 
 export interface AuditorVotesOptions {
   /** Of the pool. */

@@ -10,8 +10,8 @@ import { createVerifiedStore } from '@computepool/peer/artifacts/verified-store.
 import { measuredTolerances } from '@computepool/shared/audit'
 import { kvBytesPerToken, type Manifest, partsFor } from '@computepool/shared/model'
 import type { ArtifactStorage, Clock, OpenEngine } from '@computepool/shared/ports'
-import type { JudgeBundle } from '../audit/judge-with-pack.ts'
 import { verifyEvidence } from '../audit/verify-evidence.ts'
+import type { JudgeBundle } from '../auditor-votes.ts'
 
 export interface PoolJudgeOptions {
   /** Origin of the pool. */
