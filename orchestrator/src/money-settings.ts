@@ -55,6 +55,7 @@ function chainOf(name: string, environment: Environment): ChainChoice {
     owner: owner ? keyOf('COMPUTEPOOL_OWNER_KEY', environment) : null,
     settler: keyOf('COMPUTEPOOL_SETTLER_KEY', environment),
     keeper: keyOf('COMPUTEPOOL_KEEPER_KEY', environment),
+    ...(environment.COMPUTEPOOL_ACCUSER_KEY ? { accuser: keyOf('COMPUTEPOOL_ACCUSER_KEY', environment) } : {}),
   }
   return { kind: 'foreign', name, keys, ...(rpcUrl ? { rpcUrl } : {}) }
 }
