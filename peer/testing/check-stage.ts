@@ -40,6 +40,9 @@ export interface StageOptions {
   readonly isBranched?: boolean
   /** Another attempt was served before, which the checked one has nothing to do with. */
   readonly isSecond?: boolean
+  /** Tokens to draw greedily, by position: a text that repeats itself is guessed ahead. */
+  readonly script?: (position: number) => number | null
+  readonly maxTokens?: number
   /** What becomes of a frame that a seat sends. */
   readonly sendingAs?: (seat: number, frame: Uint8Array) => Uint8Array
   readonly auditorPowers?: Parameters<PeerPool['open']>[0]
@@ -67,17 +70,21 @@ export async function openCheckStage(options: StageOptions): Promise<CheckStage>
     isBranched = false,
   } = options
   const pool = openPeerPool()
+  const engineOptions = options.script === undefined ? {} : { script: options.script }
   const openEngine: PeerPowers['openEngine'] = async (_, slice) => {
-    const engine = openFakeEngine(slice, maxChunk === undefined ? {} : { maxChunk })
+    const engine = openFakeEngine(slice, { ...engineOptions, ...(maxChunk === undefined ? {} : { maxChunk }) })
     return cheat === undefined ? engine : cheat(engine)
   }
   const tabs = Array.from({ length: seats }, (_, i) =>
-    pool.open({
-      ...(i === seat ? { openEngine } : {}),
-      ...(options.sendingAs === undefined ? {} : { frameSent: (frame: Uint8Array) => options.sendingAs!(i, frame) }),
-    }),
+    pool.open(
+      {
+        ...(i === seat ? { openEngine } : {}),
+        ...(options.sendingAs === undefined ? {} : { frameSent: (frame: Uint8Array) => options.sendingAs!(i, frame) }),
+      },
+      engineOptions,
+    ),
   )
-  const auditor = pool.open(options.auditorPowers)
+  const auditor = pool.open(options.auditorPowers, engineOptions)
   for (const tab of [...tabs, auditor]) {
     await pool.until('peer-joined', () => heardBy(tab, 'peer-joined').length > 0)
     pool.offer(tab)
@@ -98,7 +105,7 @@ export async function openCheckStage(options: StageOptions): Promise<CheckStage>
     const known = tabs.map(tab => heardBy(tab, 'request-receipted').length)
     const job = fakeJob(requestId, {
       promptTokens: text,
-      maxTokens: 9,
+      maxTokens: options.maxTokens ?? 9,
       sampling,
       nonce,
       keepCache: isKept,

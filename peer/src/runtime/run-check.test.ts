@@ -1,5 +1,7 @@
 import { decodeEvidence } from '@computepool/shared/audit'
+import { greedy } from '@computepool/shared/pipeline'
 import type { Engine } from '@computepool/shared/ports'
+import { decodeFrame } from '@computepool/shared/wire'
 import { describe, expect, it } from 'vitest'
 import { garbage, identity, replayed, staleEpoch } from '../../../shared/testing/cheats/index.ts'
 import { heardBy, openCheckStage, type StageOptions } from '../../testing/check-stage.ts'
@@ -57,6 +59,28 @@ const cheats: [string, (engine: Engine) => Engine][] = [
 it.each(cheats)('finds %s', async (_, cheat) => {
   const { report } = await checked({ seat: 1, cheat, isSecond: true })
   expect(report.outcome).toBe('differs')
+})
+
+describe.each(places.slice(0, 3))('a check of %s, where tokens are guessed ahead', (_, place) => {
+  // Every eighth guess fails, and with it those behind it.
+  const script = (position: number): number => (position % 8 === 5 ? 20 + (position % 31) : position % 3)
+
+  it.each([undefined, 5, 2])('agrees with who computed as it should, at most %s rows at once', async maxChunk => {
+    let drafts = 0
+    const { report } = await checked({
+      ...place,
+      script,
+      sampling: greedy,
+      maxTokens: 60,
+      ...(maxChunk === undefined ? {} : { maxChunk }),
+      sendingAs(seat, frame) {
+        if (seat === 0 && (decodeFrame(frame).header.draft?.length ?? 0) > 0) drafts += 1
+        return frame
+      },
+    })
+    expect(report).toMatchObject({ outcome: 'agreed', finding: { positions: 99 } })
+    if (place.seat !== 0) expect(drafts).toBeGreaterThan(1)
+  })
 })
 
 describe('what is handed over', () => {

@@ -278,8 +278,8 @@ export function runPeer(powers: PeerPowers, options: JoinOptions): RunningPeer {
   async function dropSlice(): Promise<void> {
     const dropped = held
     held = null
-    await audit?.release()
     work = null
+    await audit?.release()
     await dropped?.close()
     box.set(noSlice)
   }
