@@ -16,3 +16,4 @@ export {
   type TransferOracleOptions,
   type TransferRequest,
 } from './transfer-oracle.ts'
+export { createUsageGate, type UsageGate, type UsageGateOptions } from './usage-gate.ts'
