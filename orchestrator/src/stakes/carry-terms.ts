@@ -62,12 +62,14 @@ async function propose(context: CarryContext, row: StakeTerms): Promise<StakeTer
 async function activate(context: CarryContext, row: StakeTerms): Promise<void> {
   const { reader, book, vault, ledger } = context
   const id = row.coalition!
+  let wantedEpoch = row.unitsEpoch
   let { state } = await reader.coalitionOf(id)
   if (state === 'proposed') {
     if (BigInt(await vault.nowSeconds()) > row.terms.proposalEndsAt) {
       return book.over(row.termsHash, row.lastError ?? 'The time to make it active passed.')
     }
     const { epoch, members } = await keepUnits(context, row)
+    wantedEpoch = epoch
     const order = activateOrder({ id, units: { epoch, members } })
     const run = await runOrder(context, { ...row, unitsEpoch: epoch }, order, 'stakes:activate-sent')
     state = (await reader.coalitionOf(id)).state
@@ -75,7 +77,8 @@ async function activate(context: CarryContext, row: StakeTerms): Promise<void> {
   }
   if (state !== 'active') return book.over(row.termsHash, `The coalition is ${state}.`)
   const { unitsEpoch } = await vault.totals()
-  if (row.unitsEpoch !== null && unitsEpoch < row.unitsEpoch) await ledger.renewUnits(0, unitsEpoch)
+  // A run may end between the two: then the units go by an order of their own.
+  if (wantedEpoch !== null && unitsEpoch < wantedEpoch) await ledger.renewUnits(0, unitsEpoch)
   await book.activated(row.termsHash, id)
   await context.kill('stakes:activated')
 }

@@ -70,6 +70,7 @@ export function createStakeDesk(options: StakeDeskOptions, onChange: () => void)
     if (!stopping.signal.aborted) onFault(asComputePoolError(thrown))
   }
   const isStaked = (operator: string): boolean => operatorStake(picture, operator).state === 'staked'
+  const earnsNothing = (operator: string): boolean => desk.withheld.isWithheld(operator) || !isStaked(operator)
   const view = createStakeView({ stakeAtomic, picture: () => picture, rows: () => rows })
   const teller = createStakeTeller({ desk, place, token: options.token, of: view.stakeOf, picture: () => picture })
   const hearing: Hearing = createHearing({
@@ -165,10 +166,10 @@ export function createStakeDesk(options: StakeDeskOptions, onChange: () => void)
     } catch (thrown) {
       fault(thrown)
       if (stopping.signal.aborted || row.terms.version > 0) return
-      // The units that were to come with it are not to come by themselves.
-      const earnsNothing = (operator: string): boolean => desk.withheld.isWithheld(operator) || !isStaked(operator)
-      const members = workUnits(workOfRings(servingRings(desk.snapshot()), earnsNothing))
-      await ledger.setUnits(members).catch(fault)
+      // The units that were to come with it are not to come by themselves: who has them the chain says, not what was last seen of it.
+      await look()
+        .then(() => ledger.setUnits(workUnits(workOfRings(servingRings(desk.snapshot()), earnsNothing))))
+        .catch(fault)
     }
   }
 
