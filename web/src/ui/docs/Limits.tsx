@@ -11,7 +11,9 @@ export function Limits() {
         <li>
           <strong>Not private.</strong> The tabs with the first and the last layers can read the text; the others see
           activations, from which text can be recovered in part. The orchestrator sees the prompt and the answer, never
-          an activation. <Link to="/trust">What each seat can see</Link>
+          an activation. With <code>{'"computepool": {"trusted": true}'}</code> in its body a request is taken only
+          where the first and the last layers are held by staked operators of good standing.{' '}
+          <Link to="/trust">What each seat can see</Link>
         </li>
         <li>
           <strong>Checked by sampling, after the answer.</strong> A tab proves once, when it joins, that it computes
@@ -19,8 +21,8 @@ export function Limits() {
           cheat is convicted then, and what it said has been read. <Link to="/trust#checks">What is checked</Link>
         </li>
         <li>
-          <strong>A vanished tab ends the answers in work.</strong> They fail with <code>swarm_coalition_lost</code>.
-          Ask again once the ring has closed.
+          <strong>A vanished tab interrupts the answers in work.</strong> They go on as soon as others hold its layers;
+          where nobody does in time, they fail with <code>swarm_coalition_lost</code>.
         </li>
         <li>
           <strong>As fast as the slowest seat.</strong> Every token visits every tab once; each hop adds its link’s
