@@ -1,5 +1,6 @@
 export { type AcceptOptions, acceptTransfer, type SignedAccess, type TransferProof } from './accept-transfer.ts'
 export { type InftEntry, type InftFacts, type InftPlace, readInft } from './inft-reader.ts'
+export { createSignIn, type SignedIn, type SignIn, type SignInOptions } from './sign-in.ts'
 export {
   entryKey,
   openEntry,
