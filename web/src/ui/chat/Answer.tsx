@@ -55,12 +55,16 @@ export const Answer = memo(
 )
 
 function AnswerProblem({ error }: { error: AnswerError }) {
+  const isAboutTrust = error.code === 'swarm_trust_missing'
   const wait = error.retryAfterSeconds === null ? '' : ` Try again in ${error.retryAfterSeconds} s.`
   return (
     <p className="notice" role="alert" data-testid="answer-error" data-code={error.code}>
       {error.message}
       {wait} {error.code === 'payment_required' ? 'Open a session below, then regenerate this answer.' : null}
-      {error.code.startsWith('swarm_') ? <Link to="/operate">Hold layers with this browser</Link> : null}
+      {isAboutTrust ? 'Or switch off “Only trusted ends” below, and regenerate this answer.' : null}
+      {error.code.startsWith('swarm_') && !isAboutTrust ? (
+        <Link to="/operate">Hold layers with this browser</Link>
+      ) : null}
     </p>
   )
 }

@@ -115,6 +115,16 @@ test('a refusal is shown where the answer would be', async () => {
   expect(screen.getByTestId('answer-error').textContent).toContain('Try again in 5 s.')
 })
 
+test('where no ring has trusted ends, the way out is the switch, not more layers', async () => {
+  const { stream } = open()
+  await ask('Hello')
+  const error = { code: 'swarm_trust_missing', message: 'No ring here has trusted ends.', retryAfterSeconds: 60 }
+  await act(() => stream.push({ type: 'failed', error }))
+  await act(() => stream.end())
+  expect(plain(screen.getByTestId('answer-error'))).toContain('Try again in 60 s. Or switch off “Only trusted ends”')
+  expect(screen.getByTestId('answer-error').querySelector('a')).toBeNull()
+})
+
 test('a question is edited and sent again', async () => {
   const { stream } = open()
   await ask('Helo')
