@@ -71,7 +71,7 @@ export type Placement =
 /** Steps of the search for one number of seats, all neighbourhoods together: as many as eight candidates for eight seats take. */
 const mostSteps = 109_600
 /** Sizes beyond the fewest that are tried where those of good standing need more seats than others. */
-const mostSizes = 3
+const mostSizes = 2
 const micros = (ms: number): number => Math.max(1, Math.round(ms * 1000))
 
 /** Most layers that `peer` can hold beside what its place in the ring brings along. */
@@ -242,10 +242,12 @@ const fewestSeats = ({ minSeats, model }: PlacementInput): number => Math.max(1,
 function place(input: PlacementInput): Placement | null {
   const most = Math.min(input.maxSeats, input.model.layers, input.peers.length)
   const isPenalised = input.peers.some(({ penalty = 1 }) => penalty > 1)
+  // What the fewest seats are asked exactly, more of them are asked in passing: nobody waits for that.
+  const briefly = { ...input, mostSteps: (input.mostSteps ?? mostSteps) / 10 }
   let best: Choice | null = null
   let sizes = 0
   for (let size = fewestSeats(input); size <= most && sizes < mostSizes; size++) {
-    const choice = chooseRing(input, size)
+    const choice = chooseRing(best === null ? input : briefly, size)
     if (best !== null) sizes++
     if (choice === null) continue
     if (best === null || choice.cost < best.cost) best = choice
