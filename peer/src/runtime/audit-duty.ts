@@ -140,7 +140,7 @@ export function createAuditDuty({
         if (slice === null) return say(notHeld(command.layers))
         const upload = (bundle: Uint8Array, place: NonNullable<RunCheck['evidence']>) =>
           leaveEvidence(store, bundle, place, signal)
-        const host = { clock, breathe, inbox, isLinked, table, upload, ...slice }
+        const host = { clock, breathe, digest, inbox, isLinked, table, upload, ...slice }
         return say(await runCheck(host, command, slice.engine, signal))
       },
       words => say(failed(words)),
@@ -164,7 +164,7 @@ export function createAuditDuty({
           if (start !== command.layers.start || end !== command.layers.end)
             return say('unsound', `It is about layers ${start} to ${end}.`)
           const open = async () => slice.engine
-          const how = { chunk: auditChunk, requestId: command.check, breathe, signal }
+          const how = { chunk: auditChunk, requestId: command.check, breathe, digest, signal }
           const found = await judgeEvidence({ bundle, ...slice, table, open, verifyWallet, ...how })
           if ('faults' in found)
             return say(found.verdict === 'unpaired' ? 'guilty' : found.verdict, found.faults.join(' '))

@@ -5,11 +5,11 @@
 import {
   assembleCase,
   type CaseBundle,
-  checkEvidence,
   decodeHandover,
   type EvidenceHeader,
   type EvidenceVerdict,
   encodeEvidence,
+  faultsOfWords,
   type Handover,
   type RecomputeReport,
   type RunCheck,
@@ -19,6 +19,7 @@ import {
 import { asComputePoolError } from '@computepool/shared/errors'
 import type { Manifest } from '@computepool/shared/model'
 import type { Clock, Engine } from '@computepool/shared/ports'
+import type { Digest } from '@computepool/shared/receipts'
 import { type DeskRequest, protocolVersion } from '@computepool/shared/wire'
 import type { Arrived, HandoverInbox } from './handover-inbox.ts'
 import { verifyWallet } from './verify-wallet.ts'
@@ -29,6 +30,7 @@ export type CheckReport = Omit<Reported, 'type' | 'check'>
 export interface CheckHost {
   readonly clock: Clock
   readonly breathe: () => Promise<void>
+  readonly digest: Digest
   readonly inbox: Pick<HandoverInbox, 'arrival'>
   readonly isLinked: (peer: string) => boolean
   readonly manifest: Manifest
@@ -62,11 +64,11 @@ export async function runCheck(
       )
     const handed = await collect(host, command, signal)
     if ('blamed' in handed) return handed
-    const assembled = assembleCase(command, handed.received, handed.sent)
+    const assembled = assembleCase(command, handed.received, handed.sent, host.digest)
     if ('failed' in assembled) return failed(assembled.failed)
     if ('blamed' in assembled) return withheld(assembled.blamed, assembled.words)
     const { bundle } = assembled
-    const [fault] = await checkEvidence(bundle, verifyWallet)
+    const [fault] = await faultsOfWords(bundle.header, verifyWallet)
     if (fault !== undefined) return failed(fault)
     const startedMs = host.clock.monotonicMs()
     const found = await replayEvidence({

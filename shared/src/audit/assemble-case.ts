@@ -2,6 +2,7 @@
  * Out of what two peers hand over, and what the desk says of a check: the case that an auditor computes again. Whoever handed over something
  * else than was signed for is named. It knows no network, no clock and no engine.
  */
+import type { Digest } from '../receipts/index.ts'
 import type { DeskCommand } from '../wire/index.ts'
 import { type CaseBundle, faultsOfIncoming, faultsOfOutgoing } from './check-evidence.ts'
 import { heldBytes } from './evidence-bundle.ts'
@@ -21,7 +22,7 @@ export type Assembled =
  * `received`: of `receivedFrom`; null where the text is all. `sent`: of `sentFrom`; where that is the accused itself, an exit, whichever blob has
  * its draws.
  */
-export function assembleCase(command: RunCheck, received: Handover | null, sent: Handover): Assembled {
+export function assembleCase(command: RunCheck, received: Handover | null, sent: Handover, digest?: Digest): Assembled {
   const { receivedFrom, sentFrom, accused, plan } = command
   const last = command.attempts.at(-1)!
   const attempts: EvidenceAttempt[] = []
@@ -59,10 +60,10 @@ export function assembleCase(command: RunCheck, received: Handover | null, sent:
     outgoing,
   }
   const bundle = { header, incoming, outgoing: isOwn ? new Uint8Array() : handed!.payloads }
-  const [ofReceived] = faultsOfIncoming(bundle)
+  const [ofReceived] = faultsOfIncoming(bundle, digest)
   if (ofReceived !== undefined)
     return receivedFrom === null ? { failed: ofReceived } : { blamed: receivedFrom, words: ofReceived }
-  const [ofSent] = faultsOfOutgoing(bundle)
+  const [ofSent] = faultsOfOutgoing(bundle, digest)
   return ofSent === undefined ? { bundle } : { blamed: sentFrom, words: ofSent }
 }
 

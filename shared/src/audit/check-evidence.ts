@@ -7,6 +7,7 @@ import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js'
 import { asComputePoolError } from '../errors/index.ts'
 import {
   createReceiptChain,
+  type Digest,
   extend,
   isSignedBy,
   linkOfText,
@@ -46,14 +47,25 @@ export function digestOfReceipt(receipt: Receipt): Uint8Array {
 }
 
 /** What is wrong with it, in words; nothing where it may be replayed and believed. */
-export async function checkEvidence(bundle: CaseBundle, verifyWallet: VerifyWallet): Promise<string[]> {
+export async function checkEvidence(
+  bundle: CaseBundle,
+  verifyWallet: VerifyWallet,
+  digest?: Digest,
+): Promise<string[]> {
   return [
-    ...(await faultsOfKeys(bundle.header, verifyWallet)),
-    ...faultsOfAttempts(bundle.header),
-    ...faultsOfIncoming(bundle),
-    ...faultsOfOutgoing(bundle),
-    ...faultsOfPlan(bundle.header),
-    ...faultsOfSampling(bundle.header),
+    ...(await faultsOfWords(bundle.header, verifyWallet)),
+    ...faultsOfIncoming(bundle, digest),
+    ...faultsOfOutgoing(bundle, digest),
+  ]
+}
+
+/** The same of all but links and payloads, which `assembleCase` has seen. */
+export async function faultsOfWords(header: EvidenceCase, verifyWallet: VerifyWallet): Promise<string[]> {
+  return [
+    ...(await faultsOfKeys(header, verifyWallet)),
+    ...faultsOfAttempts(header),
+    ...faultsOfPlan(header),
+    ...faultsOfSampling(header),
   ]
 }
 
@@ -127,7 +139,7 @@ function goesOn(
 }
 
 /** The accused signed for having received this, and all that a replay needs of it is there. */
-export function faultsOfIncoming({ header, incoming }: Omit<CaseBundle, 'outgoing'>): string[] {
+export function faultsOfIncoming({ header, incoming }: Omit<CaseBundle, 'outgoing'>, digest?: Digest): string[] {
   const faults: string[] = []
   let bytes = incoming
   for (const [i, attempt] of header.attempts.entries()) {
@@ -136,7 +148,7 @@ export function faultsOfIncoming({ header, incoming }: Omit<CaseBundle, 'outgoin
     if (headOfLinks(attempt.receipt, links) !== attempt.receipt.inHead)
       faults.push('The accused did not sign for having received this.')
     if (said.kind !== 'frames') continue
-    faults.push(...faultsOfFrames(said, bytes, neededUntil(header, i), 'received'))
+    faults.push(...faultsOfFrames(said, bytes, { end: neededUntil(header, i), what: 'received', digest }))
     bytes = bytes.subarray(sizeOf(said))
   }
   return faults
@@ -151,7 +163,7 @@ function neededUntil({ attempts, check }: EvidenceCase, index: number): number {
 }
 
 /** The accused signed for having sent this, or the seat behind for having received it of what the accused sent. */
-export function faultsOfOutgoing({ header, outgoing }: Omit<CaseBundle, 'incoming'>): string[] {
+export function faultsOfOutgoing({ header, outgoing }: Omit<CaseBundle, 'incoming'>, digest?: Digest): string[] {
   const faults: string[] = []
   const { receipt } = header.attempts.at(-1)!
   const { outgoing: said, after } = header
@@ -165,7 +177,8 @@ export function faultsOfOutgoing({ header, outgoing }: Omit<CaseBundle, 'incomin
     !(after !== null && recentHeads(receipt).includes(head.slice(0, 2 * recentHeadBytes)))
   )
     faults.push('The accused did not sign for having sent this.')
-  if (said.kind === 'frames') faults.push(...faultsOfFrames(said, outgoing, header.check.endPosition, 'sent'))
+  if (said.kind === 'frames')
+    faults.push(...faultsOfFrames(said, outgoing, { end: header.check.endPosition, what: 'sent', digest }))
   return faults
 }
 
@@ -196,13 +209,24 @@ function sizeOf(frames: EvidenceFrames): number {
   return frames.links.slice(0, frames.held).reduce((sum, { rows }) => sum + rows * rowBytes(frames), 0)
 }
 
-function faultsOfFrames(frames: EvidenceFrames, bytes: Uint8Array, end: number, what: 'received' | 'sent'): string[] {
+interface FramesAsked {
+  /** Payloads before this position must be there. */
+  readonly end: number
+  readonly what: 'received' | 'sent'
+  readonly digest: Digest | undefined
+}
+
+function faultsOfFrames(
+  frames: EvidenceFrames,
+  bytes: Uint8Array,
+  { end, what, digest = sha256 }: FramesAsked,
+): string[] {
   const faults: string[] = []
   const { links, held, dtype } = frames
   if (links.slice(held).some(({ position }) => position < end))
     faults.push(`Frames before position ${end} are missing from what was ${what}.`)
   for (const [i, payload] of payloadsOf(frames, bytes).entries())
-    if (bytesToHex(sha256(payload)) !== links[i]!.sha256)
+    if (bytesToHex(digest(payload)) !== links[i]!.sha256)
       faults.push(`Frame ${i} of what was ${what} is not the one in the chain.`)
   if (links.some(link => termOf(link, 'dtype') !== dtype)) faults.push(`What was ${what} is not in ${dtype}.`)
   return faults

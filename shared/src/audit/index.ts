@@ -17,6 +17,7 @@ export {
   digestOfReceipt,
   faultsOfIncoming,
   faultsOfOutgoing,
+  faultsOfWords,
   keptPositions,
   type VerifyWallet,
 } from './check-evidence.ts'

@@ -4,6 +4,7 @@
  */
 import type { Manifest } from '../model/index.ts'
 import type { Engine } from '../ports/index.ts'
+import type { Digest } from '../receipts/index.ts'
 import { type CaseBundle, checkEvidence, type VerifyWallet } from './check-evidence.ts'
 import type { EvidenceHeader } from './evidence-header.ts'
 import { unpairedFrames } from './pair-frames.ts'
@@ -94,6 +95,8 @@ export interface JudgeInput {
   /** Opens the accused's layers, or lends them. Whoever lends closes. */
   readonly open: (layers: Engine['layers']) => Promise<Engine>
   readonly verifyWallet: VerifyWallet
+  /** SHA-256, where the host's is faster than the pure core's. */
+  readonly digest?: Digest
   readonly chunk?: number
   readonly requestId?: string
   readonly breathe?: () => Promise<void>
@@ -106,7 +109,7 @@ export interface JudgeInput {
  */
 export async function judgeEvidence(input: JudgeInput): Promise<EvidenceVerdict> {
   const { bundle, manifest, table } = input
-  const faults = await checkEvidence(bundle, input.verifyWallet)
+  const faults = await checkEvidence(bundle, input.verifyWallet, input.digest)
   const { check, engines, attempts } = bundle.header
   if (check.terms.manifestSha256 !== input.manifestSha256)
     faults.push(
