@@ -98,3 +98,20 @@ describe('parseSettings', () => {
     expect(() => parseSettings([], { COMPUTEPOOL_TURN_URLS: 'turn:c:3' })).toThrow(/COMPUTEPOOL_TURN_SECRET is not/)
   })
 })
+
+describe('what operators stake', () => {
+  it('is 5 dollars of test money on a chain of its own, and nothing elsewhere unless it is asked for', () => {
+    const keys = { COMPUTEPOOL_SETTLER_KEY: `0x${'11'.repeat(32)}`, COMPUTEPOOL_KEEPER_KEY: `0x${'22'.repeat(32)}` }
+    const stakeOf = (...args: string[]) => parseSettings(args, keys).money.stakeAtomic
+    expect(stakeOf()).toBe(5_000_000n)
+    expect(stakeOf('--stake', '0')).toBe(0n)
+    expect(stakeOf('--stake', '12.345678')).toBe(12_345_678n)
+    expect(stakeOf('--chain', '0g-galileo')).toBe(0n)
+    expect(stakeOf('--chain', '0g-galileo', '--stake', '5')).toBe(5_000_000n)
+    expect(stakeOf('--free')).toBe(0n)
+  })
+
+  it.each(['-1', '1e3', '1.1234567', 'five', ''])('is refused as "%s"', text => {
+    expect(() => parseSettings([`--stake=${text}`], {})).toThrow('--stake is')
+  })
+})
