@@ -85,6 +85,7 @@ const patienceMs = 60_000
 /** Of a check that found nothing: so many are computed a second time, by somebody else. */
 const secondOpinionShare = 1 / 16
 const mostWithinMs = 300_000
+const idBytes = 10
 /** Of a slow tab, on a machine that has other work. */
 const msPerPosition = 100
 
@@ -113,7 +114,7 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
   const trials = new Set<Trial>()
   const withheldChecks = createWithheldChecks(clock)
   const counts = createCheckCounts()
-  const drawId = (): string => `audit:${Buffer.from(entropy.bytes(12)).toString('hex')}`
+  const drawId = (): string => `audit:${Buffer.from(entropy.bytes(idBytes)).toString('hex')}`
 
   const ended = (outcome: CheckOutcome, { job }: SettledAttempt): void => {
     counts.ended(outcome)

@@ -1,5 +1,6 @@
 /** One tab of the chaos: the real peer runtime on a host that can freeze or vanish, with a fake engine that can lose its device. */
 import { createMemoryStorage } from '@computepool/peer/artifacts/memory-storage.ts'
+import { keyOfSecret } from '@computepool/peer/runtime/key-of-secret.ts'
 import type { PeerSnapshot } from '@computepool/peer/runtime/peer-snapshot.ts'
 import { type RunningPeer, runPeer } from '@computepool/peer/runtime/run-peer.ts'
 import { idleSnapshot } from '@computepool/peer/runtime/snapshot-box.ts'
@@ -9,6 +10,7 @@ import { createReceiptSigner, type Receipt, type ReceiptBody, type ReceiptSigner
 import { createSeededRandom, type FakeEngine, type ManualClock, openFakeEngine } from '@computepool/shared/testing'
 import { hubRequestSchema } from '@computepool/shared/wire'
 import type { SignalingHub } from '@computepool/signaling'
+import type { ChaosEvidence } from './chaos-evidence.ts'
 import { type ChaosHost, createChaosHost } from './chaos-host.ts'
 import { type ChaosNetwork, type ChaosSocket, openChaosSocket } from './chaos-network.ts'
 import type { ChaosPack } from './chaos-pack.ts'
@@ -44,6 +46,12 @@ export interface ChaosPeerOptions {
   readonly facts: ChaosPeerFacts
   /** What it gives for a receipt: the very one, another, which its key signs too, or none. */
   readonly receipt: (honest: Receipt) => ReceiptBody | null
+  /** Computes otherwise. */
+  readonly cheat?: ((engine: FakeEngine) => Engine) | undefined
+  /** Default: an operator. */
+  readonly role?: 'operator' | 'auditor'
+  /** Bundles of evidence at the pool. */
+  readonly evidence: Pick<ChaosEvidence, 'fetchBytes'>
   /** The page would start another worker now. */
   readonly onEngineLost: () => void
 }
@@ -84,7 +92,7 @@ export function openChaosPeer(options: ChaosPeerOptions): ChaosPeer {
       },
     }
     engines.add(opened)
-    return opened
+    return options.cheat?.(opened) ?? opened
   }
 
   /** As the tab says it, with the receipt that it gives. */
@@ -112,11 +120,7 @@ export function openChaosPeer(options: ChaosPeerOptions): ChaosPeer {
       pageUrl,
       agent: 'chaos',
       reach: { webrtc: true, axl: null },
-      openKey: async () => ({
-        address: `0x${Buffer.from(random.bytes(20)).toString('hex')}`,
-        sign: async () => `0x${'11'.repeat(65)}`,
-        signTypedData: async () => `0x${'11'.repeat(65)}`,
-      }),
+      openKey: async () => keyOfSecret(`0x${'01'.repeat(12)}${Buffer.from(random.bytes(20)).toString('hex')}`),
       openSocket: () => {
         const opened = openChaosSocket(hub, clock, host, facts.socketMs)
         const { send } = opened
@@ -132,7 +136,7 @@ export function openChaosPeer(options: ChaosPeerOptions): ChaosPeer {
         return network.transport(peer, host)
       },
       openStorages: async () => [createMemoryStorage()],
-      fetchBytes: pack.fetchBytes,
+      fetchBytes: options.evidence.fetchBytes(pack.fetchBytes),
       probeEngines: async () => ({
         probes: [{ kind: 'wasm', device: 'fake', isSoftware: true, msPerLayer: facts.stepMs / 2, headMs: 1 }],
         kind: 'wasm',
@@ -149,7 +153,7 @@ export function openChaosPeer(options: ChaosPeerOptions): ChaosPeer {
       },
       onEngineLost,
     },
-    { memoryBudgetBytes: 1e9, engine: null },
+    { memoryBudgetBytes: 1e9, engine: null, role: options.role ?? 'operator' },
   )
   return {
     running,

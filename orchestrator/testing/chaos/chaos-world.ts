@@ -2,11 +2,16 @@
  * A pool in one process for the chaos: real desk and request table, real hub, real peer runtimes and pipelines, on one manual clock. It
  * carries out the blows of a plan; it asks nothing and judges nothing.
  */
+import type { Engine } from '@computepool/shared/ports'
 import type { Receipt, ReceiptBody } from '@computepool/shared/receipts'
-import { createManualClock, createSeededRandom, type ManualClock } from '@computepool/shared/testing'
+import type { FailureKind } from '@computepool/shared/standing'
+import { createManualClock, createSeededRandom, type FakeEngine, type ManualClock } from '@computepool/shared/testing'
 import { createSignalingHub, type SignalingHub } from '@computepool/signaling'
+import type { Breach } from '../../src/audit/index.ts'
 import { createDesk, type Desk } from '../../src/dispatch/index.ts'
 import { kvBytesPerPosition, swarmConfigOf } from '../../src/dispatch/swarm-config.ts'
+import { operatorOf } from '../../src/receipts/operator-of.ts'
+import { createChaosEvidence } from './chaos-evidence.ts'
 import { createChaosNetwork } from './chaos-network.ts'
 import type { ChaosPack } from './chaos-pack.ts'
 import { type ChaosPeer, openChaosPeer } from './chaos-peer.ts'
@@ -18,10 +23,16 @@ export interface ChaosWorld {
   readonly hub: SignalingHub
   /** All that ever were. */
   readonly peers: readonly ChaosPeer[]
+  /** Auditors. */
+  readonly watchers: readonly ChaosPeer[]
+  /** From now on the auditors that have signed in are vouched for. */
+  vouch(): void
   /** Whatever nobody may raise. */
   readonly faults: readonly unknown[]
   /** Verdicts on receipts, by how many attempts each was given. */
   readonly receipts: Readonly<Record<string, number>>
+  /** What came of checks: operators by how many they met, what they failed, who was convicted. */
+  readonly checks: ChaosChecks
   /** What happened, in words, with its time: for a seed that failed. */
   readonly log: readonly string[]
   strike(blow: ChaosBlow): void
@@ -31,7 +42,17 @@ export interface ChaosWorld {
   note(text: string): void
 }
 
+export interface ChaosChecks {
+  met: number
+  readonly failed: (readonly [string, FailureKind])[]
+  readonly convicted: Breach[]
+}
+
 export interface ChaosWorldOptions {
+  /** Peers that compute others' work again, and that the pool's owner vouches for. Default: none; standbys do. */
+  readonly auditors?: number
+  /** How the tab that came as number `index` computes; null: as it should. */
+  readonly cheat?: (engine: FakeEngine, index: number) => Engine | null
   /** The log also has every message between desk and tabs. */
   readonly isVerbose?: boolean
   /** What the tab that came as number `index` gives for a receipt; null: nothing. Default: its own. */
@@ -41,15 +62,24 @@ export interface ChaosWorldOptions {
 export function openChaosWorld(
   plan: ChaosPlan,
   pack: ChaosPack,
-  { isVerbose = false, receipt }: ChaosWorldOptions = {},
+  { isVerbose = false, receipt, auditors = 0, cheat }: ChaosWorldOptions = {},
 ): ChaosWorld {
   const clock = createManualClock()
   const random = createSeededRandom(plan.seed ^ 0x5eed)
+  const checkRandom = createSeededRandom(plan.seed ^ 0xc4ec)
   const network = createChaosNetwork(clock, random, plan.link)
   const peers: ChaosPeer[] = []
   const faults: unknown[] = []
   const log: string[] = []
   const receipts: Record<string, number> = {}
+  const checks: ChaosChecks = { met: 0, failed: [], convicted: [] }
+  const evidence = createChaosEvidence()
+  const trusted = new Set<string>()
+  const barred = new Set<string>()
+  const bar = (operator: string): void => {
+    barred.add(operator)
+    desk.weigh({ [operator]: 0 })
+  }
   let isShutDown = false
   let isOver = false
   const note = (text: string): void => void log.push(`${String(clock.monotonicMs()).padStart(8)} ${text}`)
@@ -91,7 +121,8 @@ export function openChaosWorld(
       setCoalition: (id, members) => hub.setCoalition(id, members as Parameters<typeof hub.setCoalition>[1]),
     },
     clock,
-    entropy: random,
+    // What checks draw for themselves changes nothing of what else happens in a seed.
+    entropy: { bytes: length => (length === 1 || length === 10 ? checkRandom : random).bytes(length) },
     origin: 'http://pool.test',
     iceServersFor: () => [],
     // Its tabs sign with nothing.
@@ -101,6 +132,26 @@ export function openChaosWorld(
       if (verdict !== 'whole') for (const { reason } of desk.snapshot().seats) if (reason !== undefined) note(reason)
     },
     onNotice: note,
+    audit: {
+      checkRateOf: (_, least) => least,
+      isBanned: operator => barred.has(operator),
+      isTrusted: operator => trusted.has(operator),
+      evidence: evidence.port,
+      onChecked: () => {
+        checks.met += 1
+      },
+      onFailed: (operator, what) => {
+        note(`${operator} failed: ${what}`)
+        checks.failed.push([operator, what])
+        bar(operator)
+      },
+      onConvicted: breach => {
+        note(`convicted: ${JSON.stringify(breach)}`)
+        checks.convicted.push(breach)
+        bar(breach.operator)
+      },
+      onFault: fault => faults.push(fault),
+    },
   })
 
   const join = (facts = drawChaosPeer(random)): void => {
@@ -111,6 +162,8 @@ export function openChaosWorld(
       hub,
       pack,
       facts,
+      evidence,
+      cheat: cheat === undefined ? undefined : engine => cheat(engine, index) ?? engine,
       receipt: honest => (receipt === undefined ? honest : receipt(honest, index)),
       onEngineLost: () => {
         // The page ends the worker and starts another, which signs in as another tab.
@@ -124,6 +177,11 @@ export function openChaosWorld(
     peers.push(peer)
   }
   for (const facts of plan.peers) join(facts)
+  const watchers = Array.from({ length: auditors }, () => {
+    const facts = { seed: random.int(2 ** 31), stepMs: 1, rowMs: 0.1, loadMs: 50, socketMs: 5, maxChunk: 64 }
+    const common = { clock, network, hub, pack, evidence, receipt: (honest: Receipt) => honest, onEngineLost: () => {} }
+    return openChaosPeer({ ...common, facts, role: 'auditor' })
+  })
 
   const isAtWork = ({ snapshot, engines }: ChaosPeer): boolean =>
     desk.snapshot().seats.some(({ peer }) => peer === snapshot().peer) &&
@@ -180,6 +238,11 @@ export function openChaosWorld(
     peers,
     faults,
     receipts,
+    checks,
+    watchers,
+    vouch: () => {
+      for (const { snapshot } of watchers) trusted.add(operatorOf(snapshot().peer ?? ''))
+    },
     log,
     strike,
     calm: () => {

@@ -63,7 +63,7 @@ describe('five tabs, twelve conversations, and what goes wrong', () => {
     'break-socket',
     'break-hub',
   ] as const)('one blow alone costs no answer: %s', async type => {
-    for (const seed of [1, 2]) {
+    for (const seed of [2, 3]) {
       const at = { atMs: 1000 + seed * 1000, pick: seed, isAtWork: true }
       const blow = { ...at, type, socketMs: 100 * seed, linkMs: 2000, forMs: 8000 * seed } as ChaosBlow
       const report = await runChaos({ ...draw(seed), blows: [blow] }, pack)

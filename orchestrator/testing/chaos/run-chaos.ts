@@ -3,13 +3,14 @@
  * or a beginning of it and one typed error; when all is over nothing is left, of caches, timers, steps or requests.
  */
 import type { Clock } from '@computepool/shared/ports'
+import type { PoolSnapshot } from '@computepool/shared/swarm'
 import type { RequestObserver } from '../../src/dispatch/index.ts'
 import { type AnswerAlone, answerAlone } from './answer-alone.ts'
 import { type ChaosBook, createChaosBook } from './chaos-book.ts'
 import { askAndRead, type CallerMeter, type ChaosAnswer } from './chaos-caller.ts'
 import type { ChaosPack } from './chaos-pack.ts'
 import { type ChaosAsk, type ChaosPlan, nextAskOf } from './chaos-plan.ts'
-import { type ChaosWorld, type ChaosWorldOptions, openChaosWorld } from './chaos-world.ts'
+import { type ChaosChecks, type ChaosWorld, type ChaosWorldOptions, openChaosWorld } from './chaos-world.ts'
 
 export interface ChaosReport {
   readonly seed: number
@@ -23,6 +24,9 @@ export interface ChaosReport {
   readonly cachedTokens: number
   /** Verdicts on receipts of attempts, each counted. */
   readonly receipts: Readonly<Record<string, number>>
+  readonly checks: ChaosChecks
+  /** How checks ended, as the page is told. */
+  readonly checkFigures: PoolSnapshot['checks']
   /** The orchestrator was shut down meanwhile. */
   readonly isShutDown: boolean
   readonly log: readonly string[]
@@ -52,10 +56,12 @@ export async function runChaos(plan: ChaosPlan, pack: ChaosPack, extras: ChaosEx
   const { clock, desk } = world
   const wrongs: string[] = []
   const book = createChaosBook(clock, wrong => wrongs.push(wrong))
-  for (let turn = 0; desk.snapshot().status !== 'ready'; turn += 1) {
+  const isSignedIn = (): boolean => world.watchers.every(({ snapshot }) => snapshot().status === 'waiting-for-slice')
+  for (let turn = 0; desk.snapshot().status !== 'ready' || !isSignedIn(); turn += 1) {
     if (turn > 2000) throw new Error(`No ring came about: ${desk.snapshot().explanation}`)
     await clock.advance(20)
   }
+  world.vouch()
   world.note(`ready: ${JSON.stringify(desk.snapshot().seats.map(({ peer, layers }) => [peer.slice(-8), layers]))}`)
   const startMs = clock.monotonicMs()
   const money = (await openMoney?.(clock)) ?? null
@@ -87,6 +93,9 @@ export async function runChaos(plan: ChaosPlan, pack: ChaosPack, extras: ChaosEx
   }
   wrongs.push(...book.close(answers, money !== null))
   if (money !== null) wrongs.push(...(await money.close(book)))
+  const { failed: accused, convicted } = world.checks
+  if (extras.cheat === undefined && accused.length + convicted.length > 0)
+    wrongs.push(`honest work failed checks: ${JSON.stringify([accused, convicted])}`)
   wrongs.push(...(await settle(world)))
   return {
     seed: plan.seed,
@@ -96,6 +105,8 @@ export async function runChaos(plan: ChaosPlan, pack: ChaosPack, extras: ChaosEx
     moves: answers.reduce((sum, { moves }) => sum + moves(), 0),
     cachedTokens: book.cachedTokens(),
     receipts: world.receipts,
+    checks: world.checks,
+    checkFigures: desk.snapshot().checks,
     isShutDown: world.isShutDown(),
     log: world.log,
   }
@@ -148,7 +159,8 @@ function countFailures(answers: readonly ChaosAnswer[]): Record<string, number> 
 
 /** Everything ends: first the caches, while the tabs still serve; then the tabs, the hub and the desk. */
 async function settle(world: ChaosWorld): Promise<string[]> {
-  const { clock, desk, hub, peers } = world
+  const { clock, desk, hub, watchers } = world
+  const peers = [...world.peers, ...watchers]
   const wrongs: string[] = []
   world.calm()
   const living = () => peers.filter(({ host }) => !host.isDead())

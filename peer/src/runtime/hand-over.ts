@@ -2,7 +2,7 @@
  * Sends what is asked of a seat for a check: one blob after another, a frame at a time, so that live frames go between. It knows neither what a
  * blob holds nor why it is wanted.
  */
-import { asComputePoolError, ComputePoolError } from '@computepool/shared/errors'
+import { ComputePoolError } from '@computepool/shared/errors'
 import type { Clock, Transport } from '@computepool/shared/ports'
 import { type DeskCommand, type DeskRequest, encodeFrame } from '@computepool/shared/wire'
 import type { KeptFrames } from './kept-frames.ts'
@@ -97,9 +97,8 @@ export function createHandOvers({ clock, breathe, kept, transport, send }: HandO
       aborts.set(abort, check)
       turn = turn
         .then(() => run(command, abort.signal))
-        .catch((thrown: unknown) => {
-          if (!abort.signal.aborted) refuse(check, asComputePoolError(thrown, 'peer_disconnected').message)
-        })
+        // A link that does not come about, or breaks: the auditor sees it too, and nobody owes anything for it.
+        .catch(() => {})
         .finally(() => aborts.delete(abort))
     },
     drop(check) {
