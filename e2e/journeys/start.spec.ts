@@ -59,7 +59,7 @@ function run(entry: string, args: readonly string[], environment: Readonly<Recor
 }
 
 const start = (args: readonly string[], environment?: Readonly<Record<string, string>>) =>
-  run('orchestrator/src/main.ts', ['--port', '0', '--free', ...args], environment)
+  run('orchestrator/src/main.ts', ['--port', '0', '--free', '--auditors', '0', ...args], environment)
 
 async function modelsAt(url: string): Promise<string[]> {
   const { data } = (await (await fetch(`${url}/v1/models`)).json()) as { data: { id: string }[] }

@@ -38,6 +38,8 @@ async function main(): Promise<void> {
     ice: settings.ice,
     signaling: settings.signaling,
     money: moneyOf(settings),
+    dataDir: settings.dataDir ?? join(repository, '.computepool'),
+    auditors: settings.auditors,
     onNotice: text => console.log(text),
     onFault: fault => console.error('Fault:', redactedFault(fault)),
   })

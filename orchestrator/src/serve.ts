@@ -5,11 +5,14 @@
 import { once } from 'node:events'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { ComputePoolError } from '@computepool/shared/errors'
 import { type DetachedHub, type IceConfig, iceServersFor } from '@computepool/signaling'
 import { createAdaptorServer, type HttpBindings } from '@hono/node-server'
 import { getConnInfo } from '@hono/node-server/conninfo'
 import type { Context } from 'hono'
+import { type OpenAuditors, openAuditors } from './auditors/open-auditors.ts'
 import { createOrchestrator, defaultSettings, type OrchestratorSettings } from './create-orchestrator.ts'
 import type { Desk, RequestLimits } from './dispatch/index.ts'
 import { hostClock, hostEntropy } from './host.ts'
@@ -41,6 +44,10 @@ export interface StartOptions extends Partial<Omit<OrchestratorSettings, 'reques
   readonly isProxyTrusted?: boolean
   /** Default: work is free. Paid, the page is served at once and the till opens a few seconds later. */
   readonly money?: { readonly mode: 'free' } | MoneySettings
+  /** Where standing and evidence are kept; default: with the money, else they are forgotten. */
+  readonly dataDir?: string | null
+  /** Auditors in a process beside this one, which compute others' work again. Default: none. */
+  readonly auditors?: number
   readonly onNotice?: (text: string) => void
   readonly onFault?: (fault: unknown) => void
 }
@@ -82,6 +89,8 @@ export async function startOrchestrator(options: StartOptions): Promise<RunningO
     let money: Money | null = null
     let acquit: StandingBook['acquit'] = () => {}
     const { money: settings = { mode: 'free' } } = options
+    const { dataDir = settings.mode === 'free' ? null : settings.dataDir } = options
+    let auditors: OpenAuditors | null = null
     const moneyFor = (desk: Desk): MoneyDesk => {
       if (settings.mode === 'free') return settings
       const { manifestSha256, manifest } = pack
@@ -91,7 +100,12 @@ export async function startOrchestrator(options: StartOptions): Promise<RunningO
       money = openMoney({ settings, desk, model, manifestSha256, onAcquitted, ...host })
       return money.desk
     }
-    const { app, desk, standing } = createOrchestrator({
+    const {
+      app,
+      desk,
+      standing,
+      close: closeTrust,
+    } = createOrchestrator({
       pack,
       pageFolder,
       hub: {
@@ -108,6 +122,8 @@ export async function startOrchestrator(options: StartOptions): Promise<RunningO
       isProxyTrusted,
       settings: settingsOf(options),
       moneyFor,
+      dataDir,
+      trustedAuditors: () => auditors?.vouchedFor() ?? [],
       // Nobody is paid, and nobody has a stake, before the till is open.
       onBreach: breach => void money?.ready.then(till => till.disputes?.accuse(breach)).catch(onFault),
       onNotice,
@@ -117,9 +133,16 @@ export async function startOrchestrator(options: StartOptions): Promise<RunningO
     const signaling = openHub({ server, url, detached: options.signaling ?? null, desk, isProxyTrusted, onFault })
     hub = signaling
     answer = (request, bindings) => app.fetch(request, bindings as HttpBindings)
+    // The page is up: they sign in to it.
+    auditors = openAuditors({
+      ...{ count: options.auditors ?? 0, url, clock: hostClock, entropy: hostEntropy, onFault },
+      dataDir: join(dataDir ?? tmpdir(), 'computepool-auditors'),
+      chainKeys: (money as Money | null)?.ready.then(till => till.auditorKeys ?? []) ?? Promise.resolve([]),
+    })
+    const beside = auditors
     let closing: Promise<void> | null = null
     const close = (): Promise<void> => {
-      closing ??= closeAll(server, desk, signaling, money)
+      closing ??= closeAll(server, desk, signaling, [beside, { close: closeTrust }, ...(money === null ? [] : [money])])
       return closing
     }
     return { url, port, model: pack.manifest.model, desk, money, close }
@@ -140,7 +163,7 @@ async function closeAll(
   server: Server,
   desk: Desk,
   signaling: { close(): Promise<void> },
-  money: { close(): Promise<void> } | null,
+  others: ReadonlyArray<{ close(): Promise<void> }>,
 ): Promise<void> {
   desk.close()
   const closed = once(server, 'close')
@@ -151,7 +174,7 @@ async function closeAll(
   await closed
   clearTimeout(cut)
   // After the answers: their ends are the meter's last readings.
-  await money?.close()
+  for (const other of others) await other.close()
 }
 
 async function listen(server: Server, port: number, host: string): Promise<void> {

@@ -24,6 +24,7 @@ Serves a language model whose layers are held by browser tabs: the page, an Open
   --chain NAME        embedded (default: a chain of its own with test money), 0g-galileo, or an RPC's URL
   --keeper-url URL    let KeeperHub there run the workflows, with KEEPERHUB_API_KEY (default: they run in this process)
   --stake USD         dollars that each operator puts at stake (default: 5 on a chain of its own, else 0: unstaked)
+  --auditors N        auditors that run beside it and compute others' work again (default: 3; 0: none)
   --data DIR          where chain, keys and ledger are kept (default: .computepool beside the code)
   --help              this text
 
@@ -58,6 +59,8 @@ export interface Settings {
   /** Folder of the packs that `--model` made; null: the one in the repository. */
   readonly cacheDir: string | null
   readonly money: MoneyChoice
+  /** Auditors that run beside the orchestrator. */
+  readonly auditors: number
   /** Folder of chain, keys and ledger; null: the one in the repository. */
   readonly dataDir: string | null
 }
@@ -105,6 +108,7 @@ export function parseSettings(
     hubToken: environment.HF_TOKEN,
     cacheDir: environment.COMPUTEPOOL_CACHE ? fromHere(environment.COMPUTEPOOL_CACHE, environment) : null,
     money: moneyChoiceOf(values, environment),
+    auditors: values.auditors === undefined ? 3 : wholeNumber('--auditors', values.auditors, 0, 16),
     dataDir: dataDir ? fromHere(dataDir, environment) : null,
   }
 }
@@ -129,6 +133,7 @@ function readArgs(args: readonly string[]) {
         chain: text,
         'keeper-url': text,
         stake: text,
+        auditors: text,
         data: text,
         help: { type: 'boolean', short: 'h' },
       },

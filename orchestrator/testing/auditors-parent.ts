@@ -1,0 +1,14 @@
+/** A process that starts auditors and waits, for tests that kill it. The program that it starts is `idle-program.ts`. */
+import { fileURLToPath } from 'node:url'
+import { startAuditors } from '../src/auditors/start-auditors.ts'
+import { hostClock } from '../src/host.ts'
+
+startAuditors({
+  url: 'http://127.0.0.1:1',
+  keys: [`0x${'42'.repeat(32)}`],
+  dataDir: '.',
+  clock: hostClock,
+  onFault: fault => console.error(fault),
+  program: fileURLToPath(new URL('./idle-program.ts', import.meta.url)),
+})
+setInterval(() => {}, 60_000)
