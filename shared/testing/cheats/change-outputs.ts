@@ -87,6 +87,7 @@ export function staleEpoch(engine: Engine): Engine {
       ),
     ),
     forget: () => undefined,
+    keep: () => undefined,
   }
 }
 
