@@ -95,6 +95,7 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
       manifestSha256,
       vocab: manifest.dimensions.vocab,
       kvBytesPerPosition: kvBytesPerPosition(manifest),
+      hidden: manifest.dimensions.hidden,
     },
     hub,
     clock,

@@ -9,6 +9,7 @@ export interface LoggedAttempt {
   /** 32 bytes, hex: told to nobody before the receipts are there. */
   readonly secret: string
   readonly terms: CheckTerms
+  readonly sent: Pick<SettledAttempt, 'seats' | 'job'>
   /** Null while it runs. */
   settled: SettledAttempt | null
   /** Seats whose receipts, and those behind them, were found whole. */
@@ -16,10 +17,12 @@ export interface LoggedAttempt {
 }
 
 export interface AttemptLog {
-  begun(requestId: string, attempt: Pick<LoggedAttempt, 'secret' | 'terms'>): void
+  begun(requestId: string, attempt: Pick<LoggedAttempt, 'secret' | 'terms' | 'sent'>): void
   /** Null: not of this log, or forgotten. */
   settled(attempt: SettledAttempt, checkable: ReadonlySet<number>): LoggedAttempt | null
   of(requestId: string): LoggedAttempt | null
+  /** Rows of activations that a peer received since that attempt began, about. */
+  rowsSince(requestId: string, peer: string): number
 }
 
 /** More than kept caches name, whose attempts must be known to check what began with them. */
@@ -57,7 +60,24 @@ export function createAttemptLog(): AttemptLog {
       return known
     },
     of: requestId => attempts.get(requestId) ?? null,
+    rowsSince: (requestId, peer) => {
+      const all = [...attempts]
+      const from = Math.max(
+        0,
+        all.findIndex(([id]) => id === requestId),
+      )
+      const theirs = all.slice(from).filter(([, { sent }]) => sent.seats.some(seat => seat.peer === peer))
+      return theirs.reduce((sum, [, attempt]) => sum + rowsOf(attempt), 0)
+    },
   }
+}
+
+/** Of an answer that runs: a guess. */
+const usualAnswer = 256
+
+function rowsOf({ sent: { job }, settled }: LoggedAttempt): number {
+  const text = job.promptTokens.length + (job.generatedTokens?.length ?? 0)
+  return text + (settled === null ? Math.min(job.maxTokens, usualAnswer) : settled.tokens.length)
 }
 
 function tokensOf(attempt: LoggedAttempt | undefined): number {

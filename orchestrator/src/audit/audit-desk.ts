@@ -43,6 +43,8 @@ export interface AuditDeskOptions
   readonly engineOf: (peer: string) => CheckedEngine | null
   /** What a check of these layers takes of an auditor's memory, in bytes. */
   readonly bytesOf: (layers: DrawnCheck['layers']) => number
+  /** Bytes that a seat keeps of one row that it received, at most. */
+  readonly rowBytes: number
   /** Whether it said nothing for a while, or reports stood still: what it did not hand over then is not held against it. */
   readonly isQuiet: (peer: string) => boolean
   /** Auditors of these wallets the pool's owner vouches for. */
@@ -86,6 +88,8 @@ const patienceMs = 60_000
 const secondOpinionShare = 1 / 16
 const mostWithinMs = 300_000
 const idBytes = 10
+/** Of the 64 MiB that a peer keeps of what it received; the rest is for what the estimate does not see. */
+const surelyKeptBytes = 48 << 20
 /** Of a slow tab, on a machine that has other work. */
 const msPerPosition = 100
 
@@ -263,15 +267,19 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
 
   const refused = (peer: string, id: string): void => {
     if (asks.get(id)?.seats.includes(peer) !== true) return
-    const ask = drop(id)!
-    errands.end(ask.errand)
-    owes(ask.check, peer)
+    const { errand, check } = drop(id)!
+    errands.end(errand)
+    // A seat keeps so much and no more: what others' work has pushed out it cannot hand over.
+    const first = check.drawn.attempts[0]!.requestId
+    const isPushedOut = log.rowsSince(first, peer) * options.rowBytes > surelyKeptBytes
+    if (isPushedOut) end(check, 'unanswered')
+    else owes(check, peer)
   }
 
   return {
     termsFor: attempt => {
       const { secret, terms, nonce } = drawTerms(options, attempt)
-      log.begun(attempt.job.requestId, { secret, terms })
+      log.begun(attempt.job.requestId, { secret, terms, sent: attempt })
       return { nonce }
     },
     settled: (verdict, settled) => {

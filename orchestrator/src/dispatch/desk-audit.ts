@@ -6,11 +6,11 @@ import type { CoalitionTeller } from './form-coalition.ts'
 /** What the desk's owner decides of checks. */
 export type DeskAuditOptions = Omit<
   AuditDeskOptions,
-  'clock' | 'entropy' | 'send' | 'manifestSha256' | 'rings' | 'attach' | 'engineOf' | 'bytesOf' | 'isQuiet'
+  'clock' | 'entropy' | 'send' | 'manifestSha256' | 'rings' | 'attach' | 'engineOf' | 'bytesOf' | 'isQuiet' | 'rowBytes'
 >
 
 export interface DeskAuditHost
-  extends Pick<AuditDeskOptions, 'clock' | 'entropy' | 'send' | 'manifestSha256' | 'isQuiet'> {
+  extends Pick<AuditDeskOptions, 'clock' | 'entropy' | 'send' | 'manifestSha256' | 'isQuiet' | 'rowBytes'> {
   readonly state: () => SwarmState
   readonly teller: Pick<CoalitionTeller, 'attach'>
 }

@@ -49,6 +49,8 @@ export interface DeskOptions {
     readonly vocab: number
     /** Cache bytes of one position in one layer. */
     readonly kvBytesPerPosition: number
+    /** Numbers of one row of activations. */
+    readonly hidden?: number
   }
   readonly hub: HubPort
   readonly clock: Clock
@@ -109,6 +111,9 @@ export interface Desk extends DeskPort {
 
 /** How often deadlines are looked at while there are any. */
 const tickMs = 1000
+/** Where nobody says how wide rows are; and what a peer keeps beside a frame of one. */
+const usualHidden = 4096
+const frameOverheadBytes = 1100
 /** More rounds than any event needs: beyond it `plan` and `apply` disagree, which is our fault. */
 const mostRounds = 100
 
@@ -154,6 +159,7 @@ export function createDesk(options: DeskOptions): Desk {
       : createDeskAudit(
           {
             ...{ clock, entropy, teller, manifestSha256: model.manifestSha256, isQuiet: receipts.isQuiet },
+            rowBytes: (model.hidden ?? usualHidden) * 4 + frameOverheadBytes,
             state: () => state,
             send: hub.command,
           },
