@@ -34,10 +34,10 @@ export async function openDisputeStage() {
   const reader = createCoalitionReader(client, coalition.address)
   const members = new Map<string, bigint>()
   const acquitted: string[] = []
-  const faults: unknown[] = []
+  const faults: string[] = []
   const looks = new Set<() => void>()
 
-  const openDesk = (change: Partial<DisputeDeskOptions> = {}): DisputeDesk => {
+  const openDesk = ({ fund, ...change }: Partial<DisputeDeskOptions> & { fund?: null } = {}): DisputeDesk => {
     const desk = createDisputeDesk({
       db: home.database.db,
       clock: hostClock,
@@ -45,14 +45,17 @@ export async function openDisputeStage() {
       chain: {
         ...{ client, reader, relay: relayTo(coalition.address), place: coalition.place, token, accuser },
         relayer: home.queue,
-        fund: (to, amountAtomic) => chain.mintUsdc(to, amountAtomic),
+        fund: fund === null ? null : (to, amountAtomic) => chain.mintUsdc(to, amountAtomic),
       },
       coalitionOf: operator => members.get(operator) ?? null,
       keeper: home.keeper,
       ledger,
       origin: 'https://pool.example',
       onAcquitted: operator => acquitted.push(operator),
-      onFault: fault => faults.push(fault),
+      onFault: fault => {
+        faults.push(fault.code)
+        for (const look of [...looks]) look()
+      },
       onChange: () => {
         for (const look of [...looks]) look()
       },
@@ -64,7 +67,7 @@ export async function openDisputeStage() {
   }
 
   /** An active coalition of new operators with units in the ledger and on the chain, and a breach of the first of them. */
-  async function breachOf(parties: readonly Key[], sessionId: Hex | null = null): Promise<Breach & { id: bigint }> {
+  async function breachOf(parties: readonly Key[]): Promise<Breach & { id: bigint }> {
     const id = await coalition.propose(parties)
     await coalition.send(coalition.relay.activate(id))
     for (const party of parties) members.set(lower(party), id)
@@ -75,7 +78,6 @@ export async function openDisputeStage() {
       operator: lower(parties[0]!),
       what: 'wrong-output',
       requestId: `request ${breaches}`,
-      sessionId,
       evidence,
     }
   }
@@ -122,6 +124,15 @@ export async function openDisputeStage() {
     }
   }
 
+  async function untilFault(code: string): Promise<void> {
+    while (!faults.includes(code)) {
+      const changed = createGate()
+      looks.add(changed.open)
+      await changed.opened
+      looks.delete(changed.open)
+    }
+  }
+
   /** A desk that dies at this point: what it did before stays, and nothing comes after. Resolves when it is dead. */
   async function dieAt(point: DisputeKillPoint, act: (doomed: DisputeDesk) => Promise<unknown>): Promise<boolean> {
     const died = createGate()
@@ -160,6 +171,10 @@ export async function openDisputeStage() {
     const input = { session_id: session, epoch: '1', due_atomic: String(dueAtomic), final: true }
     const noCallback = { outbox_id: '', callback_url: '', callback_token: '' }
     const key = { idempotencyKey: `close ${session}` }
+    await ledger.adopt({
+      ...{ id: session, payer: payer.address, nonce: session, capAtomic: 2_000_000n, pricePerSecondAtomic: 1_000n },
+      ...{ expiresAt: 4_000_000_000, epoch: 0 },
+    })
     const { executionId } = await home.keeper.execute('stream-stop', { ...input, ...noCallback }, key)
     await home.keeper.wait(executionId, longMs)
     return { session, payer }
@@ -198,7 +213,7 @@ export async function openDisputeStage() {
     ledger,
     reader,
     acquitted,
-    faults,
+    untilFault,
     openDesk,
     breachOf,
     giveUnits,

@@ -62,7 +62,9 @@ describe('guilty', () => {
       const parties = stage.operators(3)
       await stage.giveUnits(parties)
       const { session, payer } = await stage.harmedSession(3_000n)
-      const breach = await stage.breachOf(parties, session)
+      // The session is looked up by the attempt.
+      const breach = await stage.breachOf(parties)
+      await stage.ledger.startRequest({ sessionId: session, requestId: breach.requestId })
       const all = [payer, ...parties, stage.accuser]
       const before = await held(all)
       const treasuryBefore = await stage.reader.creditOf(treasury)
@@ -88,7 +90,7 @@ describe('guilty', () => {
       expect((await stage.ledger.units())?.members).toEqual(
         parties.slice(1).map((party, at) => ({ member: lower(party), units: 101 + at })),
       )
-      expect(await desk.repaidAtomic(session)).toBe(3_000n)
+      expect((await stage.ledger.receipt(session)).refundedBySlashAtomic).toBe(3_000n)
       expect(desk.view()).toEqual({ open: 0, slashed: 1 })
       expect(stage.acquitted).toEqual([])
     },
@@ -196,6 +198,56 @@ it(
     }
     expect((await stage.reader.totals()).disputes).toBe(before.disputes)
     await unstaked.close()
+  },
+  longMs,
+)
+
+it(
+  'a keeper that fails keeps no payer waiting: the verdict is settled without it',
+  async () => {
+    await desk.close()
+    const parties = stage.operators(2)
+    const breach = await stage.breachOf(parties)
+    const keys: (string | undefined)[] = []
+    desk = stage.openDesk({
+      keeper: {
+        execute: async (workflow, _, options) => {
+          if (workflow === 'handle-breach') keys.push(options?.idempotencyKey)
+          return { executionId: `run ${keys.length}`, status: 'pending' }
+        },
+        wait: async executionId => ({ executionId, status: 'error', transactions: [], error: 'no gas' }),
+      },
+    })
+    await desk.accuse(breach)
+    const view = await stage.until(desk, breach, isOnChain)
+    // Votes too go by ourselves then.
+    await decide(desk, view, true)
+    expect(await isClosed(desk, breach)).toMatchObject({ state: 'settled', slashedAtomic: stakeAtomic })
+    // A keeper replays a failure under its key: each try has its own.
+    expect(new Set(keys).size).toBe(3)
+    await desk.close()
+    desk = stage.openDesk()
+  },
+  longMs,
+)
+
+it(
+  'an accuser without money for the bond says so, and accuses once it has it',
+  async () => {
+    await desk.close()
+    const parties = stage.operators(2)
+    const breach = await stage.breachOf(parties)
+    await stage.spendAll(stage.accuser)
+    const poor = stage.openDesk({ fund: null })
+    await poor.accuse(breach)
+    await stage.untilFault('chain_underfunded')
+    expect(await stage.viewOf(poor, breach)).toMatchObject({ state: 'recorded', coalition: String(breach.id) })
+    await stage.chain.mintUsdc(stage.accuser.address, bondAtomic)
+    await stage.until(poor, breach, isOnChain)
+    await stage.chain.passSeconds(700)
+    await isClosed(poor, breach)
+    await poor.close()
+    desk = stage.openDesk()
   },
   longMs,
 )

@@ -24,8 +24,6 @@ export interface DisputeDesk {
   vote(id: string, word: VoteWord): Promise<VoteOutcome>
   /** Newest first, at most 200. */
   list(): Promise<readonly DisputeView[]>
-  /** What slashes paid back to the payer of a session, atomic USDC. */
-  repaidAtomic(sessionId: string): Promise<bigint>
   /** As last known: for a snapshot that cannot wait. */
   view(): { readonly open: number; readonly slashed: number }
   /** Resolves when nothing is under way and nothing waits for now. */
@@ -175,7 +173,6 @@ export function createDisputeDesk(options: DisputeDeskOptions): DisputeDesk {
       const place = chain === null ? null : chain.place
       return (await rows.list()).map(row => viewOf(row, place, chainSeconds))
     },
-    repaidAtomic: rows.repaidAtomic,
     view: () => figures,
     idle: () =>
       new Promise(resolve => {

@@ -13,10 +13,8 @@ export interface Breach {
   /** The operator's wallet. */
   readonly operator: string
   readonly what: BreachReason
-  /** The attempt's. */
+  /** The attempt's; by it the ledger knows the session that was harmed. */
   readonly requestId: string
-  /** The paid session that the request was of, null where nobody paid; absent: looked up in the ledger. */
-  readonly sessionId?: string | null
   /** SHA-256 in hex, and the path under which this pool serves it. */
   readonly evidence: { readonly sha256: string; readonly path: string }
 }

@@ -22,8 +22,6 @@ export interface DisputeRows {
   /** The same transaction is written down once. */
   noteTransaction(id: number, transaction: DisputeTransaction): Promise<void>
   postpone(id: number, nextAtMs: number, error: string): Promise<void>
-  /** What slashes paid back to the payer of this session. */
-  repaidAtomic(sessionId: string): Promise<bigint>
   figures(): Promise<{ open: number; slashed: number }>
 }
 
@@ -40,12 +38,12 @@ export function createDisputeRows(db: Database, vaultAddress: string): DisputeRo
     return row?.id ?? null
   }
   return {
-    record: async ({ operator, what: reason, requestId, evidence, ...breach }, coalition, nowMs) => {
-      const sessionId = breach.sessionId === undefined ? await sessionOf(requestId) : breach.sessionId
+    record: async ({ operator, what: reason, requestId, evidence }, coalition, nowMs) => {
+      const sessionId = await sessionOf(requestId)
       const made = await db
         .insert(table)
         .values({
-          ...{ vault, accused: operator.toLowerCase(), reason, requestId, sessionId: sessionId?.toLowerCase() ?? null },
+          ...{ vault, accused: operator.toLowerCase(), reason, requestId, sessionId },
           ...{ evidenceSha256: evidence.sha256, evidencePath: evidence.path },
           state: coalition === null ? 'recorded' : 'accusing',
           note: coalition === null ? 'The operator has no stake here.' : null,
@@ -98,13 +96,6 @@ export function createDisputeRows(db: Database, vaultAddress: string): DisputeRo
         .update(table)
         .set({ attempts: sql`${table.attempts} + 1`, nextAtMs, lastError: error.slice(0, 1000) })
         .where(eq(table.id, id))
-    },
-    repaidAtomic: async sessionId => {
-      const [row] = await db
-        .select({ sum: sql<string | null>`sum(${table.payerAtomic})` })
-        .from(table)
-        .where(and(isOurs, eq(table.sessionId, sessionId.toLowerCase())))
-      return BigInt(row?.sum ?? 0)
     },
     figures: async () => {
       const [row] = await db

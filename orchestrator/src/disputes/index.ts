@@ -1,5 +1,3 @@
-export { accuserKeyOf } from './accuser-key.ts'
 export { createDisputeDesk, type DisputeDesk } from './dispute-desk.ts'
-export type { Breach, DisputeChain, DisputeDeskOptions, DisputeKillHook } from './dispute-ports.ts'
-export { type DisputeRoutesOptions, disputeRoutes } from './dispute-routes.ts'
-export type { VoteOutcome, VoteRefusal } from './take-vote.ts'
+export type { Breach, DisputeDeskOptions, DisputeKillHook } from './dispute-ports.ts'
+export { disputeRoutes } from './dispute-routes.ts'

@@ -23,7 +23,7 @@ const noUnits = { epoch: 0, members: [] }
 
 /** `settled` once the chain shows it; else how many milliseconds to wait. */
 export async function runBreach(context: StepContext, row: DisputeRow): Promise<'settled' | number> {
-  const { chain, keeper, change, kill, signal, ledger } = context
+  const { chain, keeper, change, kill, signal, ledger, pollMs = 1000 } = context
   const dispute = BigInt(row.dispute!)
   const isSettled = async (): Promise<boolean> => (await chain.reader.disputeOf(dispute)).isSettled
   const run = row.run === null ? null : runSchema.parse(row.run)
@@ -55,7 +55,7 @@ export async function runBreach(context: StepContext, row: DisputeRow): Promise<
   if (!isFinalKeeperStatus(status)) return 0
   if (await isSettled()) return 'settled'
   await change(row, { run: { at: run.at + 1, input: await inputNow(), executionId: null }, lastError: error })
-  return 1000
+  return pollMs
 }
 
 /** The ledger's members without the guilty one; nothing where it is none. */
