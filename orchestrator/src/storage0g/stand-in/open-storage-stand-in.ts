@@ -121,6 +121,8 @@ export async function openStorageStandIn(options: StorageStandInOptions): Promis
   const server = createServer((request, response) => {
     handle(request, response).catch(() => response.destroy())
   })
+  // Not Node's 5 s: a client that computes roots in between would send on a connection that is just being closed.
+  server.keepAliveTimeout = 60_000
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(port, '127.0.0.1', resolve)
