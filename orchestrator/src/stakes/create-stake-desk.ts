@@ -62,6 +62,10 @@ export function createStakeDesk(options: StakeDeskOptions, onChange: () => void)
   let passing: Promise<void> | null = null
   let isWanted = false
   let isStarted = false
+  let haveLooked = (): void => {}
+  const looked = new Promise<void>(resolve => {
+    haveLooked = resolve
+  })
   let cancelTick = (): void => {}
   let cancelLook: (() => void) | null = null
 
@@ -98,6 +102,7 @@ export function createStakeDesk(options: StakeDeskOptions, onChange: () => void)
     while (isWanted && !stopping.signal.aborted) {
       isWanted = false
       await pass().catch(fault)
+      haveLooked()
     }
   }
   const tellIdlers = (): void => {
@@ -124,6 +129,7 @@ export function createStakeDesk(options: StakeDeskOptions, onChange: () => void)
     rings = ringsToStake(desk.snapshot())
     ages.look(rings)
     await look()
+    haveLooked()
     const nowSeconds = await now()
     carryDue()
     const hasSent = await letGo({
@@ -230,6 +236,7 @@ export function createStakeDesk(options: StakeDeskOptions, onChange: () => void)
   let closing: Promise<void> | null = null
   const shutDown = async (): Promise<void> => {
     stopping.abort(new Error('The stakes’ desk was closed.'))
+    haveLooked()
     for (const stop of forget) stop()
     cancelTick()
     cancelLook?.()
@@ -255,7 +262,7 @@ export function createStakeDesk(options: StakeDeskOptions, onChange: () => void)
         wake()
         tick()
       }
-      await passing
+      await looked
     },
     wake,
     idle: () =>
