@@ -163,7 +163,13 @@ export function createDesk(options: DeskOptions): Desk {
             state: () => state,
             send: hub.command,
           },
-          options.audit,
+          {
+            ...options.audit,
+            onEnded: (...ended) => {
+              options.audit?.onEnded?.(...ended)
+              changed()
+            },
+          },
         )
   const table = createRequestTable({
     clock,
