@@ -10,7 +10,7 @@ import { startOrchestrator } from '@computepool/orchestrator/serve.ts'
 import { openRing } from '../harness/open-ring.ts'
 import { payForDemo } from './pay-for-demo.ts'
 
-const help = `Usage: npm run demo -- [--prompt TEXT] [--peers N] [--engine webgpu|wasm] [--pack DIR] [--max-tokens N] [--free] [--json]
+const help = `Usage: npm run demo -- [--prompt TEXT] [--peers N] [--engine webgpu|wasm] [--pack DIR] [--max-tokens N] [--free] [--cheat garbage] [--json]
 
 Starts an orchestrator, its own chain and N headless browser tabs, pays, asks the question, prints the answer and the account.
   --prompt TEXT     the question (default: "What is ComputePool?")
@@ -19,6 +19,7 @@ Starts an orchestrator, its own chain and N headless browser tabs, pays, asks th
   --pack DIR        a model pack (default: the demo model)
   --max-tokens N    longest answer (default: 96)
   --free            no chain and no payment
+  --cheat garbage   instead: one of three headless peers sends garbage, is caught and replaced (no browser, no chain, no stake)
   --json            print only the JSON object
 
 Amounts are decimal strings: Atomic is a millionth of a USDC, Wei is 10^-18 of a USDCx. They add up, or the demo fails:
@@ -35,6 +36,7 @@ const { values } = parseArgs({
     pack: { type: 'string', default: 'models/demo/pack' },
     'max-tokens': { type: 'string', default: '96' },
     free: { type: 'boolean', default: false },
+    cheat: { type: 'string' },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -57,6 +59,16 @@ if (values.engine !== undefined && values.engine !== 'webgpu' && values.engine !
 }
 const say = (line: string): void => {
   if (!values.json) console.error(line)
+}
+
+if (values.cheat !== undefined) {
+  if (values.cheat !== 'garbage') {
+    console.error(`--cheat must be garbage; got ${values.cheat}.`)
+    process.exit(2)
+  }
+  const { demoCheat } = await import('./demo-cheat.ts')
+  console.log(JSON.stringify(await demoCheat(values.pack, values.prompt, maxTokens, say)))
+  process.exit(0)
 }
 
 const dataDir = values.free ? null : await mkdtemp(path.join(os.tmpdir(), 'computepool-demo-'))
