@@ -12,10 +12,3 @@ export function auditorKeysOf(ownerKey: Hex, count: number = ownAuditors.count):
   const label = keccak256(stringToHex('computepool/auditor'))
   return Array.from({ length: count }, (_, at) => keccak256(concat([label, numberToHex(at, { size: 32 }), ownerKey])))
 }
-
-/**
- * For the environment of a `computepool auditor` that is to check and vote with them: never on a command line, which every user of the
- * machine reads.
- */
-export const auditorEnvironment = (keys: readonly Hex[]): Readonly<Record<string, string>> =>
-  keys.length === 0 ? {} : { COMPUTEPOOL_AUDITOR_KEYS: keys.join(',') }

@@ -1,5 +1,4 @@
 export {
-  auditorEnvironment,
   auditorKeysOf,
   ownAuditors,
 } from './auditor-keys.ts'
