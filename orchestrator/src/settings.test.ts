@@ -115,3 +115,10 @@ describe('what operators stake', () => {
     expect(() => parseSettings([`--stake=${text}`], {})).toThrow('--stake is')
   })
 })
+
+it('runs three auditors unless told otherwise, and none where none are wanted', () => {
+  expect([[], ['--auditors', '0'], ['--auditors', '16']].map(args => parseSettings(args, {}).auditors)).toEqual([
+    3, 0, 16,
+  ])
+  expect(() => parseSettings(['--auditors', '17'], {})).toThrow('--auditors is "17"')
+})
