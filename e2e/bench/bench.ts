@@ -42,6 +42,10 @@ const suites: Record<string, Suite> = {
     about: 'two native nodes over an emulated line: delay, loss, pace; decoding plain and with drafts, long prompts',
     load: async () => (await import('./distance.ts')).runDistanceBench,
   },
+  trust: {
+    about: 'how soon a check meets whoever cheats on a share of its steps, beside the formula; what checks cost',
+    load: async () => (await import('./trust.ts')).runTrustBench,
+  },
   engine: {
     about: 'milliseconds per layer on each engine of this machine; static against growing KV cache',
     load: async () => (await import('./engine.ts')).runEngineBench,
