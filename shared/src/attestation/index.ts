@@ -1,0 +1,25 @@
+export {
+  type AttestationBody,
+  type AttestationClaims,
+  type AttestationKind,
+  attestationBodySchema,
+  attestationHeader,
+  attestationKinds,
+  attestationNonceSchema,
+  type EventLog,
+  eventLogSchema,
+  simulatedNotice,
+} from './attestation-body.ts'
+export {
+  type AttestationCheck,
+  type AttestationJudgement,
+  type AttestationPolicy,
+  checkNames,
+  type ExpectedMeasurements,
+  expectedMeasurementsSchema,
+  judgeAttestation,
+  type QuoteVerdict,
+} from './judge-attestation.ts'
+export { type QuoteReport, readQuote } from './quote-report.ts'
+export { measuredEvent, replayEventLog } from './replay-event-log.ts'
+export { type BoundToQuote, reportDataOf, simulatedMessage } from './report-data.ts'
