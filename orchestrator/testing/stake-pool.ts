@@ -2,7 +2,7 @@
  * A staked pool for tests: a vault and a registry on anvil, ledger, outbox and keeper as in a running pool, rings that are what a test
  * says, and operators that sign with keys of their own. A kill ends one stakes' desk in mid-step; `restart` opens the next over the same books.
  */
-import { streamVaultAbi } from '@computepool/contracts/abi'
+import { streamVaultAbi, usdcAbi } from '@computepool/contracts/abi'
 import { testAccount } from '@computepool/contracts/testing'
 import { coalitionTermsSchema } from '@computepool/shared/coalition'
 import type { PoolSnapshot } from '@computepool/shared/swarm'
@@ -120,6 +120,16 @@ export async function openStakePool() {
     })
   }
 
+  let readsToFail = 0
+  const failing = {
+    ...client,
+    readContract: (asked: Parameters<typeof client.readContract>[0]) => {
+      if (readsToFail === 0) return client.readContract(asked)
+      readsToFail--
+      return Promise.reject(new Error('The node does not answer.'))
+    },
+  } as PublicClient
+
   /** Dies at its n-th passing of this point. */
   let wish: { readonly point: StakePoint; left: number } | null = null
   let onDeath = (): void => {}
@@ -129,7 +139,7 @@ export async function openStakePool() {
     let isDead = false
     const made = createStakeDesk(
       {
-        ...{ db, clock, desk, ledger, keeper, relay, client, vault, manifestSha256, stakeAtomic },
+        ...{ db, clock, desk, ledger, keeper, relay, client: failing, vault, manifestSha256, stakeAtomic },
         entropy: createSeededRandom(Math.floor(hostClock.monotonicMs() * 1000)),
         reader: createCoalitionReader(client, registry.address),
         pool: chain.pool.toLowerCase() as `0x${string}`,
@@ -138,7 +148,7 @@ export async function openStakePool() {
         pricePerSecondAtomic: async () => testPriceAtomic,
         maxTermSeconds: 30 * 86_400,
         give: givers,
-        times: { settleMs: 0, tickMs: 100, leaveGraceMs: 0, againMs: 300 },
+        times: { settleMs: 0, tickMs: 100, leaveGraceMs: 0, againMs: 300, silentMs: 1000, forgiveMs: 600_000 },
         killPoint: point => {
           if (isDead) throw new Error('The process was killed.')
           if (wish === null || wish.point !== point || --wish.left > 0) return
@@ -197,6 +207,24 @@ export async function openStakePool() {
       commandsTo(account).findLast((command): command is Told<'stake-told'> => command.type === 'stake-told'),
     offersTo: (account: PrivateKeyAccount): Offer[] =>
       commandsTo(account).filter((command): command is Offer => command.type === 'terms-offered'),
+    /** Signs the last offer, late. */
+    answer(account: PrivateKeyAccount): Promise<void> {
+      answers.set(account.address.toLowerCase(), 'sign')
+      return answerOffer(`${account.address.toLowerCase()}.00000000`, pool.offersTo(account).at(-1)!)
+    },
+    /** So many of the next reads of words fail. */
+    failReads(count: number): void {
+      readsToFail = count
+    },
+    /** The operator sends so much USDC elsewhere. */
+    async spend(account: PrivateKeyAccount, amountAtomic: bigint): Promise<void> {
+      await chain.testClient.setBalance({ address: account.address, value: parseEther('1') })
+      const hash = await chain.wallet(account).writeContract({
+        ...{ address: token.address, abi: usdcAbi, functionName: 'transfer' },
+        args: [relayKey.address, amountAtomic],
+      })
+      await client.waitForTransactionReceipt({ hash })
+    },
     say: (account: PrivateKeyAccount, request: DeskRequest) =>
       say(`${account.address.toLowerCase()}.00000000`, request),
     async leave(account: PrivateKeyAccount, id: bigint, version: number): Promise<void> {

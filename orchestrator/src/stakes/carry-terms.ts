@@ -14,8 +14,8 @@ export interface CarryContext
   extends Pick<StakeDeskOptions, 'keeper' | 'relay' | 'reader' | 'ledger' | 'vault' | 'desk' | 'place' | 'clock'> {
   readonly book: StakeBook
   readonly signal: AbortSignal
-  /** Whether this operator's stake lies in a coalition that is active. */
-  isStaked(operator: string): boolean
+  /** Whether this operator has units: a stake in a coalition that is active, or none because of others. */
+  mayEarn(operator: string): boolean
   kill(point: StakePoint): Promise<void>
 }
 
@@ -85,10 +85,10 @@ async function activate(context: CarryContext, row: StakeTerms): Promise<void> {
 
 /** The pool's members from this activation on: written down under an epoch of their own, which the activation takes to the chain. */
 async function keepUnits(context: CarryContext, { termsHash, terms }: StakeTerms) {
-  const { ledger, desk, book, isStaked } = context
+  const { ledger, desk, book, mayEarn } = context
   const parties = new Set(terms.parties.map(({ operator }) => operator.toLowerCase()))
   const earnsNothing = (operator: string): boolean =>
-    desk.withheld.isWithheld(operator) || !(isStaked(operator) || parties.has(operator))
+    desk.withheld.isWithheld(operator) || !(mayEarn(operator) || parties.has(operator))
   const members = workUnits(workOfRings(servingRings(desk.snapshot()), earnsNothing))
   const epoch = (await ledger.setUnits(members, { isForced: true, isCarried: true }))!
   await book.change(termsHash, { unitsEpoch: epoch })

@@ -20,6 +20,7 @@ import type { StakeDeskOptions, StakePoint, StakeTimes } from './stake-ports.ts'
 import type { StakeSource } from './stake-source.ts'
 import { createStakeTeller } from './tell-stakes.ts'
 import { createStakeView, type StakeOf } from './view-stakes.ts'
+import { createWillingness } from './who-is-willing.ts'
 
 export interface StakeDesk extends StakeSource {
   /** Wallets in lower case. */
@@ -38,7 +39,14 @@ export interface StakeDesk extends StakeSource {
   close(): Promise<void>
 }
 
-const defaultTimes: StakeTimes = { settleMs: 3000, tickMs: 5000, leaveGraceMs: 15_000, againMs: 60_000 }
+const defaultTimes: StakeTimes = {
+  settleMs: 3000,
+  tickMs: 5000,
+  leaveGraceMs: 15_000,
+  againMs: 60_000,
+  silentMs: 60_000,
+  forgiveMs: 600_000,
+}
 const proposalSeconds = 600n
 /** A week; renewed when a quarter of it is left. */
 const wantedTermSeconds = 7 * 86_400
@@ -59,6 +67,7 @@ export function createStakeDesk(options: StakeDeskOptions, onChange: () => void)
   let rings: readonly RingToStake[] = []
   let rows: readonly StakeTerms[] = []
   let picture: StakePicture = { coalitions: [], guilty: new Set() }
+  let refusedRings: ReadonlyMap<string, { readonly text: string }> = new Map()
   let passing: Promise<void> | null = null
   let isWanted = false
   let isStarted = false
@@ -74,19 +83,24 @@ export function createStakeDesk(options: StakeDeskOptions, onChange: () => void)
     if (!stopping.signal.aborted) onFault(asComputePoolError(thrown))
   }
   const isStaked = (operator: string): boolean => operatorStake(picture, operator).state === 'staked'
-  const earnsNothing = (operator: string): boolean => desk.withheld.isWithheld(operator) || !isStaked(operator)
-  const view = createStakeView({ stakeAtomic, picture: () => picture, rows: () => rows })
+  const { silentMs, forgiveMs } = times
+  const willing = createWillingness({ nowMs: () => clock.monotonicMs(), silentMs, forgiveMs })
+  const view = createStakeView({ stakeAtomic, picture: () => picture, rows: () => rows, willing })
+  const mayEarn = (operator: string): boolean => view.reasonOf(operator) === null
+  const earnsNothing = (operator: string): boolean => desk.withheld.isWithheld(operator) || !mayEarn(operator)
   const teller = createStakeTeller({ desk, place, token: options.token, of: view.stakeOf, picture: () => picture })
   const hearing: Hearing = createHearing({
     ...{ book, place, token: options.token, client: options.client, clock, reader, kill, stakeAtomic },
     rows: () => rows,
     picture: () => picture,
-    onWords: view.say,
-    onRefused: (offer, words) => {
+    onRefused: (offer, operator, words) => {
+      willing.refused(operator, words)
       quiet.set(keyOfTerms(offer.terms), clock.monotonicMs() + times.againMs)
-      onNotice(words)
+      onNotice(`${operator} does not stake: ${words}`)
     },
-    onHeard: () => wake(),
+    onSigned: willing.signed,
+    // What cannot be judged waits for the next tick.
+    onHeard: isJudged => (isJudged ? wake() : tellIdlers()),
     onFault: fault,
   })
 
@@ -95,6 +109,8 @@ export function createStakeDesk(options: StakeDeskOptions, onChange: () => void)
     isWanted = true
     passing ??= passAll().finally(() => {
       passing = null
+      // Somebody may have asked between the last look and this.
+      if (isWanted) wake()
       tellIdlers()
     })
   }
@@ -131,6 +147,7 @@ export function createStakeDesk(options: StakeDeskOptions, onChange: () => void)
     await look()
     haveLooked()
     const nowSeconds = await now()
+    hearing.again()
     carryDue()
     const hasSent = await letGo({
       ...{ book, reader, relay: options.relay, place, picture, nowSeconds, kill, onFault: fault },
@@ -143,6 +160,7 @@ export function createStakeDesk(options: StakeDeskOptions, onChange: () => void)
       proposalEndsAt: id => rows.find(({ coalition }) => coalition === id)?.terms.proposalEndsAt ?? 0n,
     })
     await offer(nowSeconds)
+    willing.look({ rings, rows, refused: refusedRings, isStaked, isGuilty: operator => picture.guilty.has(operator) })
     if (hasSent) isWanted = true
     teller.tell(rings, rows)
     onChange()
@@ -165,12 +183,14 @@ export function createStakeDesk(options: StakeDeskOptions, onChange: () => void)
 
   const carry = async (row: StakeTerms): Promise<void> => {
     const { keeper, relay } = options
-    const context = { keeper, relay, reader, ledger, vault, desk, place, clock, book, isStaked, kill }
+    const context = { keeper, relay, reader, ledger, vault, desk, place, clock, book, mayEarn, kill }
     try {
       await carryTerms({ ...context, signal: stopping.signal }, row)
       if (row.terms.version === 0) onNotice(`The terms of ${row.terms.parties.length} operators went to the chain.`)
     } catch (thrown) {
       fault(thrown)
+      if (stopping.signal.aborted) return
+      if (row.state === 'signed') await hearing.judgeAgain(row).catch(fault)
       if (stopping.signal.aborted || row.terms.version > 0) return
       // The units that were to come with it are not to come by themselves: who has them the chain says, not what was last seen of it.
       await look()
@@ -194,7 +214,7 @@ export function createStakeDesk(options: StakeDeskOptions, onChange: () => void)
       mayOffer: ({ key }) => ages.ageMs(key) >= times.settleMs && (quiet.get(key) ?? 0) <= clock.monotonicMs(),
       drawSalt: () => bytesToHex(entropy.bytes(32)),
     })
-    view.setRefused(rings, offers.refused)
+    refusedRings = offers.refused
     for (const { offer: old, why } of offers.over) await book.over(old.termsHash, why)
     for (const { terms } of offers.made) {
       await book.offer(terms, hashTypedData(termsTypedData(place, terms)), clock.wallMs())

@@ -19,25 +19,30 @@ export interface HearingOptions
   /** As last read. */
   readonly rows: () => readonly StakeTerms[]
   readonly picture: () => StakePicture
-  /** What its operator is to read. */
-  readonly onWords: (operator: string, words: string) => void
   /** Somebody will not sign, or signed what is not good: the offer is over. */
-  readonly onRefused: (offer: StakeTerms, words: string) => void
-  /** Something was written down. */
-  readonly onHeard: () => void
+  readonly onRefused: (offer: StakeTerms, operator: string, words: string) => void
+  readonly onSigned: (operator: string) => void
+  /** A word was judged; false where that is still to come. */
+  readonly onHeard: (isJudged: boolean) => void
   kill(point: StakePoint): Promise<void>
 }
 
 export interface Hearing {
   heard(peer: string, request: DeskRequest): void
+  /** Takes words again that could not be judged, for the chain could not be read. */
+  again(): void
+  /** Of terms that the chain will not take: whose word is not good any more, such as one that has spent its stake since. */
+  judgeAgain(row: StakeTerms): Promise<void>
   isBusy(): boolean
   settled(): Promise<void>
 }
 
 export function createHearing(options: HearingOptions): Hearing {
-  const { book, place, token, client, clock, reader, stakeAtomic, rows, picture, onWords, onRefused, onHeard } = options
+  const { book, place, token, client, clock, reader, stakeAtomic, rows, picture, onRefused, onHeard } = options
   /** One word at a time of each wallet; a flood of them costs nothing. */
   const busy = new Map<string, Promise<void>>()
+  /** The last word that came meanwhile, or that could not be judged: a peer is asked once, and says it once. */
+  const waiting = new Map<string, DeskRequest>()
 
   const offerOf = (operator: string, { salt, version }: { salt: string; version: number }): StakeTerms | null =>
     rows().find(
@@ -49,8 +54,7 @@ export function createHearing(options: HearingOptions): Hearing {
     ) ?? null
 
   const refuse = async (offer: StakeTerms, operator: string, words: string): Promise<void> => {
-    onWords(operator, words)
-    onRefused(offer, `${operator} does not stake: ${words}`)
+    onRefused(offer, operator, words)
     await book.over(offer.termsHash, `${operator}: ${words}`)
   }
 
@@ -70,6 +74,7 @@ export function createHearing(options: HearingOptions): Hearing {
     const fault = isShort ? 'too-short' : await verifyConsent({ client, place, token }, { terms, consent, stake })
     if (fault !== null) return refuse(offer, operator, faultWords(fault, stakeAtomic))
     const consents = await book.addConsent(termsHash, consent)
+    options.onSigned(operator)
     if (consents.length === terms.parties.length) await options.kill('stakes:signed')
   }
 
@@ -93,17 +98,51 @@ export function createHearing(options: HearingOptions): Hearing {
     return request.type === 'leave-signed' ? takeLeave(operator, request) : null
   }
 
+  const begin = (operator: Hex, request: DeskRequest): void => {
+    const taking = take(operator, request)
+    if (taking === null) return
+    const done = taking
+      .then(
+        () => true,
+        thrown => {
+          options.onFault(thrown)
+          if (!waiting.has(operator)) waiting.set(operator, request)
+          return false
+        },
+      )
+      .then(isTaken => {
+        busy.delete(operator)
+        const next = isTaken ? waiting.get(operator) : undefined
+        if (next !== undefined) resume(operator, next)
+        onHeard(isTaken)
+      })
+    busy.set(operator, done)
+  }
+  const resume = (operator: Hex, request: DeskRequest): void => {
+    waiting.delete(operator)
+    begin(operator, request)
+  }
+
   return {
     heard: (peer, request) => {
       const operator = operatorOf(peer) as Hex
-      if (busy.has(operator)) return
-      const taking = take(operator, request)
-      if (taking === null) return
-      const done = taking.catch(options.onFault).finally(() => {
-        busy.delete(operator)
-        onHeard()
-      })
-      busy.set(operator, done)
+      if (!isStakeWord(request)) return
+      if (!busy.has(operator)) waiting.delete(operator)
+      if (busy.has(operator)) waiting.set(operator, request)
+      else begin(operator, request)
+    },
+    again: () => {
+      for (const [operator, request] of [...waiting]) if (!busy.has(operator)) resume(operator as Hex, request)
+    },
+    judgeAgain: async row => {
+      const { terms, consents, termsHash } = row
+      for (const consent of consents) {
+        const stake = terms.id === 0n ? null : await reader.stakeOf(terms.id, consent.operator)
+        const fault = await verifyConsent({ client, place, token }, { terms, consent, stake })
+        // What came through after all has used its transfers up.
+        if (fault === null || (await reader.idOf(termsHash)) !== 0n) continue
+        onRefused(row, consent.operator, faultWords(fault, stakeAtomic))
+      }
     },
     isBusy: () => busy.size > 0,
     settled: async () => {
@@ -111,3 +150,6 @@ export function createHearing(options: HearingOptions): Hearing {
     },
   }
 }
+
+const isStakeWord = ({ type }: DeskRequest): boolean =>
+  type === 'terms-signed' || type === 'terms-refused' || type === 'leave-signed'

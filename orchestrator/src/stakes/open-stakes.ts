@@ -75,13 +75,13 @@ export async function openStakes(opening: OpenStakesOptions): Promise<StakeDesk>
   return stakes
 }
 
-/** The desk as units are reckoned from it: who has no stake has none. */
+/** The desk as units are reckoned from it: who has no stake has none, unless others keep its ring from being staked. */
 export function earningOnlyStaked<D extends Pick<Desk, 'withheld'>>(desk: D, stakes: StakeDesk): D {
   const { withheld } = desk
   return {
     ...desk,
     withheld: {
-      isWithheld: operator => withheld.isWithheld(operator) || !stakes.isStaked(operator),
+      isWithheld: operator => withheld.isWithheld(operator) || stakes.reasonOf(operator) !== null,
       reasonOf: operator => withheld.reasonOf(operator) ?? stakes.reasonOf(operator),
     },
   }

@@ -33,6 +33,18 @@ const keyOf = (spans: readonly (readonly [string, number, number])[]): string =>
     .sort()
     .join(', ')
 
+/** Wallets whose layers in this ring have a gap: no terms can name them as one span. */
+export function splitWallets({ seats }: Pick<RingToStake, 'seats'>): string[] {
+  const ends = new Map<string, number>()
+  const split = new Set<string>()
+  for (const { operator, layers } of [...seats].sort((a, b) => a.layers.start - b.layers.start)) {
+    const end = ends.get(operator) ?? layers.start
+    if (layers.start > end) split.add(operator)
+    ends.set(operator, Math.max(end, layers.end))
+  }
+  return [...split]
+}
+
 /** Rings that take requests, or still serve. */
 export function ringsToStake({ rings = [] }: PoolSnapshot): RingToStake[] {
   return rings

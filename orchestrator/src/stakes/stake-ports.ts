@@ -73,4 +73,8 @@ export interface StakeTimes {
   readonly leaveGraceMs: number
   /** How long a ring that could not be agreed with waits for new terms. */
   readonly againMs: number
+  /** How long an offer may wait for one's word before that one earns nothing, and the others do without a stake. */
+  readonly silentMs: number
+  /** How long whoever will not stake counts for less in placement, after it was asked last. */
+  readonly forgiveMs: number
 }

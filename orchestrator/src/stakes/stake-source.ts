@@ -12,8 +12,10 @@ export interface StakeSource {
   /** Of the whole pool. */
   view(): NonNullable<PoolSnapshot['stake']>
   isStaked(operator: string): boolean
-  /** Why this operator earns nothing for want of a stake; null where it has one, or needs none. */
+  /** Why this operator earns nothing for want of a stake; null where it has one, needs none, or has none because of others. */
   reasonOf(operator: string): string | null
+  /** What the operator's weight in placement is multiplied with, never 0: whoever will not stake gives way. */
+  factorOf(operator: string): number
   /** How a ring of these operators stands. */
   ringOf(ring: Pick<Ring, 'seats'>): NonNullable<Ring['stake']>
 }

@@ -15,6 +15,13 @@ export const stakeWords = {
     `${atomicToText(amountAtomic)} USDC are at stake in coalition ${coalition}.`,
   unbonding: (amountAtomic: bigint): string =>
     `${atomicToText(amountAtomic)} USDC unbond and come back to the wallet by themselves.`,
+  silent: (silentMs: number): string => `This peer was offered terms and gave no answer within ${silentMs / 1000} s.`,
+  otherSplit: (operator: string): string => `${operator} holds layers of this ring that are no one span`,
+  otherGuilty: (operator: string): string => `${operator} was found guilty of a breach`,
+  otherFault: (operator: string, kind: 'refused' | 'silent'): string =>
+    kind === 'refused' ? `${operator} does not stake` : `${operator} has not answered the terms`,
+  chainFails: 'The terms are signed, and could not be put on the chain yet',
+  spared: (why: string): string => `Nothing is at stake, and it earns all the same for now: ${why.replace(/\.$/, '')}.`,
   slashed: 'Found guilty of a breach: no terms are offered to this wallet any more.',
 } as const
 

@@ -16,6 +16,12 @@ beforeEach(() => {
 
 const wallet = ({ address }: PrivateKeyAccount): string => address.toLowerCase()
 const isActive = (at = 0) => pool.ring(at).state === 'active'
+/** Who has units. */
+const earners = async (): Promise<string> =>
+  (await pool.members())
+    .map(([member]) => member)
+    .sort()
+    .join()
 const id = (account: PrivateKeyAccount): bigint => pool.stakes().coalitionOf(wallet(account))!.id
 
 it('stakes a ring once it is ready, and gives its members their units then', { timeout: 90_000 }, async () => {
@@ -100,13 +106,54 @@ it('tells a refusal, withholds units, and asks again later', { timeout: 90_000 }
   pool.answers.set(wallet(unwilling), 'refuse')
   pool.stand([willing, unwilling])
   await pool.until(() => pool.toldTo(unwilling)?.words.includes('Refused: No.') === true)
-  expect(pool.stakes().stakeOf(wallet(willing))).toMatchObject({ state: 'none', amountAtomic: 0n })
-  expect(pool.stakes().reasonOf(wallet(willing))).toContain('you have not staked yet')
+  expect(pool.stakes().reasonOf(wallet(unwilling))).toContain('you have not staked yet')
+  // The other is shown without a stake, is told why, and earns.
+  await pool.until(() => pool.toldTo(willing)?.words.includes(`${wallet(unwilling)} does not stake`) === true)
+  expect(pool.stakes().isStaked(wallet(willing))).toBe(false)
+  expect(pool.ring()).toMatchObject({ staked: 0, of: 2 })
   expect(await pool.chain.usdcOf(willing.address)).toBe(stakeAtomic)
-  await pool.until(async () => (await pool.members()).length === 0)
+  await pool.until(async () => (await earners()) === wallet(willing))
+  // It gives way in placement, and is never shut out.
+  expect(pool.stakes().factorOf(wallet(willing))).toBe(1)
+  const factor = pool.stakes().factorOf(wallet(unwilling))
+  expect([factor > 0, factor < 0.1]).toEqual([true, true])
   pool.answers.set(wallet(unwilling), 'sign')
   await pool.until(isActive)
   await pool.until(async () => (await pool.members()).length === 2)
+  expect(pool.stakes().factorOf(wallet(unwilling))).toBe(1)
+})
+
+it('withholds the units of one silent tab alone, until it signs', { timeout: 90_000 }, async () => {
+  const [willing, mute] = (await pool.operators(2)) as [PrivateKeyAccount, PrivateKeyAccount]
+  pool.answers.set(wallet(mute), 'silent')
+  pool.stand([willing, mute])
+  await pool.until(() => pool.toldTo(mute)?.words.includes('gave no answer') === true)
+  expect(pool.stakes().reasonOf(wallet(mute))).toContain('you have not staked yet')
+  await pool.until(async () => (await earners()) === wallet(willing))
+  expect(pool.stakes().isStaked(wallet(willing))).toBe(false)
+  await pool.answer(mute)
+  await pool.until(isActive)
+  await pool.until(async () => (await pool.members()).length === 2)
+})
+
+it('finds whoever signs and then spends its stake, and spares the others', { timeout: 90_000 }, async () => {
+  const [willing, spender] = (await pool.operators(2)) as [PrivateKeyAccount, PrivateKeyAccount]
+  pool.answers.set(wallet(willing), 'silent')
+  pool.stand([willing, spender])
+  await pool.until(() => pool.toldTo(spender)?.state === 'signed')
+  await pool.spend(spender, stakeAtomic)
+  await pool.answer(willing)
+  await pool.until(() => pool.toldTo(spender)?.words.includes('holds less than the stake') === true)
+  await pool.until(async () => (await earners()) === wallet(willing))
+  expect(await pool.chain.usdcOf(willing.address)).toBe(stakeAtomic)
+})
+
+it('takes a word that could not be judged once the chain can be read', { timeout: 90_000 }, async () => {
+  const members = await pool.operators(2)
+  pool.failReads(2)
+  pool.stand(members)
+  await pool.until(isActive)
+  expect(pool.faults).not.toEqual([])
 })
 
 it('tells a wallet with two spans that do not touch that it stays unstaked', { timeout: 90_000 }, async () => {
@@ -115,6 +162,8 @@ it('tells a wallet with two spans that do not touch that it stays unstaked', { t
   await pool.until(() => pool.toldTo(twice)?.words.includes('which is no one span') === true)
   expect(pool.ring()).toEqual({ state: 'none', coalition: null, staked: 0, of: 2 })
   expect(pool.offersTo(twice)).toEqual([])
+  expect(pool.stakes().reasonOf(wallet(twice))).toContain('you have not staked yet')
+  await pool.until(async () => (await earners()) === wallet(other))
 })
 
 it('takes a wallet’s two seats that touch as one party', { timeout: 90_000 }, async () => {

@@ -1,39 +1,37 @@
 /** Stakes as they are shown: of the pool, a ring, an operator, in words. It reads what others found out, and asks nobody. */
 import { operatorOf } from '../receipts/operator-of.ts'
-import { keyOfSeats, keyOfTerms, type RingToStake } from './rings-to-stake.ts'
+import { keyOfSeats, keyOfTerms } from './rings-to-stake.ts'
 import type { StakeTerms } from './stake-book.ts'
 import { membersOf, type OperatorStake, operatorStake, type StakePicture } from './stake-picture.ts'
 import type { StakeSource } from './stake-source.ts'
 import { notStakedYet, stakeWords } from './stake-words.ts'
+import type { Willingness } from './who-is-willing.ts'
 
 export interface StakeOf extends Omit<OperatorStake, 'state'> {
   readonly state: OperatorStake['state'] | 'offered' | 'signed'
   readonly words: string
 }
 
-export interface StakeView extends Pick<StakeSource, 'view' | 'reasonOf' | 'ringOf'> {
+export interface StakeView extends Pick<StakeSource, 'view' | 'reasonOf' | 'ringOf' | 'factorOf'> {
   stakeOf(operator: string): StakeOf
-  /** What the operator is to read while it has no stake. */
-  say(operator: string, words: string): void
-  /** Rings for which no terms can be made, and why. */
-  setRefused(rings: readonly RingToStake[], refused: ReadonlyMap<string, { readonly text: string }>): void
 }
 
 export interface StakeViewOptions {
   readonly stakeAtomic: bigint
   readonly picture: () => StakePicture
   readonly rows: () => readonly StakeTerms[]
+  readonly willing: Pick<Willingness, 'faultOf' | 'sparedOf' | 'factorOf'>
 }
 
-const mostWords = 4096
-
-export function createStakeView({ stakeAtomic, picture, rows }: StakeViewOptions): StakeView {
-  /** What was last said to whom; who was told last is last. */
-  const said = new Map<string, string>()
-  let refused = new Map<string, string>()
-
+export function createStakeView({ stakeAtomic, picture, rows, willing }: StakeViewOptions): StakeView {
   const pending = (has: (row: StakeTerms) => boolean): StakeTerms | undefined =>
     rows().findLast(row => (row.state === 'offered' || row.state === 'signed' || row.state === 'proposed') && has(row))
+
+  /** Its own fault, or that it is not its own. */
+  const waitsFor = (operator: string): string | null => {
+    const why = willing.sparedOf(operator)
+    return willing.faultOf(operator) ?? (why === null ? null : stakeWords.spared(why))
+  }
 
   const stakeOf = (operator: string): StakeOf => {
     const found = operatorStake(picture(), operator)
@@ -44,10 +42,10 @@ export function createStakeView({ stakeAtomic, picture, rows }: StakeViewOptions
     if (row !== undefined) {
       const hasSigned = row.state !== 'offered' || row.consents.some(consent => consent.operator === operator)
       const state = hasSigned ? 'signed' : 'offered'
-      return { ...found, state, words: stakeWords[state] }
+      return { ...found, state, words: [stakeWords[state], waitsFor(operator)].filter(text => text !== null).join(' ') }
     }
     if (state === 'unbonding') return { ...found, words: stakeWords.unbonding(amountAtomic) }
-    return { ...found, words: refused.get(operator) ?? said.get(operator) ?? stakeWords.none }
+    return { ...found, words: waitsFor(operator) ?? stakeWords.none }
   }
 
   return {
@@ -55,7 +53,9 @@ export function createStakeView({ stakeAtomic, picture, rows }: StakeViewOptions
     view: () => ({ mode: 'staked', amountAtomic: String(stakeAtomic) }),
     reasonOf: operator => {
       const { state, words } = stakeOf(operator)
-      return state === 'staked' ? null : notStakedYet(words)
+      if (state === 'staked') return null
+      const isSpared = state !== 'slashed' && willing.sparedOf(operator) !== null
+      return isSpared ? null : notStakedYet(words)
     },
     ringOf: ({ seats }) => {
       const operators = new Set(seats.map(({ peer }) => operatorOf(peer)))
@@ -74,18 +74,6 @@ export function createStakeView({ stakeAtomic, picture, rows }: StakeViewOptions
       const state = row.terms.version > 0 ? 'resplitting' : row.state === 'offered' ? 'offered' : 'proposed'
       return { state, coalition: row.coalition === null ? null : String(row.coalition), staked, of }
     },
-    say: (operator, words) => {
-      said.delete(operator)
-      said.set(operator, words)
-      if (said.size > mostWords) said.delete(said.keys().next().value!)
-    },
-    setRefused: (rings, found) => {
-      refused = new Map(
-        rings.flatMap(({ key, peers }) => {
-          const text = found.get(key)?.text
-          return text === undefined ? [] : [...peers.keys()].map(operator => [operator, text] as const)
-        }),
-      )
-    },
+    factorOf: willing.factorOf,
   }
 }

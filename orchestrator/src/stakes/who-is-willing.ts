@@ -1,0 +1,121 @@
+/**
+ * Who keeps a ring from being staked: whoever refuses, does not answer, or holds layers that are no one span. Only these earn nothing for
+ * it; the others earn without a stake while it lasts. It reads offers and rings, and decides no placement.
+ */
+import { type RingToStake, splitWallets } from './rings-to-stake.ts'
+import type { StakeTerms } from './stake-book.ts'
+import { stakeWords } from './stake-words.ts'
+
+export interface Willingness {
+  /** It will not sign, or what it signed is not good; `words` are for itself alone. */
+  refused(operator: string, words: string): void
+  signed(operator: string): void
+  look(now: WillingnessNow): void
+  /** Why this wallet is what its ring waits for; null where it is not. */
+  faultOf(operator: string): string | null
+  /** Why it has no stake though it would; null where its stake waits for nobody else. */
+  sparedOf(operator: string): string | null
+  /** What its weight in placement is multiplied with, never 0: one that will not stake gives way to one that may. */
+  factorOf(operator: string): number
+}
+
+export interface WillingnessNow {
+  readonly rings: readonly RingToStake[]
+  readonly rows: readonly StakeTerms[]
+  /** By the ring's key: no terms can be made for it. */
+  readonly refused: ReadonlyMap<string, { readonly text: string }>
+  readonly isGuilty: (operator: string) => boolean
+  readonly isStaked: (operator: string) => boolean
+}
+
+export interface WillingnessOptions {
+  readonly nowMs: () => number
+  /** How long an offer may wait for one's word. */
+  readonly silentMs: number
+  /** After so long one that was asked no more may be asked again. */
+  readonly forgiveMs: number
+}
+
+/** Below a newcomer's tenth, so that even one gets the seat of a trusted refuser; a pool of nobody else is served by refusers. */
+const unwillingFactor = 0.02
+const mostWallets = 4096
+
+interface Fault {
+  readonly kind: 'refused' | 'silent'
+  readonly words: string
+  readonly atMs: number
+}
+
+export function createWillingness({ nowMs, silentMs, forgiveMs }: WillingnessOptions): Willingness {
+  const faults = new Map<string, Fault>()
+  const spared = new Map<string, string>()
+  let split = new Map<string, string>()
+  /** By hash: when the offer was first seen open here. */
+  let seen = new Map<string, number>()
+
+  const hold = (operator: string, fault: Omit<Fault, 'atMs'>): void => {
+    spared.delete(operator)
+    keep(faults, operator, { ...fault, atMs: nowMs() })
+  }
+
+  const lookAtSilence = (rows: readonly StakeTerms[]): void => {
+    const offers = rows.filter(({ state }) => state === 'offered')
+    seen = new Map(offers.map(({ termsHash }) => [termsHash, seen.get(termsHash) ?? nowMs()]))
+    for (const { termsHash, terms, consents } of offers) {
+      if (nowMs() - seen.get(termsHash)! < silentMs) continue
+      for (const { operator } of terms.parties) {
+        if (consents.some(consent => consent.operator === operator)) continue
+        hold(operator, { kind: 'silent', words: stakeWords.silent(silentMs) })
+      }
+    }
+  }
+
+  return {
+    refused: (operator, words) => hold(operator, { kind: 'refused', words }),
+    signed: operator => void faults.delete(operator),
+    look: ({ rings, rows, refused, isGuilty, isStaked }) => {
+      lookAtSilence(rows)
+      split = new Map(
+        rings.flatMap(ring => splitWallets(ring).map(operator => [operator, refused.get(ring.key)?.text ?? ''])),
+      )
+      const whyNot = (operator: string): string | null => {
+        if (isGuilty(operator)) return stakeWords.otherGuilty(operator)
+        if (split.has(operator)) return stakeWords.otherSplit(operator)
+        const fault = faults.get(operator)
+        return fault === undefined ? null : stakeWords.otherFault(operator, fault.kind)
+      }
+      for (const ring of rings) {
+        const members = [...ring.peers.keys()]
+        const stuck = rows.find(
+          ({ state, attempts, terms }) =>
+            (state === 'signed' || state === 'proposed') &&
+            attempts > 0 &&
+            members.every(member => terms.parties.some(({ operator }) => operator === member)),
+        )
+        const why =
+          members.map(whyNot).find(found => found !== null) ??
+          refused.get(ring.key)?.text ??
+          (stuck === undefined ? null : stakeWords.chainFails)
+        if (why === null) continue
+        for (const member of members) if (whyNot(member) === null) keep(spared, member, why)
+      }
+      for (const operator of [...spared.keys()]) {
+        if (isStaked(operator) || whyNot(operator) !== null) spared.delete(operator)
+      }
+      for (const operator of [...faults.keys()]) if (isStaked(operator)) faults.delete(operator)
+    },
+    faultOf: operator => split.get(operator) ?? faults.get(operator)?.words ?? null,
+    sparedOf: operator => spared.get(operator) ?? null,
+    factorOf: operator => {
+      const fault = faults.get(operator)
+      return fault !== undefined && nowMs() - fault.atMs < forgiveMs ? unwillingFactor : 1
+    },
+  }
+}
+
+/** Told last is last; of too many the one told longest ago is forgotten. */
+function keep<V>(map: Map<string, V>, operator: string, value: V): void {
+  map.delete(operator)
+  map.set(operator, value)
+  if (map.size > mostWallets) map.delete(map.keys().next().value!)
+}
