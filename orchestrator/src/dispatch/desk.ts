@@ -104,6 +104,8 @@ export interface Desk extends DeskPort {
   weigh(weights: Readonly<Record<string, number>>, textHolders?: readonly string[]): void
   /** It has a stake for the ring that it serves; nobody has where the pool asks for none. A wallet, lower case. */
   isStaked(operator: string): boolean
+  /** What stakes multiply a wallet's weight with, above 0: whoever will not stake gives its seat to one that may. */
+  stakeFactorOf(operator: string): number
   /** From now on the pool is shown with these stakes; null: nobody stakes. */
   setStakes(stakes: StakeSource | null): void
   close(): void
@@ -367,6 +369,7 @@ export function createDesk(options: DeskOptions): Desk {
     tell: hub.command,
     weigh: (weights, textHolders = []) => dispatch({ type: 'operators-weighed', weights, textHolders }),
     isStaked: operator => stakes?.isStaked(operator) ?? false,
+    stakeFactorOf: operator => stakes?.factorOf(operator) ?? 1,
     setStakes: source => {
       stakes = source
       changed()

@@ -14,10 +14,12 @@ async function open(kept?: Map<string, StandingRecord>) {
   const weights: Array<readonly [Readonly<Record<string, number>>, readonly string[]]> = []
   const told: Array<readonly [string, DeskCommand]> = []
   const staked = new Set<string>()
+  const unwilling = new Set<string>()
   let hear = (_peer: string, _request: DeskRequest): void => {}
   const desk = createStandingDesk({ clock, store: createMemoryStandingStore(kept) })
   desk.serve({
     isStaked: operator => staked.has(operator),
+    stakeFactorOf: operator => (unwilling.has(operator) ? 0.02 : 1),
     weigh: (weighed, holders = []) => void weights.push([weighed, holders]),
     tell: (to, command) => void told.push([to, command]),
     onRequest: listener => {
@@ -33,6 +35,7 @@ async function open(kept?: Map<string, StandingRecord>) {
   await clock.settle()
   return {
     staked,
+    unwilling,
     clock,
     weights,
     told,
@@ -105,6 +108,23 @@ describe('placement', () => {
     await clock.advance(5000)
     say()
     expect(weights.at(-1)).toEqual([{ [wallet('a')]: expect.closeTo(0.7) }, []])
+  })
+
+  it('hears within seconds of one that will not stake, and of its word too; its standing is what it was', async () => {
+    const { weights, check, clock, unwilling, say, join, desk } = await open()
+    join(peer('a'))
+    check(wallet('a'), 40)
+    const asked = async (): Promise<number> => {
+      await clock.advance(5000)
+      say()
+      return weights.at(-1)![0][wallet('a')]!
+    }
+    unwilling.add(wallet('a'))
+    expect(await asked()).toBeCloseTo(0.7 * 0.02)
+    expect(desk.book.of(wallet('a')).failed).toBe(0)
+    expect(desk.book.weightOf(wallet('a'))).toBeCloseTo(0.7)
+    unwilling.clear()
+    expect(await asked()).toBeCloseTo(0.7)
   })
 
   it('hears of all that was kept in one word', async () => {

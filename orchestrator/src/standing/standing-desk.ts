@@ -14,7 +14,7 @@ export interface StandingDeskOptions extends Pick<StandingBookOptions, 'store' |
   readonly clock: Clock
 }
 
-export type ServedDesk = Pick<Desk, 'weigh' | 'tell' | 'onRequest' | 'isStaked'>
+export type ServedDesk = Pick<Desk, 'weigh' | 'tell' | 'onRequest' | 'isStaked' | 'stakeFactorOf'>
 
 export interface StandingDesk {
   readonly book: StandingBook
@@ -52,9 +52,10 @@ export function createStandingDesk({ clock, ...options }: StandingDeskOptions): 
 
   const weigh = (operators: Iterable<string>): void => {
     if (desk === null) return
-    const { isStaked } = desk
+    const { isStaked, stakeFactorOf } = desk
     const news = [...operators].flatMap(operator => {
-      const now = { weight: book.weightOf(operator), mayHoldText: book.mayHoldText(operator, isStaked(operator)) }
+      const weight = book.weightOf(operator) * stakeFactorOf(operator)
+      const now = { weight, mayHoldText: book.mayHoldText(operator, isStaked(operator)) }
       const told = weighed.get(operator)
       if (told !== undefined && isAlike(told, now)) return []
       weighed.set(operator, now)

@@ -45,6 +45,26 @@ describe('standing in placement', () => {
     expect(shell.rings()[0]).toContain('+ d')
   })
 
+  it('takes the seat of a trusted peer that counts for a fiftieth, for a newcomer that waits; a pool of such peers serves', () => {
+    const shell = createSwarmShell()
+    const wallets = (): string[] =>
+      shell
+        .seats()
+        .map(seat => seat[0]!)
+        .sort()
+    weigh(shell, { [a]: trusted, [b]: trusted })
+    for (const peer of [a, b]) shell.join(peer)
+    shell.serve()
+    weigh(shell, { [b]: trusted / 50 })
+    shell.advance(60_001)
+    expect(wallets()).toEqual(['a', 'b'])
+    shell.join(c)
+    shell.advance(60_001)
+    shell.sliceReady(c)
+    shell.happen({ type: 'ring-drained', epoch: shell.epoch() })
+    expect(wallets()).toEqual(['a', 'c'])
+  })
+
   it('places a pool of newcomers as if nobody were weighed', () => {
     const place = (weight: number | null): string[] => {
       const shell = createSwarmShell({ minSeats: 2 })
