@@ -30,6 +30,8 @@ export interface OrchestratorSettings {
   readonly corsOrigins: readonly string[] | '*'
   /** May read the metrics from other machines; null: the owner alone may, where there is one. */
   readonly metricsToken: string | null
+  /** A ring that answered nothing for so long is checked by a short request of the pool's own; null: never. */
+  readonly challengeEveryMs: number | null
 }
 
 export const defaultSettings: OrchestratorSettings = {
@@ -42,6 +44,7 @@ export const defaultSettings: OrchestratorSettings = {
   maxBodyBytes: 8 << 20,
   corsOrigins: '*',
   metricsToken: null,
+  challengeEveryMs: null,
 }
 
 export interface OrchestratorDeps {
@@ -83,7 +86,8 @@ export interface Orchestrator {
 export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
   const { pack, hub, clock, entropy, settings, iceServersFor, onNotice = () => {} } = deps
   const { manifest, manifestSha256 } = pack
-  const { minSeats, maxSeats, maxContext, metricsToken } = settings
+  const { minSeats, maxSeats, maxContext, metricsToken, challengeEveryMs: everyMs } = settings
+  const codec = createTextCodec({ tokenizer: pack.tokenizer, config: pack.tokenizerConfig, manifest })
   const observatory = createObservatory({ clock, metricsToken })
   const { dataDir = null, trustedAuditors = () => [], onBreach = () => {} } = deps
   const trust = createTrust({ clock, entropy, dataDir, trustedAuditors, onBreach, onFault: deps.onFault })
@@ -108,10 +112,10 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
     ...observatory.hooks,
     ...trust.hooks,
     audit: { ...trust.hooks.audit, onEnded: observatory.onCheckEnded },
+    challenges: everyMs === null ? null : { everyMs, stopTokens: [...codec.stopTokens] },
   })
   const desk = observatory.over(unwatched)
   trust.follow(desk)
-  const codec = createTextCodec({ tokenizer: pack.tokenizer, config: pack.tokenizerConfig, manifest })
   const service = createModelService({ manifest, manifestSha256, codec, desk, clock, entropy })
   const { pageFolder, addressOf, isProxyTrusted = false, onFault } = deps
   const { limitsFor, maxBodyBytes, corsOrigins } = settings

@@ -213,6 +213,7 @@ function settingsOf(options: StartOptions): OrchestratorSettings {
     maxBodyBytes: pick('maxBodyBytes'),
     corsOrigins: pick('corsOrigins'),
     metricsToken: pick('metricsToken'),
+    challengeEveryMs: pick('challengeEveryMs'),
   }
 }
 

@@ -43,14 +43,16 @@ export interface AuditedPoolOptions {
   readonly others?: number
   readonly maxSeats?: number
   readonly seed?: number
+  /** Default: idle rings are not challenged. */
+  readonly challengeEveryMs?: number
 }
 
 export async function openAuditedPool(options: AuditedPoolOptions = {}): Promise<AuditedPool> {
-  const { auditors: count = 3, trusted = count, others = 0, maxSeats = 2 } = options
+  const { auditors: count = 3, trusted = count, others = 0, maxSeats = 2, challengeEveryMs = null } = options
   const breaches: Breach[] = []
   const auditors: FakeTab[] = []
   const pool = createTestPool(
-    { minSeats: maxSeats, maxSeats },
+    { minSeats: maxSeats, maxSeats, challengeEveryMs },
     {
       trustedAuditors: () => auditors.slice(0, trusted).map(({ peer }) => peer.slice(0, 42)),
       onBreach: breach => breaches.push(breach),
@@ -133,7 +135,7 @@ export async function openAuditedPool(options: AuditedPoolOptions = {}): Promise
     report,
     checks: () => {
       const { computeMs: _, ...counts } = pool.desk.snapshot().checks!
-      return Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0))
+      return Object.fromEntries(Object.entries(counts).filter(([, count]) => count !== undefined && count > 0))
     },
   }
 }

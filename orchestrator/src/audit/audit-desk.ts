@@ -2,10 +2,11 @@
  * Checks of work that was done: which are drawn, by whom they are computed again, and what follows. It bound itself to secret and rate before each attempt
  * began. It sees receipts, tokens and findings, never an activation.
  */
+import { defaultCheckPolicy } from '@computepool/shared/audit'
 import type { Clock, Entropy } from '@computepool/shared/ports'
 import type { ReceiptVerdict } from '@computepool/shared/receipts'
 import type { FailureKind } from '@computepool/shared/standing'
-import type { DeskCommand, DeskRequest } from '@computepool/shared/wire'
+import type { DeskCommand, DeskRequest, Seat } from '@computepool/shared/wire'
 import { operatorOf } from '../receipts/operator-of.ts'
 import type { SentAttempt, SettledAttempt } from '../receipts/receipt-book.ts'
 import { createAttemptLog } from './attempt-log.ts'
@@ -51,13 +52,18 @@ export interface AuditDeskOptions
   readonly isTrusted: (operator: string) => boolean
   /** It gets no work, and is not asked what others did. */
   readonly isBanned: (operator: string) => boolean
+  /** It may be shown what users wrote who asked for ends that may; absent: nobody may whom the owner does not vouch for. */
+  readonly mayHoldText?: (operator: string) => boolean
   /** Where bundles lie, and who may leave one; null: nowhere, and nobody is convicted. */
   readonly evidence: {
     readonly path: string
-    /** Good for one bundle. */
-    openTicket(check: string, lifeMs: number): string
+    /** Good for one bundle of this wallet's. */
+    openTicket(operator: string, lifeMs: number): string
     /** What the bundle says that it is about; null: it is none, or not there. */
     subjectOf(sha256: string): string | null
+    /** Until what is returned is called. */
+    holdWhile(sha256: string): () => void
+    /** For good: somebody was convicted by it. */
     hold(sha256: string): Promise<void>
   } | null
   /** One more check that its layers met. */
@@ -70,7 +76,11 @@ export interface AuditDeskOptions
 
 export interface AuditDesk {
   /** Binds itself to a secret and the rates of its seats: the nonce (hex) goes out with the job. */
-  termsFor(attempt: SentAttempt): { readonly nonce: string }
+  termsFor(attempt: SentAttempt, isChallenge?: boolean): { readonly nonce: string }
+  /** Somebody is here who could compute again what one of a ring's seats does. */
+  canCheck(seats: readonly Seat[]): boolean
+  /** Nobody computes anything again, or waits to. */
+  isIdle(): boolean
   /** Its receipts are there, or overdue: what is drawn of it is checked. */
   settled(verdict: ReceiptVerdict, attempt: SettledAttempt): void
   heard(peer: string, request: DeskRequest): void
@@ -84,8 +94,12 @@ export interface AuditDesk {
 /** Auditors that are asked one after the other, before a check is given up. */
 const mostTries = 3
 const patienceMs = 60_000
-/** Of a check that found nothing: so many are computed a second time, by somebody else. */
+/** Of checks in which somebody whom the owner vouches for found nothing: so many are computed a second time, by somebody else. */
 const secondOpinionShare = 1 / 16
+/** The same where nobody here is vouched for, and the first may be the seat's own: as often as an attempt is checked at least. */
+const strangersShare = defaultCheckPolicy.rate
+/** Rings that lost a convict: what is drawn on them later cannot be handed over. */
+const mostDissolved = 64
 const mostWithinMs = 300_000
 const idBytes = 10
 /** Of the 64 MiB that a peer keeps of what it received; the rest is for what the estimate does not see. */
@@ -93,14 +107,19 @@ const surelyKeptBytes = 48 << 20
 /** Of a slow tab, on a machine that has other work. */
 const msPerPosition = 100
 
+/** Of a challenge: each seat that somebody could check, to the end. What nobody could check is not drawn. */
+const challengePolicy = { window: 1, windowShare: 0, endShare: 1 }
+
 /** A check that is open: who was asked so far, and what they said. */
 interface OpenCheck {
   readonly drawn: DrawnCheck
   readonly asked: Set<string>
   /** The auditor that said so first; the blamed peer. */
   withheld: { readonly operator: string; readonly blamed: string } | null
-  /** Found nothing: this is the second look, which counts only where it finds something. */
-  agreedBy: string | null
+  /** Who found nothing: this is the second look. */
+  readonly agreedBy: string | null
+  /** It ended as met: a second look counts only where it finds something. */
+  readonly isMet: boolean
 }
 interface Ask {
   readonly check: OpenCheck
@@ -116,6 +135,9 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
   const errands = createErrands({ ...options, roster })
   const asks = new Map<string, Ask>()
   const trials = new Set<Trial>()
+  /** What is asked for, or waits to be. */
+  const errandsOpen = new Map<Errand, OpenCheck>()
+  const dissolved = new Set<number>()
   const withheldChecks = createWithheldChecks(clock)
   const counts = createCheckCounts()
   const drawId = (): string => `audit:${Buffer.from(entropy.bytes(idBytes)).toString('hex')}`
@@ -125,9 +147,9 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
     options.onEnded?.(outcome, job.requestId)
   }
   /** A second look that finds nothing new was none. */
-  const end = ({ drawn, agreedBy }: OpenCheck, outcome: CheckOutcome): void => {
-    if (agreedBy !== null && outcome !== 'differs') return
-    if (agreedBy !== null) counts.drawn()
+  const end = ({ drawn, isMet }: OpenCheck, outcome: CheckOutcome): void => {
+    if (isMet && outcome !== 'differs') return
+    if (isMet) counts.drawn()
     ended(outcome, drawn.attempt.settled)
   }
 
@@ -138,6 +160,46 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
     asks.delete(id)
     for (const peer of [ask.auditor, ...ask.seats]) send(peer, { type: 'drop-check', check: id })
     return ask
+  }
+
+  const canCheck = (seats: readonly Seat[], { seat, peer, layers }: Seat): boolean => {
+    const beside = new Set([operatorOf(peer), operatorOf((seats[seat + 1] ?? seats[seat]!).peer)])
+    const ring = options.rings().find(ring => ring.seats.some(seat => seat.peer === peer))
+    const isBarred = (operator: string): boolean => beside.has(operator) || isBanned(operator)
+    return ring !== undefined && roster.hasAny({ ring, layers, isBarred })
+  }
+
+  const ringOf = ({ accused, sentFrom }: DrawnCheck) =>
+    options.rings().find(({ seats }) => [accused, sentFrom].every(peer => seats.some(seat => seat.peer === peer)))
+
+  /** Whether somebody for whom the owner vouches is here who could look at this, and was not asked. */
+  const hasTrusted = (drawn: DrawnCheck, asked: ReadonlySet<string> = new Set()): boolean => {
+    const ring = ringOf(drawn)
+    const beside = new Set([operatorOf(drawn.accused), operatorOf(drawn.sentFrom)])
+    const isBarred = (other: string): boolean => beside.has(other) || asked.has(other) || isBanned(other)
+    return ring !== undefined && roster.hasTrusted({ ring, layers: drawn.layers, isBarred })
+  }
+
+  /** The ends' checks show what a user wrote, or was answered. */
+  const maySee = (drawn: DrawnCheck, operator: string): boolean => {
+    const { seats, isTrusted: asksForTrust = false } = drawn.attempt.sent
+    const isEntry = drawn.seat === 0
+    if (isTrusted(operator) || !(isEntry || drawn.seat === seats.length - 1)) return true
+    if (asksForTrust) return options.mayHoldText?.(operator) ?? false
+    return !(isEntry && hasTrusted(drawn))
+  }
+
+  /** It is on its way out, or its ring is no more: nothing is to be learnt. */
+  const isHopeless = (drawn: DrawnCheck): boolean =>
+    isBanned(operatorOf(drawn.accused)) ||
+    (dissolved.has(drawn.attempt.settled.epoch) && ringOf(drawn) === undefined)
+
+  const endHopeless = (): void => {
+    for (const [errand, { drawn }] of [...errandsOpen]) {
+      if (!isHopeless(drawn)) continue
+      errandsOpen.delete(errand)
+      errands.abandon(each => each === errand)
+    }
   }
 
   const compute = (check: OpenCheck): void => {
@@ -153,15 +215,20 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
     const errand: Errand = {
       layers,
       needs: [...new Set([accused, sentFrom])],
-      prefersTrusted: check.agreedBy !== null,
       isUrgent: false,
       patienceMs,
       withinMs: withinMs + 5000,
-      isBarred: operator => beside.has(operator) || asked.has(operator) || isBanned(operator),
+      isBarred: operator =>
+        beside.has(operator) ||
+        asked.has(operator) ||
+        isBanned(operator) ||
+        !maySee(drawn, operator) ||
+        // A second look by another stranger would prove as little.
+        (check.agreedBy !== null && !isTrusted(operator) && hasTrusted(drawn, asked)),
       begin: (auditor, epoch) => {
         const engine = options.engineOf(accused)
         if (engine === null) {
-          errands.end(errand)
+          finish(errand)
           end(check, 'unanswered')
           return
         }
@@ -170,19 +237,30 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
         const about = { check: id, epoch, auditor, withinMs }
         const orders = handOvers(drawn, about)
         asks.set(id, { check, errand, auditor, seats: orders.map(({ peer }) => peer) })
-        const ticket = evidence?.openTicket(id, withinMs + 60_000)
+        const ticket = evidence?.openTicket(operatorOf(auditor), withinMs + 60_000)
         const place = evidence === null || ticket === undefined ? null : { path: evidence.path, ticket }
         send(auditor, runCheck(drawn, about, { engine, evidence: place }))
         for (const { peer, command } of orders) send(peer, command)
       },
       failed: auditor => {
+        errandsOpen.delete(errand)
         asked.add(operatorOf(auditor))
         drop(id)
         compute(check)
       },
-      dropped: () => giveUp(check),
+      dropped: () => {
+        errandsOpen.delete(errand)
+        drop(id)
+        giveUp(check)
+      },
     }
+    errandsOpen.set(errand, check)
     errands.add(errand)
+  }
+
+  const finish = (errand: Errand): void => {
+    errandsOpen.delete(errand)
+    errands.end(errand)
   }
 
   /** Nobody is left to ask. */
@@ -202,43 +280,57 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
   const accuse = ({ check, auditor, errand }: Ask, said: Reported): void => {
     const { drawn } = check
     const { sha256 = '' } = said.evidence ?? {}
-    errands.end(errand)
+    finish(errand)
     // An accusation without its evidence, or with another's, is none.
     if (evidence === null || evidence.subjectOf(sha256) !== subjectOfCheck(drawn)) {
       roster.bench(auditor)
       compute(check)
       return
     }
-    void evidence.hold(sha256).catch(onFault)
+    const release = evidence.holdWhile(sha256)
     const operator = operatorOf(drawn.accused)
     const path = `${evidence.path}/${sha256}`
     const otherwise = check.agreedBy === null ? [] : [{ operator: check.agreedBy, says: 'innocent' as const }]
     const trial = openTrial({
       ...{ errands, send, drawId, isTrusted, path, sha256, layers: drawn.layers },
-      isBarred: other => other === operator || other === operatorOf(drawn.sentFrom) || isBanned(other),
+      isBarred: other =>
+        other === operator || other === operatorOf(drawn.sentFrom) || isBanned(other) || !maySee(drawn, other),
       before: [{ operator: operatorOf(auditor), says: 'guilty' }, ...otherwise],
       onDecided: ({ verdict, falseWitnesses }) => {
         trials.delete(trial)
+        if (verdict === 'guilty') void evidence.hold(sha256).catch(onFault).finally(release)
+        else release()
         for (const witness of falseWitnesses) onFailed(witness, 'false-witness')
         if (verdict === 'guilty') {
           end(check, 'differs')
           const { job, epoch } = drawn.attempt.settled
           const named = { operator, peer: drawn.accused, requestId: job.requestId, epoch, seat: drawn.seat }
+          dissolved.add(epoch)
+          for (const old of [...dissolved].slice(0, -mostDissolved)) dissolved.delete(old)
           options.onConvicted({ ...named, what: 'wrong-output', evidence: { sha256, path } })
+          endHopeless()
         } else if (verdict === 'innocent') {
           end(check, 'agreed')
-          if (check.agreedBy === null) onChecked(operator)
+          if (!check.isMet) onChecked(operator)
         } else end(check, 'unjudged')
       },
     })
     trials.add(trial)
   }
 
+  /** Whoever is not vouched for may be the seat's own friend: with somebody vouched for here its word alone ends nothing. */
+  const needsSecond = ({ drawn, asked }: OpenCheck, auditor: string): boolean => {
+    if (!isTrusted(auditor) && hasTrusted(drawn, asked)) return true
+    return entropy.bytes(1)[0]! < (isTrusted(auditor) ? secondOpinionShare : strangersShare) * 256
+  }
+
   const agreed = (check: OpenCheck, auditor: string): void => {
+    const isLast = check.agreedBy !== null || !needsSecond(check, auditor)
+    if (!isLast && !isTrusted(auditor)) return compute({ ...check, agreedBy: auditor })
     end(check, 'agreed')
-    if (check.agreedBy !== null) return
-    onChecked(operatorOf(check.drawn.accused))
-    if (entropy.bytes(1)[0]! < secondOpinionShare * 256) compute({ ...check, agreedBy: auditor })
+    // One stranger's word earns nobody trust.
+    if (!check.isMet && (isTrusted(auditor) || check.agreedBy !== null)) onChecked(operatorOf(check.drawn.accused))
+    if (!isLast) compute({ ...check, agreedBy: auditor, isMet: true })
   }
 
   const reported = (peer: string, said: Reported): void => {
@@ -251,10 +343,13 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
       accuse(ask, said)
       return
     }
-    errands.end(errand)
+    finish(errand)
     if (said.outcome === 'agreed') agreed(check, operatorOf(peer))
-    else if (said.outcome === 'unjudged') end(check, 'unjudged')
-    else {
+    else if (said.outcome === 'unjudged') {
+      // Else a seat's friend could end all its checks so.
+      if (check.agreedBy === null && needsSecond(check, operatorOf(peer)) && !isTrusted(operatorOf(peer))) compute(check)
+      else end(check, 'unjudged')
+    } else {
       const blamed = said.outcome === 'withheld' && said.blamed !== null ? said.blamed : null
       // Two must say the same of it: one may have had a bad link.
       if (blamed !== null && check.withheld?.blamed === blamed) owes(check, blamed)
@@ -268,7 +363,7 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
   const refused = (peer: string, id: string): void => {
     if (asks.get(id)?.seats.includes(peer) !== true) return
     const { errand, check } = drop(id)!
-    errands.end(errand)
+    finish(errand)
     // A seat keeps so much and no more: what others' work has pushed out it cannot hand over.
     const first = check.drawn.attempts[0]!.requestId
     const isPushedOut = log.rowsSince(first, peer) * options.rowBytes > surelyKeptBytes
@@ -277,11 +372,15 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
   }
 
   return {
-    termsFor: attempt => {
-      const { secret, terms, nonce } = drawTerms(options, attempt)
+    termsFor: (attempt, isChallenge = false) => {
+      const { seats } = attempt
+      const whole = (seat: Seat) => ({ ...challengePolicy, rate: canCheck(seats, seat) ? 1 : 0 })
+      const { secret, terms, nonce } = drawTerms(options, attempt, isChallenge ? whole : undefined)
       log.begun(attempt.job.requestId, { secret, terms, sent: attempt })
       return { nonce }
     },
+    canCheck: seats => seats.some(seat => canCheck(seats, seat)),
+    isIdle: () => errands.size() === 0 && trials.size === 0,
     settled: (verdict, settled) => {
       const attempt = log.settled(settled, checkableSeats(verdict, settled))
       if (attempt === null) return
@@ -289,9 +388,8 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
       for (let i = 0; i < missed + checks.length; i++) counts.drawn()
       for (let i = 0; i < missed; i++) ended('unanswered', settled)
       for (const drawn of checks) {
-        const check = { drawn, asked: new Set<string>(), withheld: null, agreedBy: null }
-        // It is on its way out: nothing more is to be learnt.
-        if (isBanned(operatorOf(drawn.accused))) end(check, 'unanswered')
+        const check = { drawn, asked: new Set<string>(), withheld: null, agreedBy: null, isMet: false }
+        if (isHopeless(drawn)) end(check, 'unanswered')
         else compute(check)
       }
     },
@@ -322,14 +420,17 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
       for (const [id, { check, errand, seats }] of [...asks]) {
         if (!seats.includes(peer)) continue
         drop(id)
-        errands.end(errand)
+        finish(errand)
         end(check, 'unanswered')
       }
       errands.gone(peer)
       roster.gone(peer)
       errands.stir()
     },
-    stir: errands.stir,
+    stir: () => {
+      endHopeless()
+      errands.stir()
+    },
     view: counts.view,
     close: errands.close,
   }

@@ -2,7 +2,7 @@
 import type { PoolSnapshot } from '@computepool/shared/swarm'
 
 export type CheckFigures = NonNullable<PoolSnapshot['checks']>
-export type CheckOutcome = Exclude<keyof CheckFigures, 'drawn' | 'computeMs'>
+export type CheckOutcome = Exclude<keyof CheckFigures, 'drawn' | 'computeMs' | 'challenges'>
 
 export interface CheckCounts {
   drawn(): void

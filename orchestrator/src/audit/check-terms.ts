@@ -1,7 +1,7 @@
 /** What the desk binds itself to before an attempt begins: a secret, and how often and how far each of its seats is checked. */
 import { type CheckPolicy, commitmentOf, defaultCheckPolicy } from '@computepool/shared/audit'
 import type { Entropy } from '@computepool/shared/ports'
-import type { CheckTerms } from '@computepool/shared/wire'
+import type { CheckTerms, Seat } from '@computepool/shared/wire'
 import { operatorOf } from '../receipts/operator-of.ts'
 import type { SentAttempt } from '../receipts/receipt-book.ts'
 
@@ -27,9 +27,9 @@ export interface TermsSource {
 export function drawTerms(
   { entropy, manifestSha256, checkRateOf, policy = defaultCheckPolicy }: TermsSource,
   { seats, job }: Pick<SentAttempt, 'seats'> & { readonly job: Pick<SentAttempt['job'], 'sampling'> },
+  policyOf = ({ peer }: Seat): CheckPolicy => ({ ...policy, rate: checkRateOf(operatorOf(peer), policy.rate) }),
 ): DrawnTerms {
   const secret = Buffer.from(entropy.bytes(32)).toString('hex')
-  const policies = seats.map(({ peer }) => ({ ...policy, rate: checkRateOf(operatorOf(peer), policy.rate) }))
-  const terms = { manifestSha256, policies, sampling: job.sampling }
+  const terms = { manifestSha256, policies: seats.map(policyOf), sampling: job.sampling }
   return { secret, terms, nonce: commitmentOf(secret, terms) }
 }

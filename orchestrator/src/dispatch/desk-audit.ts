@@ -1,7 +1,16 @@
 /** Checks of work as the desk has them: what the swarm knows of rings and peers, and the ways of an auditor into a ring. It judges nothing itself. */
 import { auditorWays, bytesToAudit, livingCoalitions, type SwarmState } from '@computepool/shared/swarm'
-import { type AuditDesk, type AuditDeskOptions, type AuditRing, createAuditDesk } from '../audit/index.ts'
+import {
+  type AuditDesk,
+  type AuditDeskOptions,
+  type AuditRing,
+  createAuditDesk,
+  createIdleChallenges,
+  type IdleChallenges,
+  type IdleChallengesOptions,
+} from '../audit/index.ts'
 import type { CoalitionTeller } from './form-coalition.ts'
+import type { RequestTable } from './request-table.ts'
 
 /** What the desk's owner decides of checks. */
 export type DeskAuditOptions = Omit<
@@ -31,6 +40,24 @@ export function createDeskAudit({ state, teller, ...host }: DeskAuditHost, optio
     },
     bytesOf: layers => bytesToAudit(state(), layers),
   })
+}
+
+export type DeskChallengesOptions = Pick<IdleChallengesOptions, 'everyMs' | 'stopTokens'>
+
+export interface DeskChallengesHost
+  extends Omit<IdleChallengesOptions, keyof DeskChallengesOptions | 'requests' | 'runningOn' | 'audit'> {
+  readonly audit: AuditDesk | null
+  readonly table: Pick<RequestTable, 'running' | 'queued' | 'runningOn'>
+}
+
+/** Null where nothing is checked, or nobody asks for it. */
+export function createDeskChallenges(
+  options: DeskChallengesOptions | null | undefined,
+  { audit, table, ...host }: DeskChallengesHost,
+): IdleChallenges | null {
+  if (audit === null || options == null) return null
+  const requests = (): number => table.running() + table.queued()
+  return createIdleChallenges({ ...options, ...host, audit, requests, runningOn: table.runningOn })
 }
 
 /** Those whose links stand. */

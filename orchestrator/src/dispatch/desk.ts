@@ -27,7 +27,12 @@ import type { SettledAttempt } from '../receipts/receipt-book.ts'
 import { createReceiptDesk, type ReceiptDesk, type ReceiptDeskOptions } from '../receipts/receipt-desk.ts'
 import type { VerifyWallet } from '../receipts/session-keys.ts'
 import { type StakeSource, withStakes } from '../stakes/stake-source.ts'
-import { createDeskAudit, type DeskAuditOptions } from './desk-audit.ts'
+import {
+  createDeskAudit,
+  createDeskChallenges,
+  type DeskAuditOptions,
+  type DeskChallengesOptions,
+} from './desk-audit.ts'
 import { createCoalitionTeller } from './form-coalition.ts'
 import type { DeskPort, HubPort } from './hub-port.ts'
 import { createIceRenewal } from './ice-renewal.ts'
@@ -70,6 +75,8 @@ export interface DeskOptions {
   readonly onReceipts?: (verdict: ReceiptVerdict['verdict']) => void
   /** Absent: nobody's work is computed again. */
   readonly audit?: DeskAuditOptions
+  /** How long a ring answers nothing before it is challenged, and how such a request ends; absent: none is made, nor where nothing is checked. */
+  readonly challenges?: DeskChallengesOptions | null
   /** This wallet broke its receipts again and again, with others each time. */
   readonly onBrokenReceipts?: (operator: string) => void
   /** How operators stand, for whoever looks at the pool. */
@@ -146,9 +153,11 @@ export function createDesk(options: DeskOptions): Desk {
     verifyWallet: options.verifyWallet,
     keptWithheld: options.keptWithheld,
     onSettled: (verdict, attempt) => {
+      audit?.settled(verdict, attempt)
+      // Nobody was served by it.
+      if (challenges?.settled(attempt.job.requestId) === true) return
       options.onReceipts?.(verdict.verdict)
       options.onSettled?.(verdict, attempt)
-      audit?.settled(verdict, attempt)
     },
     onQuarrel: operators => dispatch({ type: 'boundary-broken', operators, atMs: clock.monotonicMs() }),
     onBroken: operator => options.onBrokenReceipts?.(operator),
@@ -169,6 +178,7 @@ export function createDesk(options: DeskOptions): Desk {
             ...options.audit,
             onEnded: (...ended) => {
               options.audit?.onEnded?.(...ended)
+              challenges?.stir()
               changed()
             },
           },
@@ -187,9 +197,14 @@ export function createDesk(options: DeskOptions): Desk {
       changed()
     },
     onChange: () => {
+      challenges?.stir()
       drainIfIdle()
       changed()
     },
+  })
+  const challenges = createDeskChallenges(options.challenges, {
+    ...{ clock, entropy, audit, table, vocab: model.vocab, send: hub.command, receipts: receipts.book },
+    rings: () => ringsOf(state, model.kvBytesPerPosition),
   })
 
   const ice = createIceRenewal({
@@ -261,6 +276,7 @@ export function createDesk(options: DeskOptions): Desk {
     }
     tellTable()
     audit?.stir()
+    challenges?.stir()
     if (isTimeAwaited(state) && cancelTick === null) {
       cancelTick = clock.schedule(tickMs, () => {
         cancelTick = null
@@ -320,6 +336,7 @@ export function createDesk(options: DeskOptions): Desk {
       receipts.heard(peer, request)
       table.heard(peer, request)
       audit?.heard(peer, request)
+      challenges?.heard(peer, request)
       for (const hear of hearers) hear(peer, request)
       if ('requestId' in request) return
       if (request.type === 'peer-leaving') tellGone(peer, 'left')
@@ -333,7 +350,10 @@ export function createDesk(options: DeskOptions): Desk {
       tellGone(peer, reason)
       dispatch({ type: 'peer-gone', peer, reason, atMs: clock.monotonicMs() })
     },
-    submit: (order, observer) => table.submit(order, observer),
+    submit: (order, observer) => {
+      challenges?.giveWay()
+      return table.submit(order, observer)
+    },
     requireRing: table.requireRing,
     withheld: receipts.withheld,
     context: () => contextOf(state),
@@ -354,7 +374,7 @@ export function createDesk(options: DeskOptions): Desk {
         ...counts,
         ...figures,
         tokensPerSecond,
-        ...(audit === null ? {} : { checks: audit.view() }),
+        ...(audit === null ? {} : { checks: { ...audit.view(), ...challenges?.view() } }),
       }
       return withStakes(snapshot, stakes)
     },
@@ -381,6 +401,7 @@ export function createDesk(options: DeskOptions): Desk {
       ice.close()
       const remedy = 'Send the request again when it is back.'
       table.close(new ComputePoolError('swarm_coalition_lost', 'The orchestrator is shutting down.', { remedy }))
+      challenges?.close()
       receipts.close()
       audit?.close()
     },

@@ -85,6 +85,16 @@ export function createPoolMetrics({ snapshot, memory }: PoolMetricsOptions): Poo
   const forming = histogram('ring_formation_seconds', 'From dealing seats to a ring that serves', waitSeconds)
   const outages = histogram('outage_seconds', 'From the last ready ring to the next', waitSeconds)
 
+  new Counter({
+    name: 'computepool_challenges_total',
+    help: 'Short requests of the pool’s own through idle rings, to check them, that ran to their end',
+    registers,
+    collect() {
+      this.reset()
+      this.inc(snapshot()?.checks?.challenges ?? 0)
+    },
+  })
+
   const gauge = <L extends string>(
     name: string,
     help: string,

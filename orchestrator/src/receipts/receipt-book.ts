@@ -21,6 +21,8 @@ export interface SentAttempt {
   readonly epoch: number
   readonly seats: readonly Seat[]
   readonly job: RequestJob
+  /** Its user asked for ends that may hold text: nobody else sees it for a check either. */
+  readonly isTrusted?: boolean
 }
 
 /** What was said of it, when its receipts were due. */
@@ -39,6 +41,8 @@ export interface ReceiptBook {
   sent(attempt: SentAttempt): void
   /** The desk is done with it; what its entry still says of it counts. */
   ended(requestId: string): void
+  /** Nobody owes anything for it, whatever has come of it. */
+  forget(requestId: string): void
   /** What the entry says of an attempt's tokens, and any seat's receipt. What belongs to no attempt of the peer's is left alone. */
   heard(peer: string, request: DeskRequest): void
   /** Its connection ended: it need not say any more what it had no time to say. */
@@ -201,6 +205,10 @@ export function createReceiptBook(options: ReceiptBookOptions): ReceiptBook {
       if (attempt === undefined || attempt.endedAtMs !== null) return
       attempt.endedAtMs = clock.monotonicMs()
       wait(attempt)
+    },
+    forget: requestId => {
+      const attempt = attempts.get(requestId)
+      if (attempt !== undefined) forget(attempt)
     },
     heard: (peer, request) => {
       if (request.type === 'request-receipted') {

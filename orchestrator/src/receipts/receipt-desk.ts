@@ -26,7 +26,7 @@ export interface ReceiptDeskOptions extends SessionKeysOptions {
 
 export interface ReceiptDesk {
   /** For whoever sends attempts. */
-  readonly book: Pick<ReceiptBook, 'sent' | 'ended'>
+  readonly book: Pick<ReceiptBook, 'sent' | 'ended' | 'forget'>
   readonly withheld: Pick<WithheldUnits, 'isWithheld' | 'reasonOf'>
   /** Anything that a peer says. */
   heard(peer: string, request: DeskRequest): void

@@ -121,6 +121,8 @@ export const poolSnapshotSchema = z.strictObject({
       unjudged: count,
       /** Of the auditors, together. */
       computeMs: ms,
+      /** Short requests of the pool's own through idle rings, to check them; absent: it makes none. */
+      challenges: count.optional(),
     })
     .optional(),
   disputes: z.strictObject({ open: count, slashed: count }).optional(),
