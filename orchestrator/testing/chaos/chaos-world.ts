@@ -53,6 +53,8 @@ export interface ChaosWorldOptions {
   readonly auditors?: number
   /** How the tab that came as number `index` computes; null: as it should. */
   readonly cheat?: (engine: FakeEngine, index: number) => Engine | null
+  /** Idle rings are challenged after so long. Default: never. */
+  readonly challengeEveryMs?: number
   /** The log also has every message between desk and tabs. */
   readonly isVerbose?: boolean
   /** What the tab that came as number `index` gives for a receipt; null: nothing. Default: its own. */
@@ -62,7 +64,7 @@ export interface ChaosWorldOptions {
 export function openChaosWorld(
   plan: ChaosPlan,
   pack: ChaosPack,
-  { isVerbose = false, receipt, auditors = 0, cheat }: ChaosWorldOptions = {},
+  { isVerbose = false, receipt, auditors = 0, cheat, challengeEveryMs: everyMs }: ChaosWorldOptions = {},
 ): ChaosWorld {
   const clock = createManualClock()
   const random = createSeededRandom(plan.seed ^ 0x5eed)
@@ -132,6 +134,7 @@ export function openChaosWorld(
       if (verdict !== 'whole') for (const { reason } of desk.snapshot().seats) if (reason !== undefined) note(reason)
     },
     onNotice: note,
+    challenges: everyMs === undefined ? null : { everyMs, stopTokens: [] },
     audit: {
       checkRateOf: (_, least) => least,
       isBanned: operator => barred.has(operator),

@@ -43,6 +43,20 @@ describe('checks in a pool whose tabs are honest', () => {
   )
 })
 
+describe('idle rings whose tabs are honest', () => {
+  it(
+    'meet every challenge, and answers in between are as right as ever',
+    async () => {
+      const extras = { auditors: 3, challengeEveryMs: 20_000 }
+      const { wrongs, failed, checks, checkFigures } = await runChaos(planOf(2), pack, extras)
+      expect([wrongs, failed, checks.failed, checks.convicted]).toEqual([[], {}, [], []])
+      expect(checkFigures).toMatchObject({ differs: 0, withheld: 0, unjudged: 0 })
+      expect(checkFigures!.challenges).toBeGreaterThan(5)
+    },
+    timeoutMs,
+  )
+})
+
 describe('a tab that computes garbage', () => {
   const { layers } = pack.manifest.dimensions
   it.each([
@@ -66,6 +80,31 @@ describe('a tab that computes garbage', () => {
       // Three are asked at once. Whoever was answered by it before was answered wrongly: that it is out soon is what checks are for.
       expect(wrong.length).toBeGreaterThan(0)
       expect(Math.max(...wrong), wrongs.join('\n')).toBeLessThan(10)
+    },
+    timeoutMs,
+  )
+
+  it(
+    'is out before anybody asks anything, where idle rings are challenged, and every answer is right',
+    async () => {
+      let cheater: number | null = null
+      const plan = planOf(2)
+      const { checks, wrongs, failed, checkFigures, log } = await runChaos(
+        { ...plan, asks: plan.asks.map(ask => ({ ...ask, atMs: ask.atMs + 60_000 })) },
+        pack,
+        {
+          auditors: 3,
+          challengeEveryMs: 600_000,
+          cheat: (engine, index) => {
+            if (engine.layers.start > 0 && engine.layers.end < layers) cheater ??= index
+            return index === cheater ? garbage(engine, { vocab }) : null
+          },
+        },
+      )
+      expect([failed, checks.failed, wrongs], log.join('\n')).toEqual([{}, [], []])
+      expect(checks.convicted, log.join('\n')).toMatchObject([{ what: 'wrong-output' }])
+      // That ring, and the one without it.
+      expect(checkFigures!.challenges).toBeGreaterThanOrEqual(2)
     },
     timeoutMs,
   )
