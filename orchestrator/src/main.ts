@@ -40,6 +40,7 @@ async function main(): Promise<void> {
     money: moneyOf(settings),
     dataDir: settings.dataDir ?? join(repository, '.computepool'),
     auditors: settings.auditors,
+    challengeEveryMs: settings.challengeEveryMs,
     onNotice: text => console.log(text),
     onFault: fault => console.error('Fault:', redactedFault(fault)),
   })

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { parseSettings } from './settings.ts'
+import { help, parseSettings } from './settings.ts'
 
 describe('parseSettings', () => {
   it('has defaults that need nothing', () => {
@@ -15,7 +15,9 @@ describe('parseSettings', () => {
       ice: { stunUrls: [], turn: null },
       cacheDir: null,
       signaling: null,
+      challengeEveryMs: 600_000,
     })
+    expect(parseSettings(['--challenge', '0'], {}).challengeEveryMs).toBeNull()
   })
 
   it('reads options, and paths from where the person stands', () => {
@@ -114,6 +116,11 @@ describe('what operators stake', () => {
   it.each(['-1', '1e3', '1.1234567', 'five', ''])('is refused as "%s"', text => {
     expect(() => parseSettings([`--stake=${text}`], {})).toThrow('--stake is')
   })
+})
+
+it('names each key of another chain in its help', () => {
+  const keys = ['SETTLER', 'KEEPER', 'OWNER', 'ACCUSER'].map(whose => `COMPUTEPOOL_${whose}_KEY`)
+  expect(keys.filter(key => !help.includes(key))).toEqual([])
 })
 
 it('runs three auditors unless told otherwise, and none where none are wanted', () => {

@@ -25,6 +25,7 @@ Serves a language model whose layers are held by browser tabs: the page, an Open
   --keeper-url URL    let KeeperHub there run the workflows, with KEEPERHUB_API_KEY (default: they run in this process)
   --stake USD         dollars that each operator puts at stake (default: 5 on a chain of its own, else 0: unstaked)
   --auditors N        auditors that run beside it and compute others' work again (default: 3; 0: none)
+  --challenge MIN     minutes without an answer after which a ring is checked by a request of the pool's own (default: 10; 0: never)
   --data DIR          where chain, keys and ledger are kept (default: .computepool beside the code)
   --help              this text
 
@@ -61,6 +62,8 @@ export interface Settings {
   readonly money: MoneyChoice
   /** Auditors that run beside the orchestrator. */
   readonly auditors: number
+  /** How long a ring answers nothing before it is challenged; null: for ever. */
+  readonly challengeEveryMs: number | null
   /** Folder of chain, keys and ledger; null: the one in the repository. */
   readonly dataDir: string | null
 }
@@ -109,6 +112,7 @@ export function parseSettings(
     cacheDir: environment.COMPUTEPOOL_CACHE ? fromHere(environment.COMPUTEPOOL_CACHE, environment) : null,
     money: moneyChoiceOf(values, environment),
     auditors: values.auditors === undefined ? 3 : wholeNumber('--auditors', values.auditors, 0, 16),
+    challengeEveryMs: challengeEveryMsOf(values.challenge),
     dataDir: dataDir ? fromHere(dataDir, environment) : null,
   }
 }
@@ -134,6 +138,7 @@ function readArgs(args: readonly string[]) {
         'keeper-url': text,
         stake: text,
         auditors: text,
+        challenge: text,
         data: text,
         help: { type: 'boolean', short: 'h' },
       },
@@ -141,6 +146,11 @@ function readArgs(args: readonly string[]) {
   } catch (cause) {
     throw invalid('options', cause instanceof Error ? cause.message : String(cause))
   }
+}
+
+function challengeEveryMsOf(minutes = '10'): number | null {
+  const everyMs = wholeNumber('--challenge', minutes, 0, 1440) * 60_000
+  return everyMs === 0 ? null : everyMs
 }
 
 function signalingOf(

@@ -89,6 +89,10 @@ const kinds: readonly (readonly [how: string, what: string])[] = [
     'By sampling',
     'Another machine computes some answers’ layers again, after they are over, and compares. Which ones is drawn after the receipts are signed, so a seat cannot know. Newcomers are drawn every time, others less often, never below the pool’s least rate.',
   ],
+  [
+    'When nobody asks',
+    'Where the pool runs auditors, a ring that has just formed, or has answered nothing for a while, gets a short request of the pool’s own, and is checked on all of it. Seats get it like any other; the first, which sees the words, may guess.',
+  ],
   ['By hardware', 'Nothing. No enclave vouches for any seat.'],
   [
     'Not at all',

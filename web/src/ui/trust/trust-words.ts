@@ -70,6 +70,7 @@ export function checkFigures(checks: PoolChecks): readonly (readonly [name: stri
     ['Withheld', String(checks.withheld)],
     ['Unanswered', String(checks.unanswered)],
     ['Not judged', String(checks.unjudged)],
+    ...(checks.challenges === undefined ? [] : [['Challenges of idle rings', String(checks.challenges)] as const]),
     ['Auditors computed', checks.drawn === 0 ? formatMs(null) : formatMs(checks.computeMs)],
   ]
 }
