@@ -1,4 +1,5 @@
 /** All routes on one origin, wired from what it is given: `app.request()` serves it in tests, a socket in `serve.ts`. */
+import { attestationHeader } from '@computepool/shared/attestation'
 import { ComputePoolError } from '@computepool/shared/errors'
 import type { Clock } from '@computepool/shared/ports'
 import { type Context, Hono } from 'hono'
@@ -9,6 +10,7 @@ import { errorResponse, openAiRoutes } from './api/openai-routes.ts'
 import { packRoutes } from './api/pack-routes.ts'
 import { pageRoutes } from './api/page-routes.ts'
 import { type PoolExtras, poolRoutes } from './api/pool-routes.ts'
+import { type AttestationProvider, attestationRoutes } from './attestation/index.ts'
 import type { Trust } from './create-trust.ts'
 import { disputeRoutes } from './disputes/index.ts'
 import type { Observatory } from './observe/create-observatory.ts'
@@ -35,6 +37,8 @@ export interface AppOptions {
   readonly money: MoneyDesk
   readonly observatory: Observatory
   readonly trust: Pick<Trust, 'routes' | 'convicted'>
+  /** What vouches for this process; absent or null: nothing does, and every answer of the API says so. */
+  readonly attestation?: AttestationProvider | null
 }
 
 // WASM engines need 'wasm-unsafe-eval' and blob workers; peers, packs and wallets may live on other origins.
@@ -75,11 +79,19 @@ export function createApp(options: AppOptions): Hono {
   const crossOrigin = cors({
     origin: corsOrigins === '*' ? '*' : [...corsOrigins],
     allowMethods: ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS'],
-    exposeHeaders: ['x-request-id', 'retry-after', 'etag', 'content-range', 'payment-required', 'payment-response'],
+    exposeHeaders: [
+      ...['x-request-id', 'retry-after', 'etag', 'content-range', 'payment-required', 'payment-response'],
+      attestationHeader,
+    ],
     maxAge: 600,
   })
   for (const path of ['/v1/*', '/api/*', '/packs/*']) app.use(path, crossOrigin)
   app.get('/healthz', c => c.json({ status: 'ok', model: service.manifest.model }))
+  const { model } = service.manifest
+  // The tabs are covered by nothing: the claims say so, since an attested orchestrator is easily taken for more.
+  const claims = { model, manifestSha256: service.manifestSha256, covers: 'orchestrator', workers: 'untrusted' }
+  const beginCall = (c: Context) => limiter.begin(addressOf(c))
+  app.route('/v1', attestationRoutes({ provider: options.attestation ?? null, claims, beginCall }))
   if (money.mode === 'paid') app.route('/v1', sessionRoutes({ till: money.till, limiter, addressOf, clock }))
   const gate = () => (money.mode === 'paid' ? money.till().gate : null)
   app.route('/v1', openAiRoutes({ service, limiter, addressOf, isProxyTrusted, maxBodyBytes, gate }))

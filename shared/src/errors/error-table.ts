@@ -81,6 +81,8 @@ export const errorTable = {
   chain_ledger_newer: { ...unavailable, retry: 'never' },
   chain_ledger_changed: { ...unavailable, retry: 'never' },
   chain_ledger_unreachable: { ...unavailable, retry: 'later' },
+  attestation_unavailable: { ...unavailable, retry: 'later' },
+  attestation_refused: { ...unavailable, retry: 'never' },
   bug_unreachable_state: { ...server, retry: 'never' },
 } as const satisfies Record<string, ErrorRow>
 
