@@ -10,6 +10,7 @@ node     serves layers of the pool's model from this machine, without a browser
 auditor  computes others' work of a pool again, and holds no seat
 bridge   passes data between tabs and nodes behind Gensyn's AXL
 verify   judges evidence that somebody cheated, by computing it again
+verify-attestation  checks what vouches for a pool's orchestrator
 
 computepool <command> --help tells how each is used.`
 
@@ -21,6 +22,7 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<voi
   auditor: async args => (await import('./auditor-command.ts')).auditorCommand(args),
   bridge: async args => (await import('./bridge-command.ts')).bridgeCommand(args),
   verify: async args => (await import('./verify-command.ts')).verifyCommand(args),
+  'verify-attestation': async args => (await import('./verify-attestation-command.ts')).verifyAttestationCommand(args),
 }
 
 async function main([name, ...args]: readonly string[]): Promise<void> {

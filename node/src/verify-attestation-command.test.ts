@@ -1,0 +1,77 @@
+/** The command against pools that answer what they like. */
+
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type AttestationBody, checkNames, readQuote, reportDataOf } from '@computepool/shared/attestation'
+import recorded from '@computepool/shared/vectors/attestation/tdx-quote-recorded.json' with { type: 'json' }
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { verifyAttestationCommand } from './verify-attestation-command.ts'
+
+let printed: string[]
+let folder: string
+let pool: Server
+beforeEach(async () => {
+  printed = []
+  vi.spyOn(console, 'log').mockImplementation((text: string) => void printed.push(text))
+  folder = await mkdtemp(join(tmpdir(), 'computepool-verify-'))
+})
+afterEach(async () => {
+  vi.restoreAllMocks()
+  process.exitCode = undefined
+  await new Promise(resolve => pool.close(resolve))
+  await rm(folder, { recursive: true })
+})
+
+async function openPool(answer: (nonce: string) => unknown): Promise<string> {
+  pool = createServer((request, response) => {
+    const nonce = new URL(request.url ?? '', 'http://pool').searchParams.get('nonce') ?? ''
+    response.setHeader('connection', 'close').end(JSON.stringify(answer(nonce)))
+  })
+  await new Promise<void>(resolve => pool.listen(0, '127.0.0.1', resolve))
+  return `http://127.0.0.1:${(pool.address() as AddressInfo).port}`
+}
+
+const claims = { model: 'demo' }
+const signer = `0x${'11'.repeat(20)}`
+function bodyOf(kind: AttestationBody['kind'], nonce: string, change: Partial<AttestationBody> = {}): AttestationBody {
+  const reportData = Buffer.from(reportDataOf({ kind, signer, nonce, claims })).toString('hex')
+  const rest = { quote: null, eventLog: null, simulatedSignature: null, notice: null }
+  return { kind, layout: 'claims-v1', signer, nonce, claims, reportData, ...rest, ...change }
+}
+
+async function failed(url: string, ...more: string[]): Promise<string[]> {
+  await verifyAttestationCommand([url, '--json', ...more])
+  const told = JSON.parse(printed.at(-1)!)
+  expect(told.verified).toBe(process.exitCode === 0)
+  return told.checks.filter((check: { ok: boolean }) => !check.ok).map((check: { name: string }) => check.name)
+}
+
+test('says in capitals that simulated evidence is simulated, and exits with 3', async () => {
+  const url = await openPool(nonce => bodyOf('simulated', nonce, { quote: recorded.quote, eventLog: [] }))
+  await verifyAttestationCommand([url])
+  expect(printed.join('\n')).toContain('NOT verified: SIMULATED')
+  expect(process.exitCode).toBe(3)
+  expect(await failed(url)).toEqual([...checkNames])
+})
+
+test('a recorded quote, played to whoever asks, fails by what is old and by what it does not bind', async () => {
+  const url = await openPool(nonce => bodyOf('tdx-dstack', nonce, { quote: recorded.quote, eventLog: [] }))
+  await writeFile(join(folder, 'collateral.json'), JSON.stringify(recorded.collateral))
+  const { measurements } = readQuote(Buffer.from(recorded.quote, 'hex'))!
+  await writeFile(join(folder, 'measurements.json'), JSON.stringify(measurements))
+  const files = ['--collateral', join(folder, 'collateral.json'), '--measurements', join(folder, 'measurements.json')]
+  expect(await failed(url, ...files)).toEqual(['collateral', 'signature', 'status', 'report-data'])
+  expect(await failed(url)).toContain('measurements')
+})
+
+test('an answer to another nonce is not fresh, and one that cannot be read is an error', async () => {
+  const url = await openPool(() => bodyOf('tdx-dstack', '00'.repeat(32), { quote: recorded.quote, eventLog: [] }))
+  expect(await failed(url)).toContain('freshness')
+  pool.close()
+  const broken = await openPool(() => ({ verified: true }))
+  await expect(verifyAttestationCommand([broken])).rejects.toMatchObject({ code: 'attestation_unavailable' })
+  await expect(verifyAttestationCommand(['pool'])).rejects.toMatchObject({ code: 'input_invalid' })
+})

@@ -1,0 +1,108 @@
+/** Reads `computepool verify-attestation`'s arguments, draws the nonce, and prints each check. What proves something it leaves to others. */
+import { randomBytes } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { parseArgs } from 'node:util'
+import {
+  type AttestationBody,
+  type AttestationJudgement,
+  expectedMeasurementsSchema,
+  judgeAttestation,
+} from '@computepool/shared/attestation'
+import { ComputePoolError } from '@computepool/shared/errors'
+import type { z } from 'zod'
+import { askAttestation } from './attestation/ask-attestation.ts'
+import { collateralSchema, verifyQuote } from './attestation/verify-quote.ts'
+import { fromHere } from './from-here.ts'
+import { parseOrigin } from './parse-origin.ts'
+
+const HELP = `computepool verify-attestation <url> [options]
+
+Asks a pool what vouches for its orchestrator, over a nonce drawn here, and
+verifies the answer against Intel's root. The tabs that compute are covered by
+no attestation. Nothing but the pool is asked over the network.
+
+<url>                the pool's origin
+--collateral FILE    Intel's collateral for the quote's platform (JSON, as
+                     dcap-qvl writes it), from Intel or a PCCS, never the pool
+--measurements FILE  what has to run there (JSON): mrtd, rtmr0, rtmr1, rtmr2 and
+                     composeHash or rtmr3; of an enclave mrenclave
+--status LIST        platform statuses to accept (default: UpToDate)
+--json               one JSON object
+--help               this text
+
+Exit code 0: hardware vouches for it, and every check passed. 3: it is not
+verified; simulated evidence never is. 1: it could not be asked or judged.`
+
+export async function verifyAttestationCommand(args: readonly string[]): Promise<void> {
+  const { values, positionals } = readArguments(args)
+  if (values.help) {
+    console.log(HELP)
+    return
+  }
+  const [url, ...rest] = positionals
+  if (url === undefined || rest.length > 0) throw usage('verify-attestation takes one URL.')
+  const origin = parseOrigin(url)
+  if (origin === null) throw usage(`"${url}" is no address like https://pool.example.org.`)
+  const collateral = await readAs(collateralSchema, values.collateral)
+  const measurements = await readAs(expectedMeasurementsSchema, values.measurements)
+  const nonce = randomBytes(32).toString('hex')
+  const body = await askAttestation(origin, nonce)
+  const verdict = body.quote === null ? null : verifyQuote(Buffer.from(body.quote, 'hex'), collateral, Date.now())
+  const judged = judgeAttestation(body, verdict, { nonce, measurements, statuses: values.status.split(',') })
+  const { kind, signer, claims } = body
+  console.log(
+    values.json
+      ? JSON.stringify({ type: 'attestation', kind, signer, claims, ...judged })
+      : tellJudgement(body, judged).join('\n'),
+  )
+  process.exitCode = judged.verified ? 0 : 3
+}
+
+function tellJudgement({ kind, signer, claims }: AttestationBody, judged: AttestationJudgement): string[] {
+  return [
+    `Attestation ${kind} of signer ${signer}`,
+    ...Object.entries(claims).map(([name, value]) => `  claims  ${JSON.stringify(name)}: ${JSON.stringify(value)}`),
+    ...judged.checks.map(({ name, ok, detail }) => `  ${ok ? 'passed' : 'FAILED'}  ${name}: ${detail}`),
+    judged.verified
+      ? 'Verified: hardware vouches for this orchestrator, and for no tab behind it.'
+      : judged.level === 'simulated'
+        ? 'NOT verified: SIMULATED. No hardware vouches for this; anybody can make such evidence.'
+        : 'NOT verified.',
+  ]
+}
+
+async function readAs<T extends z.ZodType>(schema: T, file: string | undefined): Promise<z.infer<T> | null> {
+  if (file === undefined) return null
+  const path = fromHere(file)
+  try {
+    return schema.parse(JSON.parse(await readFile(path, 'utf8')))
+  } catch (cause) {
+    throw new ComputePoolError('input_invalid', `${path} cannot be used: ${String(cause).slice(0, 300)}`, {
+      remedy: 'computepool verify-attestation --help tells what it reads.',
+      cause,
+    })
+  }
+}
+
+function readArguments(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        collateral: { type: 'string' },
+        measurements: { type: 'string' },
+        status: { type: 'string', default: 'UpToDate' },
+        json: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false, short: 'h' },
+      },
+    })
+  } catch (cause) {
+    throw usage(cause instanceof Error ? cause.message : String(cause))
+  }
+}
+
+const usage = (message: string): ComputePoolError =>
+  new ComputePoolError('input_invalid', message, {
+    remedy: 'computepool verify-attestation --help tells how it is used.',
+  })
