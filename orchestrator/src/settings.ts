@@ -34,8 +34,8 @@ COMPUTEPOOL_CORS_ORIGINS (comma-separated; default: any), COMPUTEPOOL_HUB_URL an
 COMPUTEPOOL_SIGNALING_URL and COMPUTEPOOL_SIGNALING_KEY (a hub of its own, and the private key that attaches this orchestrator to it),
 COMPUTEPOOL_CACHE (folder of the packs that --model made; default: .computepool/packs beside the code), COMPUTEPOOL_DATA (as --data),
 COMPUTEPOOL_METRICS_TOKEN (Bearer token that may read /metrics from other machines; 16 characters or more),
-DATABASE_URL (PostgreSQL for the ledger); for other chains COMPUTEPOOL_SETTLER_KEY, COMPUTEPOOL_KEEPER_KEY, COMPUTEPOOL_OWNER_KEY (to deploy)
-and COMPUTEPOOL_RPC_URL.`
+DATABASE_URL (PostgreSQL for the ledger); for other chains COMPUTEPOOL_SETTLER_KEY, COMPUTEPOOL_KEEPER_KEY, COMPUTEPOOL_OWNER_KEY (to deploy),
+COMPUTEPOOL_ACCUSER_KEY (puts a bond at stake for what the pool convicts operators of) and COMPUTEPOOL_RPC_URL.`
 
 export interface Settings {
   readonly isHelp: boolean
