@@ -19,6 +19,7 @@ import { followRing } from '../src/payments/follow-ring.ts'
 import { createLedger } from '../src/payments/ledger.ts'
 import { createOutbox } from '../src/payments/outbox.ts'
 import { createStakeDesk, type StakeDesk, type StakePoint } from '../src/stakes/index.ts'
+import { sweepFormer } from '../src/stakes/sweep-former.ts'
 import { openTestCoalition, stakeAtomic } from './keeper-coalition.ts'
 import { openMemoryLedger } from './open-memory-ledger.ts'
 import { openTestVault, testPriceAtomic } from './test-vault.ts'
@@ -242,6 +243,19 @@ export async function openStakePool() {
         onDeath = resolve
       })
     },
+    /** Ends the desk for good: today's registry is a former one from now on. */
+    async retire(): Promise<void> {
+      await stakes.close()
+      forgetRing()
+    },
+    sweep: (): Promise<number> =>
+      sweepFormer(
+        {
+          ...{ db, clock, relay, vault, chainId, onFault: (fault: unknown) => faults.push(fault) },
+          readerOf: former => createCoalitionReader(client, former.address),
+        },
+        [{ address: registry.address, block: '0' }],
+      ),
     async restart(): Promise<void> {
       await stakes.close()
       forgetRing()

@@ -12,6 +12,7 @@ import type { OutboxKeeper } from '../payments/outbox-ports.ts'
 import type { Database } from '../store/database.ts'
 import { createStakeDesk, type StakeDesk } from './create-stake-desk.ts'
 import type { StakeRelay } from './stake-ports.ts'
+import { keepSweeping } from './sweep-former.ts'
 
 type Registry = NonNullable<MoneyChain['manifest']['coalition']>
 
@@ -70,9 +71,19 @@ export async function openStakes(opening: OpenStakesOptions): Promise<StakeDesk>
     },
     () => desk.setStakes(stakes),
   )
+  const sweep = keepSweeping({
+    ...{ db, clock, relay, vault, onFault, chainId: chain.id, registries: manifest.formerCoalitions ?? [] },
+    readerOf: former => createCoalitionReader(client, former.address, BigInt(former.block)),
+  })
   // Units are reckoned from it next: who staked before a restart has them still.
   await stakes.start()
-  return stakes
+  return {
+    ...stakes,
+    close: async () => {
+      await sweep.close()
+      await stakes.close()
+    },
+  }
 }
 
 /** The desk as units are reckoned from it: who has no stake has none, unless others keep its ring from being staked. */
