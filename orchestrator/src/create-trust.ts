@@ -74,6 +74,7 @@ export function createTrust(options: TrustOptions): Trust {
     folder ??= mkdtempSync(join(tmpdir(), 'computepool-evidence-'))
     return folder
   })
+  let desk: Desk | null = null
   let convicted: NonNullable<PoolSnapshot['convicted']> = []
   const failed = (operator: string, what: FailureKind): void =>
     book.note(operator, { type: 'failed', what, atMs: clock.wallMs() })
@@ -84,10 +85,12 @@ export function createTrust(options: TrustOptions): Trust {
         checkRateOf: book.checkRateOf,
         isBanned: book.isBanned,
         isTrusted: operator => trustedAuditors().includes(operator),
+        mayHoldText: operator => book.mayHoldText(operator, desk?.isStaked(operator) ?? false),
         evidence: {
           path: evidencePath,
-          openTicket: (_, lifeMs) => tickets.open(lifeMs),
+          openTicket: tickets.open,
           subjectOf: archive.subjectOf,
+          holdWhile: archive.holdWhile,
           hold: archive.hold,
         },
         onChecked: operator => book.note(operator, { type: 'checked', atMs: clock.wallMs() }),
@@ -108,7 +111,10 @@ export function createTrust(options: TrustOptions): Trust {
       onGone: standing.gone,
     },
     convicted: () => convicted,
-    follow: standing.serve,
+    follow: served => {
+      desk = served
+      standing.serve(served)
+    },
     routes: ({ beginCall, ...standingOptions }) => {
       const routes = new Hono()
       routes.route('/', evidenceRoutes({ archive, takeTicket: tickets.take, beginCall }))

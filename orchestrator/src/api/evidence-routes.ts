@@ -8,22 +8,23 @@ import { type EvidenceArchive, maxEvidenceBytes } from '../audit/index.ts'
 
 export interface EvidenceRoutesOptions {
   readonly archive: Pick<EvidenceArchive, 'put' | 'get'>
-  /** True for one that was given out and not used yet. */
-  readonly takeTicket: (ticket: string) => boolean
-  /** Counts a caller in; returns what counts it out. */
+  /** Whose it is, where it was given out and not used yet; else null. */
+  readonly takeTicket: (ticket: string) => string | null
+  /** Counts a caller in; returns what counts it out: when all that it asked for is sent. */
   readonly beginCall: (c: Context) => () => void
 }
 
-/** Below `/api`. Errors: `peer_unauthenticated`, `input_not_found`, `input_invalid`, `input_too_large`. */
+/** Below `/api`. Errors: `peer_unauthenticated`, `input_not_found`, `input_invalid`, `input_too_large`, `swarm_overloaded`. */
 export function evidenceRoutes({ archive, takeTicket, beginCall }: EvidenceRoutesOptions): Hono {
   const routes = new Hono()
   routes.put('/evidence/:sha256', async c => {
     const ticket = /^Bearer (\S{1,200})$/i.exec(c.req.header('authorization') ?? '')?.[1]
     const { body } = c.req.raw
     if (Number(c.req.header('content-length') ?? 0) > maxEvidenceBytes) throw tooLarge()
-    if (ticket === undefined || !takeTicket(ticket)) throw unauthorized()
+    const operator = ticket === undefined ? null : takeTicket(ticket)
+    if (operator === null) throw unauthorized()
     if (body === null) throw new ComputePoolError('input_invalid', 'No bundle came.', { remedy: 'Send its bytes.' })
-    await archive.put(sha256Of(c), body)
+    await archive.put(sha256Of(c), body, operator)
     return c.json({ sha256: sha256Of(c) }, 201)
   })
   routes.get('/evidence/:sha256', async c => {
@@ -42,12 +43,36 @@ export function evidenceRoutes({ archive, takeTicket, beginCall }: EvidenceRoute
         'cache-control': 'public, max-age=31536000, immutable',
         'content-disposition': `attachment; filename="${sha256}.cpevid"`,
       }
-      return new Response(file.stream(), { headers })
-    } finally {
+      return new Response(untilSent(file.stream(), done), { headers })
+    } catch (thrown) {
       done()
+      throw thrown
     }
   })
   return routes
+}
+
+/** The same bytes; `done` is called at their end, or when nobody wants more. */
+function untilSent(bytes: ReadableStream<Uint8Array>, done: () => void): ReadableStream<Uint8Array> {
+  const reader = bytes.getReader()
+  return new ReadableStream<Uint8Array>(
+    {
+      pull: async controller => {
+        const next = await reader.read().catch((thrown: unknown) => {
+          done()
+          throw thrown
+        })
+        if (next.value !== undefined) return controller.enqueue(next.value)
+        done()
+        controller.close()
+      },
+      cancel: async reason => {
+        done()
+        await reader.cancel(reason)
+      },
+    },
+    { highWaterMark: 0 },
+  )
 }
 
 function sha256Of(c: Context): string {

@@ -9,7 +9,7 @@ export interface LoggedAttempt {
   /** 32 bytes, hex: told to nobody before the receipts are there. */
   readonly secret: string
   readonly terms: CheckTerms
-  readonly sent: Pick<SettledAttempt, 'seats' | 'job'>
+  readonly sent: Pick<SettledAttempt, 'seats' | 'job' | 'isTrusted'>
   /** Null while it runs. */
   settled: SettledAttempt | null
   /** Seats whose receipts, and those behind them, were found whole. */

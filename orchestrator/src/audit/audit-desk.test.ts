@@ -209,6 +209,7 @@ describe('a seat whose work came out otherwise', () => {
     expect(pool.breaches).toEqual([
       {
         ...{ operator: wallet(exit!), peer: exit!.peer, requestId, epoch, seat: 1, what: 'wrong-output' },
+        members: [wallet(entry!), wallet(exit!)],
         evidence: { sha256, path: `/api/evidence/${sha256}` },
       },
     ])
@@ -329,4 +330,79 @@ describe('an auditor that finds nothing', () => {
     expect(pool.breaches.length).toBe(1)
     expect(pool.pool.desk.snapshot().checks).toMatchObject({ differs: 1 })
   })
+})
+
+describe('auditors that nobody vouches for', () => {
+  const trustOf = ({ pool }: AuditedPool, { peer }: FakeTab): number =>
+    pool.desk.snapshot().seats.find(seat => seat.peer === peer)?.standing?.checked ?? 0
+
+  it('are asked after those that the owner vouches for, standbys with the layers among them', async () => {
+    const pool = await openAuditedPool()
+    const standby = pool.pool.hub.tab(90, { model: pool.pool.model })
+    standby.join()
+    await pool.pool.clock.settle()
+    for (let round = 0; round < 4; round++) {
+      await pool.answer()
+      expect(pool.asked(standby)).toEqual([])
+      await pool.reportAll('agreed')
+    }
+  })
+
+  it('end nothing by their word where one is here that is: it looks again, every time, and only then trust is earned', async () => {
+    const pool = await openAuditedPool({ auditors: 2, trusted: 1 })
+    const [vouched, stranger] = pool.auditors
+    for (let round = 1; round <= 6; round++) {
+      await pool.answer()
+      const theirs = pool.asked(stranger!)
+      // What the entry was sent is whole text: that is for the vouched one.
+      expect(theirs.map(({ seat }) => seat)).toEqual([1])
+      for (const check of theirs) await pool.report(stranger!, check, 'agreed')
+      expect(trustOf(pool, pool.seats[1]!)).toBe(round - 1)
+      const own: number[] = []
+      for (let found = pool.asked(vouched!); found.length > 0; found = pool.asked(vouched!)) {
+        own.push(...found.map(({ seat }) => seat))
+        for (const check of found) await pool.report(vouched!, check, 'agreed')
+      }
+      expect(own.sort()).toEqual([0, 1])
+      expect(trustOf(pool, pool.seats[1]!)).toBe(round)
+    }
+    expect(pool.checks()).toEqual({ drawn: 12, agreed: 12 })
+  })
+
+  it('cannot end a check by judging nothing where one is here that is vouched for', async () => {
+    const pool = await openAuditedPool({ auditors: 2, trusted: 1 })
+    const [vouched, stranger] = pool.auditors
+    await pool.answer()
+    for (const check of pool.asked(stranger!)) await pool.report(stranger!, check, 'unjudged')
+    for (const check of pool.asked(vouched!)) await pool.report(vouched!, check, 'agreed')
+    expect(pool.asked(vouched!).map(({ seat }) => seat)).toEqual([1])
+  })
+
+  it('are looked at by each other in three checks of five where nobody is vouched for', async () => {
+    const pool = await openAuditedPool({ auditors: 2, trusted: 0 })
+    let asked = 0
+    for (let round = 0; round < 60; round++) {
+      await pool.answer()
+      asked += await pool.reportAll('agreed')
+    }
+    const { drawn, agreed } = pool.checks() as { drawn: number; agreed: number }
+    expect(agreed).toBe(drawn)
+    expect((asked - drawn) / drawn).toBeGreaterThan(0.5)
+    expect((asked - drawn) / drawn).toBeLessThan(0.72)
+    // One stranger's word earned nobody anything.
+    expect(pool.seats.reduce((sum, seat) => sum + trustOf(pool, seat), 0)).toBe(asked - drawn)
+  })
+})
+
+it('checks of a ring that lost a convict end at once: nobody can hand over what they need', async () => {
+  const pool = await openAuditedPool({ auditors: 1 })
+  await pool.answer()
+  const [auditor] = pool.auditors
+  const [first] = pool.asked(auditor!)
+  await pool.accuse(auditor!, first!)
+  expect(pool.asked(auditor!)).toHaveLength(1)
+  await pool.answer()
+  await pool.pool.clock.advance(30_000)
+  expect(pool.breaches).toHaveLength(1)
+  expect(pool.checks()).toEqual({ drawn: 4, differs: 1, unanswered: 3 })
 })

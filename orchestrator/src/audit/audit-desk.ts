@@ -2,7 +2,6 @@
  * Checks of work that was done: which are drawn, by whom they are computed again, and what follows. It bound itself to secret and rate before each attempt
  * began. It sees receipts, tokens and findings, never an activation.
  */
-import { defaultCheckPolicy } from '@computepool/shared/audit'
 import type { Clock, Entropy } from '@computepool/shared/ports'
 import type { ReceiptVerdict } from '@computepool/shared/receipts'
 import type { FailureKind } from '@computepool/shared/standing'
@@ -18,6 +17,7 @@ import { checkableSeats, type DrawnCheck, drawChecks } from './draw-checks.ts'
 import { createErrands, type Errand, type ErrandsOptions } from './errands.ts'
 import { subjectOfCheck } from './evidence-fits.ts'
 import { openTrial, type Trial } from './try-evidence.ts'
+import { createWhoMayCheck } from './who-may-check.ts'
 import { createWithheldChecks } from './withheld-checks.ts'
 
 type Reported = Extract<DeskRequest, { type: 'check-reported' }>
@@ -30,6 +30,8 @@ export interface Breach {
   readonly requestId: string
   readonly epoch: number
   readonly seat: number
+  /** Wallets of its ring. */
+  readonly members: readonly string[]
   readonly what: FailureKind
   readonly evidence: { readonly sha256: string; readonly path: string }
 }
@@ -94,10 +96,6 @@ export interface AuditDesk {
 /** Auditors that are asked one after the other, before a check is given up. */
 const mostTries = 3
 const patienceMs = 60_000
-/** Of checks in which somebody whom the owner vouches for found nothing: so many are computed a second time, by somebody else. */
-const secondOpinionShare = 1 / 16
-/** The same where nobody here is vouched for, and the first may be the seat's own: as often as an attempt is checked at least. */
-const strangersShare = defaultCheckPolicy.rate
 /** Rings that lost a convict: what is drawn on them later cannot be handed over. */
 const mostDissolved = 64
 const mostWithinMs = 300_000
@@ -132,6 +130,7 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
   const { clock, entropy, send, evidence, isTrusted, isBanned, onChecked, onFailed, onFault = () => {} } = options
   const log = createAttemptLog()
   const roster = createAuditorRoster({ nowMs: () => clock.monotonicMs(), isTrusted, bytesOf: options.bytesOf })
+  const who = createWhoMayCheck({ ...options, roster })
   const errands = createErrands({ ...options, roster })
   const asks = new Map<string, Ask>()
   const trials = new Set<Trial>()
@@ -162,37 +161,9 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
     return ask
   }
 
-  const canCheck = (seats: readonly Seat[], { seat, peer, layers }: Seat): boolean => {
-    const beside = new Set([operatorOf(peer), operatorOf((seats[seat + 1] ?? seats[seat]!).peer)])
-    const ring = options.rings().find(ring => ring.seats.some(seat => seat.peer === peer))
-    const isBarred = (operator: string): boolean => beside.has(operator) || isBanned(operator)
-    return ring !== undefined && roster.hasAny({ ring, layers, isBarred })
-  }
-
-  const ringOf = ({ accused, sentFrom }: DrawnCheck) =>
-    options.rings().find(({ seats }) => [accused, sentFrom].every(peer => seats.some(seat => seat.peer === peer)))
-
-  /** Whether somebody for whom the owner vouches is here who could look at this, and was not asked. */
-  const hasTrusted = (drawn: DrawnCheck, asked: ReadonlySet<string> = new Set()): boolean => {
-    const ring = ringOf(drawn)
-    const beside = new Set([operatorOf(drawn.accused), operatorOf(drawn.sentFrom)])
-    const isBarred = (other: string): boolean => beside.has(other) || asked.has(other) || isBanned(other)
-    return ring !== undefined && roster.hasTrusted({ ring, layers: drawn.layers, isBarred })
-  }
-
-  /** The ends' checks show what a user wrote, or was answered. */
-  const maySee = (drawn: DrawnCheck, operator: string): boolean => {
-    const { seats, isTrusted: asksForTrust = false } = drawn.attempt.sent
-    const isEntry = drawn.seat === 0
-    if (isTrusted(operator) || !(isEntry || drawn.seat === seats.length - 1)) return true
-    if (asksForTrust) return options.mayHoldText?.(operator) ?? false
-    return !(isEntry && hasTrusted(drawn))
-  }
-
   /** It is on its way out, or its ring is no more: nothing is to be learnt. */
   const isHopeless = (drawn: DrawnCheck): boolean =>
-    isBanned(operatorOf(drawn.accused)) ||
-    (dissolved.has(drawn.attempt.settled.epoch) && ringOf(drawn) === undefined)
+    isBanned(operatorOf(drawn.accused)) || (dissolved.has(drawn.attempt.settled.epoch) && who.ringOf(drawn) === null)
 
   const endHopeless = (): void => {
     for (const [errand, { drawn }] of [...errandsOpen]) {
@@ -209,7 +180,6 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
       giveUp(check)
       return
     }
-    const beside = new Set([operatorOf(accused), operatorOf(sentFrom)])
     const withinMs = Math.min(mostWithinMs, 60_000 + drawn.endPosition * msPerPosition)
     let id = ''
     const errand: Errand = {
@@ -219,12 +189,10 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
       patienceMs,
       withinMs: withinMs + 5000,
       isBarred: operator =>
-        beside.has(operator) ||
         asked.has(operator) ||
-        isBanned(operator) ||
-        !maySee(drawn, operator) ||
+        !who.may(drawn, operator) ||
         // A second look by another stranger would prove as little.
-        (check.agreedBy !== null && !isTrusted(operator) && hasTrusted(drawn, asked)),
+        (check.agreedBy !== null && !isTrusted(operator) && who.hasTrusted(drawn, asked)),
       begin: (auditor, epoch) => {
         const engine = options.engineOf(accused)
         if (engine === null) {
@@ -267,7 +235,7 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
   const giveUp = (check: OpenCheck): void => {
     const { withheld } = check
     if (withheld !== null && isTrusted(withheld.operator)) owes(check, withheld.blamed)
-    else end(check, 'unanswered')
+    else end(check, check.agreedBy === null ? 'unanswered' : 'agreed')
   }
 
   /** It did not hand over what it had signed for. Once is bad luck. */
@@ -293,8 +261,7 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
     const otherwise = check.agreedBy === null ? [] : [{ operator: check.agreedBy, says: 'innocent' as const }]
     const trial = openTrial({
       ...{ errands, send, drawId, isTrusted, path, sha256, layers: drawn.layers },
-      isBarred: other =>
-        other === operator || other === operatorOf(drawn.sentFrom) || isBanned(other) || !maySee(drawn, other),
+      isBarred: other => !who.may(drawn, other),
       before: [{ operator: operatorOf(auditor), says: 'guilty' }, ...otherwise],
       onDecided: ({ verdict, falseWitnesses }) => {
         trials.delete(trial)
@@ -303,11 +270,12 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
         for (const witness of falseWitnesses) onFailed(witness, 'false-witness')
         if (verdict === 'guilty') {
           end(check, 'differs')
-          const { job, epoch } = drawn.attempt.settled
+          const { job, epoch, seats } = drawn.attempt.settled
           const named = { operator, peer: drawn.accused, requestId: job.requestId, epoch, seat: drawn.seat }
           dissolved.add(epoch)
           for (const old of [...dissolved].slice(0, -mostDissolved)) dissolved.delete(old)
-          options.onConvicted({ ...named, what: 'wrong-output', evidence: { sha256, path } })
+          const members = [...new Set(seats.map(({ peer }) => operatorOf(peer)))]
+          options.onConvicted({ ...named, members, what: 'wrong-output', evidence: { sha256, path } })
           endHopeless()
         } else if (verdict === 'innocent') {
           end(check, 'agreed')
@@ -318,18 +286,16 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
     trials.add(trial)
   }
 
-  /** Whoever is not vouched for may be the seat's own friend: with somebody vouched for here its word alone ends nothing. */
-  const needsSecond = ({ drawn, asked }: OpenCheck, auditor: string): boolean => {
-    if (!isTrusted(auditor) && hasTrusted(drawn, asked)) return true
-    return entropy.bytes(1)[0]! < (isTrusted(auditor) ? secondOpinionShare : strangersShare) * 256
-  }
-
   const agreed = (check: OpenCheck, auditor: string): void => {
-    const isLast = check.agreedBy !== null || !needsSecond(check, auditor)
-    if (!isLast && !isTrusted(auditor)) return compute({ ...check, agreedBy: auditor })
+    const { drawn, asked } = check
+    const isLast = check.agreedBy !== null || !who.needsSecond(drawn, asked, auditor)
+    if (!isLast && !isTrusted(auditor)) {
+      compute({ ...check, agreedBy: auditor })
+      return
+    }
     end(check, 'agreed')
     // One stranger's word earns nobody trust.
-    if (!check.isMet && (isTrusted(auditor) || check.agreedBy !== null)) onChecked(operatorOf(check.drawn.accused))
+    if (!check.isMet && (isTrusted(auditor) || check.agreedBy !== null)) onChecked(operatorOf(drawn.accused))
     if (!isLast) compute({ ...check, agreedBy: auditor, isMet: true })
   }
 
@@ -347,7 +313,9 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
     if (said.outcome === 'agreed') agreed(check, operatorOf(peer))
     else if (said.outcome === 'unjudged') {
       // Else a seat's friend could end all its checks so.
-      if (check.agreedBy === null && needsSecond(check, operatorOf(peer)) && !isTrusted(operatorOf(peer))) compute(check)
+      const operator = operatorOf(peer)
+      const isDoubted = check.agreedBy === null && !isTrusted(operator)
+      if (isDoubted && who.needsSecond(check.drawn, check.asked, operator)) compute(check)
       else end(check, 'unjudged')
     } else {
       const blamed = said.outcome === 'withheld' && said.blamed !== null ? said.blamed : null
@@ -374,12 +342,12 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
   return {
     termsFor: (attempt, isChallenge = false) => {
       const { seats } = attempt
-      const whole = (seat: Seat) => ({ ...challengePolicy, rate: canCheck(seats, seat) ? 1 : 0 })
+      const whole = (seat: Seat) => ({ ...challengePolicy, rate: who.isCheckable(seats, seat) ? 1 : 0 })
       const { secret, terms, nonce } = drawTerms(options, attempt, isChallenge ? whole : undefined)
       log.begun(attempt.job.requestId, { secret, terms, sent: attempt })
       return { nonce }
     },
-    canCheck: seats => seats.some(seat => canCheck(seats, seat)),
+    canCheck: seats => seats.some(seat => who.isCheckable(seats, seat)),
     isIdle: () => errands.size() === 0 && trials.size === 0,
     settled: (verdict, settled) => {
       const attempt = log.settled(settled, checkableSeats(verdict, settled))

@@ -25,8 +25,6 @@ export interface AuditorChoice {
   readonly layers: LayerRange
   /** No peer of such a wallet is asked. */
   readonly isBarred: (operator: string) => boolean
-  /** Those whom the pool's owner vouches for are asked before standbys. */
-  readonly prefersTrusted: boolean
 }
 
 export interface AuditorRoster {
@@ -35,10 +33,12 @@ export interface AuditorRoster {
   measured(peer: string, memoryBudgetBytes: number): void
   gone(peer: string): void
   isAuditor(peer: string): boolean
-  /** The best that is free; null: none now. `isPosted`: it holds the layers in that ring already. */
+  /** The best that is free, those first whom the pool's owner vouches for; null: none now. `isPosted`: it holds the layers in that ring already. */
   pick(choice: AuditorChoice): { readonly peer: string; readonly isPosted: boolean } | null
   /** Whether anybody could be picked, were it free. */
   hasAny(choice: AuditorChoice): boolean
+  /** Whether anybody could, for whom the owner vouches. */
+  hasTrusted(choice: AuditorChoice): boolean
   posted(peer: string, epoch: number, layers: LayerRange): void
   /** True where it was told to load just that. */
   ready(peer: string, epoch: number, layers: LayerRange | undefined): boolean
@@ -76,19 +76,20 @@ export function createAuditorRoster({ nowMs, isTrusted, bytesOf }: RosterOptions
   const benched = new Map<string, number>()
   const isFree = (peer: string): boolean => !busy.has(peer) && (benched.get(peer) ?? 0) <= nowMs()
 
-  /** The lower the sooner: standbys hold the layers and the links already; then whoever has the least to load. */
+  /** The lower the sooner: whom the owner vouches for; then standbys, which hold layers and links already; then whoever has the least to load. */
+  const trustOf = (peer: string): number => (isTrusted(operatorOf(peer)) ? 0 : 10)
   const rank = ({ peer, post }: Auditor, { ring, layers }: AuditorChoice): number => {
-    const trust = isTrusted(operatorOf(peer)) ? 0 : 10
+    const trust = trustOf(peer) + 1
     if (post === null) return trust + 2
     if (!isSame(post.layers, layers)) return trust + 3
     return trust + (post.epoch === ring.epoch && post.isReady ? 0 : 1)
   }
   const candidates = (choice: AuditorChoice): { peer: string; isPosted: boolean; rank: number }[] => {
-    const { ring, layers, isBarred, prefersTrusted } = choice
+    const { ring, layers, isBarred } = choice
     const isAllowed = (peer: string): boolean => !isBarred(operatorOf(peer))
     const standbys = ring.standbys
       .filter(({ peer, isReady, layers: held }) => isReady && isSame(held, layers) && isAllowed(peer))
-      .map(({ peer }) => ({ peer, isPosted: true, rank: prefersTrusted ? 20 : -1 }))
+      .map(({ peer }) => ({ peer, isPosted: true, rank: trustOf(peer) }))
     const others = [...auditors.values()]
       .filter(({ peer, memoryBudgetBytes }) => isAllowed(peer) && (memoryBudgetBytes ?? 0) >= bytesOf(layers))
       .map(auditor => {
@@ -115,6 +116,7 @@ export function createAuditorRoster({ nowMs, isTrusted, bytesOf }: RosterOptions
     isAuditor: peer => auditors.has(peer),
     pick: choice => candidates(choice).find(({ peer }) => isFree(peer)) ?? null,
     hasAny: choice => candidates(choice).length > 0,
+    hasTrusted: choice => candidates(choice).some(({ peer }) => trustOf(peer) === 0),
     posted: (peer, epoch, layers) => {
       const auditor = auditors.get(peer)
       if (auditor !== undefined) auditor.post = { epoch, layers, isReady: false }

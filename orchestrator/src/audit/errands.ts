@@ -10,7 +10,6 @@ export interface Errand {
   readonly layers: LayerRange
   /** All of them must sit in the ring that the auditor is linked to; none: any ring will do. */
   readonly needs: readonly string[]
-  readonly prefersTrusted: boolean
   /** It goes before all that wait, and counts for nothing in how many run. */
   readonly isUrgent: boolean
   /** How long it waits for its turn. */
@@ -39,6 +38,8 @@ export interface Errands {
   gone(peer: string): void
   /** Rings, standbys or auditors have changed. */
   stir(): void
+  /** Those that can come to nothing are dropped at once. */
+  abandon(isHopeless: (errand: Errand) => boolean): void
   size(): number
   close(): void
 }
@@ -110,8 +111,8 @@ export function createErrands(options: ErrandsOptions): Errands {
   const start = (errand: Errand): boolean => {
     const ring = ringFor(errand)
     if (ring === null) return false
-    const { layers, needs, prefersTrusted } = errand
-    const choice = { ring, layers, prefersTrusted, isBarred: (operator: string) => errand.isBarred(operator) }
+    const { layers, needs } = errand
+    const choice = { ring, layers, isBarred: (operator: string) => errand.isBarred(operator) }
     const found = roster.pick(choice)
     if (found === null) return false
     const { peer, isPosted } = found
@@ -195,6 +196,11 @@ export function createErrands(options: ErrandsOptions): Errands {
       for (const [errand, run] of [...running]) if (run.auditor === peer) fail(errand, false)
     },
     stir,
+    abandon: isHopeless => {
+      const open = [...queue.keys(), ...running.keys()]
+      for (const errand of open) if ((queue.has(errand) || running.has(errand)) && isHopeless(errand)) drop(errand)
+      stir()
+    },
     size: () => queue.size + running.size,
     close: () => {
       for (const errand of [...queue.keys(), ...running.keys()]) release(errand)

@@ -19,20 +19,25 @@ export interface EvidenceFile {
 
 export interface EvidenceArchive {
   /**
-   * Keeps what comes, if it has that digest. Errors: `input_invalid` where it has not, `input_too_large`.
+   * Keeps what comes, if it has that digest; `by`: the wallet that leaves it. Errors: `input_invalid` where it has not, `input_too_large`,
+   * `swarm_overloaded` where all that is kept is needed.
    */
-  put(sha256: string, bytes: ReadableStream<Uint8Array>): Promise<void>
+  put(sha256: string, bytes: ReadableStream<Uint8Array>, by: string): Promise<void>
   /** Null where it is not kept. */
   get(sha256: string): Promise<EvidenceFile | null>
   /** What a bundle that came lately says that it is about (`subjectOfHeader`); null for others, and for what is no bundle. */
   subjectOf(sha256: string): string | null
-  /** Somebody stands accused by it: it stays, whatever comes. */
+  /** It is being judged: it stays until what is returned is called. */
+  holdWhile(sha256: string): () => void
+  /** Somebody was convicted by it: it stays, whatever comes, and over restarts. */
   hold(sha256: string): Promise<void>
 }
 
 /** Header and two sections at their most, and a little. */
 export const maxEvidenceBytes = 145 << 20
 const usualMostBytes = 2 ** 31
+/** Of one wallet, of bundles by which nobody was convicted: its own eldest go first. */
+const mostOfAccuser = 4
 /** More than checks are open at once. */
 const mostSubjects = 256
 const namePattern = /^[0-9a-f]{64}$/
@@ -51,11 +56,17 @@ export function createEvidenceArchive(folderOf: () => string, mostBytes = usualM
     return join(folderOf(), sha256)
   }
 
-  /** The eldest go first, but for those by which somebody stands accused. */
-  const makeRoom = async (): Promise<void> => {
+  /** Who left what, of bundles that nobody was convicted by; the latest last. */
+  const leftBy = new Map<string, string>()
+  /** How many trials each is judged in. */
+  const judged = new Map<string, number>()
+  let admitting: Promise<unknown> = Promise.resolve()
+
+  /** Room for one more: its wallet's own eldest go, then the eldest of all; never one that convicted somebody, or is being judged. */
+  const makeRoom = async (sizeBytes: number, by: string): Promise<void> => {
     const folder = folderOf()
     const all = await readdir(folder)
-    const held = new Set(all.filter(name => name.endsWith(heldMark)).map(name => name.slice(0, -heldMark.length)))
+    const convicting = new Set(all.filter(name => name.endsWith(heldMark)).map(name => name.slice(0, -heldMark.length)))
     const names = all.filter(name => namePattern.test(name))
     const files = await Promise.all(
       names.map(async name => {
@@ -63,17 +74,50 @@ export function createEvidenceArchive(folderOf: () => string, mostBytes = usualM
         return { name, size, mtimeMs }
       }),
     )
-    let total = files.reduce((sum, { size }) => sum + size, 0)
-    for (const { name, size } of files.filter(file => !held.has(file.name)).sort((a, b) => a.mtimeMs - b.mtimeMs)) {
-      if (total <= mostBytes) return
+    const loose = files
+      .filter(({ name }) => !convicting.has(name) && !judged.has(name))
+      .sort((a, b) => a.mtimeMs - b.mtimeMs)
+    const own = files.filter(({ name }) => !convicting.has(name) && leftBy.get(name) === by).length
+    const ownLoose = loose.filter(({ name }) => leftBy.get(name) === by)
+    const doomed = new Set(ownLoose.slice(0, Math.max(0, own + 1 - mostOfAccuser)))
+    if (own - doomed.size >= mostOfAccuser) throw isFull(`${own} bundles that this wallet left are being judged`)
+    let total = sizeBytes + files.reduce((sum, file) => sum + (doomed.has(file) ? 0 : file.size), 0)
+    for (const file of loose) {
+      if (total <= mostBytes) break
+      if (doomed.has(file)) continue
+      doomed.add(file)
+      total -= file.size
+    }
+    if (total > mostBytes) throw isFull(`Evidence that is needed fills the ${mostBytes} bytes that there are for it`)
+    for (const { name } of doomed) {
       await rm(join(folder, name), { force: true })
-      total -= size
+      leftBy.delete(name)
+      subjects.delete(name)
     }
   }
 
-  return {
-    put: async (sha256, bytes) => {
+  /** One after the other: two that come at once do not take the same room. */
+  const admit = (part: string, sha256: string, sizeBytes: number, by: string): Promise<void> => {
+    const admitted = admitting.then(async () => {
       const path = pathOf(sha256)
+      const isKept = (await stat(path).catch(() => null)) !== null
+      if (isKept) await rm(part, { force: true })
+      else {
+        await makeRoom(sizeBytes, by)
+        await rename(part, path)
+        leftBy.set(sha256, by)
+      }
+      const header = await readHeader(path)
+      if (header !== null) subjects.set(sha256, subjectOfHeader(header))
+      if (subjects.size > mostSubjects) subjects.delete(subjects.keys().next().value!)
+    })
+    admitting = admitted.catch(() => {})
+    return admitted
+  }
+
+  return {
+    put: async (sha256, bytes, by) => {
+      pathOf(sha256)
       const folder = folderOf()
       await mkdir(folder, { recursive: true })
       const part = join(folder, `${randomUUID()}.part`)
@@ -94,15 +138,11 @@ export function createEvidenceArchive(folderOf: () => string, mostBytes = usualM
             remedy: 'Send the very bytes that were named.',
             context: { param: 'sha256' },
           })
-        await rename(part, path)
+        await admit(part, sha256, sizeBytes, by)
       } catch (error) {
         await rm(part, { force: true })
         throw error
       }
-      const header = await readHeader(path)
-      if (header !== null) subjects.set(sha256, subjectOfHeader(header))
-      if (subjects.size > mostSubjects) subjects.delete(subjects.keys().next().value!)
-      await makeRoom()
     },
     get: async sha256 => {
       const path = pathOf(sha256)
@@ -114,7 +154,21 @@ export function createEvidenceArchive(folderOf: () => string, mostBytes = usualM
       }
     },
     subjectOf: sha256 => subjects.get(sha256) ?? null,
-    hold: async sha256 => writeFile(pathOf(sha256) + heldMark, ''),
+    holdWhile: sha256 => {
+      judged.set(sha256, (judged.get(sha256) ?? 0) + 1)
+      let isOver = false
+      return () => {
+        if (isOver) return
+        isOver = true
+        const left = judged.get(sha256)! - 1
+        if (left === 0) judged.delete(sha256)
+        else judged.set(sha256, left)
+      }
+    },
+    hold: async sha256 => {
+      await writeFile(pathOf(sha256) + heldMark, '')
+      leftBy.delete(sha256)
+    },
   }
 }
 
@@ -134,6 +188,12 @@ async function readHeader(path: string): Promise<EvidenceHeader | null> {
     await file.close()
   }
 }
+
+const isFull = (why: string): ComputePoolError =>
+  new ComputePoolError('swarm_overloaded', `${why}: this one is not kept.`, {
+    remedy: 'Try again when a trial is over; the pool’s owner can move bundles of old convictions away.',
+    context: { retryAfterSeconds: 60 },
+  })
 
 const tooLarge = (): ComputePoolError =>
   new ComputePoolError('input_too_large', `A bundle has at most ${maxEvidenceBytes} bytes.`, {

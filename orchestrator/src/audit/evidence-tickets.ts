@@ -3,30 +3,31 @@ import { timingSafeEqual } from 'node:crypto'
 import type { Clock, Entropy } from '@computepool/shared/ports'
 
 export interface EvidenceTickets {
-  open(lifeMs: number): string
-  /** True once. */
-  take(ticket: string): boolean
+  /** For a wallet. */
+  open(operator: string, lifeMs: number): string
+  /** Whose it is, once; null: nobody's, or too late. */
+  take(ticket: string): string | null
 }
 
 /** Of checks that are open at once there are few. */
 const mostTickets = 64
 
 export function createEvidenceTickets(clock: Pick<Clock, 'monotonicMs'>, entropy: Entropy): EvidenceTickets {
-  /** Until when; the eldest first. */
-  const tickets = new Map<string, number>()
+  /** Whose, and until when; the eldest first. */
+  const tickets = new Map<string, { readonly operator: string; readonly untilMs: number }>()
   return {
-    open: lifeMs => {
+    open: (operator, lifeMs) => {
       const ticket = Buffer.from(entropy.bytes(24)).toString('base64url')
-      tickets.set(ticket, clock.monotonicMs() + lifeMs)
+      tickets.set(ticket, { operator, untilMs: clock.monotonicMs() + lifeMs })
       if (tickets.size > mostTickets) tickets.delete(tickets.keys().next().value!)
       return ticket
     },
     take: given => {
       const known = [...tickets.keys()].find(ticket => isSame(ticket, given))
-      if (known === undefined) return false
-      const untilMs = tickets.get(known)!
+      if (known === undefined) return null
+      const { operator, untilMs } = tickets.get(known)!
       tickets.delete(known)
-      return untilMs >= clock.monotonicMs()
+      return untilMs >= clock.monotonicMs() ? operator : null
     },
   }
 }

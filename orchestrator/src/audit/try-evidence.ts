@@ -21,7 +21,7 @@ export interface TrialOptions {
   /** An id that nobody has. */
   readonly drawId: () => string
   readonly isTrusted: (operator: string) => boolean
-  /** Who may not judge: the accused and those beside it. */
+  /** Who may not judge: the accused and those beside it, and who may not see what the bundle holds. */
   readonly isBarred: (operator: string) => boolean
   readonly layers: LayerRange
   readonly path: string
@@ -59,7 +59,6 @@ export function openTrial(options: TrialOptions): Trial {
     const errand: Errand = {
       layers,
       needs: [],
-      prefersTrusted: true,
       isUrgent: true,
       patienceMs,
       withinMs: judgeWithinMs + 5000,

@@ -217,7 +217,8 @@ export function createRequestTable(options: RequestTableOptions): RequestTable {
     running.set(answer.wireId, answer)
     ledger.reserve(ring.epoch, answer.wireId, reservedPositions(lengthOf(answer.order), ring.maxContext))
     watchStall(answer)
-    const attempt = { coalition: ring.id, epoch: ring.epoch, seats: ring.seats, job: nextJob(answer) }
+    const isTrusted = answer.order.isTrusted === true
+    const attempt = { coalition: ring.id, epoch: ring.epoch, seats: ring.seats, job: nextJob(answer), isTrusted }
     const job = { ...attempt.job, nonce: options.nonceFor?.(attempt) ?? hexOf(entropy.bytes(32)) }
     receipts?.sent({ ...attempt, job })
     send(ring.seats[0]!.peer, { type: 'run-request', epoch: ring.epoch, job })

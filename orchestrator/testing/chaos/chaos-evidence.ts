@@ -17,6 +17,7 @@ const path = '/api/evidence'
 export function createChaosEvidence(): ChaosEvidence {
   const bundles = new Map<string, Uint8Array<ArrayBuffer>>()
   const tickets = new Set<string>()
+  let opened = 0
   const put = async (sha256: string, { headers, body }: RequestInit): Promise<Response> => {
     const ticket = new Headers(headers).get('authorization')?.replace('Bearer ', '') ?? ''
     if (!tickets.delete(ticket)) return new Response(null, { status: 401 })
@@ -26,14 +27,16 @@ export function createChaosEvidence(): ChaosEvidence {
   return {
     port: {
       path,
-      openTicket: check => {
-        tickets.add(`ticket of ${check}`)
-        return `ticket of ${check}`
+      openTicket: operator => {
+        const ticket = `${++opened} of ${operator}`
+        tickets.add(ticket)
+        return ticket
       },
       subjectOf: sha256 => {
         const bundle = bundles.get(sha256)
         return bundle === undefined ? null : subjectOfHeader(decodeEvidence(bundle).header)
       },
+      holdWhile: () => () => {},
       hold: async () => {},
     },
     fetchBytes: others => async (url, init) => {

@@ -37,7 +37,7 @@ const seers: readonly (readonly [who: string, what: string])[] = [
   ],
   [
     'An auditor',
-    'For a check that was drawn: what the checked seat received and sent. Activations, and the text where that seat is the entry. Any peer that joins as an auditor may be asked.',
+    'For a check that was drawn: what the checked seat received and sent. Activations, and the text where that seat is the entry. Any peer that joins as an auditor may be asked, but for the entry’s text, as long as an auditor of the pool’s owner is here. With “Only trusted ends” it goes to such, or to operators who may hold text, alone.',
   ],
   [
     'Everybody, after a conviction',
@@ -118,8 +118,10 @@ function Checked({ pool }: { pool: ReactNode }) {
       </dl>
       <p>
         Sampling has limits, computed in advance: at the least rate of 0.61, who cheats on every step is caught within 5
-        requests with probability 0.99. Who cheats only on the last tenth of long answers can go on for 50 requests with
-        0.69 to 0.99. And an answer that was wrong has been read by then: a check convicts, it does not mend.
+        requests with probability 0.99. That holds where the pool’s owner runs auditors: where nobody does, a cheat
+        whose friend is asked to check it can last twice as long. Who cheats only on the last tenth of long answers can
+        go on for 50 requests with 0.69 to 0.99. And an answer that was wrong has been read by then: a check convicts,
+        it does not mend.
       </p>
       {pool === null ? null : (
         <>

@@ -1,0 +1,75 @@
+/** Who may look at what a check shows: nobody of the checked seats, nobody barred, and at what users wrote not everybody. It asks nobody. */
+import { defaultCheckPolicy } from '@computepool/shared/audit'
+import type { Entropy } from '@computepool/shared/ports'
+import type { Seat } from '@computepool/shared/wire'
+import { operatorOf } from '../receipts/operator-of.ts'
+import type { AuditorRoster, AuditRing } from './auditor-roster.ts'
+import type { DrawnCheck } from './draw-checks.ts'
+
+export interface WhoMayCheckOptions {
+  readonly entropy: Entropy
+  readonly roster: Pick<AuditorRoster, 'hasAny' | 'hasTrusted'>
+  readonly rings: () => readonly AuditRing[]
+  readonly isTrusted: (operator: string) => boolean
+  readonly isBanned: (operator: string) => boolean
+  readonly mayHoldText?: ((operator: string) => boolean) | undefined
+}
+
+export interface WhoMayCheck {
+  /** Somebody is here who could compute again what this seat does. */
+  isCheckable(seats: readonly Seat[], seat: Seat): boolean
+  /** The ring in which both seats of the check sit now. */
+  ringOf(drawn: DrawnCheck): AuditRing | null
+  /** Somebody for whom the owner vouches could look at it, and was not asked. */
+  hasTrusted(drawn: DrawnCheck, asked?: ReadonlySet<string>): boolean
+  may(drawn: DrawnCheck, operator: string): boolean
+  /** Drawn, where it is not certain: whether somebody else looks again at what this one found nothing in. */
+  needsSecond(drawn: DrawnCheck, asked: ReadonlySet<string>, auditor: string): boolean
+}
+
+/** Of checks in which somebody whom the owner vouches for found nothing: so many are computed a second time. */
+const secondLookShare = 1 / 16
+/** The same where nobody here is vouched for, and the first may be the seat's own: as often as an attempt is checked at least. */
+const strangersShare = defaultCheckPolicy.rate
+
+export function createWhoMayCheck(options: WhoMayCheckOptions): WhoMayCheck {
+  const { roster, rings, entropy, isTrusted, isBanned, mayHoldText = () => false } = options
+  const besideOf = ({ accused, sentFrom }: DrawnCheck): ReadonlySet<string> =>
+    new Set([operatorOf(accused), operatorOf(sentFrom)])
+
+  const ringOf = ({ accused, sentFrom }: DrawnCheck): AuditRing | null =>
+    rings().find(({ seats }) => [accused, sentFrom].every(peer => seats.some(seat => seat.peer === peer))) ?? null
+
+  const hasTrusted = (drawn: DrawnCheck, asked: ReadonlySet<string> = new Set()): boolean => {
+    const ring = ringOf(drawn)
+    const beside = besideOf(drawn)
+    const isBarred = (other: string): boolean => beside.has(other) || asked.has(other) || isBanned(other)
+    return ring !== null && roster.hasTrusted({ ring, layers: drawn.layers, isBarred })
+  }
+
+  /** The ends' checks show what a user wrote, or was answered. */
+  const maySee = (drawn: DrawnCheck, operator: string): boolean => {
+    const { seats, isTrusted: asksForTrust = false } = drawn.attempt.sent
+    const isEntry = drawn.seat === 0
+    if (isTrusted(operator) || !(isEntry || drawn.seat === seats.length - 1)) return true
+    if (asksForTrust) return mayHoldText(operator)
+    return !(isEntry && hasTrusted(drawn))
+  }
+
+  return {
+    isCheckable: (seats, { seat, peer, layers }) => {
+      const beside = new Set([operatorOf(peer), operatorOf((seats[seat + 1] ?? seats[seat]!).peer)])
+      const ring = rings().find(ring => ring.seats.some(seat => seat.peer === peer))
+      const isBarred = (operator: string): boolean => beside.has(operator) || isBanned(operator)
+      return ring !== undefined && roster.hasAny({ ring, layers, isBarred })
+    },
+    ringOf,
+    hasTrusted,
+    needsSecond: (drawn, asked, auditor) => {
+      // Whoever is not vouched for may be the seat's own friend: with somebody vouched for here its word alone ends nothing.
+      if (!isTrusted(auditor) && hasTrusted(drawn, asked)) return true
+      return entropy.bytes(1)[0]! < (isTrusted(auditor) ? secondLookShare : strangersShare) * 256
+    },
+    may: (drawn, operator) => !besideOf(drawn).has(operator) && !isBanned(operator) && maySee(drawn, operator),
+  }
+}
