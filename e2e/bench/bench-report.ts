@@ -9,6 +9,11 @@ export interface BenchRow {
   /** The figure an issue asks for, and whether this run reached it. */
   readonly reach?: number
   readonly ok?: boolean
+  /** 95 % of where the figure lies, where the row tells it. */
+  readonly low?: number
+  readonly high?: number
+  /** Where an interval judges: 'not shown' is a figure that may be good, and was not proven to be. */
+  readonly verdict?: 'reached' | 'not shown' | 'not reached'
 }
 
 export interface BenchReport {
@@ -46,8 +51,11 @@ function round(value: number): number {
 /** The report as a table of plain text. */
 export function formatReport(report: BenchReport): string {
   const lines = report.rows.map(row => {
-    const reach = row.reach === undefined ? '' : `  reach ${row.reach} ${row.ok ? 'ok' : 'NOT REACHED'}`
-    return `  ${row.name.padEnd(56)} ${String(row.median).padStart(10)} ${row.unit.padEnd(10)} p95 ${String(row.p95).padStart(10)}${reach}`
+    const verdict = row.ok ? 'ok' : (row.verdict ?? 'not reached').toUpperCase()
+    const reach = row.reach === undefined ? '' : `  reach ${row.reach} ${verdict}`
+    const spread =
+      row.low === undefined || row.high === undefined ? '' : `  [${row.low.toPrecision(5)}, ${row.high.toPrecision(5)}]`
+    return `  ${row.name.padEnd(56)} ${String(row.median).padStart(10)} ${row.unit.padEnd(10)} p95 ${String(row.p95).padStart(10)}${spread}${reach}`
   })
   return [`${report.suite} on ${report.device}`, ...lines].join('\n')
 }

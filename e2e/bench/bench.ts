@@ -43,7 +43,8 @@ const suites: Record<string, Suite> = {
     load: async () => (await import('./distance.ts')).runDistanceBench,
   },
   trust: {
-    about: 'how soon a check meets whoever cheats on a share of its steps, beside the formula; what checks cost',
+    about:
+      'what receipts cost in tokens/s and checks in engine time; how soon a check meets whoever cheats on a share of its steps',
     load: async () => (await import('./trust.ts')).runTrustBench,
   },
   engine: {
