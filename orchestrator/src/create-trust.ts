@@ -6,7 +6,7 @@ import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Clock, Entropy } from '@computepool/shared/ports'
-import type { FailureKind } from '@computepool/shared/standing'
+import { type FailureKind, trustOf } from '@computepool/shared/standing'
 import type { PoolSnapshot } from '@computepool/shared/swarm'
 import { type Context, Hono } from 'hono'
 import { evidenceRoutes } from './api/evidence-routes.ts'
@@ -18,6 +18,7 @@ import {
   createFileStandingStore,
   createMemoryStandingStore,
   createStandingDesk,
+  createSuspects,
   type StandingBook,
 } from './standing/index.ts'
 
@@ -37,7 +38,10 @@ export interface Trust {
   readonly standing: StandingBook
   /** For the desk. */
   readonly hooks: Required<
-    Pick<DeskOptions, 'audit' | 'onBrokenReceipts' | 'keptWithheld' | 'standingOf' | 'onSettled' | 'onGone'>
+    Pick<
+      DeskOptions,
+      'audit' | 'onQuarrel' | 'trustOf' | 'onBrokenReceipts' | 'keptWithheld' | 'standingOf' | 'onSettled' | 'onGone'
+    >
   >
   /** Who was convicted since this process began, newest first. */
   convicted(): NonNullable<PoolSnapshot['convicted']>
@@ -67,6 +71,7 @@ export function createTrust(options: TrustOptions): Trust {
       : createFileStandingStore({ file: join(dataDir, 'standing.json'), clock, onFault })
   const standing = createStandingDesk({ clock, store })
   const { book } = standing
+  const suspects = createSuspects(clock)
   const tickets = createEvidenceTickets(clock, entropy)
   // A temporary folder is made when the first bundle comes.
   let folder: string | null = dataDir === null ? null : join(dataDir, 'evidence')
@@ -82,7 +87,7 @@ export function createTrust(options: TrustOptions): Trust {
     standing: book,
     hooks: {
       audit: {
-        checkRateOf: book.checkRateOf,
+        checkRateOf: (operator, least) => (suspects.isSuspect(operator) ? 1 : book.checkRateOf(operator, least)),
         isBanned: book.isBanned,
         isTrusted: operator => trustedAuditors().includes(operator),
         mayHoldText: operator => book.mayHoldText(operator, desk?.isStaked(operator) ?? false),
@@ -96,7 +101,7 @@ export function createTrust(options: TrustOptions): Trust {
         onChecked: operator => book.note(operator, { type: 'checked', atMs: clock.wallMs() }),
         onFailed: failed,
         onConvicted: breach => {
-          book.convict(breach.operator, breach.what)
+          book.convict(breach.operator, breach.what, breach.evidence.sha256)
           const { operator, what, evidence } = breach
           const conviction = { operator, what, atMs: clock.wallMs(), evidencePath: evidence.path }
           convicted = [conviction, ...convicted].slice(0, mostConvicted)
@@ -104,6 +109,8 @@ export function createTrust(options: TrustOptions): Trust {
         },
         onFault,
       },
+      onQuarrel: suspects.noted,
+      trustOf: operator => trustOf(book.of(operator)),
       onBrokenReceipts: operator => failed(operator, 'broken-receipts'),
       keptWithheld: book.withheld,
       standingOf: standing.shown,

@@ -96,7 +96,7 @@ export async function startOrchestrator(options: StartOptions): Promise<RunningO
       const { manifestSha256, manifest } = pack
       const { model } = manifest
       const host = { url, clock: hostClock, entropy: hostEntropy, onNotice, onFault }
-      const onAcquitted: StandingBook['acquit'] = (operator, what) => acquit(operator, what)
+      const onAcquitted: StandingBook['acquit'] = (...said) => acquit(...said)
       money = openMoney({ settings, desk, model, manifestSha256, onAcquitted, ...host })
       return money.desk
     }

@@ -77,6 +77,10 @@ export interface DeskOptions {
   readonly audit?: DeskAuditOptions
   /** How long a ring answers nothing before it is challenged, and how such a request ends; absent: none is made, nor where nothing is checked. */
   readonly challenges?: DeskChallengesOptions | null
+  /** Receipts of these two neighbours did not meet. Wallets. */
+  readonly onQuarrel?: (operators: readonly [string, string]) => void
+  /** What a wallet's checks have earned it, in [0, 1): whose quarrels may bar others. */
+  readonly trustOf?: (operator: string) => number
   /** This wallet broke its receipts again and again, with others each time. */
   readonly onBrokenReceipts?: (operator: string) => void
   /** How operators stand, for whoever looks at the pool. */
@@ -159,7 +163,11 @@ export function createDesk(options: DeskOptions): Desk {
       options.onReceipts?.(verdict.verdict)
       options.onSettled?.(verdict, attempt)
     },
-    onQuarrel: operators => dispatch({ type: 'boundary-broken', operators, atMs: clock.monotonicMs() }),
+    trustOf: options.trustOf,
+    onQuarrel: operators => {
+      options.onQuarrel?.(operators)
+      dispatch({ type: 'boundary-broken', operators, atMs: clock.monotonicMs() })
+    },
     onBroken: operator => options.onBrokenReceipts?.(operator),
     remind: (peer, requestId) => hub.command(peer, { type: 'cancel-request', requestId }),
     onChange: changed,

@@ -1,6 +1,6 @@
 /**
  * Who stands at boundaries that do not meet again and again. A boundary blames both ends, and one of them may be honest: only who quarrels with several
- * others is the one.
+ * others is the one, and only those count who have shown more than it: anybody can come with three new wallets.
  */
 import type { Clock } from '@computepool/shared/ports'
 import type { ReceiptFault } from '@computepool/shared/receipts'
@@ -12,15 +12,22 @@ export interface BrokenReceipts {
   noted(quarrels: ReadonlyArray<readonly [string, string]>): string[]
 }
 
+/** Half of the trust, earned by checks: whose word may bar somebody. */
+const leastTrust = 0.5
 /** Neighbours of as many other wallets. */
 const mostOthers = 3
 const withinMs = 24 * 3_600_000
 const mostOperators = 4096
 
-export function createBrokenReceipts(clock: Pick<Clock, 'monotonicMs'>): BrokenReceipts {
+/** `trustOf`: of a wallet, in [0, 1). */
+export function createBrokenReceipts(
+  clock: Pick<Clock, 'monotonicMs'>,
+  trustOf: (operator: string) => number,
+): BrokenReceipts {
   /** By wallet, the latest last: with whom, and when. */
   const strikes = new Map<string, Map<string, number>>()
   const strike = (operator: string, other: string): boolean => {
+    if (trustOf(other) < Math.max(leastTrust, trustOf(operator))) return false
     const nowMs = clock.monotonicMs()
     const fresh = [...(strikes.get(operator) ?? [])].filter(([, atMs]) => nowMs - atMs <= withinMs)
     const known = new Map(fresh).set(other, nowMs)

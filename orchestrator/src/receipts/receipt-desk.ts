@@ -18,6 +18,8 @@ export interface ReceiptDeskOptions extends SessionKeysOptions {
   readonly onQuarrel?: (operators: readonly [string, string]) => void
   /** It broke so many receipts, with others each time, that it is the one. A wallet. */
   readonly onBroken?: (operator: string) => void
+  /** What a wallet's checks have earned it, in [0, 1). Default: nothing, and nobody's quarrels bar anybody. */
+  readonly trustOf?: ((operator: string) => number) | undefined
   /** Where it is kept whose units are withheld. Default: in memory. */
   readonly keptWithheld?: KeptWithheld | undefined
   /** Units were withheld, or less is left to give for them. */
@@ -46,7 +48,7 @@ export function createReceiptDesk({ onSettled, onChange, ...options }: ReceiptDe
   const withheld = createWithheldUnits(options.keptWithheld)
   const keys = createSessionKeys(options)
   const pulse = createPeerPulse(clock)
-  const broken = createBrokenReceipts(clock)
+  const broken = createBrokenReceipts(clock, options.trustOf ?? (() => 0))
 
   /** Each operator once, however many seats it holds; one that failed at one of them has not given. */
   const settle = (verdict: ReceiptVerdict, attempt: SettledAttempt): void => {

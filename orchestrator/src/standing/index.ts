@@ -7,3 +7,4 @@ export {
 export { createStandingDesk, type StandingDesk, type StandingDeskOptions } from './standing-desk.ts'
 export type { StandingRecord } from './standing-record.ts'
 export { createFileStandingStore, createMemoryStandingStore, type StandingStore } from './standing-store.ts'
+export { createSuspects } from './suspects.ts'

@@ -100,6 +100,31 @@ describe('the book of standing', () => {
     expect(book.changesOf(cheat)).toEqual([])
   })
 
+  it('takes back each of two convictions by its own evidence, and no more', () => {
+    const { book, check } = openBook()
+    check(good, 40)
+    const before = book.weightOf(good)
+    const [first, second] = ['1'.repeat(64), '2'.repeat(64)]
+    for (const evidence of [first, second, second]) book.convict(good, 'wrong-output', evidence)
+    expect(book.of(good).failed).toBeCloseTo(2)
+    book.acquit(good, 'wrong-output', '3'.repeat(64))
+    expect(book.of(good).failed).toBeCloseTo(2)
+    book.acquit(good, 'wrong-output', first)
+    book.acquit(good, 'wrong-output', first)
+    expect([book.isBanned(good), book.of(good).failed]).toEqual([true, 1])
+    book.acquit(good, 'wrong-output', second)
+    expect([book.isBanned(good), book.weightOf(good)]).toEqual([false, before])
+  })
+
+  it('gives back of an old conviction what is left of it', async () => {
+    const { book, clock } = openBook()
+    book.convict(good, 'wrong-output', '1'.repeat(64))
+    await clock.advance(60 * dayMs)
+    book.convict(good, 'wrong-output', '2'.repeat(64))
+    book.acquit(good, 'wrong-output', '1'.repeat(64))
+    expect(book.of(good).failed).toBeCloseTo(1)
+  })
+
   it('forgets no conviction for a crowd of new names, and whom it checked most last', () => {
     const { book, check, clock } = openBook({ mostWallets: 50 })
     book.convict(cheat, 'wrong-output')
@@ -193,5 +218,18 @@ describe('the file of standings', () => {
     await book.ready
     book.convict(cheat, 'wrong-output')
     expect([book.isBanned(cheat), faults.length > 0]).toEqual([true, true])
+  })
+
+  it('that could not be written holds a conviction as soon as it can', async () => {
+    writeFileSync(join(folder, 'data'), 'a file where the folder should be')
+    const { book, clock } = openFile()
+    await book.ready
+    book.convict(cheat, 'wrong-output')
+    rmSync(join(folder, 'data'))
+    await clock.advance(30_000)
+    await book.close()
+    const again = openFile(clock)
+    await again.book.ready
+    expect(again.book.isBanned(cheat)).toBe(true)
   })
 })

@@ -20,7 +20,7 @@ import {
 } from '@computepool/shared/standing'
 import type { DeskCommand } from '@computepool/shared/wire'
 import type { KeptWithheld } from '../receipts/withheld-units.ts'
-import { mostChanges, type StandingRecord } from './standing-record.ts'
+import { mostChanges, mostConvictions, type StandingRecord } from './standing-record.ts'
 import type { StandingStore } from './standing-store.ts'
 
 /** What an operator is told; also the body of `GET /api/operators/ADDRESS/standing`. */
@@ -30,10 +30,10 @@ export type StandingTold = Omit<Extract<DeskCommand, { type: 'standing-told' }>,
 export interface StandingBook {
   /** `event.atMs` is wall time. */
   note(operator: string, event: StandingEvent): void
-  /** Proven by evidence that anybody can replay: a failure that is on the disk before anything else of it. */
-  convict(operator: string, what: FailureKind): void
-  /** Takes back a conviction, once; nothing where there is none. */
-  acquit(operator: string, what: FailureKind): void
+  /** Proven by evidence (its SHA-256) that anybody can replay: a failure that is on the disk before anything else of it. Once an evidence. */
+  convict(operator: string, what: FailureKind, evidence?: string): void
+  /** Takes back the conviction by this evidence, once; the eldest of that kind where none is named; nothing where there is none. */
+  acquit(operator: string, what: FailureKind, evidence?: string): void
   /** As of now. */
   of(operator: string): Standing
   weightOf(operator: string): number
@@ -106,12 +106,11 @@ export function createStandingBook(options: StandingBookOptions): StandingBook {
 
   const standingOf = (operator: string): Standing => fade(recordOf(operator).standing, clock.wallMs())
 
-  const apply = (operator: string, event: StandingEvent, isProven: boolean): void => {
+  const apply = (operator: string, event: StandingEvent, proven: Partial<StandingRecord> = {}): void => {
     const record = recordOf(operator)
     const { standing, change } = changeStanding(record.standing, event)
     const changes = withChange(record.changes, change, event)
-    const convictedAtMs = isProven ? event.atMs : record.convictedAtMs
-    keep({ ...record, standing, changes, convictedAtMs }, event.type === 'failed' || event.type === 'acquitted')
+    keep({ ...record, ...proven, standing, changes }, event.type === 'failed' || event.type === 'acquitted')
     onChange(operator)
   }
 
@@ -125,13 +124,24 @@ export function createStandingBook(options: StandingBookOptions): StandingBook {
   })
 
   return {
-    note: (operator, event) => apply(operator, event, false),
-    convict: (operator, what) => apply(operator, { type: 'failed', what, atMs: clock.wallMs() }, true),
-    acquit: (operator, what) => {
-      const record = recordOf(operator)
-      if (record.convictedAtMs === null) return
-      records.set(operator, { ...record, convictedAtMs: null })
-      apply(operator, { type: 'acquitted', what, atMs: clock.wallMs() }, false)
+    note: (operator, event) => apply(operator, event),
+    convict: (operator, what, evidence = '') => {
+      const open = recordOf(operator).convictions ?? []
+      if (evidence !== '' && open.some(conviction => conviction.evidence === evidence)) return
+      const atMs = clock.wallMs()
+      const convictions = [...open, { evidence, what, atMs }].slice(-mostConvictions)
+      apply(operator, { type: 'failed', what, atMs }, { convictedAtMs: atMs, convictions })
+    },
+    acquit: (operator, what, evidence) => {
+      const { convictedAtMs, convictions } = recordOf(operator)
+      // Kept before convictions were told apart.
+      const open = convictions ?? (convictedAtMs === null ? [] : [{ evidence: '', what, atMs: clock.wallMs() }])
+      const named = open.find(each => each.evidence === evidence)
+      const found = named ?? open.find(each => each.what === what && (each.evidence === '' || evidence === undefined))
+      if (found === undefined) return
+      const left = open.filter(each => each !== found)
+      const event = { type: 'acquitted', what: found.what, failedAtMs: found.atMs, atMs: clock.wallMs() } as const
+      apply(operator, event, { convictedAtMs: left.at(-1)?.atMs ?? null, convictions: left })
     },
     of: standingOf,
     weightOf: operator => weightOf(standingOf(operator)),
@@ -200,6 +210,7 @@ function withChange(
 function joined(kept: StandingRecord, since: StandingRecord): StandingRecord {
   const old = fade(kept.standing, since.standing.asOfMs)
   const { served, checked, failed, leftEarly, asOfMs } = since.standing
+  const convictions = [...(kept.convictions ?? []), ...(since.convictions ?? [])].slice(-mostConvictions)
   return {
     operator: kept.operator,
     standing: {
@@ -211,6 +222,7 @@ function joined(kept: StandingRecord, since: StandingRecord): StandingRecord {
     },
     changes: [...since.changes, ...kept.changes].slice(0, mostChanges),
     convictedAtMs: since.convictedAtMs ?? kept.convictedAtMs,
+    ...(convictions.length === 0 ? {} : { convictions }),
     withheld: since.withheld ?? kept.withheld,
   }
 }

@@ -2,11 +2,15 @@
 import { standingSchema } from '@computepool/shared/standing'
 import { z } from 'zod'
 
+const failureKind = z.enum(['wrong-output', 'broken-receipts', 'withheld', 'false-witness'])
 const weight = z.number().min(0).max(1)
 const words = z.string().max(1000)
 
 /** Changes that are kept, and told. */
 export const mostChanges = 20
+
+/** Of one wallet, that can be taken back one by one. */
+export const mostConvictions = 16
 
 export const standingRecordSchema = z.strictObject({
   /** Lower case. */
@@ -18,6 +22,11 @@ export const standingRecordSchema = z.strictObject({
     .max(mostChanges),
   /** When it was last proven to have cheated; null: never. */
   convictedAtMs: z.number().nonnegative().nullable(),
+  /** Convictions that nobody has taken back, the latest last, by the SHA-256 of what proves them. */
+  convictions: z
+    .array(z.strictObject({ evidence: z.string().max(100), what: failureKind, atMs: z.number().nonnegative() }))
+    .max(mostConvictions)
+    .optional(),
   /** Its units, where they are withheld: why, and how many whole receipts it gave since. */
   withheld: z.strictObject({ words, given: z.int().min(0).max(1000) }).nullable(),
 })

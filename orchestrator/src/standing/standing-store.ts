@@ -36,6 +36,8 @@ export function createMemoryStandingStore(kept = new Map<string, StandingRecord>
 const fileSchema = z.strictObject({ version: z.literal(1), records: z.array(z.unknown()) })
 /** Served seconds and checks of so long are lost by a kill. */
 const gatherMs = 2000
+/** What could not be written is tried again. */
+const againMs = 30_000
 
 export interface FileStandingStoreOptions {
   readonly file: string
@@ -66,6 +68,8 @@ export function createFileStandingStore({ file, clock, onFault }: FileStandingSt
       if (own === turn) renameSync(fresh, file)
     } catch (thrown) {
       onFault(thrown)
+      isStale = true
+      wait(againMs)
     }
   }
 
@@ -78,11 +82,11 @@ export function createFileStandingStore({ file, clock, onFault }: FileStandingSt
     return writing
   }
 
-  const wait = (): void => {
-    cancel ??= clock.schedule(gatherMs, () => void begin())
+  const wait = (ms = gatherMs): void => {
+    cancel ??= clock.schedule(ms, () => void begin())
   }
 
-  const writeNow = (): void => {
+  const writeNow = (): true => {
     cancel?.()
     cancel = null
     isStale = false
@@ -97,6 +101,7 @@ export function createFileStandingStore({ file, clock, onFault }: FileStandingSt
       closeSync(handle)
     }
     renameSync(fresh, file)
+    return true
   }
 
   const changed = (): void => {
@@ -108,8 +113,11 @@ export function createFileStandingStore({ file, clock, onFault }: FileStandingSt
     load: async () => [...records.values()],
     save: (record, atOnce = false) => {
       records.set(record.operator, record)
-      if (atOnce) guarded(writeNow, undefined, onFault)
-      else changed()
+      if (!atOnce) changed()
+      else if (!guarded(writeNow, false, onFault)) {
+        isStale = true
+        wait(againMs)
+      }
     },
     forget: operator => {
       if (records.delete(operator)) changed()

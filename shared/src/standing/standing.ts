@@ -26,7 +26,7 @@ export type StandingEvent =
   | { readonly type: 'failed'; readonly what: FailureKind; readonly atMs: number }
   | { readonly type: 'left-early'; readonly atMs: number }
   /** What it was convicted of, auditors found it innocent of. */
-  | { readonly type: 'acquitted'; readonly what: FailureKind; readonly atMs: number }
+  | { readonly type: 'acquitted'; readonly what: FailureKind; readonly failedAtMs?: number; readonly atMs: number }
 export type FailureKind = 'wrong-output' | 'broken-receipts' | 'withheld' | 'false-witness'
 
 const dayMs = 86_400_000
@@ -71,7 +71,7 @@ export function applyStanding(standing: Standing, event: StandingEvent): Standin
     case 'left-early':
       return { ...faded, leftEarly: faded.leftEarly + 1 }
     case 'acquitted':
-      return { ...faded, failed: Math.max(0, faded.failed - failureCost[event.what]) }
+      return { ...faded, failed: Math.max(0, faded.failed - leftOf(event)) }
   }
 }
 
@@ -81,6 +81,11 @@ const failureCost: Readonly<Record<FailureKind, number>> = {
   'false-witness': 1,
   'broken-receipts': 0.6,
   withheld: 0.6,
+}
+
+/** What is left at `atMs` of the failure that is taken back. */
+function leftOf({ what, atMs, failedAtMs = atMs }: Extract<StandingEvent, { type: 'acquitted' }>): number {
+  return failureCost[what] * 0.5 ** (Math.max(0, atMs - failedAtMs) / halfLifeMs.failed)
 }
 
 /** Failures of which more than this is left bar from work: after one wrong output for 60 days, after one that was withheld for 16. */
