@@ -4,6 +4,7 @@
  */
 import type { LayerRange } from '@computepool/shared/model'
 import type { Clock } from '@computepool/shared/ports'
+import { operatorOf } from '../receipts/operator-of.ts'
 import type { AuditorRoster, AuditRing } from './auditor-roster.ts'
 
 export interface Errand {
@@ -71,6 +72,8 @@ export function createErrands(options: ErrandsOptions): Errands {
   /** The eldest first; each with what ends its waiting. */
   const queue = new Map<Errand, () => void>()
   const running = new Map<Errand, Running>()
+  /** Wallets of auditors that have no way to its seats, each with the ring's epoch. */
+  const wayless = new WeakMap<Errand, Set<string>>()
   let isStirring = false
   let isStale = false
 
@@ -112,12 +115,14 @@ export function createErrands(options: ErrandsOptions): Errands {
     const ring = ringFor(errand)
     if (ring === null) return false
     const { layers, needs } = errand
-    const choice = { ring, layers, isBarred: (operator: string) => errand.isBarred(operator) }
-    const found = roster.pick(choice)
+    const isBarred = (operator: string): boolean =>
+      errand.isBarred(operator) || wayless.get(errand)?.has(`${operator} ${ring.epoch}`) === true
+    const found = roster.pick({ ring, layers, isBarred })
     if (found === null) return false
     const { peer, isPosted } = found
     if (!isPosted && !attach(peer, ring.epoch, layers, needs)) {
-      roster.bench(peer)
+      // There may be a way to other rings.
+      wayless.set(errand, (wayless.get(errand) ?? new Set()).add(`${operatorOf(peer)} ${ring.epoch}`))
       return start(errand)
     }
     queue.get(errand)!()
