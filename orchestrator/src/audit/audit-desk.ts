@@ -16,6 +16,7 @@ import { drawTerms, type TermsSource } from './check-terms.ts'
 import { checkableSeats, type DrawnCheck, drawChecks } from './draw-checks.ts'
 import { createErrands, type Errand, type ErrandsOptions } from './errands.ts'
 import { subjectOfCheck } from './evidence-fits.ts'
+import { createFailingSeats } from './failing-seats.ts'
 import { openTrial, type Trial } from './try-evidence.ts'
 import { createWhoMayCheck } from './who-may-check.ts'
 import { createWithheldChecks } from './withheld-checks.ts'
@@ -72,6 +73,8 @@ export interface AuditDeskOptions
   readonly onChecked: (operator: string) => void
   readonly onFailed: (operator: string, what: FailureKind) => void
   readonly onConvicted: (breach: Breach) => void
+  /** Answers fail at its seat, one after the other: others should sit there. */
+  readonly onFailing?: (operator: string) => void
   readonly onEnded?: (outcome: CheckOutcome, requestId: string) => void
   readonly onFault?: (fault: unknown) => void
 }
@@ -138,6 +141,7 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
   const errandsOpen = new Map<Errand, OpenCheck>()
   const dissolved = new Set<number>()
   const withheldChecks = createWithheldChecks(clock)
+  const failingSeats = createFailingSeats(clock)
   const counts = createCheckCounts()
   const drawId = (): string => `audit:${Buffer.from(entropy.bytes(idBytes)).toString('hex')}`
 
@@ -262,6 +266,7 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
     const trial = openTrial({
       ...{ errands, send, drawId, isTrusted, path, sha256, layers: drawn.layers },
       isBarred: other => !who.may(drawn, other),
+      hasTrusted: asked => who.hasJudge(drawn, asked),
       before: [{ operator: operatorOf(auditor), says: 'guilty' }, ...otherwise],
       onDecided: ({ verdict, falseWitnesses }) => {
         trials.delete(trial)
@@ -362,6 +367,9 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
       }
     },
     heard: (peer, request) => {
+      const attempt = 'requestId' in request ? log.of(request.requestId) : null
+      const failing = attempt === null ? null : failingSeats.heard(peer, request, attempt.sent.seats)
+      if (failing !== null) options.onFailing?.(failing)
       switch (request.type) {
         case 'peer-joined':
           if (request.role === 'auditor') roster.joined(peer)

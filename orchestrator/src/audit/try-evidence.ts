@@ -23,6 +23,8 @@ export interface TrialOptions {
   readonly isTrusted: (operator: string) => boolean
   /** Who may not judge: the accused and those beside it, and who may not see what the bundle holds. */
   readonly isBarred: (operator: string) => boolean
+  /** Somebody that is vouched for is here who could judge, and is none of these: nobody else is asked as long. */
+  readonly hasTrusted: (asked: ReadonlySet<string>) => boolean
   readonly layers: LayerRange
   readonly path: string
   readonly sha256: string
@@ -34,11 +36,19 @@ export interface TrialOptions {
 const judges = 2
 const judgeWithinMs = 120_000
 const patienceMs = 30_000
+/** For somebody that is vouched for and at work: a check, and a slice to load. */
+const longPatienceMs = 480_000
 
 export function openTrial(options: TrialOptions): Trial {
   const { errands, send, isTrusted, onDecided, layers, path, sha256 } = options
   const voices: Voice[] = options.before.map(voice => ({ ...voice, isTrusted: isTrusted(voice.operator) }))
   const asked = new Set(voices.map(({ operator }) => operator))
+  let needsTrust = voices.some(({ isTrusted }) => isTrusted)
+  const waitsForTrusted = (): boolean => {
+    const waits = options.hasTrusted(asked)
+    needsTrust ||= waits
+    return waits
+  }
   const asks = new Map<string, { readonly errand: Errand; readonly auditor: string }>()
   const errandsOpen = new Set<Errand>()
   let open = judges
@@ -51,7 +61,7 @@ export function openTrial(options: TrialOptions): Trial {
     for (const [check, { auditor }] of asks) send(auditor, { type: 'drop-check', check })
     asks.clear()
     for (const errand of errandsOpen) errands.end(errand)
-    onDecided(weighVerdicts(voices))
+    onDecided(weighVerdicts(voices, needsTrust))
   }
   const ask = (): void => {
     if (isDecided) return
@@ -60,15 +70,17 @@ export function openTrial(options: TrialOptions): Trial {
       layers,
       needs: [],
       isUrgent: true,
-      patienceMs,
+      patienceMs: waitsForTrusted() ? longPatienceMs : patienceMs,
       withinMs: judgeWithinMs + 5000,
-      isBarred: operator => asked.has(operator) || options.isBarred(operator),
+      isBarred: operator =>
+        asked.has(operator) || options.isBarred(operator) || (!isTrusted(operator) && waitsForTrusted()),
       begin: (auditor, epoch) => {
         check = options.drawId()
         asked.add(operatorOf(auditor))
         asks.set(check, { errand, auditor })
         const about = { check, epoch, layers, path, sha256 }
         send(auditor, { type: 'judge-evidence', ...about, withinMs: judgeWithinMs })
+        if (!waitsForTrusted()) askSooner()
       },
       failed: auditor => {
         errandsOpen.delete(errand)
@@ -84,6 +96,14 @@ export function openTrial(options: TrialOptions): Trial {
     }
     errandsOpen.add(errand)
     errands.add(errand)
+  }
+  /** Nobody that is vouched for is left to wait for. */
+  const askSooner = (): void => {
+    for (const errand of [...errandsOpen].filter(each => errands.auditorOf(each) === null)) {
+      errandsOpen.delete(errand)
+      errands.end(errand)
+      ask()
+    }
   }
   for (let i = 0; i < judges; i++) ask()
 

@@ -18,10 +18,11 @@ export interface Verdict {
 
 /**
  * Guilty: more say so than not, of those who count, and where nobody is vouched for at least two. Nobody contradicting is enough for an
- * accuser that is vouched for. A tie is nobody's fault.
+ * accuser that is vouched for. A tie is nobody's fault. `needsTrust`: somebody that is vouched for was there to ask, so others' words alone decide nothing.
  */
-export function weighVerdicts(voices: readonly Voice[]): Verdict {
+export function weighVerdicts(voices: readonly Voice[], needsTrust = false): Verdict {
   const trusted = voices.filter(({ isTrusted }) => isTrusted)
+  if (needsTrust && trusted.length === 0) return { verdict: 'open', falseWitnesses: [] }
   const counted = trusted.length > 0 ? trusted : voices
   const least = trusted.length > 0 ? 1 : 2
   const count = (says: Voice['says']) => counted.filter(voice => voice.says === says).length

@@ -22,6 +22,8 @@ export interface WhoMayCheck {
   ringOf(drawn: DrawnCheck): AuditRing | null
   /** Somebody for whom the owner vouches could look at it, and was not asked. */
   hasTrusted(drawn: DrawnCheck, asked?: ReadonlySet<string>): boolean
+  /** The same of a bundle about it, which needs no link to its seats. */
+  hasJudge(drawn: DrawnCheck, asked: ReadonlySet<string>): boolean
   may(drawn: DrawnCheck, operator: string): boolean
   /** Drawn, where it is not certain: whether somebody else looks again at what this one found nothing in. */
   needsSecond(drawn: DrawnCheck, asked: ReadonlySet<string>, auditor: string): boolean
@@ -32,6 +34,8 @@ const secondLookShare = 1 / 16
 /** The same where nobody here is vouched for, and the first may be the seat's own: as often as an attempt is checked at least. */
 const strangersShare = defaultCheckPolicy.rate
 
+const noRing: AuditRing = { epoch: 0, seats: [], standbys: [] }
+
 export function createWhoMayCheck(options: WhoMayCheckOptions): WhoMayCheck {
   const { roster, rings, entropy, isTrusted, isBanned, mayHoldText = () => false } = options
   const besideOf = ({ accused, sentFrom }: DrawnCheck): ReadonlySet<string> =>
@@ -40,11 +44,14 @@ export function createWhoMayCheck(options: WhoMayCheckOptions): WhoMayCheck {
   const ringOf = ({ accused, sentFrom }: DrawnCheck): AuditRing | null =>
     rings().find(({ seats }) => [accused, sentFrom].every(peer => seats.some(seat => seat.peer === peer))) ?? null
 
-  const hasTrusted = (drawn: DrawnCheck, asked: ReadonlySet<string> = new Set()): boolean => {
-    const ring = ringOf(drawn)
+  const hasTrustedIn = (ring: AuditRing, drawn: DrawnCheck, asked: ReadonlySet<string>): boolean => {
     const beside = besideOf(drawn)
     const isBarred = (other: string): boolean => beside.has(other) || asked.has(other) || isBanned(other)
-    return ring !== null && roster.hasTrusted({ ring, layers: drawn.layers, isBarred })
+    return roster.hasTrusted({ ring, layers: drawn.layers, isBarred })
+  }
+  const hasTrusted = (drawn: DrawnCheck, asked: ReadonlySet<string> = new Set()): boolean => {
+    const ring = ringOf(drawn)
+    return ring !== null && hasTrustedIn(ring, drawn, asked)
   }
 
   /** The ends' checks show what a user wrote, or was answered. */
@@ -65,6 +72,7 @@ export function createWhoMayCheck(options: WhoMayCheckOptions): WhoMayCheck {
     },
     ringOf,
     hasTrusted,
+    hasJudge: (drawn, asked) => hasTrustedIn(rings()[0] ?? noRing, drawn, asked),
     needsSecond: (drawn, asked, auditor) => {
       // Whoever is not vouched for may be the seat's own friend: with somebody vouched for here its word alone ends nothing.
       if (!isTrusted(auditor) && hasTrusted(drawn, asked)) return true
