@@ -1,4 +1,5 @@
 import { decodeEvidence } from '@computepool/shared/audit'
+import { activationFromValues, activationValues } from '@computepool/shared/engine'
 import { greedy } from '@computepool/shared/pipeline'
 import type { Engine } from '@computepool/shared/ports'
 import { decodeFrame } from '@computepool/shared/wire'
@@ -59,6 +60,26 @@ const cheats: [string, (engine: Engine) => Engine][] = [
 it.each(cheats)('finds %s', async (_, cheat) => {
   const { report } = await checked({ seat: 1, cheat, isSecond: true })
   expect(report.outcome).toBe('differs')
+})
+
+it('takes a seat by the floats that it signed, not by those that it said: coarser ones would excuse more', async () => {
+  const off = (engine: Engine): Engine => ({
+    ...engine,
+    run: async rows =>
+      (await engine.run(rows)).map(output => {
+        if (output.kind !== 'activation') return output
+        const { hidden } = output.activation
+        const values = activationValues(output.activation).map(value => value * 1.005)
+        return { ...output, activation: activationFromValues(values, hidden, 'f32') }
+      }),
+  })
+  const stage = await openCheckStage({ seat: 1, cheat: off })
+  stage.handOver()
+  stage.run({ engine: { kind: 'native', dtype: 'f16' } })
+  const { outcome, evidence } = await stage.reported()
+  expect(outcome).toBe('differs')
+  const { header } = decodeEvidence(stage.pool.evidence.get(evidence!.sha256)!)
+  expect(header.engines.accused).toEqual({ kind: 'native', dtype: 'f32' })
 })
 
 describe.each(places.slice(0, 3))('a check of %s, where tokens are guessed ahead', (_, place) => {
@@ -194,7 +215,7 @@ describe('an auditor says that it could not', () => {
   it('where nobody measured such engines', async () => {
     const stage = await openCheckStage({ seat: 1 })
     stage.handOver()
-    stage.run({ engine: { kind: 'webgpu', dtype: 'f16' } })
+    stage.run({ engine: { kind: 'webgpu', dtype: 'f32' } })
     expect(await stage.reported()).toMatchObject({ outcome: 'unjudged', words: /Nobody measured/ })
   })
 

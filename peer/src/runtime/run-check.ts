@@ -12,8 +12,11 @@ import {
   faultsOfWords,
   type Handover,
   type RecomputeReport,
+  type ReplayInput,
   type RunCheck,
   replayEvidence,
+  sideToJudgeBy,
+  type ToleranceSide,
   type ToleranceTable,
 } from '@computepool/shared/audit'
 import { asComputePoolError } from '@computepool/shared/errors'
@@ -71,20 +74,44 @@ export async function runCheck(
     const [fault] = await faultsOfWords(bundle.header, verifyWallet)
     if (fault !== undefined) return failed(fault)
     const startedMs = host.clock.monotonicMs()
-    const found = await replayEvidence({
-      bundle,
-      ...host,
-      engine,
-      accused: command.engine,
-      chunk: auditChunk,
-      requestId: command.check,
-      signal,
-    })
+    const replay = { bundle, ...host, engine, chunk: auditChunk, requestId: command.check, signal }
+    const told = toldEngine(command, bundle)
+    const strict = await replayEvidence({ ...replay, accused: told })
+    const found = strict.verdict === 'cheated' ? await asOthersJudge(replay, told, strict) : strict
     const computeMs = Math.max(0, host.clock.monotonicMs() - startedMs)
     return await reportOf(host, command, { bundle, found, engine, computeMs }, signal)
   } catch (thrown) {
     signal.throwIfAborted()
     return failed(asComputePoolError(thrown, 'engine_failed').message)
+  }
+}
+
+/** What the seat said that it computes with; its floats are those of the rows that it signed, whatever it said. */
+function toldEngine({ engine }: RunCheck, { header: { outgoing } }: CaseBundle): ToleranceSide {
+  return outgoing.kind === 'frames' ? { ...engine, dtype: outgoing.dtype } : engine
+}
+
+/**
+ * Whoever judges the bundle does not take the desk's word for what the accused computed on, and allows for more. Where that decides, nothing
+ * can be proven: to accuse would make a false witness of us.
+ */
+async function asOthersJudge(
+  replay: Omit<ReplayInput, 'accused'>,
+  told: ToleranceSide,
+  strict: EvidenceVerdict,
+): Promise<EvidenceVerdict> {
+  const { bundle, manifest, engine, table } = replay
+  const { start, end } = bundle.header.attempts.at(-1)!.receipt.layers
+  const ours = { kind: engine.facts.kind, dtype: engine.facts.activationDtype }
+  const query = { quantisation: manifest.quantisation, layers: end - start, ours }
+  const accused = sideToJudgeBy(bundle, table, query)
+  if (accused.kind === told.kind && accused.dtype === told.dtype) return strict
+  const found = await replayEvidence({ ...replay, accused })
+  if (found.verdict !== 'honest') return found
+  const allowed = `${accused.kind} ${accused.dtype}`
+  return {
+    verdict: 'unjudged',
+    faults: [`It lies further off than ${told.kind} ${told.dtype} does, and no further than ${allowed} may.`],
   }
 }
 
@@ -163,7 +190,7 @@ function bundleOf({ manifest }: CheckHost, command: RunCheck, { bundle, found, e
     versions: { computepool: version, protocol: protocolVersion },
     model: { name: manifest.model, quantisation: manifest.quantisation },
     ...bundle.header,
-    engines: { accused: command.engine, auditor: { kind, dtype } },
+    engines: { accused: toldEngine(command, bundle), auditor: { kind, dtype } },
     tolerance: { relative, logit, ...(nearTieShare === undefined ? {} : { nearTieShare }) },
     finding: { isHonest: false, ...('report' in found ? findingOf(found.report) : none) },
   }

@@ -66,6 +66,7 @@ export {
   judgeEvidence,
   type ReplayInput,
   replayEvidence,
+  sideToJudgeBy,
 } from './judge-evidence.ts'
 export { measuredTolerances } from './measured-tolerances.ts'
 export { type Pairing, pairFrames, unpairedFrames } from './pair-frames.ts'

@@ -105,7 +105,7 @@ export interface JudgeInput {
 
 /**
  * Judges a bundle that somebody else made. What the accused computed on is its accuser's word: `unjudged` where nobody measured that pair,
- * else the loosest row of our engine's is taken, to the accused's favour.
+ * else the loosest row of our engine's is taken, to the accused's favour (`sideToJudgeBy`).
  */
 export async function judgeEvidence(input: JudgeInput): Promise<EvidenceVerdict> {
   const { bundle, manifest, table } = input
@@ -123,18 +123,23 @@ export async function judgeEvidence(input: JudgeInput): Promise<EvidenceVerdict>
   const ours = { kind: engine.facts.kind, dtype: engine.facts.activationDtype }
   const query = { quantisation: manifest.quantisation, layers: layers.end - layers.start }
   const isMeasured = toleranceFor(table, { ...query, sides: [engines.accused, ours] }) !== null
-  const accused = isMeasured ? loosestFor(table, ours, query) : engines.accused
+  const accused = isMeasured ? sideToJudgeBy(bundle, table, { ...query, ours }) : engines.accused
   return replayEvidence({ ...input, engine, accused })
 }
 
-function loosestFor(
+/**
+ * What to take the accused's engine for where its accuser's word does not count: of all that were measured against ours, the one that lies
+ * furthest from it. Rows that were sent have their floats under the accused's own signature, and only such engines are looked at.
+ */
+export function sideToJudgeBy(
+  { header: { outgoing } }: CaseBundle,
   table: ToleranceTable,
-  ours: ToleranceSide,
-  query: { readonly quantisation: Manifest['quantisation']; readonly layers: number },
+  { ours, ...query }: Omit<Parameters<typeof toleranceFor>[1], 'sides'> & { readonly ours: ToleranceSide },
 ): ToleranceSide {
+  const dtypes = outgoing.kind === 'frames' ? [outgoing.dtype] : (['f32', 'f16', 'bf16'] as const)
   let loosest: { readonly side: ToleranceSide; readonly relative: number } | null = null
   for (const kind of ['webgpu', 'wasm', 'native'] as const)
-    for (const dtype of ['f32', 'f16', 'bf16'] as const) {
+    for (const dtype of dtypes) {
       const side = { kind, dtype }
       const row = toleranceFor(table, { ...query, sides: [ours, side] })
       if (row !== null && row.relative > (loosest?.relative ?? 0)) loosest = { side, relative: row.relative }

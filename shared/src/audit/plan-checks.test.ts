@@ -1,16 +1,7 @@
 import { expect, test } from 'vitest'
 import { createSeededRandom } from '../../testing/seeded-random.ts'
 import { greedy } from '../pipeline/index.ts'
-import {
-  type CheckPolicy,
-  commitmentOf,
-  commitTo,
-  defaultCheckPolicy,
-  endChances,
-  isOpening,
-  type PlanInput,
-  planChecks,
-} from './index.ts'
+import { type CheckPolicy, commitmentOf, defaultCheckPolicy, endChances, type PlanInput, planChecks } from './index.ts'
 
 const random = createSeededRandom(20_261_122)
 const secret = () => random.bytes(32)
@@ -27,14 +18,6 @@ function planInput(changes: Partial<PlanInput> = {}): PlanInput {
     ...changes,
   }
 }
-
-test('a commitment is opened by its own secret alone', () => {
-  const one = secret()
-  expect(isOpening(commitTo(one), one)).toBe(true)
-  expect(isOpening(commitTo(one), secret())).toBe(false)
-  expect(isOpening(commitTo(one), one.subarray(0, 31))).toBe(false)
-  expect(() => commitTo(new Uint8Array(8))).toThrow(/32/)
-})
 
 test('the nonce binds secret, manifest, policies and sampling, whatever order their fields are in', () => {
   const terms = { manifestSha256: 'ab'.repeat(32), policies: policies(3), sampling: greedy }
