@@ -185,6 +185,23 @@ describe('a seat that does not hand over what it signed for', () => {
   })
 })
 
+it('a seat that stands still before it refuses is not excused by that', async () => {
+  const pool = await openAuditedPool()
+  const exit = pool.seats[1]!
+  const stats = { type: 'stats-reported', requests: 0, stepMs: null, weightsBytes: 1, kvBytes: 0 } as const
+  for (let round = 1; round <= 2; round++) {
+    await pool.answer()
+    exit.say({ ...stats, tokensServed: 0, isHidden: false })
+    const { check } = await pool.next(1)
+    await pool.pool.clock.advance(3500)
+    exit.say({ type: 'hand-over-refused', check: check.check, words: 'Gone.' })
+    await pool.pool.clock.settle()
+    expect(pool.checks()).toHaveProperty('withheld', round)
+    await pool.reportAll('agreed')
+  }
+  expect(barred(pool)).toEqual([true, true])
+})
+
 describe('a seat whose work came out otherwise', () => {
   it('is convicted where two more auditors find the same, loses its seat at once, and stays out', async () => {
     const pool = await openAuditedPool()

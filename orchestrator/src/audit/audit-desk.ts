@@ -16,7 +16,6 @@ import { drawTerms, type TermsSource } from './check-terms.ts'
 import { checkableSeats, type DrawnCheck, drawChecks } from './draw-checks.ts'
 import { createErrands, type Errand, type ErrandsOptions } from './errands.ts'
 import { subjectOfCheck } from './evidence-fits.ts'
-import { createFailingSeats } from './failing-seats.ts'
 import { openTrial, type Trial } from './try-evidence.ts'
 import { createWhoMayCheck } from './who-may-check.ts'
 import { createWithheldChecks } from './withheld-checks.ts'
@@ -73,8 +72,6 @@ export interface AuditDeskOptions
   readonly onChecked: (operator: string) => void
   readonly onFailed: (operator: string, what: FailureKind) => void
   readonly onConvicted: (breach: Breach) => void
-  /** Answers fail at its seat, one after the other: others should sit there. */
-  readonly onFailing?: (operator: string) => void
   readonly onEnded?: (outcome: CheckOutcome, requestId: string) => void
   readonly onFault?: (fault: unknown) => void
 }
@@ -141,7 +138,6 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
   const errandsOpen = new Map<Errand, OpenCheck>()
   const dissolved = new Set<number>()
   const withheldChecks = createWithheldChecks(clock)
-  const failingSeats = createFailingSeats(clock)
   const counts = createCheckCounts()
   const drawId = (): string => `audit:${Buffer.from(entropy.bytes(idBytes)).toString('hex')}`
 
@@ -196,7 +192,7 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
         asked.has(operator) ||
         !who.may(drawn, operator) ||
         // A second look by another stranger would prove as little.
-        (check.agreedBy !== null && !isTrusted(operator) && who.hasTrusted(drawn, asked)),
+        ((check.agreedBy !== null || check.withheld !== null) && !isTrusted(operator) && who.hasTrusted(drawn, asked)),
       begin: (auditor, epoch) => {
         const engine = options.engineOf(accused)
         if (engine === null) {
@@ -243,8 +239,7 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
   }
 
   /** It did not hand over what it had signed for. Once is bad luck. */
-  const owes = (check: OpenCheck, blamed: string): void => {
-    const isExcused = options.isQuiet(blamed)
+  const owes = (check: OpenCheck, blamed: string, isExcused = options.isQuiet(blamed)): void => {
     end(check, isExcused ? 'unanswered' : 'withheld')
     if (!isExcused && withheldChecks.noted(operatorOf(blamed))) onFailed(operatorOf(blamed), 'withheld')
   }
@@ -324,9 +319,11 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
       else end(check, 'unjudged')
     } else {
       const blamed = said.outcome === 'withheld' && said.blamed !== null ? said.blamed : null
-      // Two must say the same of it: one may have had a bad link.
-      if (blamed !== null && check.withheld?.blamed === blamed) owes(check, blamed)
-      else {
+      // Two must say the same of it: one may have had a bad link. And one be vouched for: two strangers may be friends.
+      if (blamed !== null && check.withheld?.blamed === blamed) {
+        if ([check.withheld.operator, operatorOf(peer)].some(isTrusted)) owes(check, blamed)
+        else end(check, 'unanswered')
+      } else {
         if (blamed !== null && ask.seats.includes(blamed)) check.withheld ??= { operator: operatorOf(peer), blamed }
         compute(check)
       }
@@ -341,7 +338,8 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
     const first = check.drawn.attempts[0]!.requestId
     const isPushedOut = log.rowsSince(first, peer) * options.rowBytes > surelyKeptBytes
     if (isPushedOut) end(check, 'unanswered')
-    else owes(check, peer)
+    // Whoever says so did not stand still.
+    else owes(check, peer, false)
   }
 
   return {
@@ -367,9 +365,6 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
       }
     },
     heard: (peer, request) => {
-      const attempt = 'requestId' in request ? log.of(request.requestId) : null
-      const failing = attempt === null ? null : failingSeats.heard(peer, request, attempt.sent.seats)
-      if (failing !== null) options.onFailing?.(failing)
       switch (request.type) {
         case 'peer-joined':
           if (request.role === 'auditor') roster.joined(peer)

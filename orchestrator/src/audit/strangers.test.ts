@@ -63,3 +63,24 @@ it('strangers’ words alone neither convict nor make a false witness where the 
     expect(liar.commands.slice(before).some(({ type }) => type === 'run-check')).toBe(true)
   }
 })
+
+it('two strangers who say that a seat withheld bar nobody, whether somebody vouched for is here or not', async () => {
+  for (const trusted of [1, 0]) {
+    const pool = await openAuditedPool({ auditors: 4, trusted })
+    const exit = pool.seats[1]!
+    for (let round = 0; round < 8; round++) {
+      await pool.answer()
+      for (let isDone = false; !isDone; ) {
+        isDone = true
+        for (const [index, auditor] of pool.auditors.entries())
+          for (const check of pool.asked(auditor)) {
+            isDone = false
+            if (index < trusted || check.seat === 0) await pool.report(auditor, check, 'agreed')
+            else await pool.report(auditor, check, 'withheld', { blamed: exit.peer as never })
+          }
+      }
+    }
+    expect(pool.checks()).not.toHaveProperty('withheld')
+    expect(pool.pool.desk.snapshot().seats.some(({ peer }) => peer === exit.peer)).toBe(true)
+  }
+})
