@@ -24,7 +24,7 @@ export interface StakeTeller {
 
 export function createStakeTeller({ desk, place, token, of, picture }: StakeTellerOptions): StakeTeller {
   /** By peer: what it was told last of its stake, and the offers that it has. */
-  let told = new Map<string, { stake: string; offers: ReadonlySet<string> }>()
+  let told = new Map<string, { operator: string; stake: string; offers: ReadonlySet<string> }>()
 
   const needsStake = ({ terms }: StakeTerms, operator: string): boolean => {
     if (terms.id === 0n) return true
@@ -67,7 +67,7 @@ export function createStakeTeller({ desk, place, token, of, picture }: StakeTell
   return {
     wanting: row => silent(row).filter(operator => needsStake(row, operator)),
     tell: (rings, rows) => {
-      const now = new Map<string, { stake: string; offers: Set<string> }>()
+      const now = new Map<string, { operator: string; stake: string; offers: Set<string> }>()
       for (const { peers } of rings) {
         for (const [operator, ids] of peers) {
           const standing = standingOf(operator)
@@ -79,9 +79,18 @@ export function createStakeTeller({ desk, place, token, of, picture }: StakeTell
             for (const row of offered) {
               if (!had?.offers.has(row.termsHash)) desk.tell(peer, offerOf(row, operator))
             }
-            now.set(peer, { stake, offers: new Set(offered.map(({ termsHash }) => termsHash)) })
+            now.set(peer, { operator, stake, offers: new Set(offered.map(({ termsHash }) => termsHash)) })
           }
         }
+      }
+      // Whoever lost its place hears of its stake until nothing more can come of that.
+      for (const [peer, had] of told) {
+        if (now.has(peer)) continue
+        const standing = standingOf(had.operator)
+        const stake = JSON.stringify(standing)
+        if (had.stake !== stake) desk.tell(peer, standing)
+        const isOver = of(had.operator).amountAtomic === 0n
+        if (!isOver) now.set(peer, { operator: had.operator, stake, offers: new Set() })
       }
       told = now
     },
