@@ -2,6 +2,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import { type CoalitionRules, embeddedRules } from '@computepool/contracts/deploy'
 import { startOrchestrator } from '@computepool/orchestrator/serve.ts'
 
 interface Orders {
@@ -9,6 +10,18 @@ interface Orders {
   /** Null: work is free. */
   readonly dataDir: string | null
   readonly pricePerSecondAtomic: string | null
+  readonly trust: TrustOrders | null
+}
+
+/** Of a paid pool whose operators stake, with auditors beside it. */
+export interface TrustOrders {
+  /** Decimal, 6 decimals. */
+  readonly stakeAtomic: string
+  readonly auditors: number
+  /** Of each ring. */
+  readonly seats: number
+  /** Times of the registry that are others than on any embedded chain. */
+  readonly rules?: Partial<Pick<CoalitionRules, 'responseSeconds' | 'voteSeconds' | 'unbondingSeconds'>>
 }
 
 export interface OrchestratorProcess {
@@ -30,9 +43,10 @@ export async function forkOrchestrator(orders: {
   packDir: string
   dataDir?: string
   pricePerSecondAtomic?: bigint
+  trust?: TrustOrders
 }): Promise<OrchestratorProcess> {
-  const { packDir, dataDir = null, pricePerSecondAtomic: price } = orders
-  const told: Orders = { packDir, dataDir, pricePerSecondAtomic: price?.toString() ?? null }
+  const { packDir, dataDir = null, pricePerSecondAtomic: price, trust = null } = orders
+  const told: Orders = { packDir, dataDir, pricePerSecondAtomic: price?.toString() ?? null, trust }
   const startedMs = performance.now()
   const child = fork(self, [JSON.stringify(told)], { execArgv: ['--import', 'tsx'], stdio: ['ignore', 2, 2, 'ipc'] })
   const gone = once(child, 'exit')
@@ -60,12 +74,13 @@ export async function forkOrchestrator(orders: {
   }
 }
 
-async function serve({ packDir, dataDir, pricePerSecondAtomic: price }: Orders): Promise<void> {
+async function serve({ packDir, dataDir, pricePerSecondAtomic: price, trust }: Orders): Promise<void> {
   const running = await startOrchestrator({
     port: 0,
     packDir,
     pageFolder: null,
-    minSeats: 2,
+    minSeats: trust?.seats ?? 2,
+    ...(trust === null ? {} : { maxSeats: trust.seats, auditors: trust.auditors }),
     // Fifty sessions ask at once.
     requests: { maxRunning: 64, maxQueued: 64, stallTimeoutMs: 300_000, queueTimeoutMs: 300_000 },
     limitsFor: () => ({ perMinute: 60_000, concurrent: 256 }),
@@ -74,8 +89,9 @@ async function serve({ packDir, dataDir, pricePerSecondAtomic: price }: Orders):
         ? { mode: 'free' }
         : {
             mode: 'paid',
-            chain: { kind: 'embedded' },
+            chain: { kind: 'embedded', rules: { ...embeddedRules, ...trust?.rules } },
             dataDir,
+            ...(trust === null ? {} : { stakeAtomic: BigInt(trust.stakeAtomic) }),
             ...(price === null ? {} : { pricePerSecondAtomic: BigInt(price) }),
           },
     onFault: fault => console.error('Fault:', fault),

@@ -21,6 +21,8 @@ export interface OpenDisputesOptions {
   readonly keeper: OutboxKeeper
   readonly relay: SignerQueue
   readonly owner: SignerQueue | null
+  /** The figures that a pool shows are others. */
+  readonly onChange: () => void
 }
 
 /** Takes up at once what a killed process left. */
@@ -33,10 +35,11 @@ export function openDisputes({
   keeper,
   relay,
   owner,
+  onChange,
 }: OpenDisputesOptions): DisputeDesk {
   const { clock, url, onFault, onAcquitted = () => {}, settings } = options
   const disputes = createDisputeDesk({
-    ...{ db, clock, ledger, keeper, onAcquitted, onFault },
+    ...{ db, clock, ledger, keeper, onAcquitted, onChange, onFault },
     vault: money.vault.address,
     chain: stakes === null ? null : chainOf(money, relay, owner),
     coalitionOf: operator => {

@@ -3,6 +3,7 @@ import { type EmbeddedChain, knownChain, startEmbeddedChain } from '@computepool
 import {
   auditorKeysOf,
   type ChainManifest,
+  type CoalitionRules,
   createDeployer,
   embeddedDeployer,
   embeddedRules,
@@ -27,7 +28,8 @@ export interface ForeignKeys {
 }
 
 export type ChainChoice =
-  | { readonly kind: 'embedded' }
+  /** `rules`: of its registry, where that is made now; default: `embeddedRules`. */
+  | { readonly kind: 'embedded'; readonly rules?: CoalitionRules }
   /** `name`: a chain that we know, or an RPC's address. */
   | { readonly kind: 'foreign'; readonly name: string; readonly rpcUrl?: string; readonly keys: ForeignKeys }
 
@@ -66,11 +68,13 @@ const liquidationPeriodSeconds = 60
 /** Errors: `chain_unavailable`, `chain_unreachable`, `chain_underfunded`, `chain_wrong`, `chain_state_invalid`. */
 export function openMoneyChain(options: OpenMoneyChainOptions): Promise<MoneyChain> {
   const { choice } = options
-  return choice.kind === 'embedded' ? openEmbedded(options) : openForeign(options, choice)
+  return choice.kind === 'embedded' ? openEmbedded(options, choice) : openForeign(options, choice)
 }
 
-async function openEmbedded(options: OpenMoneyChainOptions): Promise<MoneyChain> {
-  const { dataDir, model, pricePerSecondAtomic, onNotice } = options
+async function openEmbedded(
+  { dataDir, model, pricePerSecondAtomic, onNotice }: OpenMoneyChainOptions,
+  { rules = embeddedRules }: Extract<ChainChoice, { kind: 'embedded' }>,
+): Promise<MoneyChain> {
   const embedded = await startEmbeddedChain({ dataDir, onNotice })
   try {
     const auditorKeys = auditorKeysOf(embedded.keys.owner)
@@ -91,7 +95,7 @@ async function openEmbedded(options: OpenMoneyChainOptions): Promise<MoneyChain>
       coalition: {
         auditors: auditorKeys.map(key => privateKeyToAccount(key).address),
         quorum: ownAuditors.quorum,
-        rules: embeddedRules,
+        rules,
       },
     })
     return {

@@ -309,6 +309,11 @@ async function open(
         })
   const disputes: DisputeDesk = openDisputes({
     ...{ options, money, stakes, db, ledger, keeper: (embedded ?? remote)!, relay: settler, owner },
+    // What a verdict moved is shown with the pool.
+    onChange: () => {
+      if (stakes !== null) desk.setStakes(stakes)
+      stakes?.wake()
+    },
   })
   const forgetRing = followRing({
     desk: stakes === null ? desk : earningOnlyStaked(desk, stakes),

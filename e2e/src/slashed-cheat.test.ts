@@ -1,0 +1,173 @@
+/**
+ * All of it together, on a chain of its own: operators stake, a stranger pays for an answer, one operator computes garbage, is found out and
+ * replaced, accused, judged by the auditors that run beside the pool, slashed through the workflow; and every cent is where it belongs.
+ */
+import { mkdtemp, rm } from 'node:fs/promises'
+import os from 'node:os'
+import path from 'node:path'
+import { streamVaultAbi, superfluidPoolAbi, usdcAbi } from '@computepool/contracts/abi'
+import { embeddedRules } from '@computepool/contracts/deploy'
+import { createCoalitionReader } from '@computepool/orchestrator/coalition/index.ts'
+import { decodeEvidence } from '@computepool/shared/audit'
+import { type DisputeView, disputesSchema } from '@computepool/shared/money'
+import { type PoolSnapshot, poolSnapshotSchema } from '@computepool/shared/swarm'
+import type { Hex } from 'viem'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { garbage } from '../../shared/testing/cheats/index.ts'
+import { walletOf } from '../harness/audited-swarm.ts'
+import { demoPackDir, readTranscripts, shortestFirst } from '../harness/golden-answers.ts'
+import { forkOrchestrator, type OrchestratorProcess } from '../harness/orchestrator-process.ts'
+import { createPayingClient, receivedWei } from '../harness/paying-client.ts'
+import { readEvents } from '../harness/read-events.ts'
+import { openWrappedNode, type WrappedNode } from '../harness/wrapped-node.ts'
+
+const stakeAtomic = 5_000_000n
+const { bondAtomic, accuserCostAtomic } = embeddedRules
+const nodes: WrappedNode[] = []
+let cheat: number | null = null
+let dataDir: string
+let pool: OrchestratorProcess
+
+beforeAll(async () => {
+  dataDir = await mkdtemp(path.join(os.tmpdir(), 'computepool-slashed-'))
+  // Nobody answers an accusation here: a test need not wait for it.
+  const trust = { stakeAtomic: String(stakeAtomic), auditors: 3, seats: 3, rules: { responseSeconds: 1 } }
+  pool = await forkOrchestrator({ packDir: demoPackDir, dataDir, trust })
+  for (let index = 0; index < 4; index++) {
+    const node = await openWrappedNode(pool.url, async (slice, open) => {
+      const { start, end } = slice.layers
+      const { layers, vocab } = slice.manifest.dimensions
+      if (cheat === null && start > 0 && end < layers) cheat = index
+      const engine = await open(slice)
+      return cheat === index ? garbage(engine, { vocab }) : engine
+    })
+    nodes.push(node)
+  }
+}, 120_000)
+afterAll(async () => {
+  await Promise.all(nodes.map(node => node.leave()))
+  await pool?.close()
+  await rm(dataDir, { recursive: true, force: true })
+})
+
+/** What `look` finds, once it finds it; it looks whenever the pool tells of a change. */
+async function until<T>(look: (snapshot: PoolSnapshot) => Promise<T | null> | T | null): Promise<T> {
+  const leave = new AbortController()
+  const events = await fetch(`${pool.url}/api/pool/events`, { signal: leave.signal })
+  try {
+    for await (const data of readEvents(events.body!)) {
+      const found = await look(poolSnapshotSchema.parse(JSON.parse(data)))
+      if (found !== null) return found
+    }
+    throw new Error('The pool closed its event stream.')
+  } finally {
+    leave.abort()
+  }
+}
+
+const disputes = async (): Promise<DisputeView[]> =>
+  disputesSchema.parse(await (await fetch(`${pool.url}/api/disputes`)).json()).disputes
+
+test('a cheat is caught, replaced and slashed, and everybody else has what is theirs', {
+  timeout: 120_000,
+}, async () => {
+  await until(({ rings = [] }) => rings[0]?.stake?.state === 'active' || null)
+  const cheater = nodes[cheat!]!
+  const honest = nodes.filter(node => node !== cheater)
+  const [golden] = shortestFirst(await readTranscripts())
+  const payer = await createPayingClient(pool.url)
+  await payer.askFaucet()
+  const startAtomic = await payer.usdcAtomic()
+  const session = await payer.openSession(1_000_000n)
+  const ask = async (): Promise<{ text: string; route: string[] }> => {
+    const body = { model: 'computepool-demo', messages: golden!.messages, temperature: 0, max_tokens: 40 }
+    const { choices, computepool } = await (await session.ask(body)).json()
+    const route = computepool.route.map(({ peer }: { peer: string }) => walletOf(peer))
+    return { text: choices[0].message.content, route }
+  }
+  const wrong = await ask()
+  expect(wrong.route).toContain(cheater.wallet)
+  expect(wrong.text).not.toBe(golden!.text)
+
+  const isWithout = ({ status, seats }: PoolSnapshot): true | null =>
+    (status === 'ready' && seats.every(({ peer }) => walletOf(peer) !== cheater.wallet)) || null
+  await until(isWithout)
+  const right = await ask()
+  expect(right.text).toBe(golden!.text)
+  expect(right.route).not.toContain(cheater.wallet)
+
+  const { chain, terms } = payer
+  const slashed = await until(async () => {
+    const [view] = await disputes()
+    if (view?.state !== 'settled') return null
+    const { creditOf } = createCoalitionReader(chain, view.onChain!.registry as Hex)
+    const theirs = [payer.address, view.onChain!.accuser as Hex, ...nodes.map(({ wallet }) => wallet as Hex)]
+    return (await Promise.all(theirs.map(creditOf))).every(credit => credit === 0n) ? view : null
+  })
+  expect(await disputes()).toHaveLength(1)
+  expect(slashed).toMatchObject({
+    accused: cheater.wallet,
+    reason: 'wrong-output',
+    slashedAtomic: stakeAtomic,
+    bondAtomic,
+  })
+  expect(slashed.onChain).toMatchObject({ quorum: 2, innocentVotes: 0 })
+  const bundle = await (await fetch(`${pool.url}${slashed.evidence!.path}`)).arrayBuffer()
+  const { accused, finding } = decodeEvidence(new Uint8Array(bundle)).header
+  expect(walletOf(accused.peer)).toBe(cheater.wallet)
+  expect(finding.over).toBeGreaterThan(0)
+
+  const receipt = await session.close()
+  const wrongCost = receipt.requests[0]!.costAtomic
+  expect(wrongCost).toBeGreaterThan(0n)
+  expect(receipt.refundedBySlashAtomic).toBe(slashed.payerAtomic)
+  // All that the session owed by then: the wrong answer at least.
+  expect(slashed.payerAtomic).toBeGreaterThanOrEqual(wrongCost)
+  expect(slashed.payerAtomic).toBeLessThanOrEqual(receipt.paidAtomic)
+  expect(await payer.usdcAtomic()).toBe(startAtomic - receipt.paidAtomic + slashed.payerAtomic!)
+
+  const usdc = (account: Hex): Promise<bigint> =>
+    chain.readContract({ address: terms.usdc as Hex, abi: usdcAbi, functionName: 'balanceOf', args: [account] })
+  const { registry, accuser, dispute } = slashed.onChain!
+  const coalitions = createCoalitionReader(chain, registry as Hex)
+  const id = (await coalitions.disputeOf(BigInt(dispute))).coalition
+  // The accuser first, then in equal parts whoever was a member; dust is the treasury's.
+  expect(await usdc(accuser as Hex)).toBe(bondAtomic + accuserCostAtomic)
+  const shared = stakeAtomic - slashed.payerAtomic! - accuserCostAtomic
+  const shares = (await Promise.all(honest.map(({ wallet }) => usdc(wallet as Hex)))).filter(share => share > 0n)
+  expect(shares.length).toBeGreaterThanOrEqual(2)
+  expect(new Set(shares)).toEqual(new Set([shared / BigInt(shares.length)]))
+  const { treasury } = await coalitions.config()
+  expect(await coalitions.creditOf(treasury)).toBe(shared % BigInt(shares.length))
+  expect(await usdc(cheater.wallet as Hex)).toBe(0n)
+  expect(await coalitions.stakeOf(id, cheater.wallet as Hex)).toMatchObject({ amountAtomic: 0n, isGuilty: true })
+
+  // Units are those of who serves now, and whoever serves has a stake.
+  await until(async ({ rings = [] }) => {
+    const { state, staked, of } = rings[0]?.stake ?? {}
+    return state === 'active' && staked === 3 && of === 3 ? true : null
+  })
+  const units = (member: string): Promise<bigint> =>
+    chain.readContract({
+      ...{ address: terms.pool as Hex, abi: superfluidPoolAbi, functionName: 'getUnits', args: [member as Hex] },
+    }) as Promise<bigint>
+  expect(await units(cheater.wallet)).toBe(0n)
+  await until(async () => {
+    const theirs = await Promise.all(honest.map(({ wallet }) => units(wallet)))
+    return theirs.every(one => one > 0n) || null
+  })
+  await until(() => cheater.snapshot().stake?.state === 'slashed' || null)
+
+  // What went in came out, or lies where the books say.
+  const { heldAtomic } = await coalitions.totals()
+  expect(await usdc(registry as Hex)).toBe(heldAtomic)
+  expect(heldAtomic).toBe(3n * stakeAtomic + (shared % BigInt(shares.length)))
+  const vault = { address: terms.vault as Hex, abi: streamVaultAbi } as const
+  const earnedWei = await Promise.all(nodes.map(({ wallet }) => receivedWei(payer, wallet)))
+  const [prepaidWei, owedWei] = await Promise.all([
+    chain.readContract({ ...vault, functionName: 'prepaidWei' }),
+    chain.readContract({ ...vault, functionName: 'owedWei' }),
+  ])
+  const earned = earnedWei.reduce((sum, wei) => sum + wei, 0n)
+  expect(earned).toBe(receipt.paidAtomic * 10n ** 12n + prepaidWei - (owedWei > 0n ? owedWei : 0n))
+})
