@@ -13,7 +13,7 @@ import { createAuditorRoster } from './auditor-roster.ts'
 import { type CheckFigures, type CheckOutcome, createCheckCounts } from './check-counts.ts'
 import { type CheckedEngine, handOvers, runCheck } from './check-orders.ts'
 import { drawTerms, type TermsSource } from './check-terms.ts'
-import { checkableSeats, type DrawnCheck, drawChecks } from './draw-checks.ts'
+import { canCheckUpon, checkableSeats, type DrawnCheck, drawChecks } from './draw-checks.ts'
 import { createErrands, type Errand, type ErrandsOptions } from './errands.ts'
 import { subjectOfCheck } from './evidence-fits.ts'
 import { openTrial, type Trial } from './try-evidence.ts'
@@ -84,6 +84,8 @@ export interface AuditDesk {
   /** Nobody computes anything again, or waits to. */
   isIdle(): boolean
   /** Its receipts are there, or overdue: what is drawn of it is checked. */
+  /** What begins with that attempt's kept cache could be checked. */
+  canCheckUpon(requestId: string): boolean
   settled(verdict: ReceiptVerdict, attempt: SettledAttempt): void
   heard(peer: string, request: DeskRequest): void
   gone(peer: string): void
@@ -355,6 +357,7 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
     settled: (verdict, settled) => {
       const attempt = log.settled(settled, checkableSeats(verdict, settled))
       if (attempt === null) return
+    canCheckUpon: requestId => canCheckUpon(log, requestId),
       const { checks, missed } = drawChecks(log, { ...attempt, settled })
       for (let i = 0; i < missed + checks.length; i++) counts.drawn()
       for (let i = 0; i < missed; i++) ended('unanswered', settled)

@@ -71,6 +71,22 @@ export function drawChecks(
 /** Prompt, and what was drawn before: all tokens that the entry was sent. */
 const textOf = ({ job }: SettledAttempt): number[] => [...job.promptTokens, ...(job.generatedTokens ?? [])]
 
+/**
+ * Whether an attempt that begins with this one's cache could be checked at each seat: not where one before it could not, nor where they are too many.
+ * The last one's receipts may be still to come.
+ */
+export function canCheckUpon(log: AttemptLog, requestId: string): boolean {
+  let id: string | undefined = requestId
+  for (let length = 0; id !== undefined; length++) {
+    const each = log.of(id)
+    if (each === null || length === mostAttempts - 1) return false
+    const { seats, job } = each.sent
+    if (each.settled === null ? length > 0 : each.checkable.size < seats.length) return false
+    id = job.reuse?.requestId
+  }
+  return true
+}
+
 /** From the first to the one that is checked; null where one of them is not known whole at this seat and the next. */
 function chainOf(log: AttemptLog, last: DrawnCheck['attempt'], seat: number): CheckedAttempt[] | null {
   const { seats } = last.settled

@@ -198,7 +198,7 @@ export function createDesk(options: DeskOptions): Desk {
     vocab: model.vocab,
     send: hub.command,
     receipts: receipts.book,
-    ...(audit === null ? {} : { nonceFor: attempt => audit.termsFor(attempt).nonce }),
+    ...(audit === null ? {} : { nonceFor: attempt => audit.termsFor(attempt).nonce, mayReuse: audit.canCheckUpon }),
     onLap: lap => {
       traffic.record(lap, clock.monotonicMs())
       options.onLap?.(lap, clock.monotonicMs())

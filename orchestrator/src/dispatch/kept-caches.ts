@@ -32,7 +32,8 @@ const mostEntries = 256
 const mostBytes = 16 << 20
 const lifeMs = 600_000
 
-export function createKeptCaches(clock: Clock): KeptCaches {
+/** `mayOffer`: not of a request that the new one could not be checked upon. */
+export function createKeptCaches(clock: Clock, mayOffer: (requestId: string) => boolean = () => true): KeptCaches {
   /** Oldest first. */
   const entries = new Map<string, Entry>()
   let bytes = 0
@@ -63,7 +64,7 @@ export function createKeptCaches(clock: Clock): KeptCaches {
         if (entry.epoch !== epoch || entry.scope !== scope || entry.tokens.length > reserved) continue
         const positions = commonPrefix(entry.tokens, tokens)
         // Of equals the newest: tabs give up the oldest first.
-        if (positions >= (best?.positions ?? leastPositions)) best = { requestId, positions }
+        if (positions >= (best?.positions ?? leastPositions) && mayOffer(requestId)) best = { requestId, positions }
       }
       return best
     },

@@ -49,6 +49,8 @@ export interface RequestTableOptions {
   readonly receipts?: Pick<ReceiptBook, 'sent' | 'ended'>
   /** 32 bytes, hex, of an attempt that is about to be sent. Default: drawn. */
   readonly nonceFor?: (attempt: SentAttempt) => string
+  /** Whether what begins with the cache of that request could be checked; absent: nothing is checked. */
+  readonly mayReuse?: (requestId: string) => boolean
 }
 
 export interface RequestTable {
@@ -95,7 +97,7 @@ export function createRequestTable(options: RequestTableOptions): RequestTable {
   const running = new Map<string, AnswerRecord>()
   const ledger = createKvLedger()
   const pace = createRingPace()
-  const kept = createKeptCaches(clock)
+  const kept = createKeptCaches(clock, options.mayReuse)
   let whyNone: string | null = null
 
   const isRunning = (answer: AnswerRecord): boolean => running.get(answer.wireId) === answer
