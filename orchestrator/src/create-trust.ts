@@ -100,6 +100,7 @@ export function createTrust(options: TrustOptions): Trust {
         },
         onChecked: operator => book.note(operator, { type: 'checked', atMs: clock.wallMs() }),
         onFailed: failed,
+        onFailing: standing.part,
         onConvicted: breach => {
           book.convict(breach.operator, breach.what, breach.evidence.sha256)
           const { operator, what, evidence } = breach

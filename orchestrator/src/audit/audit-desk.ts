@@ -13,9 +13,10 @@ import { createAuditorRoster } from './auditor-roster.ts'
 import { type CheckFigures, type CheckOutcome, createCheckCounts } from './check-counts.ts'
 import { type CheckedEngine, handOvers, runCheck } from './check-orders.ts'
 import { drawTerms, type TermsSource } from './check-terms.ts'
-import { canCheckUpon, checkableSeats, type DrawnCheck, drawChecks } from './draw-checks.ts'
+import { checkableSeats, type DrawnCheck, drawChecks } from './draw-checks.ts'
 import { createErrands, type Errand, type ErrandsOptions } from './errands.ts'
 import { subjectOfCheck } from './evidence-fits.ts'
+import { createFailingSeats } from './failing-seats.ts'
 import { openTrial, type Trial } from './try-evidence.ts'
 import { createWhoMayCheck } from './who-may-check.ts'
 import { createWithheldChecks } from './withheld-checks.ts'
@@ -72,6 +73,8 @@ export interface AuditDeskOptions
   readonly onChecked: (operator: string) => void
   readonly onFailed: (operator: string, what: FailureKind) => void
   readonly onConvicted: (breach: Breach) => void
+  /** Answers fail at its seat, one after the other: others should sit there. */
+  readonly onFailing?: (operator: string) => void
   readonly onEnded?: (outcome: CheckOutcome, requestId: string) => void
   readonly onFault?: (fault: unknown) => void
 }
@@ -84,8 +87,6 @@ export interface AuditDesk {
   /** Nobody computes anything again, or waits to. */
   isIdle(): boolean
   /** Its receipts are there, or overdue: what is drawn of it is checked. */
-  /** What begins with that attempt's kept cache could be checked. */
-  canCheckUpon(requestId: string): boolean
   settled(verdict: ReceiptVerdict, attempt: SettledAttempt): void
   heard(peer: string, request: DeskRequest): void
   gone(peer: string): void
@@ -140,6 +141,7 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
   const errandsOpen = new Map<Errand, OpenCheck>()
   const dissolved = new Set<number>()
   const withheldChecks = createWithheldChecks(clock)
+  const failingSeats = createFailingSeats(clock)
   const counts = createCheckCounts()
   const drawId = (): string => `audit:${Buffer.from(entropy.bytes(idBytes)).toString('hex')}`
 
@@ -357,7 +359,6 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
     settled: (verdict, settled) => {
       const attempt = log.settled(settled, checkableSeats(verdict, settled))
       if (attempt === null) return
-    canCheckUpon: requestId => canCheckUpon(log, requestId),
       const { checks, missed } = drawChecks(log, { ...attempt, settled })
       for (let i = 0; i < missed + checks.length; i++) counts.drawn()
       for (let i = 0; i < missed; i++) ended('unanswered', settled)
@@ -368,6 +369,9 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
       }
     },
     heard: (peer, request) => {
+      const attempt = 'requestId' in request ? log.of(request.requestId) : null
+      const failing = attempt === null ? null : failingSeats.heard(peer, request, attempt.sent.seats)
+      if (failing !== null) options.onFailing?.(failing)
       switch (request.type) {
         case 'peer-joined':
           if (request.role === 'auditor') roster.joined(peer)

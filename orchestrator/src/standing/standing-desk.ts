@@ -25,6 +25,8 @@ export interface StandingDesk {
   /** Time served counts for whoever's receipts were whole. */
   settled(verdict: ReceiptVerdict, attempt: Pick<SettledAttempt, 'seats' | 'ranMs'>): void
   gone(peer: string, leavesAnswer: boolean): void
+  /** For ten minutes it weighs next to nothing: whoever else can takes its seat. Nothing is held against it. */
+  part(operator: string): void
   /** When all of it is kept. */
   close(): Promise<void>
 }
@@ -35,6 +37,9 @@ const tellEveryMs = 2000
 const lookEveryMs = 5000
 /** Weights fade by themselves, so slowly. */
 const weighEveryMs = 3_600_000
+const partedMinutes = 10
+/** Of a weight, while others are seated before it: its ring stays where nobody else is. */
+const partedFactor = 0.02
 /** Smaller differences are not told to placement. */
 const leastStep = 0.02
 
@@ -50,11 +55,14 @@ export function createStandingDesk({ clock, ...options }: StandingDeskOptions): 
   const weighed = new Map<string, { readonly weight: number; readonly mayHoldText: boolean }>()
   const waiting = new Map<string, { isStale: boolean; cancel: () => void }>()
 
+  /** With what ends it. */
+  const parted = new Map<string, () => void>()
+
   const weigh = (operators: Iterable<string>): void => {
     if (desk === null) return
     const { isStaked, stakeFactorOf } = desk
     const news = [...operators].flatMap(operator => {
-      const weight = book.weightOf(operator) * stakeFactorOf(operator)
+      const weight = book.weightOf(operator) * stakeFactorOf(operator) * (parted.has(operator) ? partedFactor : 1)
       const now = { weight, mayHoldText: book.mayHoldText(operator, isStaked(operator)) }
       const told = weighed.get(operator)
       if (told !== undefined && isAlike(told, now)) return []
@@ -153,7 +161,18 @@ export function createStandingDesk({ clock, ...options }: StandingDeskOptions): 
       if (own?.size === 0) peers.delete(operator)
       if (leavesAnswer) book.note(operator, { type: 'left-early', atMs: clock.wallMs() })
     },
+    part: operator => {
+      parted.get(operator)?.()
+      const cancel = clock.schedule(partedMinutes * 60_000, () => {
+        parted.delete(operator)
+        weigh([operator])
+      })
+      parted.set(operator, cancel)
+      book.note(operator, { type: 'parted', minutes: partedMinutes, atMs: clock.wallMs() })
+    },
     close: async () => {
+      for (const cancel of parted.values()) cancel()
+      parted.clear()
       forget()
       desk = null
       for (const { cancel } of waiting.values()) cancel()

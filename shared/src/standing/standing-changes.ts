@@ -54,6 +54,8 @@ function whatHappened(event: StandingEvent): string {
       return failures[event.what]
     case 'left-early':
       return 'You left a seat while an answer ran through it'
+    case 'parted':
+      return `Three answers in a row failed at your seat: for ${event.minutes} minutes others are seated before you`
     case 'acquitted':
       return 'Auditors found you innocent of what you were convicted of'
   }

@@ -25,6 +25,8 @@ export type StandingEvent =
   | { readonly type: 'checked'; readonly atMs: number }
   | { readonly type: 'failed'; readonly what: FailureKind; readonly atMs: number }
   | { readonly type: 'left-early'; readonly atMs: number }
+  /** Answers failed at its seat, one after the other: nothing is held against it, but others sit there for a while. */
+  | { readonly type: 'parted'; readonly minutes: number; readonly atMs: number }
   /** What it was convicted of, auditors found it innocent of. */
   | { readonly type: 'acquitted'; readonly what: FailureKind; readonly failedAtMs?: number; readonly atMs: number }
 export type FailureKind = 'wrong-output' | 'broken-receipts' | 'withheld' | 'false-witness'
@@ -70,6 +72,8 @@ export function applyStanding(standing: Standing, event: StandingEvent): Standin
       return { ...faded, failed: faded.failed + failureCost[event.what] }
     case 'left-early':
       return { ...faded, leftEarly: faded.leftEarly + 1 }
+    case 'parted':
+      return faded
     case 'acquitted':
       return { ...faded, failed: Math.max(0, faded.failed - leftOf(event)) }
   }
