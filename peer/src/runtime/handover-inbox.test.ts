@@ -53,6 +53,31 @@ it('holds little that nobody asked for, and not for long', async () => {
   expect(clock.pending).toBe(0)
 })
 
+it('lets nobody who was asked suffer for what others send unasked', async () => {
+  const inbox = createHandoverInbox(createManualClock())
+  const payload = new Uint8Array(256 << 10)
+  const flood = (peer: string): void => {
+    for (let blob = 0; blob < 3; blob++)
+      for (let seq = 0; seq < 255; seq++) inbox.accept(peer, piece(seq, payload, false, `audit:${peer}${blob}`))
+  }
+  for (const hostile of ['a', 'b', 'c', 'd']) flood(hostile)
+  const arrival = inbox.arrival(check, 'honest', 'sent', never)
+  for (let seq = 0; seq < 20; seq++) inbox.accept('honest', piece(seq, payload, seq === 19))
+  const arrived = await arrival
+  expect('bytes' in arrived && arrived.bytes.length).toBe(20 * payload.length)
+  expect(inbox.pendingBytes).toBeLessThanOrEqual(3 * maxHandoverBytes)
+})
+
+it('says that there was no room, and blames nobody, where what was asked for had to go', async () => {
+  const inbox = createHandoverInbox(createManualClock())
+  const payload = new Uint8Array(256 << 10)
+  // It came a moment before the desk's word; others' floods came with it.
+  inbox.accept('honest', piece(0, payload))
+  for (const hostile of ['a', 'b', 'c', 'd'])
+    for (let seq = 0; seq < 255; seq++) inbox.accept(hostile, piece(seq, payload, false, `audit:${hostile}`))
+  expect(await inbox.arrival(check, 'honest', 'sent', never)).toEqual({ noRoom: true })
+})
+
 it('waits no longer than its signal', async () => {
   const inbox = createHandoverInbox(createManualClock())
   const given = new AbortController()

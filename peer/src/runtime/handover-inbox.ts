@@ -6,7 +6,8 @@ import { maxHandoverBytes } from '@computepool/shared/audit'
 import type { Clock } from '@computepool/shared/ports'
 import { type Frame, maxHandoverFrameBytes } from '@computepool/shared/wire'
 
-export type Arrived = { readonly bytes: Uint8Array } | { readonly fault: string }
+/** `noRoom`: too much came at once of those who were asked; nobody is to blame. */
+export type Arrived = { readonly bytes: Uint8Array } | { readonly fault: string } | { readonly noRoom: true }
 
 export interface HandoverInbox {
   accept(peer: string, frame: Frame): void
@@ -17,9 +18,9 @@ export interface HandoverInbox {
   readonly pendingBytes: number
 }
 
-/** Of blobs that nobody asked for yet. */
-const unasked = { blobs: 8, ms: 60_000 }
-/** Of all peers together. */
+/** Of one peer, of blobs that nobody asked for yet: the desk's word of a check may come a moment later. */
+const unasked = { blobs: 8, bytes: maxHandoverBytes, ms: 60_000 }
+/** Of all peers together. What nobody asked for goes first. */
 const mostBytes = 3 * maxHandoverBytes
 
 interface Blob {
@@ -55,7 +56,7 @@ export function createHandoverInbox(clock: Pick<Clock, 'schedule'>): HandoverInb
   function settle(blob: Blob, arrived: Arrived): void {
     blob.arrived = arrived
     blob.chunks.clear()
-    if ('fault' in arrived) {
+    if (!('bytes' in arrived)) {
       pendingBytes -= blob.sizeBytes
       blob.sizeBytes = 0
     }
@@ -68,10 +69,21 @@ export function createHandoverInbox(clock: Pick<Clock, 'schedule'>): HandoverInb
     to.resolve(blob.arrived!)
   }
 
+  const isAsked = (blob: Pick<Blob, 'check' | 'peer' | 'as'>): boolean =>
+    [...waiting].some(
+      ({ check, peer, as }) => check === blob.check && peer === blob.peer && (as ?? blob.as) === blob.as,
+    )
+  const unaskedOf = (peer: string): Blob[] => [...blobs].filter(blob => blob.peer === peer && !isAsked(blob))
+
+  /** Whoever sends what nobody asked for takes no room from those who were asked. */
+  function makeRoom(): void {
+    for (const blob of blobs) if (pendingBytes > mostBytes && !isAsked(blob)) settle(blob, { noRoom: true })
+  }
+
   function open(check: string, peer: string, as: Blob['as']): Blob | null {
     for (const blob of blobs) if (blob.check === check && blob.peer === peer && blob.as === as) return blob
-    const isAsked = [...waiting].some(each => each.check === check && each.peer === peer)
-    if (!isAsked && blobs.size >= unasked.blobs) return null
+    const isTooMany = unaskedOf(peer).length >= unasked.blobs
+    if (!isAsked({ check, peer, as }) && isTooMany) return null
     const blob: Blob = {
       check,
       peer,
@@ -102,8 +114,11 @@ export function createHandoverInbox(clock: Pick<Clock, 'schedule'>): HandoverInb
       const isOdd = seq >= (blob.count ?? Number.POSITIVE_INFINITY) || seq > maxHandoverBytes / maxHandoverFrameBytes
       if (blob.sizeBytes > maxHandoverBytes || isOdd)
         return settle(blob, { fault: `It hands over more than ${maxHandoverBytes} bytes.` })
-      // Nobody is to blame for what others sent at the same time, but there is no room for it.
-      if (pendingBytes > mostBytes) return remove(blob)
+      const isTooMuch = unaskedOf(peer).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) > unasked.bytes
+      if (isTooMuch && !isAsked(blob)) return settle(blob, { noRoom: true })
+      makeRoom()
+      if (blob.arrived !== null) return
+      if (pendingBytes > mostBytes) return settle(blob, { noRoom: true })
       if (blob.count === blob.chunks.size) settle(blob, { bytes: joined(blob) })
     },
     arrival(check, peer, as, signal) {

@@ -135,6 +135,7 @@ async function collect(
       if (!isLinked(peer)) return failed(`There is no link to ${peer}.`)
       return withheld(peer, 'It handed over nothing in time, or not all.')
     }
+    if ('noRoom' in arrived) return failed('More was handed over at once than there is room for.')
     if ('fault' in arrived) return withheld(peer, arrived.fault)
     try {
       return decodeHandover(arrived.bytes)
