@@ -13,7 +13,7 @@ import { createAuditorRoster } from './auditor-roster.ts'
 import { type CheckFigures, type CheckOutcome, createCheckCounts } from './check-counts.ts'
 import { type CheckedEngine, handOvers, runCheck } from './check-orders.ts'
 import { drawTerms, type TermsSource } from './check-terms.ts'
-import { checkableSeats, type DrawnCheck, drawChecks } from './draw-checks.ts'
+import { canCheckUpon, checkableSeats, type DrawnCheck, drawChecks } from './draw-checks.ts'
 import { createErrands, type Errand, type ErrandsOptions } from './errands.ts'
 import { subjectOfCheck } from './evidence-fits.ts'
 import { createFailingSeats } from './failing-seats.ts'
@@ -84,6 +84,8 @@ export interface AuditDesk {
   termsFor(attempt: SentAttempt, isChallenge?: boolean): { readonly nonce: string }
   /** Somebody is here who could compute again what one of a ring's seats does. */
   canCheck(seats: readonly Seat[]): boolean
+  /** What begins with that attempt's kept cache could be checked. */
+  canCheckUpon(requestId: string): boolean
   /** Nobody computes anything again, or waits to. */
   isIdle(): boolean
   /** Its receipts are there, or overdue: what is drawn of it is checked. */
@@ -355,6 +357,7 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
       return { nonce }
     },
     canCheck: seats => seats.some(seat => who.isCheckable(seats, seat)),
+    canCheckUpon: requestId => canCheckUpon(log, requestId),
     isIdle: () => errands.size() === 0 && trials.size === 0,
     settled: (verdict, settled) => {
       const attempt = log.settled(settled, checkableSeats(verdict, settled))
