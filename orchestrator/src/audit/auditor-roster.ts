@@ -102,7 +102,15 @@ export function createAuditorRoster({ nowMs, isTrusted, bytesOf }: RosterOptions
 
   return {
     joined: peer => {
-      if (auditors.size < mostAuditors) auditors.set(peer, { peer, memoryBudgetBytes: null, post: null })
+      if (auditors.size >= mostAuditors && !auditors.has(peer)) {
+        // Anybody may call itself an auditor, under as many names as it likes.
+        const stranger = isTrusted(operatorOf(peer))
+          ? [...auditors.keys()].find(other => !isTrusted(operatorOf(other)) && !busy.has(other))
+          : undefined
+        if (stranger === undefined) return
+        auditors.delete(stranger)
+      }
+      auditors.set(peer, { peer, memoryBudgetBytes: null, post: null })
     },
     measured: (peer, memoryBudgetBytes) => {
       const auditor = auditors.get(peer)

@@ -36,6 +36,8 @@ const cli = fileURLToPath(new URL('../../../node/src/cli.ts', import.meta.url))
 const endWithParent = new URL('./end-with-parent.ts', import.meta.url).href
 const restartMs = 10_000
 const mostRestarts = 5
+/** After so long they may fail as often again. */
+const goodMs = 600_000
 /** What they get to hand back what they work on. */
 const graceMs = 3000
 
@@ -54,6 +56,9 @@ export function startAuditors(options: AuditorsOptions): Auditors {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     })
     child = started
+    const cancelGood = clock.schedule(goodMs, () => {
+      restarts = 0
+    })
     let lastWords = ''
     started.stderr?.setEncoding('utf8').on('data', (text: string) => {
       lastWords = (lastWords + text).slice(-2000)
@@ -61,6 +66,7 @@ export function startAuditors(options: AuditorsOptions): Auditors {
     started.on('error', onFault)
     started.on('exit', (code, signal) => {
       if (child === started) child = null
+      cancelGood()
       if (isClosed) return
       onFault(ended(code, signal, lastWords))
       restarts += 1
