@@ -1,6 +1,6 @@
 /**
- * Sends what is asked of a seat for a check: one blob after another, a frame at a time, so that live frames go between. It knows neither what a
- * blob holds nor why it is wanted.
+ * Sends what is asked of a seat for a check: to each auditor one blob after another, a frame at a time, so that live frames go between. It knows
+ * neither what a blob holds nor why it is wanted.
  */
 import { ComputePoolError } from '@computepool/shared/errors'
 import type { Clock, Transport } from '@computepool/shared/ports'
@@ -28,10 +28,13 @@ export interface HandOvers {
 /** A link that the desk has just asked for takes a while. */
 const linkWithinMs = 30_000
 const mostWaiting = 16
+/** Of one auditor: it leaves room for others. */
+const mostOfOne = 6
 
 export function createHandOvers({ clock, breathe, kept, transport, send }: HandOverHost): HandOvers {
-  const aborts = new Map<AbortController, string>()
-  let turn: Promise<void> = Promise.resolve()
+  const aborts = new Map<AbortController, { readonly check: string; readonly to: string }>()
+  /** By auditor: one that takes nothing holds up nobody but itself. */
+  const turns = new Map<string, Promise<void>>()
 
   async function run(
     { check, epoch, to, as, attempts, endPosition }: HandOverCommand,
@@ -91,22 +94,28 @@ export function createHandOvers({ clock, breathe, kept, transport, send }: HandO
 
   return {
     begin(command) {
-      const { check } = command
-      if (aborts.size >= mostWaiting) return refuse(check, `It hands over for ${aborts.size} checks already.`)
+      const { check, to } = command
+      const waiting = [...aborts.values()].filter(each => each.to === to).length
+      if (aborts.size >= mostWaiting || waiting >= mostOfOne)
+        return refuse(check, `It hands over for ${aborts.size} checks already.`)
       const abort = new AbortController()
-      aborts.set(abort, check)
-      turn = turn
+      aborts.set(abort, { check, to })
+      const turn = (turns.get(to) ?? Promise.resolve())
         .then(() => run(command, abort.signal))
         // A link that does not come about, or breaks: the auditor sees it too, and nobody owes anything for it.
         .catch(() => {})
-        .finally(() => aborts.delete(abort))
+        .finally(() => {
+          aborts.delete(abort)
+          if (turns.get(to) === turn) turns.delete(to)
+        })
+      turns.set(to, turn)
     },
     drop(check) {
-      for (const [abort, of] of aborts) if (of === check) abort.abort(new Error('Nobody waits for it any more.'))
+      for (const [abort, of] of aborts) if (of.check === check) abort.abort(new Error('Nobody waits for it any more.'))
     },
-    close() {
+    async close() {
       for (const abort of aborts.keys()) abort.abort(new Error('The peer left.'))
-      return turn
+      await Promise.all(turns.values())
     },
   }
 }
