@@ -17,6 +17,7 @@ import { canCheckUpon, checkableSeats, type DrawnCheck, drawChecks } from './dra
 import { createErrands, type Errand, type ErrandsOptions } from './errands.ts'
 import { subjectOfCheck } from './evidence-fits.ts'
 import { createFailingSeats } from './failing-seats.ts'
+import { createInARow } from './in-a-row.ts'
 import { openTrial, type Trial } from './try-evidence.ts'
 import { createWhoMayCheck } from './who-may-check.ts'
 import { createWithheldChecks } from './withheld-checks.ts'
@@ -74,7 +75,7 @@ export interface AuditDeskOptions
   readonly onFailed: (operator: string, what: FailureKind) => void
   readonly onConvicted: (breach: Breach) => void
   /** Answers fail at its seat, one after the other: others should sit there. */
-  readonly onFailing?: (operator: string) => void
+  readonly onFailing?: (operator: string, why?: string) => void
   readonly onEnded?: (outcome: CheckOutcome, requestId: string) => void
   readonly onFault?: (fault: unknown) => void
 }
@@ -109,6 +110,10 @@ const idBytes = 10
 const surelyKeptBytes = 48 << 20
 /** Of a slow tab, on a machine that has other work. */
 const msPerPosition = 100
+/** Answers in a row without a whole receipt. */
+const mostUnsigned = 3
+/** Checks in a row that came to nothing because the seat stood still or went. */
+const mostUnmet = 5
 
 /** Of a challenge: each seat that somebody could check, to the end. What nobody could check is not drawn. */
 const challengePolicy = { window: 1, windowShare: 0, endShare: 1 }
@@ -143,6 +148,8 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
   const errandsOpen = new Map<Errand, OpenCheck>()
   const dissolved = new Set<number>()
   const withheldChecks = createWithheldChecks(clock)
+  const unsigned = createInARow(mostUnsigned)
+  const unmet = createInARow(mostUnmet)
   const failingSeats = createFailingSeats(clock)
   const counts = createCheckCounts()
   const drawId = (): string => `audit:${Buffer.from(entropy.bytes(idBytes)).toString('hex')}`
@@ -244,9 +251,25 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
     else end(check, check.agreedBy === null ? 'unanswered' : 'agreed')
   }
 
+  /** Nothing is held against whoever stands still or goes; but whose work can never be looked at should not sit there. */
+  const missedCheck = (peer: string): void => {
+    if (unmet.again(operatorOf(peer)))
+      options.onFailing?.(operatorOf(peer), 'Five checks in a row found you gone or still')
+  }
+  /** Receipts of neighbours that do not meet are another's business. */
+  const noteReceipts = ({ faults, whole }: ReceiptVerdict, { seats }: SettledAttempt): void => {
+    for (const { seat, peer } of seats) {
+      const operator = operatorOf(peer)
+      if (whole.includes(seat)) unsigned.over(operator)
+      else if (faults.some(({ fault, seats }) => fault !== 'broken' && seats[0] === seat) && unsigned.again(operator))
+        options.onFailing?.(operator, 'Three answers in a row ended without a whole receipt of yours')
+    }
+  }
+
   /** It did not hand over what it had signed for. Once is bad luck. */
   const owes = (check: OpenCheck, blamed: string, isExcused = options.isQuiet(blamed)): void => {
     end(check, isExcused ? 'unanswered' : 'withheld')
+    if (isExcused) missedCheck(blamed)
     if (!isExcused && withheldChecks.noted(operatorOf(blamed))) onFailed(operatorOf(blamed), 'withheld')
   }
 
@@ -316,6 +339,7 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
       return
     }
     finish(errand)
+    if (said.outcome === 'agreed') unmet.over(operatorOf(check.drawn.accused))
     if (said.outcome === 'agreed') agreed(check, operatorOf(peer))
     else if (said.outcome === 'unjudged') {
       // Else a seat's friend could end all its checks so.
@@ -360,6 +384,7 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
     canCheckUpon: requestId => canCheckUpon(log, requestId),
     isIdle: () => errands.size() === 0 && trials.size === 0,
     settled: (verdict, settled) => {
+      noteReceipts(verdict, settled)
       const attempt = log.settled(settled, checkableSeats(verdict, settled))
       if (attempt === null) return
       const { checks, missed } = drawChecks(log, { ...attempt, settled })
@@ -403,6 +428,7 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
         drop(id)
         finish(errand)
         end(check, 'unanswered')
+        missedCheck(peer)
       }
       errands.gone(peer)
       roster.gone(peer)

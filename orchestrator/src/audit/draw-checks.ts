@@ -45,14 +45,18 @@ export function drawChecks(
   attempt: DrawnCheck['attempt'],
 ): { readonly checks: readonly DrawnCheck[]; readonly missed: number } {
   const { settled, checkable, secret, terms } = attempt
-  const { seats, job, receipts } = settled
+  const { seats, job, receipts, keys } = settled
   const keptPositions = job.reuse?.positions ?? 0
   const positions = textOf(settled).length + settled.tokens.length - 1
   if (positions <= keptPositions) return { checks: [], missed: 0 }
+  // Of one whose neighbour behind signed nothing it is seen that it was not checked.
+  const isShielded = (seat: number): boolean =>
+    receipts.has(seat) && keys.get(seat) != null && seat + 1 < seats.length && !receipts.has(seat + 1)
+  const isDrawable = (seat: number): boolean => checkable.has(seat) || isShielded(seat)
   const planned = planChecks({
     secret: Buffer.from(secret, 'hex'),
     attempt: job.requestId,
-    receiptHeads: seats.map(({ seat }) => (checkable.has(seat) ? digestOfReceipt(receipts.get(seat)!) : null)),
+    receiptHeads: seats.map(({ seat }) => (isDrawable(seat) ? digestOfReceipt(receipts.get(seat)!) : null)),
     positions,
     keptPositions,
     policies: terms.policies,

@@ -26,7 +26,7 @@ export interface StandingDesk {
   settled(verdict: ReceiptVerdict, attempt: Pick<SettledAttempt, 'seats' | 'ranMs'>): void
   gone(peer: string, leavesAnswer: boolean): void
   /** For ten minutes it weighs next to nothing: whoever else can takes its seat. Nothing is held against it. */
-  part(operator: string): void
+  part(operator: string, why?: string): void
   /** When all of it is kept. */
   close(): Promise<void>
 }
@@ -161,14 +161,19 @@ export function createStandingDesk({ clock, ...options }: StandingDeskOptions): 
       if (own?.size === 0) peers.delete(operator)
       if (leavesAnswer) book.note(operator, { type: 'left-early', atMs: clock.wallMs() })
     },
-    part: operator => {
+    part: (operator, why) => {
       parted.get(operator)?.()
       const cancel = clock.schedule(partedMinutes * 60_000, () => {
         parted.delete(operator)
         weigh([operator])
       })
       parted.set(operator, cancel)
-      book.note(operator, { type: 'parted', minutes: partedMinutes, atMs: clock.wallMs() })
+      book.note(operator, {
+        type: 'parted',
+        minutes: partedMinutes,
+        ...(why === undefined ? {} : { why }),
+        atMs: clock.wallMs(),
+      })
     },
     close: async () => {
       for (const cancel of parted.values()) cancel()

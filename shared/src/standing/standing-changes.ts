@@ -55,7 +55,7 @@ function whatHappened(event: StandingEvent): string {
     case 'left-early':
       return 'You left a seat while an answer ran through it'
     case 'parted':
-      return `Three answers in a row failed at your seat: for ${event.minutes} minutes others are seated before you`
+      return `${event.why ?? 'Three answers in a row failed at your seat'}: for ${event.minutes} minutes others are seated before you`
     case 'acquitted':
       return 'Auditors found you innocent of what you were convicted of'
   }

@@ -26,7 +26,7 @@ export type StandingEvent =
   | { readonly type: 'failed'; readonly what: FailureKind; readonly atMs: number }
   | { readonly type: 'left-early'; readonly atMs: number }
   /** Answers failed at its seat, one after the other: nothing is held against it, but others sit there for a while. */
-  | { readonly type: 'parted'; readonly minutes: number; readonly atMs: number }
+  | { readonly type: 'parted'; readonly minutes: number; readonly why?: string; readonly atMs: number }
   /** What it was convicted of, auditors found it innocent of. */
   | { readonly type: 'acquitted'; readonly what: FailureKind; readonly failedAtMs?: number; readonly atMs: number }
 export type FailureKind = 'wrong-output' | 'broken-receipts' | 'withheld' | 'false-witness'

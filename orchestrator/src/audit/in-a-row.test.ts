@@ -1,0 +1,43 @@
+import { expect, it } from 'vitest'
+import { type AuditedPool, openAuditedPool } from '../../testing/audited-pool.ts'
+import type { FakeTab } from '../../testing/fake-tab.ts'
+
+const toldOf = (tab: FakeTab) => tab.commands.findLast(command => command.type === 'standing-told')
+const seated = ({ pool }: AuditedPool): string[] => pool.desk.snapshot().seats.map(({ peer }) => peer)
+
+it('a seat that never signs goes to somebody else, and is not a shield of the one before it', async () => {
+  const pool = await openAuditedPool({
+    seat: { receipt: (body, signer) => (body.seat === 1 ? null : signer.sign(body)) },
+    others: 1,
+  })
+  const exit = pool.seats[1]!
+  for (let round = 0; round < 3; round++) {
+    await pool.answer()
+    await pool.pool.clock.advance(15_000)
+  }
+  expect(pool.checks()).toMatchObject({ drawn: 3, unanswered: 3 })
+  expect(toldOf(exit)).toMatchObject({
+    failed: 0,
+    changes: [{ reason: expect.stringContaining('without a whole receipt') }],
+  })
+  await pool.pool.clock.advance(120_000)
+  pool.pool.hub.tab(81, { model: pool.pool.model }).join()
+  await pool.pool.clock.advance(120_000)
+  expect(seated(pool)).not.toContain(exit.peer)
+})
+
+it('a seat that stands still whenever it is checked gives it to somebody else, with no failure', async () => {
+  const pool = await openAuditedPool()
+  const exit = pool.seats[1]!
+  const stats = { type: 'stats-reported', requests: 0, stepMs: null, weightsBytes: 1, kvBytes: 0 } as const
+  for (let round = 0; round < 5; round++) {
+    expect(JSON.stringify(toldOf(exit) ?? '')).not.toContain('found you gone or still')
+    await pool.answer()
+    exit.say({ ...stats, tokensServed: 0, isHidden: false })
+    await pool.pool.clock.advance(3500)
+    await pool.reportAll('withheld', check => (check.seat === 1 ? exit.peer : null))
+  }
+  await pool.pool.clock.advance(5000)
+  expect(JSON.stringify(toldOf(exit))).toContain('found you gone or still')
+  expect(toldOf(exit)).toMatchObject({ failed: 0 })
+})
