@@ -24,6 +24,8 @@ export interface RingOptions {
   readonly memoryBytes?: number
   readonly deadlineMs?: number
   readonly onStatus?: (line: string) => void
+  /** Before a tab goes to the page. */
+  readonly onPage?: (page: Page) => Promise<void>
 }
 
 export interface Tabs {
@@ -33,7 +35,7 @@ export interface Tabs {
 
 /** Opens the tabs, which join at once; their ring may still be forming when this resolves. */
 export async function openTabs(options: Omit<RingOptions, 'deadlineMs'>): Promise<Tabs> {
-  const { url, peers, engine, memoryBytes, onStatus } = options
+  const { url, peers, engine, memoryBytes, onStatus, onPage } = options
   const ownBrowser = options.browser ? null : await chromium.launch(chromiumLaunchOptions())
   const browser = options.browser ?? ownBrowser!
   const pages: Page[] = []
@@ -49,6 +51,7 @@ export async function openTabs(options: Omit<RingOptions, 'deadlineMs'>): Promis
       const page = await (await browser.newContext()).newPage()
       pages.push(page)
       page.on('pageerror', error => onStatus?.(`tab ${index + 1}: ${error.message}`))
+      await onPage?.(page)
       await page.goto(new URL(`/operate?${query}`, url).href)
     }
     return { pages, close }
