@@ -4,7 +4,7 @@ import { testAccount } from '@computepool/contracts/testing'
 import { verifyWallet } from '@computepool/peer/runtime/verify-wallet.ts'
 import { checkEvidence, decodeEvidence, encodeEvidence, recompute, replayOf } from '@computepool/shared/audit'
 import { bigintAsString } from '@computepool/shared/money'
-import { createManualClock, openFakeEngine } from '@computepool/shared/testing'
+import { createGate, createManualClock, openFakeEngine } from '@computepool/shared/testing'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { errorResponse } from '../../orchestrator/src/api/openai-routes.ts'
 import { type DisputeDesk, disputeRoutes } from '../../orchestrator/src/disputes/index.ts'
@@ -188,6 +188,76 @@ test(
     await one.look()
     await stage.until(desk, dispute.breach, ({ onChain }) => onChain?.guiltyVotes === 1)
     await start(auditorKeys.slice(1)).look()
+    expect(await settled(dispute)).toMatchObject({ state: 'settled' })
+  },
+  longMs,
+)
+
+test(
+  'ask for the evidence again where the pool is busy',
+  async () => {
+    const dispute = await disputed({ isCheat: true })
+    let status = 429
+    const busy: typeof fetch = async (input, init) =>
+      String(input).endsWith(dispute.path) && status !== 200 ? new Response(null, { status }) : pool(input, init)
+    const votes = start(auditorKeys, { fetch: busy })
+    for (status of [429, 502]) {
+      await votes.look()
+      expect(faults.splice(0)).toMatchObject([{ code: 'peer_unreachable' }])
+    }
+    status = 200
+    await votes.look()
+    expect(await settled(dispute)).toMatchObject({ state: 'settled' })
+  },
+  longMs,
+)
+
+test(
+  'look again after a minute for evidence that was not there',
+  async () => {
+    const dispute = await disputed({ isCheat: true })
+    const clock = createManualClock()
+    let asked = 0
+    let isThere = false
+    const late: typeof fetch = async (input, init) => {
+      if (!String(input).endsWith(dispute.path)) return pool(input, init)
+      asked++
+      return isThere ? pool(input, init) : new Response(null, { status: 404 })
+    }
+    const votes = start(auditorKeys, { fetch: late, clock })
+    await votes.look()
+    await votes.look()
+    expect(asked).toBe(1)
+    isThere = true
+    await clock.advance(60_000)
+    await votes.look()
+    expect(await settled(dispute)).toMatchObject({ state: 'settled' })
+  },
+  longMs,
+)
+
+test(
+  'give up a vote that the pool does not answer, and send it again',
+  async () => {
+    const dispute = await disputed({ isCheat: true })
+    const clock = createManualClock()
+    const asked = createGate()
+    let isDeaf = true
+    const deaf: typeof fetch = async (input, init) => {
+      if (!isDeaf || init?.method !== 'POST') return pool(input, init)
+      isDeaf = false
+      return new Promise((_, reject) => {
+        init.signal!.addEventListener('abort', () => reject(init.signal!.reason))
+        asked.open()
+      })
+    }
+    const votes = start(auditorKeys.slice(0, 2), { fetch: deaf, clock })
+    const first = votes.look()
+    await asked.opened
+    await clock.advance(90_000)
+    await first
+    expect(faults.splice(0)).toMatchObject([{ code: 'peer_unreachable' }])
+    await votes.look()
     expect(await settled(dispute)).toMatchObject({ state: 'settled' })
   },
   longMs,

@@ -43,6 +43,10 @@ type Auditor = AuditorVotesOptions['keys'][number]
 
 const answerBytes = 2 << 20
 const deadlineMs = 30_000
+/** The pool waits for its keeper, and sends it by itself after that. */
+const voteWithinMs = 90_000
+/** Evidence that was not there, or was something else, may be there later. */
+const missingAgainMs = 60_000
 
 /** Looks by itself from now on. */
 export function startAuditorVotes(options: AuditorVotesOptions): AuditorVotes {
@@ -52,8 +56,10 @@ export function startAuditorVotes(options: AuditorVotesOptions): AuditorVotes {
   const { signal } = stopping
   /** Disputes in which nothing is left to do, by registry, number and address. */
   const done = new Set<string>()
-  /** Null: it cannot be judged. */
+  /** What the replay said; null: nothing that can be voted on. */
   const judged = new Map<string, boolean | null>()
+  /** Evidence that was not there: when to look again, by the monotonic clock. */
+  const missing = new Map<string, number>()
   /** Attempts that were found to be a cheat's, by their receipt: which bundle showed it. */
   const convicted = new Map<string, Hex>()
   let chain: PublicClient | null = null
@@ -100,8 +106,15 @@ export function startAuditorVotes(options: AuditorVotesOptions): AuditorVotes {
     for (const auditor of voters) {
       const signature = await auditor.signTypedData(voteTypedData(place, words))
       const word = { dispute: onChain.dispute, isGuilty, auditor: auditor.address.toLowerCase(), signature }
-      if (await post(`/api/disputes/${view.id}/votes`, word)) done.add(keyOf(auditor))
-      onNotice(`${auditor.address} voted ${isGuilty ? 'guilty' : 'innocent'} in dispute ${onChain.dispute}.`)
+      try {
+        const isTaken = await post(`/api/disputes/${view.id}/votes`, word)
+        done.add(keyOf(auditor))
+        if (isTaken)
+          onNotice(`${auditor.address} voted ${isGuilty ? 'guilty' : 'innocent'} in dispute ${onChain.dispute}.`)
+      } catch (thrown) {
+        // It holds up nobody else's, and is posted again with the next look.
+        tell(thrown)
+      }
     }
   }
 
@@ -109,10 +122,16 @@ export function startAuditorVotes(options: AuditorVotesOptions): AuditorVotes {
     const name = `${said.evidenceHash} ${said.accused} ${said.reason}`
     const known = judged.get(name)
     if (known !== undefined) return known
+    if (clock.monotonicMs() < (missing.get(name) ?? 0)) return null
     const reason = breachReasons[said.reason]
     // Another breach is not shown by rows that can be computed again.
     const isReplayable = reason === 'wrong-output' || reason === 'broken-receipts'
     const verdict = isReplayable ? await judgeBundle(view, said) : null
+    if (verdict === 'missing') {
+      if (!missing.has(name)) onNotice(`Dispute ${view.onChain?.dispute}: its evidence is not there.`)
+      missing.set(name, clock.monotonicMs() + missingAgainMs)
+      return null
+    }
     judged.set(name, verdict)
     if (verdict === null) onNotice(`Dispute ${view.onChain?.dispute}: this auditor cannot judge it, and does not vote.`)
     return verdict
@@ -121,12 +140,12 @@ export function startAuditorVotes(options: AuditorVotesOptions): AuditorVotes {
   async function judgeBundle(
     { evidence }: DisputeView,
     said: { evidenceHash: Hex; accused: Hex },
-  ): Promise<boolean | null> {
+  ): Promise<boolean | null | 'missing'> {
     const bundle =
       evidence === null
         ? null
         : await fetchBundle({ ...{ origin, fetch, signal }, path: evidence.path, sha256: said.evidenceHash.slice(2) })
-    if (bundle === null) return null
+    if (bundle === null) return 'missing'
     // Whoever is accused of what another did is accused of nothing.
     if (!isAddressEqual(bundle.header.accused.peer.slice(0, 42) as Hex, said.accused)) return false
     const { verdict } = await judge(bundle, signal)
@@ -170,18 +189,30 @@ export function startAuditorVotes(options: AuditorVotesOptions): AuditorVotes {
     return response.json()
   }
 
-  /** True where it is taken, or never will be; false where it is worth another try. */
+  /** False where it never will be taken. Errors: `peer_unreachable` where it is worth another try. */
   async function post(path: string, body: object): Promise<boolean> {
     const headers = { 'content-type': 'application/json' }
-    const response = await fetch(new URL(path, origin), { method: 'POST', headers, body: JSON.stringify(body), signal })
-    await response.body?.cancel()
-    if (response.ok) return true
-    if (response.status !== 400) throw unheard(path, response.status)
-    onNotice(`The pool refused the vote (${response.status}).`)
-    return true
+    const late = new AbortController()
+    const cancelLate = clock.schedule(voteWithinMs, () => late.abort(unheard(path, 'nothing in time')))
+    try {
+      const said = {
+        method: 'POST',
+        headers,
+        body: JSON.stringify(body),
+        signal: AbortSignal.any([signal, late.signal]),
+      }
+      const response = await fetch(new URL(path, origin), said)
+      await response.body?.cancel()
+      if (response.ok) return true
+      if (response.status !== 400) throw unheard(path, response.status)
+      onNotice(`The pool refused the vote (${response.status}).`)
+      return false
+    } finally {
+      cancelLate()
+    }
   }
 
-  const unheard = (path: string, status: number): ComputePoolError =>
+  const unheard = (path: string, status: number | string): ComputePoolError =>
     new ComputePoolError('peer_unreachable', `${new URL(path, origin)} answered ${status}.`, {
       remedy: 'It is asked again by itself.',
     })

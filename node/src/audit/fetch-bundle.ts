@@ -6,6 +6,7 @@ import {
   maxEvidenceHeaderBytes,
   maxEvidenceSectionBytes,
 } from '@computepool/shared/audit'
+import { ComputePoolError } from '@computepool/shared/errors'
 
 export interface FetchBundleOptions {
   readonly origin: string
@@ -21,7 +22,7 @@ export interface FetchBundleOptions {
 export const maxBundleBytes = 2 * maxEvidenceSectionBytes + maxEvidenceHeaderBytes + 64
 const deadlineMs = 120_000
 
-/** Null where it is not there, is not what has this hash, or is no bundle of this version. */
+/** Null where it is gone, is not what has this hash, or is no bundle of this version. Errors: `peer_unreachable` where it cannot be had now. */
 export async function fetchBundle(options: FetchBundleOptions): Promise<EvidenceBundle | null> {
   const { origin, path, sha256, fetch, signal } = options
   const url = new URL(path, origin)
@@ -30,7 +31,13 @@ export async function fetchBundle(options: FetchBundleOptions): Promise<Evidence
     redirect: 'error',
     signal: AbortSignal.any([signal, AbortSignal.timeout(deadlineMs)]),
   })
-  if (!response.ok || response.body === null) return null
+  if (!response.ok || response.body === null) {
+    await response.body?.cancel()
+    if (response.status === 404 || response.status === 410) return null
+    throw new ComputePoolError('peer_unreachable', `${url} answered ${response.status}.`, {
+      remedy: 'It is asked again by itself.',
+    })
+  }
   const hash = createHash('sha256')
   const parts: Uint8Array[] = []
   let size = 0
