@@ -15,6 +15,8 @@ import type { Context } from 'hono'
 import { type OpenAuditors, openAuditors } from './auditors/open-auditors.ts'
 import { createOrchestrator, defaultSettings, type OrchestratorSettings } from './create-orchestrator.ts'
 import type { Desk, RequestLimits } from './dispatch/index.ts'
+import type { Breach } from './disputes/index.ts'
+import { keepBreaches } from './disputes/kept-breaches.ts'
 import { hostClock, hostEntropy } from './host.ts'
 import { type OpenHub, openHub } from './open-hub.ts'
 import { type Money, type MoneySettings, openMoney } from './payments/open-money.ts'
@@ -91,6 +93,13 @@ export async function startOrchestrator(options: StartOptions): Promise<RunningO
     const { money: settings = { mode: 'free' } } = options
     const { dataDir = settings.mode === 'free' ? null : settings.dataDir } = options
     let auditors: OpenAuditors | null = null
+    const kept =
+      settings.mode === 'free' || dataDir === null ? null : keepBreaches(join(dataDir, 'convictions'), onFault)
+    // Nobody is paid, and nobody has a stake, before the till is open.
+    const accuse = (breach: Breach): void => {
+      const accused = money?.ready.then(till => till.disputes?.accuse(breach))
+      accused?.then(() => kept?.forget(breach)).catch(onFault)
+    }
     const moneyFor = (desk: Desk): MoneyDesk => {
       if (settings.mode === 'free') return settings
       const { manifestSha256, manifest } = pack
@@ -124,12 +133,15 @@ export async function startOrchestrator(options: StartOptions): Promise<RunningO
       moneyFor,
       dataDir,
       trustedAuditors: () => auditors?.vouchedFor() ?? [],
-      // Nobody is paid, and nobody has a stake, before the till is open.
-      onBreach: breach => void money?.ready.then(till => till.disputes?.accuse(breach)).catch(onFault),
+      onBreach: breach => {
+        kept?.keep(breach)
+        accuse(breach)
+      },
       onNotice,
       onFault,
     })
     acquit = standing.acquit
+    for (const breach of kept?.left() ?? []) accuse(breach)
     const signaling = openHub({ server, url, detached: options.signaling ?? null, desk, isProxyTrusted, onFault })
     hub = signaling
     answer = (request, bindings) => app.fetch(request, bindings as HttpBindings)

@@ -9,7 +9,7 @@ import { encodeFunctionData, erc20Abi, type Hex, keccak256, type PublicClient, t
 import { createCoalitionReader } from '../src/coalition/coalition-reader.ts'
 import { relayTo } from '../src/coalition/relay-coalition.ts'
 import { signAccusation } from '../src/coalition/sign-terms.ts'
-import type { DisputeKillPoint } from '../src/disputes/dispute-ports.ts'
+import type { DisputeChain, DisputeKillPoint } from '../src/disputes/dispute-ports.ts'
 import type { Breach, DisputeDesk, DisputeDeskOptions } from '../src/disputes/index.ts'
 import { createDisputeDesk } from '../src/disputes/index.ts'
 import { hostClock } from '../src/host.ts'
@@ -32,7 +32,13 @@ export async function openDisputeStage() {
   const terms = { vault: chain.vault, leaseSeconds: 60, bufferSeconds: 60, sessionSeconds: 86_400 }
   const ledger = createLedger({ db: home.database.db, clock: hostClock, terms })
   const reader = createCoalitionReader(client, coalition.address)
-  const members = new Map<string, bigint>()
+  const members = new Map<string, readonly bigint[]>()
+  const disputeChain: DisputeChain = {
+    ...{ client, reader, relay: relayTo(coalition.address), place: coalition.place, token, accuser },
+    relayer: home.queue,
+    fund: (to, amountAtomic) => chain.mintUsdc(to, amountAtomic),
+    hasWorkflows: true,
+  }
   const acquitted: string[] = []
   const faults: string[] = []
   const looks = new Set<() => void>()
@@ -42,12 +48,8 @@ export async function openDisputeStage() {
       db: home.database.db,
       clock: hostClock,
       vault: chain.vault,
-      chain: {
-        ...{ client, reader, relay: relayTo(coalition.address), place: coalition.place, token, accuser },
-        relayer: home.queue,
-        fund: fund === null ? null : (to, amountAtomic) => chain.mintUsdc(to, amountAtomic),
-      },
-      coalitionOf: operator => members.get(operator) ?? null,
+      chain: fund === null ? { ...disputeChain, fund } : disputeChain,
+      coalitionsOf: async operator => members.get(operator) ?? [],
       keeper: home.keeper,
       ledger,
       origin: 'https://pool.example',
@@ -70,7 +72,7 @@ export async function openDisputeStage() {
   async function breachOf(parties: readonly Key[]): Promise<Breach & { id: bigint }> {
     const id = await coalition.propose(parties)
     await coalition.send(coalition.relay.activate(id))
-    for (const party of parties) members.set(lower(party), id)
+    for (const party of parties) members.set(lower(party), [...(members.get(lower(party)) ?? []), id])
     const sha256 = keccak256(toHex(`bundle ${++breaches}`)).slice(2)
     const evidence = { sha256, path: `/api/evidence/${sha256}` }
     return {
@@ -78,6 +80,7 @@ export async function openDisputeStage() {
       operator: lower(parties[0]!),
       what: 'wrong-output',
       requestId: `request ${breaches}`,
+      members: parties.map(lower),
       evidence,
     }
   }
@@ -205,6 +208,7 @@ export async function openDisputeStage() {
   return {
     ...stage,
     accuser,
+    disputeChain,
     accuserElsewhere: stage.accuser(),
     accuseBy,
     harmedSession,

@@ -1,6 +1,7 @@
 /** From a conviction to the money, on a real Coalition, a real vault and the real runner; every step cut, and taken up again. */
 import { testAccount } from '@computepool/contracts/testing'
 import type { Hex, VoteWord } from '@computepool/shared/coalition'
+import { ComputePoolError } from '@computepool/shared/errors'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { type Key, longMs, lower } from '../../testing/coalition-stage.ts'
 import { type DisputeStage, openDisputeStage } from '../../testing/dispute-stage.ts'
@@ -27,6 +28,10 @@ afterEach(async () => {
 })
 
 const treasury = testAccount('treasury').address
+
+const unasked = async (): Promise<never> => {
+  throw new Error('Nobody asked for that.')
+}
 
 type View = Awaited<ReturnType<DisputeDesk['list']>>[number]
 const isOnChain = ({ onChain }: View): boolean => Boolean(onChain)
@@ -141,18 +146,107 @@ describe('guilty', () => {
   )
 })
 
+describe('the coalition that the slash is taken in', () => {
+  it(
+    'is that of the harmed ring, whichever the accused staked in first or with more',
+    async () => {
+      const parties = stage.operators(3)
+      const friends = [0, 3].map(at => stage.operators(4)[at]!)
+      for (const name of ['before', 'after']) {
+        const first = name === 'before' ? await stage.breachOf(friends) : null
+        const breach = await stage.breachOf(parties)
+        if (first === null) await stage.breachOf(friends)
+        await desk.accuse(breach)
+        const view = await stage.until(desk, breach, isOnChain)
+        expect({ name, coalition: view.coalition }).toEqual({ name, coalition: String(breach.id) })
+        await decide(desk, view, false)
+        await isClosed(desk, breach)
+      }
+    },
+    longMs,
+  )
+
+  it(
+    'is the newest of those with strangers, where it has a stake with nobody of the ring',
+    async () => {
+      const friends = [0, 3].map(at => stage.operators(4)[at]!)
+      await stage.breachOf(friends)
+      const breach = await stage.breachOf(friends)
+      await desk.accuse({ ...breach, members: [lower(testAccount('somebody'))] })
+      const view = await stage.until(desk, breach, isOnChain)
+      expect(view.coalition).toBe(String(breach.id))
+      await decide(desk, view, false)
+      await isClosed(desk, breach)
+    },
+    longMs,
+  )
+})
+
+it(
+  'a chain that cannot be read yet keeps nobody from being accused later',
+  async () => {
+    await desk.close()
+    const parties = stage.operators(2)
+    const breach = await stage.breachOf(parties)
+    let asked = 0
+    desk = stage.openDesk({
+      coalitionsOf: async () => {
+        if (asked++ === 0) throw new ComputePoolError('chain_unreachable', 'It does not answer.')
+        return [breach.id]
+      },
+    })
+    await desk.accuse(breach)
+    const view = await stage.until(desk, breach, isOnChain)
+    await decide(desk, view, false)
+    await isClosed(desk, breach)
+    await desk.close()
+    desk = stage.openDesk()
+  },
+  longMs,
+)
+
+describe('a desk without the accuser’s key', () => {
+  it.each(['where it was opened', 'on another registry than the pool’s is now'])(
+    'sees an open dispute to its end, %s, and accuses nobody',
+    async place => {
+      const parties = stage.operators(2)
+      const breach = await stage.breachOf(parties)
+      await desk.accuse(breach)
+      await stage.until(desk, breach, isOnChain)
+      await desk.close()
+      const mute = { ...stage.disputeChain, accuser: null }
+      const elsewhere = { ...mute, place: { ...mute.place, coalition: `0x${'77'.repeat(20)}` as const } }
+      const late = stage.openDesk({
+        chain: place.startsWith('where') ? mute : elsewhere,
+        chainAt: registry => (registry === mute.place.coalition ? { ...mute, hasWorkflows: false } : null),
+      })
+      const view = (await stage.viewOf(late, breach))!
+      expect(view.onChain).toMatchObject({ registry: mute.place.coalition })
+      await decide(late, view, true)
+      expect(await isClosed(late, breach)).toMatchObject({ state: 'settled', slashedAtomic: stakeAtomic })
+      const second = await stage.breachOf(stage.operators(3).slice(1))
+      await late.accuse(second)
+      await late.idle()
+      expect(await stage.viewOf(late, second)).toMatchObject({ state: 'recorded', onChain: null })
+      await late.close()
+      desk = stage.openDesk()
+    },
+    longMs,
+  )
+})
+
 it(
   'innocent: the accuser’s bond is the accused’s, and whoever banned it hears of it',
   async () => {
     const parties = stage.operators(2)
     const breach = await stage.breachOf(parties)
+    await stage.chain.mintUsdc(stage.accuser.address, bondAtomic)
     const before = await held([parties[0]!, stage.accuser])
     await desk.accuse(breach)
     const view = await stage.until(desk, breach, isOnChain)
     await decide(desk, view, false)
     expect(await isClosed(desk, breach)).toMatchObject({ state: 'innocent', slashedAtomic: 0n, payerAtomic: 0n })
     const after = await held([parties[0]!, stage.accuser])
-    // What the accuser got by the disputes before is what this bond was paid from.
     expect(after[0]! - before[0]!).toBe(bondAtomic)
     expect(before[1]! - after[1]!).toBe(bondAtomic)
     expect(stage.acquitted).toContain(breach.operator)
@@ -166,6 +260,7 @@ it(
   async () => {
     const parties = stage.operators(2)
     const breach = await stage.breachOf(parties)
+    await stage.chain.mintUsdc(stage.accuser.address, bondAtomic)
     const before = await held([...parties, stage.accuser])
     await desk.accuse(breach)
     const view = await stage.until(desk, breach, isOnChain)
@@ -187,7 +282,7 @@ it(
     const [stranger] = [testAccount('operator without a stake')]
     const sha256 = 'cd'.repeat(32)
     const evidence = { sha256, path: `/api/evidence/${sha256}` }
-    const breach: Breach = { operator: lower(stranger), what: 'withheld', requestId: 'r', evidence }
+    const breach: Breach = { operator: lower(stranger), what: 'withheld', requestId: 'r', members: [], evidence }
     const before = await stage.reader.totals()
     await desk.accuse(breach)
     const unstaked = stage.openDesk({ chain: null, vault: `0x${'77'.repeat(20)}` })
@@ -216,6 +311,7 @@ it(
           return { executionId: `run ${keys.length}`, status: 'pending' }
         },
         wait: async executionId => ({ executionId, status: 'error', transactions: [], error: 'no gas' }),
+        cancel: unasked,
       },
     })
     await desk.accuse(breach)
@@ -225,6 +321,65 @@ it(
     expect(await isClosed(desk, breach)).toMatchObject({ state: 'settled', slashedAtomic: stakeAtomic })
     // A keeper replays a failure under its key: each try has its own.
     expect(new Set(keys).size).toBe(3)
+    await desk.close()
+    desk = stage.openDesk()
+  },
+  longMs,
+)
+
+it(
+  'a run that does not end is ended, and the verdict is settled without it',
+  async () => {
+    await desk.close()
+    const parties = stage.operators(2)
+    const breach = await stage.breachOf(parties)
+    const cancelled: string[] = []
+    const endless = async (executionId: string) =>
+      ({ executionId, status: 'running', transactions: [], error: null }) as const
+    desk = stage.openDesk({
+      keeper: {
+        execute: async workflow => ({ executionId: workflow, status: 'pending' }),
+        wait: endless,
+        cancel: async executionId => {
+          cancelled.push(executionId)
+          return endless(executionId)
+        },
+      },
+    })
+    await desk.accuse(breach)
+    await decide(desk, await stage.until(desk, breach, isOnChain), true)
+    expect(await isClosed(desk, breach)).toMatchObject({ state: 'settled', slashedAtomic: stakeAtomic })
+    expect(cancelled).toEqual(['handle-breach'])
+    await desk.close()
+    desk = stage.openDesk()
+  },
+  longMs,
+)
+
+it(
+  'a verdict that somebody else settles while a run is under way waits for the run no longer',
+  async () => {
+    await desk.close()
+    const parties = stage.operators(2)
+    const breach = await stage.breachOf(parties)
+    let waits = 0
+    desk = stage.openDesk({
+      keeper: {
+        execute: async workflow => ({ executionId: workflow, status: 'pending' }),
+        wait: async executionId => {
+          if (executionId === 'handle-breach' && ++waits === 1) {
+            const view = (await stage.viewOf(desk, breach))!
+            await stage.coalition.send(stage.coalition.relay.settle(BigInt(view.onChain!.dispute)))
+          }
+          return { executionId, status: 'running', transactions: [], error: null }
+        },
+        cancel: unasked,
+      },
+    })
+    await desk.accuse(breach)
+    await decide(desk, await stage.until(desk, breach, isOnChain), true)
+    expect(await isClosed(desk, breach)).toMatchObject({ state: 'settled', slashedAtomic: stakeAtomic })
+    expect(waits).toBe(1)
     await desk.close()
     desk = stage.openDesk()
   },
@@ -260,7 +415,7 @@ describe('a vote', () => {
       const breach = await stage.breachOf(parties)
       await desk.accuse(breach)
       const view = await stage.until(desk, breach, isOnChain)
-      const [first, second] = stage.coalition.auditors as [Key, Key, Key]
+      const [first, second, third] = stage.coalition.auditors as [Key, Key, Key]
       const good = await signed(first, view, true)
       const why = async (word: VoteWord, id = view.id) => {
         const outcome = await desk.vote(id, word)
@@ -274,6 +429,10 @@ describe('a vote', () => {
       expect(await why({ ...good, auditor: lower(second) })).toBe('signature-wrong')
       expect(await why(await signed(parties[1]!, view, true))).toBe('not-auditor')
       await expect(desk.vote('99999', good)).rejects.toMatchObject({ code: 'input_not_found' })
+      // Whoever names an auditor without its signature takes nobody's place.
+      const dissent = await signed(third, view, false)
+      const forged = { ...dissent, signature: good.signature }
+      expect(await Promise.all([why(forged), why(dissent)])).toEqual(['signature-wrong', 'taken'])
       const sent = await Promise.all([why(good), why(good)])
       expect(sent.sort()).toEqual(['busy', 'taken'])
       expect(await why(good)).toBe('taken')

@@ -2,11 +2,11 @@
  * Carries convictions to the chain: each is written down at once, then accused, watched, settled and paid out, in steps that a kill may
  * cut anywhere. It judges nothing: whether somebody is guilty registered auditors say.
  */
-import type { VoteWord } from '@computepool/shared/coalition'
+import type { Hex, VoteWord } from '@computepool/shared/coalition'
 import { asComputePoolError, ComputePoolError } from '@computepool/shared/errors'
 import type { DisputeView } from '@computepool/shared/money'
 import type { DisputeRow } from '../store/dispute-tables.ts'
-import type { Breach, DisputeDeskOptions } from './dispute-ports.ts'
+import type { Breach, DisputeChain, DisputeDeskOptions } from './dispute-ports.ts'
 import { createDisputeRows } from './dispute-rows.ts'
 import { type StepContext, takeStep } from './dispute-steps.ts'
 import { viewOf } from './dispute-view.ts'
@@ -31,7 +31,21 @@ export interface DisputeDesk {
   close(): Promise<void>
 }
 
+/** Waits for a database that was out of reach. */
+interface Unwritten {
+  readonly breach: Breach
+  readonly written: () => void
+}
+
+/** A registry, and what is done there. */
+interface Place {
+  readonly context: StepContext
+  readonly votes: ReturnType<typeof createVoteTaker>
+}
+
 const tickMs = 1000
+/** What cannot be looked at now is looked at again by the next start, or so much later. */
+const withoutRegistryMs = 60_000
 const mostBackoffMs = 60_000
 
 export function createDisputeDesk(options: DisputeDeskOptions): DisputeDesk {
@@ -40,7 +54,8 @@ export function createDisputeDesk(options: DisputeDeskOptions): DisputeDesk {
   const stopping = new AbortController()
   const { signal } = stopping
   const underWay = new Map<number, Promise<void>>()
-  const unwritten: Breach[] = []
+  const unwritten: Unwritten[] = []
+  const places = new Map<string, Place | null>()
   let figures = { open: 0, slashed: 0 }
   let looking: Promise<void> | null = null
   let isWanted = false
@@ -56,43 +71,53 @@ export function createDisputeDesk(options: DisputeDeskOptions): DisputeDesk {
     figures = await rows.figures()
     options.onChange?.()
   }
-  const context: StepContext | null =
-    chain === null
-      ? null
-      : {
-          ...options,
-          chain,
-          rows,
-          signal,
-          noteSeconds: ({ respondUntil }, seconds) => {
-            const before = chainSeconds
-            chainSeconds = Number(seconds)
-            // Nothing is written down where the vote opens by the passing of time.
-            if (before <= respondUntil! && chainSeconds > respondUntil!) options.onChange?.()
-          },
-          kill: async point => killPoint?.(point),
-          change: async (row, change) => {
-            await rows.change(row.id, { nextAtMs: clock.wallMs(), ...change }, clock.wallMs())
-            await count()
-          },
-        }
+  const placeWith = (chain: DisputeChain): Place => ({
+    context: {
+      ...options,
+      chain,
+      rows,
+      signal,
+      noteSeconds: ({ respondUntil }, seconds) => {
+        const before = chainSeconds
+        chainSeconds = Number(seconds)
+        // Nothing is written down where the vote opens by the passing of time.
+        if (before <= respondUntil! && chainSeconds > respondUntil!) options.onChange?.()
+      },
+      kill: async point => killPoint?.(point),
+      change: async (row, change) => {
+        await rows.change(row.id, { nextAtMs: clock.wallMs(), ...change }, clock.wallMs())
+        await count()
+      },
+    },
+    votes: createVoteTaker({ chain, clock, keeper: options.keeper, signal }),
+  })
+  const own = chain === null ? null : placeWith(chain)
+  /** Where a dispute was opened; another registry than this pool's where it has changed since. */
+  const placeOf = ({ registry }: DisputeRow): Place | null => {
+    if (registry === null || registry === chain?.place.coalition) return own
+    if (!places.has(registry)) {
+      const there = options.chainAt?.(registry as Hex) ?? null
+      places.set(registry, there === null ? null : placeWith(there))
+    }
+    return places.get(registry)!
+  }
 
   const wake = (): void => {
-    if (!isStarted || signal.aborted || context === null) return
+    if (!isStarted || signal.aborted) return
     isWanted = true
-    looking ??= look(context).finally(() => {
+    looking ??= look().finally(() => {
       looking = null
       if (isWanted) wake()
       else tellIdlers()
     })
   }
 
-  async function look(of: StepContext): Promise<void> {
+  async function look(): Promise<void> {
     while (isWanted && !signal.aborted) {
       isWanted = false
       try {
         for (const row of await rows.due(clock.wallMs(), [...underWay.keys()])) {
-          const done = carryOn(of, row).finally(() => {
+          const done = carryOn(row).finally(() => {
             underWay.delete(row.id)
             wake()
           })
@@ -104,9 +129,10 @@ export function createDisputeDesk(options: DisputeDeskOptions): DisputeDesk {
     }
   }
 
-  async function carryOn(of: StepContext, row: DisputeRow): Promise<void> {
+  async function carryOn(row: DisputeRow): Promise<void> {
     try {
-      const waitMs = await takeStep(of, row)
+      const place = placeOf(row)
+      const waitMs = place === null ? withoutRegistryMs : await takeStep(place.context, row)
       // Unchanged where the step wrote something down: the next one is due at once.
       if (waitMs !== null) await rows.change(row.id, { nextAtMs: clock.wallMs() + waitMs }, clock.wallMs())
     } catch (thrown) {
@@ -124,20 +150,19 @@ export function createDisputeDesk(options: DisputeDeskOptions): DisputeDesk {
   }
 
   async function write(breach: Breach): Promise<void> {
-    const coalition = chain === null ? null : options.coalitionOf(breach.operator.toLowerCase())
-    if (await rows.record(breach, coalition, clock.wallMs())) await count()
+    const at = { registry: chain?.place.coalition ?? null, isToBeAccused: chain !== null && chain.accuser !== null }
+    if (await rows.record(breach, at, clock.wallMs())) await count()
     wake()
   }
 
   const tick = (): void => {
     cancelTick = clock.schedule(Math.min(tickMs, options.pollMs ?? tickMs), () => {
-      for (const breach of unwritten.splice(0)) write(breach).catch(() => unwritten.push(breach))
+      for (const one of unwritten.splice(0)) write(one.breach).then(one.written, () => unwritten.push(one))
       wake()
       if (!signal.aborted) tick()
     })
   }
 
-  const votes = chain === null ? null : createVoteTaker({ chain, clock, keeper: options.keeper, signal })
   return {
     start: () => {
       if (isStarted) return
@@ -151,7 +176,7 @@ export function createDisputeDesk(options: DisputeDeskOptions): DisputeDesk {
         await write(breach)
       } catch (thrown) {
         fault(thrown)
-        unwritten.push(breach)
+        await new Promise<void>(written => unwritten.push({ breach, written }))
       }
     },
     vote: async (id, word) => {
@@ -161,18 +186,17 @@ export function createDisputeDesk(options: DisputeDeskOptions): DisputeDesk {
           remedy: 'See GET /api/disputes.',
         })
       }
-      if (votes === null || row.dispute === null || row.state !== 'open') return { kind: 'refused', why: 'not-open' }
-      const outcome = await votes.take(row, word)
+      const place = placeOf(row)
+      if (place === null || row.dispute === null || row.state !== 'open') return { kind: 'refused', why: 'not-open' }
+      const outcome = await place.votes.take(row, word)
       if (outcome.kind === 'taken') {
         await rows.change(row.id, { nextAtMs: clock.wallMs() }, clock.wallMs())
         wake()
       }
       return outcome
     },
-    list: async () => {
-      const place = chain === null ? null : chain.place
-      return (await rows.list()).map(row => viewOf(row, place, chainSeconds))
-    },
+    list: async () =>
+      (await rows.list()).map(row => viewOf(row, placeOf(row)?.context.chain.place ?? null, chainSeconds)),
     view: () => figures,
     idle: () =>
       new Promise(resolve => {
@@ -182,7 +206,7 @@ export function createDisputeDesk(options: DisputeDeskOptions): DisputeDesk {
         }
         idlers.add(tell)
         wake()
-        if (!isStarted || context === null) tell()
+        if (!isStarted) tell()
       }),
     close: async () => {
       stopping.abort(new ComputePoolError('chain_unreachable', 'The dispute desk was closed.'))

@@ -15,6 +15,8 @@ export interface Breach {
   readonly what: BreachReason
   /** The attempt's; by it the ledger knows the session that was harmed. */
   readonly requestId: string
+  /** Wallets of the ring that it was done to. */
+  readonly members: readonly string[]
   /** SHA-256 in hex, and the path under which this pool serves it. */
   readonly evidence: { readonly sha256: string; readonly path: string }
 }
@@ -26,8 +28,10 @@ export interface DisputeChain {
   readonly relay: CoalitionRelay
   readonly place: CoalitionPlace
   readonly token: StakeToken
-  /** Puts its bond at stake; nobody's auditor and no member. */
-  readonly accuser: WordSigner
+  /** Puts its bond at stake; nobody's auditor and no member. Null: disputes that are there are seen to their end, and nobody is accused. */
+  readonly accuser: WordSigner | null
+  /** Whether the keeper's workflows are of this registry. */
+  readonly hasWorkflows: boolean
   /** Pays the gas of what others signed. */
   readonly relayer: Pick<SignerQueue, 'execute'>
   /** Test USDC for the bond; null where it is not ours to give. */
@@ -39,16 +43,18 @@ export interface DisputeDeskOptions {
   readonly clock: Clock
   /** The pool's vault. */
   readonly vault: string
-  /** Null: an unstaked pool; breaches are written down and no more. */
+  /** The registry that this pool stakes in; null: breaches are written down and no more. */
   readonly chain: DisputeChain | null
-  /** The coalition in which this operator has a stake; null where it has none. */
-  readonly coalitionOf: (operator: string) => bigint | null
-  readonly keeper: Pick<KeeperPort, 'execute' | 'wait'>
+  /** Another registry in which disputes were left open; null or absent: it cannot be had. */
+  readonly chainAt?: (registry: Hex) => DisputeChain | null
+  /** Coalitions of this pool that the operator was ever a party of. Errors: `chain_unreachable`. */
+  readonly coalitionsOf: (operator: string) => Promise<readonly bigint[]>
+  readonly keeper: Pick<KeeperPort, 'execute' | 'wait' | 'cancel'>
   readonly ledger: Pick<Ledger, 'units' | 'setUnits'>
   /** Where people reach this pool: evidence lies under it. */
   readonly origin: string
   /** Auditors found it innocent: whoever banned it takes that back. May be told twice. */
-  readonly onAcquitted: (operator: string, what: BreachReason) => void
+  readonly onAcquitted: (operator: string, what: BreachReason, evidenceSha256: string) => void
   readonly onChange?: () => void
   readonly onFault: (fault: ComputePoolError) => void
   /** How often an open dispute is looked at; default 1000. */

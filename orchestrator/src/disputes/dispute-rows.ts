@@ -10,9 +10,15 @@ const mostListed = 200
 
 export type DisputeChange = Partial<Omit<DisputeRow, 'id' | 'vault' | 'accused'>>
 
+export interface RecordedAt {
+  /** Null: unknown. */
+  readonly registry: string | null
+  readonly isToBeAccused: boolean
+}
+
 export interface DisputeRows {
   /** False where this breach is recorded already. */
-  record(breach: Breach, coalition: bigint | null, nowMs: number): Promise<boolean>
+  record(breach: Breach, at: RecordedAt, nowMs: number): Promise<boolean>
   /** Unfinished ones whose time has come, oldest first. */
   due(nowMs: number, without: readonly number[]): Promise<DisputeRow[]>
   find(id: number): Promise<DisputeRow | null>
@@ -38,16 +44,16 @@ export function createDisputeRows(db: Database, vaultAddress: string): DisputeRo
     return row?.id ?? null
   }
   return {
-    record: async ({ operator, what: reason, requestId, evidence }, coalition, nowMs) => {
+    record: async ({ operator, what: reason, requestId, members, evidence }, { registry, isToBeAccused }, nowMs) => {
       const sessionId = await sessionOf(requestId)
       const made = await db
         .insert(table)
         .values({
           ...{ vault, accused: operator.toLowerCase(), reason, requestId, sessionId },
           ...{ evidenceSha256: evidence.sha256, evidencePath: evidence.path },
-          state: coalition === null ? 'recorded' : 'accusing',
-          note: coalition === null ? 'The operator has no stake here.' : null,
-          coalitionId: coalition?.toString() ?? null,
+          ...{ registry, members: members.map(member => member.toLowerCase()) },
+          state: isToBeAccused ? 'accusing' : 'recorded',
+          note: isToBeAccused ? null : 'This pool accuses nobody: it asks for no stake, or has no accuser’s key.',
           ...{ nextAtMs: nowMs, createdAtMs: nowMs, updatedAtMs: nowMs },
         })
         .onConflictDoNothing()

@@ -8,6 +8,7 @@ import { asComputePoolError, ComputePoolError } from '@computepool/shared/errors
 import { erc20Abi } from 'viem'
 import { type CoalitionCall, type DisputeView, signAccusation } from '../coalition/index.ts'
 import type { DisputeRow } from '../store/dispute-tables.ts'
+import { coalitionToAccuse, isLiable } from './coalition-to-accuse.ts'
 import type { DisputeChain, DisputeDeskOptions, DisputeKillPoint } from './dispute-ports.ts'
 import type { DisputeChange, DisputeRows } from './dispute-rows.ts'
 import { findAccusation, findSettlement } from './dispute-truth.ts'
@@ -39,28 +40,39 @@ export function takeStep(context: StepContext, row: DisputeRow): Promise<StepOut
 
 async function accuse(context: StepContext, row: DisputeRow): Promise<StepOutcome> {
   const { chain, change, kill } = context
+  const accused = row.accused as Hex
+  const { accuser: signer } = chain
   if (row.fromBlock === null) {
-    await change(row, { fromBlock: Number(await blockNumber(chain)) })
+    if (signer === null) return withoutAccuserMs
+    const coalition = row.coalitionId ?? (await chosen(context, row))
+    if (coalition === null) return record(context, row, 'The operator has no stake here.')
+    await change(row, {
+      ...{ coalitionId: coalition, fromBlock: Number(await blockNumber(chain)), accuser: signer.address.toLowerCase() },
+    })
     await kill('dispute:block-noted')
     return null
   }
   const id = BigInt(row.coalitionId!)
-  const accused = row.accused as Hex
   const evidenceHash = evidenceHashOf(row)
-  const accuser = chain.accuser.address
+  const accuser = row.accuser ?? signer?.address
+  if (accuser === undefined) return withoutAccuserMs
   const sought = { coalition: id, accused, accuser, evidenceHash, fromBlock: BigInt(row.fromBlock) }
   let found = await findAccusation(chain, sought)
   if (found === null) {
+    if (signer === null) return withoutAccuserMs
+    if (signer.address.toLowerCase() !== accuser.toLowerCase()) {
+      await change(row, { accuser: signer.address.toLowerCase() })
+      return null
+    }
     const [stake, { bondAtomic }, now] = await Promise.all([
       chain.reader.stakeOf(id, accused),
       chain.reader.config(),
       chainSeconds(context),
     ])
-    const isLiable = stake.amountAtomic > 0n && (stake.isMember || now < stake.releasableAt)
-    if (!isLiable) return record(context, row, 'Its stake was gone before it could be accused.')
-    await haveBond(context, bondAtomic)
+    if (!isLiable(stake, now)) return record(context, row, 'Its stake was gone before it could be accused.')
+    await haveBond(context, signer.address, bondAtomic)
     const accusation = await signAccusation(
-      { signer: chain.accuser, place: chain.place, token: chain.token },
+      { signer, place: chain.place, token: chain.token },
       {
         ...{ id, accused, reason: row.reason, session: sessionOf(row), evidenceHash, bondAtomic },
         evidenceUri: `${context.origin}${row.evidencePath}`,
@@ -120,7 +132,7 @@ async function settle(context: StepContext, row: DisputeRow): Promise<StepOutcom
   const { chain, change, kill } = context
   const number = BigInt(row.dispute!)
   const verdict = row.verdict!
-  if (verdict === 'innocent') context.onAcquitted(row.accused, row.reason)
+  if (verdict === 'innocent') context.onAcquitted(row.accused, row.reason, row.evidenceSha256)
   if (verdict === 'guilty') {
     const outcome = await runBreach(context, row)
     if (outcome !== 'settled') return outcome
@@ -169,26 +181,35 @@ async function withdraw(context: StepContext, row: DisputeRow): Promise<StepOutc
 }
 
 const soon = 250
+/** Its key may be back after the next start alone. */
+const withoutAccuserMs = 60_000
 
 async function record(context: StepContext, row: DisputeRow, note: string): Promise<StepOutcome> {
   await context.change(row, { state: 'recorded', coalitionId: null, note })
   return null
 }
 
-async function haveBond(context: StepContext, bondAtomic: bigint): Promise<void> {
-  const { client, accuser, token, fund } = context.chain
+async function chosen({ chain, coalitionsOf, clock }: StepContext, row: DisputeRow): Promise<string | null> {
+  const among = await coalitionsOf(row.accused)
+  const nowSeconds = await chainSeconds({ chain, clock })
+  const sought = { accused: row.accused as Hex, members: row.members, nowSeconds }
+  return (await coalitionToAccuse(chain.reader, among, sought))?.toString() ?? null
+}
+
+async function haveBond(context: StepContext, accuser: Hex, bondAtomic: bigint): Promise<void> {
+  const { client, token, fund } = context.chain
   const held = await client
-    .readContract({ address: token.address, abi: erc20Abi, functionName: 'balanceOf', args: [accuser.address] })
+    .readContract({ address: token.address, abi: erc20Abi, functionName: 'balanceOf', args: [accuser] })
     .catch(() => 0n)
   if (held >= bondAtomic) return
   if (fund === null) {
     throw new ComputePoolError(
       'chain_underfunded',
-      `The accuser ${accuser.address} holds ${held} of the ${bondAtomic} atomic USDC that a bond takes.`,
+      `The accuser ${accuser} holds ${held} of the ${bondAtomic} atomic USDC that a bond takes.`,
       { remedy: 'Send it USDC; the accusation is made by itself then.' },
     )
   }
-  await fund(accuser.address, bondAtomic)
+  await fund(accuser, bondAtomic)
   await context.kill('dispute:funded')
 }
 

@@ -13,12 +13,16 @@ const runSchema = z.object({
   at: z.number().int(),
   input: z.record(z.string(), z.unknown()),
   executionId: z.string().nullable(),
+  /** How often it was waited for. */
+  waits: z.number().int().default(0),
 })
 
 const waitMs = 25_000
 /** After as many runs that did not settle it, or tries that the keeper did not take, it is settled without: a payer waits. */
 const mostRuns = 3
 const mostTries = 6
+/** Of `waitMs` each: a run that takes longer is ended. */
+const mostWaits = 8
 const noUnits = { epoch: 0, members: [] }
 
 /** `settled` once the chain shows it; else how many milliseconds to wait. */
@@ -30,19 +34,20 @@ export async function runBreach(context: StepContext, row: DisputeRow): Promise<
   // Also where somebody else settled it: its units go through the ledger's own order.
   await orderUnits(context, row.accused)
   await kill('dispute:units-ordered')
-  // A run that is on its way sets units too: it is waited for.
-  if ((run === null || run.executionId === null) && (await isSettled())) return 'settled'
-  // Streams keep their rates: the pool's flow is spread by the new units in the same block.
-  const inputNow = async () => breachOrder({ dispute, units: (await ledger.units()) ?? noUnits, rates: [] }).input
-  if (run === null) {
-    await change(row, { run: { at: 1, input: await inputNow(), executionId: null } })
-    await kill('dispute:run-noted')
-    return 0
-  }
-  if (run.at > mostRuns || row.attempts >= mostTries) {
+  const isDirect = !chain.hasWorkflows || (run !== null && run.at > mostRuns) || row.attempts >= mostTries
+  // A run that is on its way sets units too: it is waited for once.
+  if ((isDirect || run === null || run.executionId === null) && (await isSettled())) return 'settled'
+  if (isDirect) {
     const { to, data } = chain.relay.settle(dispute)
     await chain.relayer.execute({ to, data })
     return (await isSettled()) ? 'settled' : 250
+  }
+  // Streams keep their rates: the pool's flow is spread by the new units in the same block.
+  const inputNow = async () => breachOrder({ dispute, units: (await ledger.units()) ?? noUnits, rates: [] }).input
+  if (run === null) {
+    await change(row, { run: { at: 1, input: await inputNow(), executionId: null, waits: 0 } })
+    await kill('dispute:run-noted')
+    return 0
   }
   let { executionId } = run
   if (executionId === null) {
@@ -52,9 +57,22 @@ export async function runBreach(context: StepContext, row: DisputeRow): Promise<
     await change(row, { run: { ...run, executionId } })
   }
   const { status, error } = await keeper.wait(executionId, waitMs, signal)
-  if (!isFinalKeeperStatus(status)) return 0
   if (await isSettled()) return 'settled'
-  await change(row, { run: { at: run.at + 1, input: await inputNow(), executionId: null }, lastError: error })
+  if (!isFinalKeeperStatus(status)) {
+    const waits = run.waits + 1
+    if (waits < mostWaits) {
+      await change(row, { run: { ...run, executionId, waits } })
+      return 0
+    }
+    // What it has sent stays sent, and finds it settled; a keeper that cannot end it is not waited for either.
+    await keeper.cancel(executionId, signal).catch(() => {})
+    await change(row, {
+      run: { ...run, at: mostRuns + 1, executionId: null },
+      lastError: 'The keeper’s run did not end.',
+    })
+    return 0
+  }
+  await change(row, { run: { at: run.at + 1, input: await inputNow(), executionId: null, waits: 0 }, lastError: error })
   return pollMs
 }
 

@@ -1,4 +1,4 @@
-/** The table of disputes as Drizzle sees it; `050-disputes.sql` is what makes it. It knows no rules. */
+/** The table of disputes as Drizzle sees it; `050-disputes.sql` and `060-dispute-parties.sql` are what make it. It knows no rules. */
 import { breachReasons } from '@computepool/shared/coalition'
 import { bigint, bigserial, integer, jsonb, numeric, pgTable, text } from 'drizzle-orm/pg-core'
 
@@ -29,6 +29,8 @@ export const disputesTable = pgTable('disputes', {
   state: text('state', { enum: disputeSteps }).notNull(),
   note: text('note'),
   coalitionId: text('coalition_id'),
+  members: jsonb('members').$type<readonly string[]>().notNull().default([]),
+  registry: text('registry'),
   fromBlock: whole('from_block'),
   dispute: text('dispute'),
   accuser: text('accuser'),
