@@ -39,7 +39,7 @@ function areChecksOver({ desk }: RunningOrchestrator): boolean {
   return drawn === agreed + differs + withheld + unanswered + unjudged
 }
 
-for (const cheat of ['garbage', 'replayed'] satisfies Cheat[]) {
+for (const cheat of ['garbage', 'replayed', 'stale epoch'] satisfies Cheat[]) {
   test(`${cheat}: the tab is caught and out, a waiting tab takes its place`, async ({ browser }) => {
     const server = await startOrchestrator({ port: 0, packDir, minSeats: 2, maxSeats: 2, auditors })
     const peers = followPeers(server.desk)
