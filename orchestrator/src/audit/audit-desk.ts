@@ -124,6 +124,8 @@ interface OpenCheck {
   readonly asked: Set<string>
   /** The auditor that said so first; the blamed peer. */
   withheld: { readonly operator: string; readonly blamed: string } | null
+  /** The seat to which somebody who is vouched for found no link. */
+  unlinked: string | null
   /** Who found nothing: this is the second look. */
   readonly agreedBy: string | null
   /** It ended as met: a second look counts only where it finds something. */
@@ -246,15 +248,19 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
 
   /** Nobody is left to ask. */
   const giveUp = (check: OpenCheck): void => {
-    const { withheld } = check
-    if (withheld !== null && isTrusted(withheld.operator)) owes(check, withheld.blamed)
-    else end(check, check.agreedBy === null ? 'unanswered' : 'agreed')
+    const { withheld, unlinked } = check
+    if (withheld !== null && isTrusted(withheld.operator)) {
+      owes(check, withheld.blamed)
+      return
+    }
+    end(check, check.agreedBy === null ? 'unanswered' : 'agreed')
+    if (check.agreedBy === null && unlinked !== null) missedCheck(unlinked)
   }
 
   /** Nothing is held against whoever stands still or goes; but whose work can never be looked at should not sit there. */
   const missedCheck = (peer: string): void => {
     if (unmet.again(operatorOf(peer)))
-      options.onFailing?.(operatorOf(peer), 'Five checks in a row found you gone or still')
+      options.onFailing?.(operatorOf(peer), 'Five checks in a row found you gone, still or without a way to you')
   }
   /** Receipts of neighbours that do not meet are another's business. */
   const noteReceipts = ({ faults, whole }: ReceiptVerdict, { seats }: SettledAttempt): void => {
@@ -339,9 +345,10 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
       return
     }
     finish(errand)
-    if (said.outcome === 'agreed') unmet.over(operatorOf(check.drawn.accused))
-    if (said.outcome === 'agreed') agreed(check, operatorOf(peer))
-    else if (said.outcome === 'unjudged') {
+    if (said.outcome === 'agreed') {
+      unmet.over(operatorOf(check.drawn.accused))
+      agreed(check, operatorOf(peer))
+    } else if (said.outcome === 'unjudged') {
       // Else a seat's friend could end all its checks so.
       const operator = operatorOf(peer)
       const isDoubted = check.agreedBy === null && !isTrusted(operator)
@@ -354,7 +361,11 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
         if ([check.withheld.operator, operatorOf(peer)].some(isTrusted)) owes(check, blamed)
         else end(check, 'unanswered')
       } else {
-        if (blamed !== null && ask.seats.includes(blamed)) check.withheld ??= { operator: operatorOf(peer), blamed }
+        const operator = operatorOf(peer)
+        if (blamed !== null && ask.seats.includes(blamed)) check.withheld ??= { operator, blamed }
+        const { outcome, blamed: named } = said
+        if (outcome === 'failed' && named !== null && ask.seats.includes(named) && isTrusted(operator))
+          check.unlinked ??= named
         compute(check)
       }
     }
@@ -391,7 +402,8 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
       for (let i = 0; i < missed + checks.length; i++) counts.drawn()
       for (let i = 0; i < missed; i++) ended('unanswered', settled)
       for (const drawn of checks) {
-        const check = { drawn, asked: new Set<string>(), withheld: null, agreedBy: null, isMet: false }
+        const open = { withheld: null, unlinked: null, agreedBy: null, isMet: false }
+        const check: OpenCheck = { drawn, asked: new Set(), ...open }
         if (isHopeless(drawn)) end(check, 'unanswered')
         else compute(check)
       }

@@ -31,13 +31,27 @@ it('a seat that stands still whenever it is checked gives it to somebody else, w
   const exit = pool.seats[1]!
   const stats = { type: 'stats-reported', requests: 0, stepMs: null, weightsBytes: 1, kvBytes: 0 } as const
   for (let round = 0; round < 5; round++) {
-    expect(JSON.stringify(toldOf(exit) ?? '')).not.toContain('found you gone or still')
+    expect(JSON.stringify(toldOf(exit) ?? '')).not.toContain('found you gone, still')
     await pool.answer()
     exit.say({ ...stats, tokensServed: 0, isHidden: false })
     await pool.pool.clock.advance(3500)
     await pool.reportAll('withheld', check => (check.seat === 1 ? exit.peer : null))
   }
   await pool.pool.clock.advance(5000)
-  expect(JSON.stringify(toldOf(exit))).toContain('found you gone or still')
+  expect(JSON.stringify(toldOf(exit))).toContain('found you gone, still')
   expect(toldOf(exit)).toMatchObject({ failed: 0 })
+})
+
+it('a seat that lets no auditor link to it gives it to somebody else, on the word of whom the owner vouches for alone', async () => {
+  for (const trusted of [3, 0]) {
+    const pool = await openAuditedPool({ auditors: 3, trusted })
+    const exit = pool.seats[1]!
+    for (let round = 0; round < 5; round++) {
+      await pool.answer()
+      await pool.reportAll('failed', check => (check.seat === 1 ? exit.peer : null))
+    }
+    await pool.pool.clock.advance(5000)
+    expect(JSON.stringify(toldOf(exit) ?? '').includes('without a way to you')).toBe(trusted > 0)
+    expect(toldOf(exit)?.failed ?? 0).toBe(0)
+  }
 })

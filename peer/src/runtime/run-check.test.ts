@@ -196,7 +196,7 @@ describe('whoever keeps back what it signed for is named', () => {
     await tabs[1]!.running.leave()
     stage.handOver()
     stage.run()
-    expect(await stage.reported()).toMatchObject({ outcome: 'failed', blamed: null })
+    expect(await stage.reported()).toMatchObject({ outcome: 'failed', blamed: tabs[1]!.peer() })
     expect(pool.evidence.size).toBe(0)
     expect(auditor.snapshot().status).toBe('standing-by')
   })

@@ -132,7 +132,7 @@ async function collect(
     } catch {
       outer.throwIfAborted()
       // Whoever has no way to us owes nothing.
-      if (!isLinked(peer)) return failed(`There is no link to ${peer}.`)
+      if (!isLinked(peer)) return { ...failed(`There is no link to ${peer}.`), blamed: peer as Reported['blamed'] }
       return withheld(peer, 'It handed over nothing in time, or not all.')
     }
     if ('noRoom' in arrived) return failed('More was handed over at once than there is room for.')

@@ -120,7 +120,7 @@ export const auditRequests = [
     check: checkIdSchema,
     /**
      * `agreed`, `differs`: it was computed again. `withheld`: what `blamed` handed over is not what it signed for, or did not come.
-     * `unjudged`: nobody measured how far two such engines may lie apart. `failed`: the auditor could not.
+     * `unjudged`: nobody measured how far two such engines may lie apart. `failed`: the auditor could not; with `blamed`: for want of a link to it.
      */
     outcome: z.enum(['agreed', 'differs', 'withheld', 'unjudged', 'failed']),
     blamed: peerIdSchema.nullable(),
