@@ -193,10 +193,11 @@ describe('whoever keeps back what it signed for is named', () => {
   it('but for whom no link leads to', async () => {
     const stage = await openCheckStage({ seat: 1 })
     const { pool, tabs, auditor } = stage
+    const gone = tabs[1]!.peer()
     await tabs[1]!.running.leave()
     stage.handOver()
     stage.run()
-    expect(await stage.reported()).toMatchObject({ outcome: 'failed', blamed: tabs[1]!.peer() })
+    expect(await stage.reported()).toMatchObject({ outcome: 'failed', blamed: gone })
     expect(pool.evidence.size).toBe(0)
     expect(auditor.snapshot().status).toBe('standing-by')
   })
