@@ -53,7 +53,8 @@ export function planTerms(plan: PlanTerms): PlannedTerms {
   })
   if (made.kind === 'refused') return { kind: 'refused', code: made.fault.code, text: made.fault.text }
   const { terms } = made
-  const running = coalitions.filter(held => isRunning(held, nowSeconds))
+  // Of another stake or model it binds nobody to what is asked now, and no re-split can change that.
+  const running = coalitions.filter(held => isRunning(held, nowSeconds) && isSameFrame(held.terms!, terms))
   const fitting = running.find(held => isFitting(held, terms))
   if (fitting !== undefined && fitting.view.endsAt - nowSeconds > termSeconds / renewPart) {
     return { kind: 'fits', coalition: fitting }
@@ -73,13 +74,12 @@ export function isFitting(held: HeldCoalition, terms: Pick<CoalitionTerms, 'part
   return keyOfTerms(held.view) === keyOfTerms(terms) && held.view.parties.every(one => members.has(one.operator))
 }
 
-/** The contract's own rule: somebody stays, and of the members at least half; and what a re-split must keep is the same. */
+/** The contract's own rule: somebody stays, and of the members at least half. */
 function mostInCommon(running: readonly HeldCoalition[], terms: CoalitionTerms): HeldCoalition | null {
   const parties = new Set(terms.parties.map(({ operator }) => operator.toLowerCase()))
   let best: HeldCoalition | null = null
   let most = 0
   for (const held of running) {
-    if (held.terms === null || !isSameFrame(held.terms, terms)) continue
     const members = membersOf(held).filter(({ isGuilty }) => !isGuilty)
     const staying = members.filter(({ operator }) => parties.has(operator)).length
     if (staying <= most || 2 * staying < members.length) continue
