@@ -19,7 +19,8 @@ Starts an orchestrator, its own chain and N headless browser tabs, pays, asks th
   --pack DIR        a model pack (default: the demo model)
   --max-tokens N    longest answer (default: 96)
   --free            no chain and no payment
-  --cheat garbage   instead: one of three headless peers sends garbage, is caught and replaced (no browser, no chain, no stake)
+  --cheat garbage   instead: of four headless operators that staked one sends garbage, is caught, replaced and slashed (no browser;
+                    with --free: no chain and no stake)
   --json            print only the JSON object
 
 Amounts are decimal strings: Atomic is a millionth of a USDC, Wei is 10^-18 of a USDCx. They add up, or the demo fails:
@@ -66,8 +67,8 @@ if (values.cheat !== undefined) {
     console.error(`--cheat must be garbage; got ${values.cheat}.`)
     process.exit(2)
   }
-  const { demoCheat } = await import('./demo-cheat.ts')
-  console.log(JSON.stringify(await demoCheat(values.pack, values.prompt, maxTokens, say)))
+  const demo = values.free ? (await import('./demo-cheat.ts')).demoCheat : (await import('./demo-slash.ts')).demoSlash
+  console.log(JSON.stringify(await demo(values.pack, values.prompt, maxTokens, say)))
   process.exit(0)
 }
 

@@ -9,8 +9,8 @@ import { streamVaultAbi, superfluidPoolAbi, usdcAbi } from '@computepool/contrac
 import { embeddedRules } from '@computepool/contracts/deploy'
 import { createCoalitionReader } from '@computepool/orchestrator/coalition/index.ts'
 import { decodeEvidence } from '@computepool/shared/audit'
-import { type DisputeView, disputesSchema } from '@computepool/shared/money'
-import { type PoolSnapshot, poolSnapshotSchema } from '@computepool/shared/swarm'
+import type { DisputeView } from '@computepool/shared/money'
+import type { PoolSnapshot } from '@computepool/shared/swarm'
 import type { Hex } from 'viem'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { garbage } from '../../shared/testing/cheats/index.ts'
@@ -18,7 +18,7 @@ import { walletOf } from '../harness/audited-swarm.ts'
 import { demoPackDir, readTranscripts, shortestFirst } from '../harness/golden-answers.ts'
 import { forkOrchestrator, type OrchestratorProcess } from '../harness/orchestrator-process.ts'
 import { createPayingClient, receivedWei } from '../harness/paying-client.ts'
-import { readEvents } from '../harness/read-events.ts'
+import { disputesOf, untilPool } from '../harness/watch-pool.ts'
 import { openWrappedNode, type WrappedNode } from '../harness/wrapped-node.ts'
 
 const stakeAtomic = 5_000_000n
@@ -50,23 +50,9 @@ afterAll(async () => {
   await rm(dataDir, { recursive: true, force: true })
 })
 
-/** What `look` finds, once it finds it; it looks whenever the pool tells of a change. */
-async function until<T>(look: (snapshot: PoolSnapshot) => Promise<T | null> | T | null): Promise<T> {
-  const leave = new AbortController()
-  const events = await fetch(`${pool.url}/api/pool/events`, { signal: leave.signal })
-  try {
-    for await (const data of readEvents(events.body!)) {
-      const found = await look(poolSnapshotSchema.parse(JSON.parse(data)))
-      if (found !== null) return found
-    }
-    throw new Error('The pool closed its event stream.')
-  } finally {
-    leave.abort()
-  }
-}
-
-const disputes = async (): Promise<DisputeView[]> =>
-  disputesSchema.parse(await (await fetch(`${pool.url}/api/disputes`)).json()).disputes
+const until = <T>(look: (snapshot: PoolSnapshot) => Promise<T | null> | T | null): Promise<T> =>
+  untilPool(pool.url, look)
+const disputes = (): Promise<DisputeView[]> => disputesOf(pool.url)
 
 test('a cheat is caught, replaced and slashed, and everybody else has what is theirs', {
   timeout: 120_000,
