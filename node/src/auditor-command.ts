@@ -1,26 +1,14 @@
 /** `computepool auditor`: wires arguments, keys, terminal and signals to headless auditors. What they do it leaves to others. */
 import { hostClock } from '@computepool/peer/host.ts'
-import { asComputePoolError } from '@computepool/shared/errors'
 import { auditorHelp, readAuditorArguments } from './auditor/auditor-arguments.ts'
 import { openAuditorKeys } from './auditor/open-auditor-keys.ts'
 import { exitCodeOf } from './exit-code-of.ts'
-import { stopNodeRtc } from './links/node-rtc.ts'
 import { hearSignals } from './node-command.ts'
 import { createNodeLog } from './operator/node-log.ts'
 import { serveUntilStopped } from './operator/serve-until-stopped.ts'
-import { tellFailure } from './tell-failure.ts'
+import { runToEnd } from './run-to-end.ts'
 
-/** What is still open then, such as a kept-alive connection, does not hold the process. */
-const lingerMs = 500
-
-export async function auditorCommand(args: readonly string[]): Promise<void> {
-  process.exitCode = await run(args).catch((thrown: unknown) => {
-    tellFailure(thrown, args.includes('--json'))
-    return exitCodeOf(asComputePoolError(thrown))
-  })
-  stopNodeRtc()
-  setTimeout(() => process.exit(), lingerMs).unref()
-}
+export const auditorCommand = (args: readonly string[]): Promise<void> => runToEnd(args, run, exitCodeOf)
 
 async function run(args: readonly string[]): Promise<number> {
   const { command, json, settings, count, keyFile } = readAuditorArguments(args, process.env)

@@ -1,28 +1,19 @@
 /** `computepool bridge`: wires arguments, terminal and signals to one relay. What it passes on it leaves to others. */
 import { hostClock, hostEntropy } from '@computepool/peer/host.ts'
 import { maxParcelBytes } from '@computepool/shared/datagram'
-import { asComputePoolError, ComputePoolError, type ErrorData } from '@computepool/shared/errors'
+import { ComputePoolError, type ErrorData } from '@computepool/shared/errors'
 import { createAxlClient } from './axl/axl-client.ts'
 import { type BridgeSettings, bridgeHelp, readBridgeArguments } from './bridge/bridge-arguments.ts'
 import { type BridgeLog, createBridgeLog } from './bridge/bridge-log.ts'
 import { runBridge } from './bridge/run-bridge.ts'
-import { createNodeRtc, stopNodeRtc } from './links/node-rtc.ts'
+import { createNodeRtc } from './links/node-rtc.ts'
 import { openSocket } from './operator/open-socket.ts'
-import { tellFailure } from './tell-failure.ts'
+import { runToEnd } from './run-to-end.ts'
 import { openNodeKey } from './wallet/open-node-key.ts'
 
-/** What is still open then, such as a kept-alive connection, does not hold the process. */
-const lingerMs = 500
 const drainMs = 60_000
 
-export async function bridgeCommand(args: readonly string[]): Promise<void> {
-  process.exitCode = await run(args).catch((thrown: unknown) => {
-    tellFailure(thrown, args.includes('--json'))
-    return exitCodeOf(asComputePoolError(thrown))
-  })
-  stopNodeRtc()
-  setTimeout(() => process.exit(), lingerMs).unref()
-}
+export const bridgeCommand = (args: readonly string[]): Promise<void> => runToEnd(args, run, exitCodeOf)
 
 /** systemd and others decide by it whether another start can help. */
 function exitCodeOf({ code }: ComputePoolError): number {

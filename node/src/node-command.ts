@@ -1,25 +1,13 @@
 /** `computepool node`: wires arguments, terminal and signals to one headless operator. What it serves it leaves to others. */
 import { hostClock } from '@computepool/peer/host.ts'
-import { asComputePoolError } from '@computepool/shared/errors'
 import { exitCodeOf } from './exit-code-of.ts'
-import { stopNodeRtc } from './links/node-rtc.ts'
 import { nodeHelp, readNodeArguments } from './operator/node-arguments.ts'
 import { createNodeLog } from './operator/node-log.ts'
 import { serveUntilStopped } from './operator/serve-until-stopped.ts'
 import { createStopSignals, type StopSignals } from './operator/stop-signals.ts'
-import { tellFailure } from './tell-failure.ts'
+import { runToEnd } from './run-to-end.ts'
 
-/** What is still open then, such as a kept-alive connection, does not hold the process. */
-const lingerMs = 500
-
-export async function nodeCommand(args: readonly string[]): Promise<void> {
-  process.exitCode = await run(args).catch((thrown: unknown) => {
-    tellFailure(thrown, args.includes('--json'))
-    return exitCodeOf(asComputePoolError(thrown))
-  })
-  stopNodeRtc()
-  setTimeout(() => process.exit(), lingerMs).unref()
-}
+export const nodeCommand = (args: readonly string[]): Promise<void> => runToEnd(args, run, exitCodeOf)
 
 async function run(args: readonly string[]): Promise<number> {
   const { command, json, settings } = readNodeArguments(args, process.env)

@@ -17,8 +17,8 @@ import { canCheckUpon, checkableSeats, type DrawnCheck, drawChecks } from './dra
 import { createErrands, type Errand, type ErrandsOptions } from './errands.ts'
 import { subjectOfCheck } from './evidence-fits.ts'
 import { createFailingSeats } from './failing-seats.ts'
-import { createInARow } from './in-a-row.ts'
 import { openTrial, type Trial } from './try-evidence.ts'
+import { createUnseenSeats } from './unseen-seats.ts'
 import { createWhoMayCheck } from './who-may-check.ts'
 import { createWithheldChecks } from './withheld-checks.ts'
 
@@ -110,10 +110,6 @@ const idBytes = 10
 const surelyKeptBytes = 48 << 20
 /** Of a slow tab, on a machine that has other work. */
 const msPerPosition = 100
-/** Answers in a row without a whole receipt. */
-const mostUnsigned = 3
-/** Checks in a row that came to nothing because the seat stood still or went. */
-const mostUnmet = 5
 
 /** Of a challenge: each seat that somebody could check, to the end. What nobody could check is not drawn. */
 const challengePolicy = { window: 1, windowShare: 0, endShare: 1 }
@@ -150,8 +146,7 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
   const errandsOpen = new Map<Errand, OpenCheck>()
   const dissolved = new Set<number>()
   const withheldChecks = createWithheldChecks(clock)
-  const unsigned = createInARow(mostUnsigned)
-  const unmet = createInARow(mostUnmet)
+  const unseen = createUnseenSeats((operator, why) => options.onFailing?.(operator, why))
   const failingSeats = createFailingSeats(clock)
   const counts = createCheckCounts()
   const drawId = (): string => `audit:${Buffer.from(entropy.bytes(idBytes)).toString('hex')}`
@@ -254,28 +249,13 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
       return
     }
     end(check, check.agreedBy === null ? 'unanswered' : 'agreed')
-    if (check.agreedBy === null && unlinked !== null) missedCheck(unlinked)
-  }
-
-  /** Nothing is held against whoever stands still or goes; but whose work can never be looked at should not sit there. */
-  const missedCheck = (peer: string): void => {
-    if (unmet.again(operatorOf(peer)))
-      options.onFailing?.(operatorOf(peer), 'Five checks in a row found you gone, still or without a way to you')
-  }
-  /** Receipts of neighbours that do not meet are another's business. */
-  const noteReceipts = ({ faults, whole }: ReceiptVerdict, { seats }: SettledAttempt): void => {
-    for (const { seat, peer } of seats) {
-      const operator = operatorOf(peer)
-      if (whole.includes(seat)) unsigned.over(operator)
-      else if (faults.some(({ fault, seats }) => fault !== 'broken' && seats[0] === seat) && unsigned.again(operator))
-        options.onFailing?.(operator, 'Three answers in a row ended without a whole receipt of yours')
-    }
+    if (check.agreedBy === null && unlinked !== null) unseen.missed(unlinked)
   }
 
   /** It did not hand over what it had signed for. Once is bad luck. */
   const owes = (check: OpenCheck, blamed: string, isExcused = options.isQuiet(blamed)): void => {
     end(check, isExcused ? 'unanswered' : 'withheld')
-    if (isExcused) missedCheck(blamed)
+    if (isExcused) unseen.missed(blamed)
     if (!isExcused && withheldChecks.noted(operatorOf(blamed))) onFailed(operatorOf(blamed), 'withheld')
   }
 
@@ -346,7 +326,7 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
     }
     finish(errand)
     if (said.outcome === 'agreed') {
-      unmet.over(operatorOf(check.drawn.accused))
+      unseen.seen(operatorOf(check.drawn.accused))
       agreed(check, operatorOf(peer))
     } else if (said.outcome === 'unjudged') {
       // Else a seat's friend could end all its checks so.
@@ -395,7 +375,7 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
     canCheckUpon: requestId => canCheckUpon(log, requestId),
     isIdle: () => errands.size() === 0 && trials.size === 0,
     settled: (verdict, settled) => {
-      noteReceipts(verdict, settled)
+      unseen.receipts(verdict, settled)
       const attempt = log.settled(settled, checkableSeats(verdict, settled))
       if (attempt === null) return
       const { checks, missed } = drawChecks(log, { ...attempt, settled })
@@ -440,7 +420,7 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
         drop(id)
         finish(errand)
         end(check, 'unanswered')
-        missedCheck(peer)
+        unseen.missed(peer)
       }
       errands.gone(peer)
       roster.gone(peer)
