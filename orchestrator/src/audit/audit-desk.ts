@@ -2,19 +2,17 @@
  * Checks of work that was done: which are drawn, by whom they are computed again, and what follows. It bound itself to secret and rate before each attempt
  * began. It sees receipts, tokens and findings, never an activation.
  */
-import type { Clock, Entropy } from '@computepool/shared/ports'
-import type { ReceiptVerdict } from '@computepool/shared/receipts'
-import type { FailureKind } from '@computepool/shared/standing'
-import type { DeskCommand, DeskRequest, Seat } from '@computepool/shared/wire'
+import type { DeskRequest, Seat } from '@computepool/shared/wire'
 import { operatorOf } from '../receipts/operator-of.ts'
-import type { SentAttempt, SettledAttempt } from '../receipts/receipt-book.ts'
+import type { SettledAttempt } from '../receipts/receipt-book.ts'
 import { createAttemptLog } from './attempt-log.ts'
+import type { AuditDesk, AuditDeskOptions } from './audit-ports.ts'
 import { createAuditorRoster } from './auditor-roster.ts'
-import { type CheckFigures, type CheckOutcome, createCheckCounts } from './check-counts.ts'
-import { type CheckedEngine, handOvers, runCheck } from './check-orders.ts'
-import { drawTerms, type TermsSource } from './check-terms.ts'
+import { type CheckOutcome, createCheckCounts } from './check-counts.ts'
+import { handOvers, runCheck } from './check-orders.ts'
+import { drawTerms } from './check-terms.ts'
 import { canCheckUpon, checkableSeats, type DrawnCheck, drawChecks } from './draw-checks.ts'
-import { createErrands, type Errand, type ErrandsOptions } from './errands.ts'
+import { createErrands, type Errand } from './errands.ts'
 import { subjectOfCheck } from './evidence-fits.ts'
 import { createFailingSeats } from './failing-seats.ts'
 import { openTrial, type Trial } from './try-evidence.ts'
@@ -23,81 +21,6 @@ import { createWhoMayCheck } from './who-may-check.ts'
 import { createWithheldChecks } from './withheld-checks.ts'
 
 type Reported = Extract<DeskRequest, { type: 'check-reported' }>
-
-/** Proven by evidence that anybody can replay. */
-export interface Breach {
-  readonly operator: string
-  readonly peer: string
-  /** The attempt's, and its assignment's. */
-  readonly requestId: string
-  readonly epoch: number
-  readonly seat: number
-  /** Wallets of its ring. */
-  readonly members: readonly string[]
-  readonly what: FailureKind
-  readonly evidence: { readonly sha256: string; readonly path: string }
-}
-
-export interface AuditDeskOptions
-  extends TermsSource,
-    Pick<ErrandsOptions, 'rings' | 'attach' | 'mostAtOnce' | 'mostQueued'> {
-  readonly clock: Clock
-  readonly entropy: Entropy
-  readonly send: (peer: string, command: DeskCommand) => void
-  /** What computes at a peer; null: it never said. */
-  readonly engineOf: (peer: string) => CheckedEngine | null
-  /** What a check of these layers takes of an auditor's memory, in bytes. */
-  readonly bytesOf: (layers: DrawnCheck['layers']) => number
-  /** Bytes that a seat keeps of one row that it received, at most. */
-  readonly rowBytes: number
-  /** Whether it said nothing for a while, or reports stood still: what it did not hand over then is not held against it. */
-  readonly isQuiet: (peer: string) => boolean
-  /** Auditors of these wallets the pool's owner vouches for. */
-  readonly isTrusted: (operator: string) => boolean
-  /** It gets no work, and is not asked what others did. */
-  readonly isBanned: (operator: string) => boolean
-  /** It may be shown what users wrote who asked for ends that may; absent: nobody may whom the owner does not vouch for. */
-  readonly mayHoldText?: (operator: string) => boolean
-  /** Where bundles lie, and who may leave one; null: nowhere, and nobody is convicted. */
-  readonly evidence: {
-    readonly path: string
-    /** Good for one bundle of this wallet's. */
-    openTicket(operator: string, lifeMs: number): string
-    /** What the bundle says that it is about; null: it is none, or not there. */
-    subjectOf(sha256: string): string | null
-    /** Until what is returned is called. */
-    holdWhile(sha256: string): () => void
-    /** For good: somebody was convicted by it. */
-    hold(sha256: string): Promise<void>
-  } | null
-  /** One more check that its layers met. */
-  readonly onChecked: (operator: string) => void
-  readonly onFailed: (operator: string, what: FailureKind) => void
-  readonly onConvicted: (breach: Breach) => void
-  /** Answers fail at its seat, one after the other: others should sit there. */
-  readonly onFailing?: (operator: string, why?: string) => void
-  readonly onEnded?: (outcome: CheckOutcome, requestId: string) => void
-  readonly onFault?: (fault: unknown) => void
-}
-
-export interface AuditDesk {
-  /** Binds itself to a secret and the rates of its seats: the nonce (hex) goes out with the job. */
-  termsFor(attempt: SentAttempt, isChallenge?: boolean): { readonly nonce: string }
-  /** Somebody is here who could compute again what one of a ring's seats does. */
-  canCheck(seats: readonly Seat[]): boolean
-  /** What begins with that attempt's kept cache could be checked. */
-  canCheckUpon(requestId: string): boolean
-  /** Nobody computes anything again, or waits to. */
-  isIdle(): boolean
-  /** Its receipts are there, or overdue: what is drawn of it is checked. */
-  settled(verdict: ReceiptVerdict, attempt: SettledAttempt): void
-  heard(peer: string, request: DeskRequest): void
-  gone(peer: string): void
-  /** Rings or standbys have changed. */
-  stir(): void
-  view(): CheckFigures
-  close(): void
-}
 
 /** Auditors that are asked one after the other, before a check is given up. */
 const mostTries = 3
@@ -326,7 +249,7 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
     }
     finish(errand)
     if (said.outcome === 'agreed') {
-      unseen.seen(operatorOf(check.drawn.accused))
+      unseen.seen(check.drawn.accused)
       agreed(check, operatorOf(peer))
     } else if (said.outcome === 'unjudged') {
       // Else a seat's friend could end all its checks so.

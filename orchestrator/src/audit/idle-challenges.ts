@@ -6,7 +6,7 @@ import type { Clock, Entropy } from '@computepool/shared/ports'
 import type { DeskCommand, DeskRequest } from '@computepool/shared/wire'
 import type { Ring } from '../dispatch/ring.ts'
 import type { ReceiptBook } from '../receipts/receipt-book.ts'
-import type { AuditDesk } from './audit-desk.ts'
+import type { AuditDesk } from './audit-ports.ts'
 import { type ChallengeText, drawChallenge, longestChallenge } from './draw-challenge.ts'
 
 export interface IdleChallengesOptions extends ChallengeText {

@@ -1,4 +1,5 @@
-export { type AuditDesk, type AuditDeskOptions, type Breach, createAuditDesk } from './audit-desk.ts'
+export { createAuditDesk } from './audit-desk.ts'
+export type { AuditDesk, AuditDeskOptions, Breach } from './audit-ports.ts'
 export type { AuditRing } from './auditor-roster.ts'
 export type { CheckFigures, CheckOutcome } from './check-counts.ts'
 export type { ChallengeText } from './draw-challenge.ts'

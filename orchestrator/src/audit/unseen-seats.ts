@@ -13,7 +13,7 @@ export interface UnseenSeats {
   /** A check came to nothing because of this peer. */
   missed(peer: string): void
   /** A check found its work as it should be. */
-  seen(operator: string): void
+  seen(peer: string): void
 }
 
 /** Answers in a row without a whole receipt. */
@@ -38,6 +38,6 @@ export function createUnseenSeats(onUnseen: (operator: string, why: string) => v
       if (unmet.again(operatorOf(peer)))
         onUnseen(operatorOf(peer), 'Five checks in a row found you gone, still or without a way to you')
     },
-    seen: operator => unmet.over(operator),
+    seen: peer => unmet.over(operatorOf(peer)),
   }
 }
