@@ -19,8 +19,10 @@ describe('the arguments of a node', () => {
       usesWebRtc: true,
       keystorePath: undefined,
       passwordFile: undefined,
+      mostStakeAtomic: 25_000_000n,
       drainMs: 60_000,
     })
+    expect(readNodeArguments(['--most-stake', '0'], env).settings.mostStakeAtomic).toBe(0n)
     expect(readNodeArguments(['doctor', 'http://a:1'], env)).toMatchObject({
       command: 'doctor',
       settings: { url: 'http://a:1' },
@@ -58,6 +60,7 @@ describe('the arguments of a node', () => {
     [['--memory', '6 apples'], '--memory is "6 apples"'],
     [['--threads', '-1'], '--threads'],
     [['--drain-seconds', 'soon'], '--drain-seconds is "soon"'],
+    [['--most-stake', '2.5'], '--most-stake is "2.5"'],
     [['--engine', 'tpu'], '--engine is "tpu"'],
     [['--nonsense'], '--nonsense'],
   ])('refuse %j by name', (args, message) => {

@@ -28,6 +28,7 @@ URL                 the orchestrator. Default: COMPUTEPOOL_URL, or http://localh
                     COMPUTEPOOL_KEYSTORE_PASSWORD or --password-file. Default: COMPUTEPOOL_NODE_KEY,
                     or a burner key that is made once in the data folder
 --password-file F   a file that holds the keystore's password
+--most-stake USD    most that its key stakes within a day where the pool asks for stakes, whole USDC; 0: none. Default: 25
 --drain-seconds N   on SIGTERM or Ctrl-C, longest time to finish what runs. Default: 60
 --json              one JSON object a line, for programs
 --help              this text
@@ -75,6 +76,7 @@ export function readNodeArguments(
       originalTail: tail === undefined ? null : parseOriginalTail(tail),
       keystorePath: keystore === undefined ? undefined : here(keystore),
       passwordFile: passwordFile === undefined ? undefined : here(passwordFile),
+      mostStakeAtomic: BigInt(wholeNumber(values['most-stake'], '--most-stake', 0, 1_000_000)) * 1_000_000n,
       drainMs: wholeNumber(values['drain-seconds'], '--drain-seconds', 0, longestDrainSeconds) * 1000,
     },
   }
@@ -95,6 +97,7 @@ function parse(args: readonly string[]) {
         'original-tail': { type: 'string' },
         keystore: { type: 'string' },
         'password-file': { type: 'string' },
+        'most-stake': { type: 'string', default: '25' },
         'drain-seconds': { type: 'string', default: '60' },
         json: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false, short: 'h' },

@@ -18,5 +18,7 @@ export interface NodeSettings {
   readonly originalTail?: OriginalTail | null
   readonly keystorePath: string | undefined
   readonly passwordFile: string | undefined
+  /** Most that its key puts at stake within a day, 6 decimals; absent: what any peer would. */
+  readonly mostStakeAtomic?: bigint
   readonly drainMs: number
 }

@@ -54,7 +54,7 @@ export async function runNode(
   /** Providers that failed here before. */
   shunned: ReadonlySet<NativeProvider> = new Set(),
 ): Promise<RunningNode> {
-  const { url, dataDir, memoryBudgetBytes, threads, engine } = settings
+  const { url, dataDir, memoryBudgetBytes, threads, engine, mostStakeAtomic } = settings
   const key = await openNodeKey({ ...settings, env: host.env, onNotice: host.onNotice })
   let socket: SocketLike | null = null
   // The hub client comes back by itself, and joins with the reach of then.
@@ -110,7 +110,10 @@ export async function runNode(
     onEngineLost: host.onEngineLost,
   }
   return {
-    peer: runPeer(powers, { memoryBudgetBytes, engine: null }),
+    peer: runPeer(powers, {
+      ...{ memoryBudgetBytes, engine: null },
+      ...(mostStakeAtomic === undefined ? {} : { mostStakeAtomic }),
+    }),
     address: key.address,
     keySource: key.source,
     reach: reach.reach,

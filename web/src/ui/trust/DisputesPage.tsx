@@ -19,10 +19,10 @@ export function DisputesPage() {
         <PoolStakeChip pool={pool} />
       </header>
       <p>
-        A check that computes a seat’s layers again and gets something else convicts that seat. It loses its place and
-        its standing at once; where it had staked, it is accused on the chain, and auditors decide. The evidence is
-        public: it holds what that seat received and sent in that request, and the text where the seat was the entry.{' '}
-        <Link to="/trust">What each seat can see</Link>
+        A seat whose layers a check computed again, with another result, is convicted when those who look at the
+        evidence agree. It loses its place and its standing at once; where it had staked, it is accused on the chain,
+        and auditors decide. The evidence is public: it holds what that seat received and sent in that request, and the
+        text where the seat was the entry. <Link to="/trust">What each seat can see</Link>
       </p>
       <Disputes />
     </div>

@@ -118,10 +118,10 @@ function Checked({ pool }: { pool: ReactNode }) {
       </dl>
       <p>
         Sampling has limits, computed in advance: at the least rate of 0.61, who cheats on every step is caught within 5
-        requests with probability 0.99. That holds where the pool’s owner runs auditors: where nobody does, a cheat
-        whose friend is asked to check it can last twice as long. Who cheats only on the last tenth of long answers can
-        go on for 50 requests with 0.69 to 0.99. And an answer that was wrong has been read by then: a check convicts,
-        it does not mend.
+        requests with probability 0.99. That holds where checks are answered, engines were measured, and the pool’s
+        owner runs auditors: where nobody does, a cheat whose friend is asked to check it can last twice as long. Who
+        cheats only on the last tenth of long answers can go on for 50 requests with 0.69 to 0.99. And an answer that
+        was wrong has been read by then: a check convicts, it does not mend.
       </p>
       {pool === null ? null : (
         <>
@@ -142,9 +142,9 @@ function Stakes() {
       <p>
         In a staked pool each operator’s own money lies in a registry on the chain before its work is paid. A conviction
         becomes an accusation there, with a bond; auditors whom the registry’s owner named compute the evidence again
-        and vote. Guilty: the share of the stake that the reason calls for goes to the harmed session’s payer, then to
-        the accuser’s cost, then to the other members. Innocent: the bond goes to the accused. Whoever names the
-        auditors can bring about any verdict: that owner is to be trusted with it.
+        and vote. Guilty of a wrong output, the one reason that a pool accuses of today: the stake goes to the harmed
+        session’s payer, then to the accuser’s cost, then to the other members. Innocent: the bond goes to the accused.
+        Whoever names the auditors can bring about any verdict: that owner is to be trusted with it.
       </p>
       <p>
         In an unstaked pool a conviction costs the place, the pay from then on, and the standing. A new key begins anew,

@@ -22,7 +22,7 @@ async function open(disputes: () => readonly DisputeView[]) {
 
 test.each([
   [{ state: 'recorded', coalition: null }, 'Convicted by this pool. No stake lay there, so no money moves.'],
-  [{ state: 'recorded' }, 'the accusation is on its way to the chain. Coalition 7. Bond 1.00 test USDC.'],
+  [{ state: 'recorded' }, 'the accusation is not on the chain, or not yet. Coalition 7. Bond 1.00 test USDC.'],
   [{ state: 'accused' }, 'the accused has time to answer. Coalition 7.'],
   [{ state: 'voting' }, 'The auditors are voting. Coalition 7.'],
   [{ state: 'undecided' }, 'No quorum in time: the bond went back, and nothing else happens.'],

@@ -119,7 +119,7 @@ export function disputeStateWords(dispute: DisputeView): string {
     case 'recorded':
       return dispute.coalition === null
         ? 'Convicted by this pool. No stake lay there, so no money moves.'
-        : 'Convicted by this pool; the accusation is on its way to the chain.'
+        : 'Convicted by this pool; the accusation is not on the chain, or not yet.'
     case 'accused':
       return 'Accused on the chain; the accused has time to answer.'
     case 'voting':
