@@ -62,6 +62,8 @@ export function createDisputeDesk(options: DisputeDeskOptions): DisputeDesk {
   let cancelTick = (): void => {}
   let isStarted = false
   let chainSeconds = 0
+  /** Open disputes of which it was told that they are voted on. */
+  const votable = new Set<number>()
   const idlers = new Set<() => void>()
 
   const fault = (thrown: unknown): void => {
@@ -77,14 +79,16 @@ export function createDisputeDesk(options: DisputeDeskOptions): DisputeDesk {
       chain,
       rows,
       signal,
-      noteSeconds: ({ respondUntil }, seconds) => {
-        const before = chainSeconds
-        chainSeconds = Number(seconds)
-        // Nothing is written down where the vote opens by the passing of time.
-        if (before <= respondUntil! && chainSeconds > respondUntil!) options.onChange?.()
+      noteSeconds: ({ id, respondUntil }, seconds) => {
+        chainSeconds = Math.max(chainSeconds, Number(seconds))
+        // Nothing is written down where the vote opens by the passing of time: of each dispute it is told once.
+        if (chainSeconds <= respondUntil! || votable.has(id)) return
+        votable.add(id)
+        options.onChange?.()
       },
       kill: async point => killPoint?.(point),
       change: async (row, change) => {
+        if (change.state !== undefined && change.state !== 'open') votable.delete(row.id)
         await rows.change(row.id, { nextAtMs: clock.wallMs(), ...change }, clock.wallMs())
         await count()
       },
