@@ -45,6 +45,7 @@ export const errorTable = {
   swarm_coalition_lost: { ...unavailable, retry: 'same' },
   swarm_no_placement: { ...unavailable, retry: 'later' },
   peer_unauthenticated: { httpStatus: 401, openaiType: 'authentication_error', retry: 'never' },
+  peer_not_authorised: { httpStatus: 403, openaiType: 'permission_error', retry: 'never' },
   peer_version_refused: { ...server, retry: 'never' },
   peer_rate_limited: { httpStatus: 429, openaiType: 'rate_limit_error', retry: 'later' },
   peer_message_invalid: { ...server, retry: 'other' },

@@ -9,6 +9,30 @@ export {
 } from './container.ts'
 export { encryptionKeyOf, type SealingEntropy, sealTo, unseal } from './ecies.ts'
 export {
+  accessHeader,
+  accessOrderSchema,
+  accessProofSchema,
+  challengeOrderSchema,
+  challengeSchema,
+  type InftToken,
+  type InftView,
+  inftTokenSchema,
+  inftViewSchema,
+  mostEntries,
+  mostUploadBytes,
+  ownershipProofSchema,
+  type PreparedTransferView,
+  preparedTransferSchema,
+  signedInSchema,
+  signInOrderSchema,
+  storedBlobSchema,
+  type TransferView,
+  tokenIdSchema,
+  transferListSchema,
+  transferOrderSchema,
+  transferViewSchema,
+} from './inft-api.ts'
+export {
   describedSize,
   describeIntelligence,
   intelligenceBytes,
