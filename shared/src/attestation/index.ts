@@ -1,4 +1,14 @@
 export {
+  type AnswerHashes,
+  type AnswerSignature,
+  answerKeyHeader,
+  answerSignatureMs,
+  answerSignatureSchema,
+  answerText,
+  readAnswerText,
+  simulatedAnswerDomain,
+} from './answer-signature.ts'
+export {
   type AttestationBody,
   type AttestationClaims,
   type AttestationKind,
