@@ -31,5 +31,13 @@ export {
   type QuoteVerdict,
 } from './judge-attestation.ts'
 export { type QuoteReport, readQuote } from './quote-report.ts'
+export { recoverSigner } from './recover-signer.ts'
 export { measuredEvent, replayEventLog } from './replay-event-log.ts'
 export { type BoundToQuote, reportDataOf, simulatedMessage } from './report-data.ts'
+export {
+  type AnswerCheck,
+  type AnswerEvidence,
+  type AnswerJudgement,
+  answerCheckNames,
+  verifyAnswer,
+} from './verify-answer.ts'
