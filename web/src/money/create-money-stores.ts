@@ -31,7 +31,7 @@ export function createMoneyStores(window: Window): MoneyStores {
   const loadKey = () => import('../wallet/burner-key.ts')
   const terms = createTermsStore(client.terms, task => setTimeout(task, termsRetryMs))
   const wallet = createWalletStore({
-    openBurner: async () => (await import('../wallet/burner-wallet.ts')).openBurnerWallet(),
+    openBurner: async paid => (await import('../wallet/burner-wallet.ts')).openBurnerWallet(paid),
     openInjected: async paid =>
       (await import('../wallet/injected-wallets.ts')).openInjectedWallets(
         paid,

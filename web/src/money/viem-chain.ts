@@ -27,6 +27,7 @@ import {
   waitForTransactionReceipt,
 } from 'viem/actions'
 import { chainOf } from '../wallet/chain-of.ts'
+import type { ContractCall } from '../wallet/payer-wallet.ts'
 import { told, underfunded } from './chain-error.ts'
 import type { ChainReads, OperatorWrites } from './chain-port.ts'
 
@@ -114,40 +115,59 @@ export function openChainReads(terms: PaidTerms): ChainReads {
   }
 }
 
-export function openOperatorWrites(terms: PaidTerms, account: LocalAccount): OperatorWrites {
+/** Transactions of a key that is here: `send` ends with the hash, `confirm` when a block has it. Errors: `chain_…`. */
+export interface Calls {
+  send(call: ContractCall): Promise<Hex>
+  confirm(hash: Hex): Promise<void>
+}
+
+export function openCalls(terms: PaidTerms, account: LocalAccount): Calls {
   const client = openClient(terms)
+  return {
+    send: ({ to, data }) =>
+      told(async () => {
+        const { address } = account
+        const estimate = await estimateGas(client, { account: address, to, data })
+        const fees = await estimateFeesPerGas(client, { type: 'eip1559' })
+        const nonce = await getTransactionCount(client, { address, blockTag: 'pending' })
+        // Superfluid's callbacks hold 1/64 of the gas back: the bare estimate is too low.
+        const gas = (estimate * 13n) / 10n
+        const tipWei = fees.maxPriorityFeePerGas
+        const raisedWei = tipWei < leastTipWei(terms) ? leastTipWei(terms) - tipWei : 0n
+        const maxFeePerGas = fees.maxFeePerGas + raisedWei
+        if ((await getBalance(client, { address })) < gas * maxFeePerGas) throw underfunded()
+        const serializedTransaction = await account.signTransaction({
+          type: 'eip1559',
+          chainId: terms.chain.id,
+          to,
+          data,
+          nonce,
+          gas,
+          maxPriorityFeePerGas: tipWei + raisedWei,
+          maxFeePerGas,
+        })
+        return sendRawTransaction(client, { serializedTransaction })
+      }),
+    confirm: hash =>
+      told(async () => {
+        const receipt = await waitForTransactionReceipt(client, { hash, pollingInterval: 500, timeout: 120_000 })
+        if (receipt.status === 'success') return
+        throw new ComputePoolError('chain_reverted', `Transaction ${hash} was refused by the chain.`, {
+          remedy: 'Nothing moved but its gas. Refresh, then try again.',
+          context: { transaction: hash },
+        })
+      }),
+  }
+}
+
+export function openOperatorWrites(terms: PaidTerms, account: LocalAccount): OperatorWrites {
+  const calls = openCalls(terms, account)
   const pool = terms.pool as Hex
 
   async function write(to: Hex, data: Hex): Promise<Hex> {
-    return told(async () => {
-      const { address } = account
-      const estimate = await estimateGas(client, { account: address, to, data })
-      const fees = await estimateFeesPerGas(client, { type: 'eip1559' })
-      const nonce = await getTransactionCount(client, { address, blockTag: 'pending' })
-      // Superfluid's callbacks hold 1/64 of the gas back: the bare estimate is too low.
-      const gas = (estimate * 13n) / 10n
-      const tipWei = fees.maxPriorityFeePerGas
-      const raisedWei = tipWei < leastTipWei(terms) ? leastTipWei(terms) - tipWei : 0n
-      const maxFeePerGas = fees.maxFeePerGas + raisedWei
-      if ((await getBalance(client, { address })) < gas * maxFeePerGas) throw underfunded()
-      const serializedTransaction = await account.signTransaction({
-        type: 'eip1559',
-        chainId: terms.chain.id,
-        to,
-        data,
-        nonce,
-        gas,
-        maxPriorityFeePerGas: tipWei + raisedWei,
-        maxFeePerGas,
-      })
-      const hash = await sendRawTransaction(client, { serializedTransaction })
-      const receipt = await waitForTransactionReceipt(client, { hash, pollingInterval: 500, timeout: 120_000 })
-      if (receipt.status === 'success') return hash
-      throw new ComputePoolError('chain_reverted', `Transaction ${hash} was refused by the chain.`, {
-        remedy: 'Nothing moved but its gas. Refresh, then try again.',
-        context: { transaction: hash },
-      })
-    })
+    const hash = await calls.send({ to, data })
+    await calls.confirm(hash)
+    return hash
   }
 
   return {

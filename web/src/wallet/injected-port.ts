@@ -1,5 +1,5 @@
 /** What the page needs of injected wallets, so that a test can hand it a fake. Types only. */
-import type { TypedData } from './payer-wallet.ts'
+import type { ContractCall, TypedData } from './payer-wallet.ts'
 
 export interface FoundWallet {
   readonly id: string
@@ -18,4 +18,8 @@ export interface InjectedWallets {
   /** To the terms' chain, adding it where the wallet does not know it. */
   switchChain(): Promise<void>
   signTypedData(data: TypedData): Promise<`0x${string}`>
+  /** EIP-191. */
+  signMessage(text: string): Promise<`0x${string}`>
+  /** Hands a transaction to the wallet, which pays its gas; the hash comes before any block has it. */
+  send(call: ContractCall): Promise<`0x${string}`>
 }

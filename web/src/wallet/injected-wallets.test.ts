@@ -10,6 +10,7 @@ import { openInjectedWallets } from './injected-wallets.ts'
 /** A wallet of EIP-1193 that starts on chain 1, knows no other chain, and announces itself by EIP-6963. */
 function announceWallet(rdns: string) {
   const calls: string[] = []
+  const sent: unknown[] = []
   const listeners = new Map<string, Set<(value: unknown) => void>>()
   const known = new Set([1])
   let chainId = 1
@@ -47,6 +48,11 @@ function announceWallet(rdns: string) {
         case 'eth_signTypedData_v4':
           if (isDeclining) throw Object.assign(new Error('User rejected the request.'), { code: 4001 })
           return payerAccount.signTypedData(JSON.parse(second ?? '{}'))
+        case 'personal_sign':
+          return payerAccount.signMessage({ message: { raw: params?.[0] as `0x${string}` } })
+        case 'eth_sendTransaction':
+          sent.push(params?.[0])
+          return `0x${'e'.repeat(64)}`
         default:
           throw Object.assign(new Error(`${method} is not known.`), { code: -32601 })
       }
@@ -60,6 +66,7 @@ function announceWallet(rdns: string) {
   window.addEventListener('eip6963:requestProvider', announce)
   return {
     calls,
+    sent,
     decline: () => {
       isDeclining = true
     },
@@ -95,6 +102,10 @@ test('a wallet that announces itself is found, connected, brought to the chain, 
   expect(
     await recoverTypedDataAddress({ ...(data as never as Parameters<typeof recoverTypedDataAddress>[0]), signature }),
   ).toBe(payerAccount.address)
+  expect(await wallets.signMessage('hello')).toBe(await payerAccount.signMessage({ message: 'hello' }))
+  const call = { to: `0x${'7'.repeat(40)}`, data: '0x1234' } as const
+  expect(await wallets.send(call)).toBe(`0x${'e'.repeat(64)}`)
+  expect(wallet.sent).toMatchObject([{ ...call, from: payerAccount.address }])
   wallet.decline()
   const error = asComputePoolError(await wallets.signTypedData(data).catch((thrown: unknown) => thrown))
   expect(error.code).toBe('payment_signature_declined')

@@ -10,6 +10,8 @@ import {
   getConnection,
   getConnectors,
   reconnect,
+  sendTransaction,
+  signMessage,
   signTypedData,
   switchChain,
   watchConnection,
@@ -81,6 +83,20 @@ export function openInjectedWallets(terms: PaidTerms, storage: Storage | null): 
         return await signTypedData(config, data as unknown as Parameters<typeof signTypedData>[1])
       } catch (thrown) {
         throw walletError(thrown, 'signing')
+      }
+    },
+    async signMessage(message) {
+      try {
+        return await signMessage(config, { message })
+      } catch (thrown) {
+        throw walletError(thrown, 'signing')
+      }
+    },
+    async send({ to, data }) {
+      try {
+        return await sendTransaction(config, { to, data, chainId: chain.id })
+      } catch (thrown) {
+        throw walletError(thrown, 'sending the transaction')
       }
     },
   }

@@ -7,7 +7,7 @@ export function walletError(thrown: unknown, asked: string): ComputePoolError {
   if (thrown instanceof ComputePoolError) return thrown
   if (causes(thrown).some(cause => cause.code === userRejected || cause.name === 'UserRejectedRequestError')) {
     return new ComputePoolError('payment_signature_declined', `The wallet’s owner declined ${asked}.`, {
-      remedy: 'Nothing was paid. Try again and confirm in the wallet, or choose another wallet.',
+      remedy: 'Nothing was paid or sent. Try again and confirm in the wallet, or choose another wallet.',
     })
   }
   const [first] = causes(thrown)

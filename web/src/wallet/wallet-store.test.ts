@@ -38,6 +38,12 @@ function oneWallet(): InjectedWallets & { readonly calls: string[] } {
       calls.push('sign')
       return '0x5151'
     },
+    async signMessage() {
+      return '0x5252'
+    },
+    async send() {
+      return '0x5353'
+    },
   }
 }
 

@@ -7,7 +7,7 @@ import type { PaidTerms } from '@computepool/shared/money'
 import type { Funds } from '../money/chain-port.ts'
 import { createExternalStore, type ReadableStore } from '../ui/stores/external-store.ts'
 import type { FoundWallet, InjectedWallets } from './injected-port.ts'
-import type { PayerWallet } from './payer-wallet.ts'
+import type { ActingWallet } from './payer-wallet.ts'
 
 export interface WalletFacts {
   readonly kind: 'burner' | 'injected'
@@ -35,11 +35,11 @@ export interface WalletStore extends ReadableStore<WalletView> {
   askFaucet(): Promise<void>
   refreshFunds(): Promise<void>
   /** What signs now; null without a wallet. */
-  payer(): PayerWallet | null
+  payer(): ActingWallet | null
 }
 
 export interface WalletStoreParts {
-  openBurner(): Promise<PayerWallet>
+  openBurner(terms: PaidTerms): Promise<ActingWallet>
   openInjected(terms: PaidTerms): Promise<InjectedWallets>
   readFunds(terms: PaidTerms, address: `0x${string}`): Promise<Funds>
   askFaucet(address: string): Promise<void>
@@ -49,7 +49,7 @@ export function createWalletStore(parts: WalletStoreParts): WalletStore {
   const store = createExternalStore<WalletView>({ busy: 'none', wallet: null, found: [], funds: null, error: null })
   let terms: PaidTerms | null = null
   let injected: InjectedWallets | null = null
-  let burner: PayerWallet | null = null
+  let burner: ActingWallet | null = null
   let isBurnerUsed = false
 
   const view = store.getSnapshot
@@ -96,7 +96,7 @@ export function createWalletStore(parts: WalletStoreParts): WalletStore {
   }
 
   async function takeBurner(): Promise<void> {
-    burner ??= await parts.openBurner()
+    if (terms !== null) burner ??= await parts.openBurner(terms)
     isBurnerUsed = true
     follow()
   }
@@ -140,7 +140,13 @@ export function createWalletStore(parts: WalletStoreParts): WalletStore {
       if (wallet === null) return null
       if (wallet.kind === 'burner') return burner
       const port = injected
-      return port === null ? null : { address: wallet.address, signTypedData: data => port.signTypedData(data) }
+      if (port === null) return null
+      return {
+        address: wallet.address,
+        signTypedData: data => port.signTypedData(data),
+        signMessage: text => port.signMessage(text),
+        send: call => port.send(call),
+      }
     },
   }
 }

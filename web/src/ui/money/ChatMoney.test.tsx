@@ -327,6 +327,8 @@ test('a wallet on the wrong chain gets one button that switches it', async () =>
       tell()
     },
     signTypedData: async () => '0x',
+    signMessage: async () => '0x',
+    send: async () => '0x',
   }
   const money = createFakeMoney({ injected })
   money.client.payerSessions = [{ session: sampleSession(), token: fakeToken }]

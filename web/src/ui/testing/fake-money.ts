@@ -10,7 +10,7 @@ import { createSessionStore } from '../../money/session-store.ts'
 import { createSessionVault } from '../../money/session-vault.ts'
 import { createTermsStore, paidTermsOf } from '../../money/terms-store.ts'
 import type { InjectedWallets } from '../../wallet/injected-port.ts'
-import type { PayerWallet, TypedData } from '../../wallet/payer-wallet.ts'
+import type { ActingWallet, ContractCall, TypedData } from '../../wallet/payer-wallet.ts'
 import { createWalletStore } from '../../wallet/wallet-store.ts'
 import { createFakeMoneyClient, type FakeMoneyClient } from './fake-money-client.ts'
 
@@ -24,6 +24,10 @@ export interface FakeMoney {
   readonly signed: TypedData[]
   /** What the wallet does when asked; by default it signs. */
   onSign: (data: TypedData) => Promise<`0x${string}`>
+  /** What the wallet does with a text to sign; by default it signs. */
+  onMessage: (text: string) => Promise<`0x${string}`>
+  /** What the wallet does with a transaction; by default it hands it to nobody and tells a hash. */
+  onSend: (call: ContractCall) => Promise<`0x${string}`>
   /** Runs before a transaction is sent; a throw is the chain's refusal. */
   onWrite: () => void
   /** Runs before the faucet gives; a throw is its refusal. */
@@ -55,6 +59,8 @@ const noWallets: InjectedWallets = {
   disconnect: async () => {},
   switchChain: async () => {},
   signTypedData: async () => '0x',
+  signMessage: async () => '0x',
+  send: async () => '0x',
 }
 
 export interface FakeMoneyGiven {
@@ -74,12 +80,14 @@ export function createFakeMoney(given: FakeMoneyGiven = {}): FakeMoney {
   }
   let now = 0
   const nowMs = () => now
-  const payer: PayerWallet = {
+  const payer: ActingWallet = {
     address: payerAccount.address,
     signTypedData(data) {
       fake.signed.push(data)
       return fake.onSign(data)
     },
+    signMessage: text => fake.onMessage(text),
+    send: call => fake.onSend(call),
   }
   const operatorWrites: OperatorWrites = {
     address: payerAccount.address,
@@ -137,6 +145,8 @@ export function createFakeMoney(given: FakeMoneyGiven = {}): FakeMoney {
     stores: { terms, wallet, sessions, earnings, activity, nowMs },
     signed: [],
     onSign: data => payerAccount.signTypedData(data as unknown as Parameters<typeof payerAccount.signTypedData>[0]),
+    onMessage: message => payerAccount.signMessage({ message }),
+    onSend: async () => `0x${'e'.repeat(64)}`,
     onWrite() {},
     onFaucet() {},
     storage: kept,
