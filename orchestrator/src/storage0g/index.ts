@@ -1,3 +1,10 @@
+export { type OpenStorage, type OpenStorageOptions, openStorage, storageKeyOf } from './open-storage.ts'
+export {
+  createMemorySubmissions,
+  openSubmissionBook,
+  type Submission,
+  type SubmissionBook,
+} from './open-submission-book.ts'
 export {
   openStorageStandIn,
   type StorageStandIn,
@@ -5,9 +12,7 @@ export {
 } from './stand-in/open-storage-stand-in.ts'
 export type { StandInFaults } from './stand-in/stand-in-methods.ts'
 export {
-  createMemorySubmissions,
   createZeroGStore,
   mostBlobBytes,
-  type SubmissionBook,
   type ZeroGStoreOptions,
 } from './zero-g-store.ts'

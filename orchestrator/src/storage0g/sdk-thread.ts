@@ -4,6 +4,7 @@
  */
 import { Worker } from 'node:worker_threads'
 import type { Hex } from 'viem'
+import type { Submission } from './open-submission-book.ts'
 
 export interface UploadOrder {
   readonly kind: 'upload'
@@ -14,8 +15,10 @@ export interface UploadOrder {
   readonly privateKey: Hex
   /** Wei; without it as the chain's nodes suggest. */
   readonly gasPriceWei?: bigint | undefined
-  /** An earlier transaction for these bytes, which may be on its way still. */
-  readonly submitted?: Hex | undefined
+  /** An earlier transaction for these bytes, which may be on its way still, or never sent. */
+  readonly submitted?: Submission | undefined
+  /** Between two looks at the node, in milliseconds; default: the SDK's second. */
+  readonly pollMs?: number | undefined
 }
 
 export interface DownloadOrder {
@@ -28,14 +31,14 @@ export interface DownloadOrder {
 /** What a thread says: how far it is, and at last one of the others. */
 export type SdkWord =
   | { readonly said: string }
-  | { readonly submitted: Hex }
+  | { readonly submitting: Submission }
   | { readonly stored: { readonly root: Hex; readonly sizeBytes: number; readonly isFinal: boolean } }
   | { readonly bytes: ArrayBuffer }
   | { readonly missing: true }
   | { readonly otherSize: number }
   | { readonly failed: string }
 
-export type SdkOutcome = Exclude<SdkWord, { said: string } | { submitted: Hex }>
+export type SdkOutcome = Exclude<SdkWord, { said: string } | { submitting: Submission }>
 
 /** Ends it. Idempotent. */
 export interface SdkThread {
@@ -45,7 +48,8 @@ export interface SdkThread {
 
 export function startSdkThread(
   order: UploadOrder | DownloadOrder,
-  onWord: (word: { said: string } | { submitted: Hex }) => void,
+  onSaid: (line: string) => void,
+  record: (submission: Submission) => Promise<void>,
 ): SdkThread {
   const worker = new Worker(new URL('./sdk-worker.mjs', import.meta.url), {
     execArgv: [],
@@ -56,8 +60,14 @@ export function startSdkThread(
   })
   const outcome = new Promise<SdkOutcome>(resolve => {
     worker.on('message', (word: SdkWord) => {
-      if ('said' in word || 'submitted' in word) onWord(word)
-      else resolve(word)
+      if ('said' in word) onSaid(word.said)
+      else if ('submitting' in word) {
+        // Not written down, not paid.
+        record(word.submitting).then(
+          () => worker.postMessage('recorded'),
+          thrown => resolve({ failed: `What it would pay could not be written down: ${firstLine(thrown)}` }),
+        )
+      } else resolve(word)
     })
     worker.on('error', thrown => resolve({ failed: firstLine(thrown) }))
     worker.on('exit', code => resolve({ failed: `Its thread ended with ${code}.` }))

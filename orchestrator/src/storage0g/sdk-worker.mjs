@@ -13,7 +13,48 @@ const lineOf = thrown =>
   String(thrown?.message || thrown)
     .split('\n', 1)[0]
     .slice(0, 300)
-const sleep = milliseconds => new Promise(resolve => setTimeout(resolve, milliseconds))
+const { pollMs = 1000 } = order
+// The SDK looks once a second, by a constant of its own; at one's own machine that is mostly waiting.
+const wait = globalThis.setTimeout
+if (pollMs !== 1000) globalThis.setTimeout = (run, ms, ...given) => wait(run, ms === 1000 ? pollMs : ms, ...given)
+const sleep = milliseconds => new Promise(resolve => wait(resolve, milliseconds))
+
+/** Tells what it signed, and sends it only once that is written down: killed in between, the same bytes are sent again. */
+class RecordingWallet extends ethers.Wallet {
+  async sendTransaction(given) {
+    const transaction = await this.populateTransaction(given)
+    delete transaction.from
+    const signed = await this.signTransaction(transaction)
+    const recorded = new Promise(resolve => parentPort.once('message', resolve))
+    post({ submitting: { hash: ethers.keccak256(signed), signed } })
+    await recorded
+    return this.provider.broadcastTransaction(signed)
+  }
+}
+
+/** How often a transaction must be missing where its number is taken, before it is given up: a node may lag behind another. */
+const looksForLost = 5
+
+/** Waits until a node knows what was paid for earlier; returns early where that transaction can never come. */
+async function awaitPaid(provider, infoOf, { hash, signed }) {
+  let lost = 0
+  while ((await infoOf()) === null) {
+    const receipt = await provider.getTransactionReceipt(hash)
+    if (receipt !== null && receipt.status !== 1) return
+    if (receipt === null && (await provider.getTransaction(hash)) === null) {
+      try {
+        await provider.broadcastTransaction(signed)
+      } catch (thrown) {
+        if (thrown?.code === 'INSUFFICIENT_FUNDS') throw thrown
+        const isTaken = thrown?.code === 'NONCE_EXPIRED' || /nonce too low/i.test(lineOf(thrown))
+        lost = isTaken ? lost + 1 : 0
+        if (lost >= looksForLost) return
+      }
+    }
+    post({ said: 'An earlier submission is not known to the node yet.' })
+    await sleep(Math.min(pollMs, 500))
+  }
+}
 
 async function upload() {
   const provider = new ethers.JsonRpcProvider(order.rpcUrl)
@@ -21,22 +62,13 @@ async function upload() {
   const [nodes, noNodes] = await indexer.selectNodes(1)
   if (noNodes) return { failed: lineOf(noNodes) }
   const infoOf = () => nodes[0].getFileInfo(order.root, false)
-  // Paid for already: wait until the node knows, else the SDK would pay again.
-  while (order.submitted && (await infoOf()) === null) {
-    const receipt = await provider.getTransactionReceipt(order.submitted)
-    if (receipt === null && (await provider.getTransaction(order.submitted)) === null) break
-    if (receipt !== null && receipt.status !== 1) break
-    post({ said: 'An earlier submission is not known to the node yet.' })
-    await sleep(500)
-  }
-  const onProgress = text => {
-    const submitted = /^Transaction submitted: (0x[0-9a-f]{64})$/.exec(text)
-    post(submitted ? { submitted: submitted[1] } : { said: lineOf(text) })
-  }
+  // Paid for already: else the SDK would pay again.
+  if (order.submitted) await awaitPaid(provider, infoOf, order.submitted)
+  const onProgress = text => post({ said: lineOf(text) })
   const [told, failure] = await indexer.upload(
     new sdk.MemData(order.bytes),
     order.rpcUrl,
-    new ethers.Wallet(order.privateKey, provider),
+    new RecordingWallet(order.privateKey, provider),
     // skipTx: no second payment where a node knows the file, whatever is missing of it.
     { skipTx: true, skipIfFinalized: true, finalityRequired: true, onProgress },
     { Retries: 3, Interval: 1, MaxGasPrice: 0, TooManyDataRetries: 5 },

@@ -16,8 +16,14 @@ import type { StoredBlob } from '@computepool/shared/ports'
 import { fileRootOf } from '@computepool/shared/storage0g'
 import { type Address, type Hex, keccak256, parseEther, stringToHex, toEventSelector, toFunctionSelector } from 'viem'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { openStorageStandIn, type StandInFaults, type StorageStandIn } from './index.ts'
-import { createMemorySubmissions, createZeroGStore, type ZeroGStoreOptions } from './zero-g-store.ts'
+import {
+  createMemorySubmissions,
+  openStorageStandIn,
+  type StandInFaults,
+  type StorageStandIn,
+  type Submission,
+} from './index.ts'
+import { createZeroGStore, type ZeroGStoreOptions } from './zero-g-store.ts'
 
 const deployer = testAccount('storage flow deployer')
 const keyOf = (name: string): Hex => keccak256(stringToHex(`computepool test key: ${name}`))
@@ -58,7 +64,7 @@ afterAll(async () => {
 })
 
 const storeWith = (options: Partial<ZeroGStoreOptions> = {}) =>
-  createZeroGStore({ indexerUrl: standIn.url, rpcUrl: anvil.url, privateKey: payerKey, ...options })
+  createZeroGStore({ indexerUrl: standIn.url, rpcUrl: anvil.url, privateKey: payerKey, pollMs: 50, ...options })
 const bytesOf = (length: number, seed = 7): Uint8Array => Uint8Array.from({ length }, (_, at) => (31 * at + seed) & 255)
 /** As a bool: to compare 300,000 entries one by one takes seconds. */
 const isBytes = (given: Uint8Array | ArrayBuffer, expected: Uint8Array): boolean =>
@@ -152,7 +158,7 @@ describe('a fault', () => {
       const submitted = new Promise<void>(resolve => {
         wasSubmitted = resolve
       })
-      const book = { ...memory, set: (root: Hex, hash: Hex) => memory.set(root, hash).then(wasSubmitted) }
+      const book = { ...memory, set: (root: Hex, given: Submission) => memory.set(root, given).then(wasSubmitted) }
       const choice = { indexerUrl: node.url, privateKey: keyOf(payers[at]!), submissions: book }
       // Late as soon as it was paid for.
       const put = storeWith({ ...choice, pause: () => submitted }).put(bytes)

@@ -7,13 +7,8 @@ import { ComputePoolError } from '@computepool/shared/errors'
 import type { BlobStore, StoredBlob } from '@computepool/shared/ports'
 import { createRootHasher } from '@computepool/shared/storage0g'
 import type { Hex } from 'viem'
+import { createMemorySubmissions, type Submission, type SubmissionBook } from './open-submission-book.ts'
 import { type DownloadOrder, type SdkOutcome, startSdkThread, type UploadOrder } from './sdk-thread.ts'
-
-/** Which transaction paid for which root, so that an upload that was cut short is not paid for twice. */
-export interface SubmissionBook {
-  get(root: Hex): Promise<Hex | undefined>
-  set(root: Hex, hash: Hex): Promise<void>
-}
 
 export interface ZeroGStoreOptions {
   readonly indexerUrl: string
@@ -27,6 +22,10 @@ export interface ZeroGStoreOptions {
   readonly putTimeoutMs?: number | undefined
   /** Default 3 minutes. */
   readonly getTimeoutMs?: number | undefined
+  /** Between two looks at a node while uploading; default: the SDK's second. */
+  readonly pollMs?: number | undefined
+  /** Ends whatever is on its way, and each call after it, with its reason. */
+  readonly stop?: AbortSignal | undefined
   /** Waits for a time-out to be over; `signal` ends it early. Default: the clock's. */
   readonly pause?: ((timeoutMs: number, signal: AbortSignal) => Promise<unknown>) | undefined
 }
@@ -46,24 +45,15 @@ export function createZeroGStore(options: ZeroGStoreOptions): BlobStore {
 
   async function upload(blob: StoredBlob, bytes: Uint8Array): Promise<StoredBlob> {
     const submitted = await submissions.get(blob.root)
-    const order: UploadOrder = {
-      kind: 'upload',
-      bytes,
-      root: blob.root,
-      indexerUrl,
-      rpcUrl,
-      privateKey,
-      gasPriceWei,
-      submitted,
-    }
-    const recorded: Promise<void>[] = []
+    const { root } = blob
+    const paying = { indexerUrl, rpcUrl, privateKey, gasPriceWei, pollMs: options.pollMs }
+    const order: UploadOrder = { kind: 'upload', bytes, root, submitted, ...paying }
     const run = await runThread(
       order,
-      stop => pause(putTimeoutMs, stop),
-      undefined,
-      hash => recorded.push(submissions.set(blob.root, hash)),
+      over => pause(putTimeoutMs, over),
+      options.stop,
+      submission => submissions.set(root, submission),
     )
-    await Promise.all(recorded)
     if (run.outcome && 'stored' in run.outcome) {
       const { root, sizeBytes, isFinal } = run.outcome.stored
       if (root === blob.root && sizeBytes === blob.sizeBytes && isFinal) return blob
@@ -112,9 +102,9 @@ export function createZeroGStore(options: ZeroGStoreOptions): BlobStore {
       const order: DownloadOrder = { kind: 'download', ...blob, indexerUrl }
       const { outcome } = await runThread(
         order,
-        stop => pause(getTimeoutMs, stop),
-        signal,
-        () => {},
+        over => pause(getTimeoutMs, over),
+        either(signal, options.stop),
+        async () => {},
       )
       if (outcome === undefined) throw fetchFailed(blob, `Nothing came within ${getTimeoutMs / 1000} s.`)
       if ('missing' in outcome) throw fetchFailed(blob, 'No node is known to have it.')
@@ -130,31 +120,26 @@ export function createZeroGStore(options: ZeroGStoreOptions): BlobStore {
   }
 }
 
-export function createMemorySubmissions(): SubmissionBook {
-  const hashes = new Map<Hex, Hex>()
-  return {
-    get: async root => hashes.get(root),
-    set: async (root, hash) => void hashes.set(root, hash),
-  }
-}
-
 async function runThread(
   order: UploadOrder | DownloadOrder,
-  untilLate: (stop: AbortSignal) => Promise<unknown>,
+  untilLate: (over: AbortSignal) => Promise<unknown>,
   signal: AbortSignal | undefined,
-  onSubmitted: (hash: Hex) => void,
+  record: (submission: Submission) => Promise<void>,
 ): Promise<{ readonly outcome: SdkOutcome | undefined; readonly lastSaid: string }> {
   signal?.throwIfAborted()
   let lastSaid = 'It said nothing.'
-  const thread = startSdkThread(order, word => {
-    if ('submitted' in word) onSubmitted(word.submitted)
-    else lastSaid = `It said last: ${word.said}`
-  })
+  const thread = startSdkThread(
+    order,
+    line => {
+      lastSaid = `It said last: ${line}`
+    },
+    record,
+  )
   const over = new AbortController()
   try {
     const late = untilLate(over.signal).then(() => undefined)
     late.catch(() => {})
-    const outcome = await Promise.race([thread.outcome, late, ...(signal ? [rejectedBy(signal)] : [])])
+    const outcome = await Promise.race([thread.outcome, late, ...(signal ? [rejectedBy(signal, over.signal)] : [])])
     return { outcome, lastSaid }
   } finally {
     over.abort()
@@ -162,10 +147,15 @@ async function runThread(
   }
 }
 
-const rejectedBy = (signal: AbortSignal): Promise<never> =>
+const either = (one: AbortSignal | undefined, other: AbortSignal | undefined): AbortSignal | undefined =>
+  one && other ? AbortSignal.any([one, other]) : (one ?? other)
+
+/** Until `over`, it waits for `signal`. */
+const rejectedBy = (signal: AbortSignal, over?: AbortSignal): Promise<never> =>
   new Promise((_, reject) => {
+    const listening = { once: true, ...(over && { signal: over }) }
     if (signal.aborted) reject(signal.reason)
-    else signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+    else signal.addEventListener('abort', () => reject(signal.reason), listening)
   })
 
 /** Without holding up whoever else is served by this process. */

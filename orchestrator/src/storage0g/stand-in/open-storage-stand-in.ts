@@ -19,6 +19,8 @@ export interface StorageStandInOptions {
   readonly port?: number | undefined
   /** May be changed while it runs. */
   readonly faults?: StandInFaults | undefined
+  /** Told what kept a request from its answer. */
+  readonly onFault?: ((fault: unknown) => void) | undefined
 }
 
 export interface StorageStandIn {
@@ -33,7 +35,7 @@ const mostBodyBytes = 8 * 1024 * 1024
 const range = /^bytes=(\d+)-(\d*)$/
 
 export async function openStorageStandIn(options: StorageStandInOptions): Promise<StorageStandIn> {
-  const { rpcUrl, flow, folder, port = 0, faults = {} } = options
+  const { rpcUrl, flow, folder, port = 0, faults = {}, onFault = () => {} } = options
   const client = createPublicClient({ transport: http(rpcUrl), cacheTime: 0 }) as PublicClient
   const files = createStandInFiles({ folder })
   const follower = followFlow(client, flow, submission => files.submitted(submission))
@@ -119,7 +121,10 @@ export async function openStorageStandIn(options: StorageStandInOptions): Promis
   }
 
   const server = createServer((request, response) => {
-    handle(request, response).catch(() => response.destroy())
+    handle(request, response).catch((fault: unknown) => {
+      response.destroy()
+      onFault(fault)
+    })
   })
   // Not Node's 5 s: a client that computes roots in between would send on a connection that is just being closed.
   server.keepAliveTimeout = 60_000

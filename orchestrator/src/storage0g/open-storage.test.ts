@@ -1,0 +1,86 @@
+/** A pool's storage on a chain of its own: the same contract, port and files after a start, and nothing paid twice. */
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { embeddedChain } from '@computepool/contracts/chain'
+import { clientsFor, type SpawnedAnvil, spawnAnvil, type TestClients } from '@computepool/contracts/testing'
+import { type Hex, parseEther } from 'viem'
+import { privateKeyToAccount } from 'viem/accounts'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openStorage, openSubmissionBook, storageKeyOf } from './index.ts'
+
+const privateKey = storageKeyOf(`0x${'07'.repeat(32)}`)
+const bytes = Uint8Array.from({ length: 3000 }, (_, at) => (at * 7) & 255)
+let anvil: SpawnedAnvil
+let clients: TestClients
+let dataDir: string
+const notices: string[] = []
+const faults: unknown[] = []
+beforeAll(async () => {
+  anvil = await spawnAnvil()
+  clients = clientsFor(embeddedChain(anvil.url), anvil.url)
+  await clients.testClient.setBalance({ address: privateKeyToAccount(privateKey).address, value: parseEther('10') })
+  dataDir = await mkdtemp(path.join(tmpdir(), 'computepool-open-storage-'))
+}, 120_000)
+afterAll(async () => {
+  await anvil?.close()
+  if (dataDir) await rm(dataDir, { recursive: true })
+})
+
+const open = (indexerUrl: string | null = null, key: Hex = privateKey) =>
+  openStorage({
+    dataDir,
+    chain: { rpcUrl: anvil.url },
+    indexerUrl,
+    privateKey: key,
+    onNotice: text => notices.push(text),
+    onFault: fault => faults.push(fault),
+  })
+const count = () => clients.publicClient.getTransactionCount({ address: privateKeyToAccount(privateKey).address })
+const facts = async () => JSON.parse(await readFile(path.join(dataDir, 'storage', 'stand-in.json'), 'utf8')) as object
+
+describe('storage beside a pool', { timeout: 60_000 }, () => {
+  it('is a stand-in that says so, at the same place with the same files after a start', async () => {
+    const first = await open()
+    expect(first).toMatchObject({ kind: 'stand-in', gateway: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/) })
+    expect(notices.join()).toContain('stand-in')
+    const blob = await first.store.put(bytes)
+    // The contract, and the file.
+    expect(await count()).toBe(2)
+    const before = await facts()
+    await first.close()
+    const again = await open()
+    expect(again.gateway).toBe(first.gateway)
+    expect(await again.store.put(bytes)).toEqual(blob)
+    expect(await again.store.get(blob)).toEqual(bytes)
+    expect([await count(), await facts()]).toEqual([2, before])
+
+    const named = await open(`${again.gateway}/`)
+    expect([named.kind, named.gateway]).toEqual(['stand-in', again.gateway])
+    await named.close()
+    await again.close()
+    await again.close()
+    await expect(again.store.get(blob)).rejects.toMatchObject({ code: 'artifact_store_failed' })
+    expect(faults).toEqual([])
+  })
+
+  it('refuses 0G’s own chains without an indexer, a chain that is silent, and a key that is poor', async () => {
+    await clients.testClient.request({ method: 'anvil_setChainId' as never, params: [16602] as never })
+    await expect(open()).rejects.toMatchObject({ code: 'input_invalid' })
+    await clients.testClient.request({ method: 'anvil_setChainId' as never, params: [31338] as never })
+    await expect(open(null, `0x${'09'.repeat(32)}`)).rejects.toMatchObject({ code: 'chain_underfunded' })
+    const silent = { dataDir, chain: { rpcUrl: 'http://127.0.0.1:9' }, indexerUrl: null, privateKey }
+    await expect(openStorage({ ...silent, onNotice() {}, onFault() {} })).rejects.toMatchObject({
+      code: 'chain_unreachable',
+    })
+  })
+})
+
+it('does not take a broken book for an empty one', async () => {
+  const file = path.join(dataDir, 'book.json')
+  const root: Hex = `0x${'11'.repeat(32)}`
+  await (await openSubmissionBook(file)).set(root, { hash: root, signed: '0xab' })
+  expect(await (await openSubmissionBook(file)).get(root)).toEqual({ hash: root, signed: '0xab' })
+  await writeFile(file, '{"0x11')
+  await expect(openSubmissionBook(file)).rejects.toMatchObject({ code: 'chain_state_invalid' })
+})

@@ -1,0 +1,136 @@
+/**
+ * Storage for a pool: 0G's through an indexer, or the stand-in on a chain of one's own, with its files and what was paid for kept in the
+ * data folder. It says which of them it is, and knows nothing of what is stored.
+ */
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { ComputePoolError } from '@computepool/shared/errors'
+import type { BlobStore } from '@computepool/shared/ports'
+import { type Address, concat, createPublicClient, type Hex, http, keccak256, stringToHex } from 'viem'
+import { ensureStorageFlow } from './ensure-storage-flow.ts'
+import { openSubmissionBook } from './open-submission-book.ts'
+import { openStorageStandIn, type StorageStandIn } from './stand-in/open-storage-stand-in.ts'
+import { readStandInFacts, writeStandInFacts } from './stand-in/stand-in-facts.ts'
+import { createZeroGStore } from './zero-g-store.ts'
+
+export interface OpenStorageOptions {
+  readonly dataDir: string
+  /** `flow`: the stand-in's contract, where the chain's manifest knows one; else it is deployed once and remembered. */
+  readonly chain: { readonly rpcUrl: string; readonly flow?: Address | undefined }
+  /** Of 0G, or of whoever speaks like it; null: the stand-in. */
+  readonly indexerUrl: string | null
+  /** Pays for uploads, and for the stand-in's contract; nothing else may send from it at the same time. */
+  readonly privateKey: Hex
+  readonly onNotice: (text: string) => void
+  readonly onFault: (fault: unknown) => void
+}
+
+export interface OpenStorage {
+  readonly store: BlobStore
+  /** By what it says of itself: an indexer that is a stand-in is one here too. */
+  readonly kind: 'stand-in' | '0g'
+  /** Origin whose `/file?root=` gives a file's bytes to any page. */
+  readonly gateway: string | null
+  /** Ends uploads and downloads that are on their way; what they paid stays paid. Idempotent. */
+  close(): Promise<void>
+}
+
+/** Pays for storage on a chain that nobody else uses: made from the owner's key, and tells nothing of it. */
+export const storageKeyOf = (ownerKey: Hex): Hex =>
+  keccak256(concat([keccak256(stringToHex('computepool/storage')), ownerKey]))
+
+/** Patience with one's own machine, in milliseconds between two looks. */
+const localPollMs = 50
+
+/**
+ * Errors: `chain_unreachable`, `input_invalid` where the chain has 0G's storage itself and no indexer was named, `chain_underfunded`
+ * where the stand-in's contract cannot be deployed, `chain_state_invalid` for a broken file of the data folder.
+ */
+export async function openStorage(options: OpenStorageOptions): Promise<OpenStorage> {
+  const { dataDir, chain, indexerUrl, privateKey, onNotice, onFault } = options
+  const folder = join(dataDir, 'storage')
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  const chainId = await chainIdAt(chain.rpcUrl)
+  const submissions = await openSubmissionBook(join(folder, `submissions-${chainId}.json`))
+  const closing = new AbortController()
+  const shared = { rpcUrl: chain.rpcUrl, privateKey, submissions, stop: closing.signal }
+  const closed = () => new ComputePoolError('artifact_store_failed', 'Storage was closed.')
+  if (indexerUrl !== null) {
+    const gateway = indexerUrl.replace(/\/+$/, '')
+    return {
+      store: createZeroGStore({ ...shared, indexerUrl: gateway }),
+      kind: (await isStandIn(gateway)) ? 'stand-in' : '0g',
+      gateway,
+      close: async () => closing.abort(closed()),
+    }
+  }
+  if (chainsWithStorage.includes(chainId)) {
+    throw new ComputePoolError('input_invalid', `Chain ${chainId} has 0G Storage itself, and no indexer was named.`, {
+      remedy: 'Name one with --storage, e.g. https://indexer-storage-testnet-turbo.0g.ai.',
+    })
+  }
+  const factsFile = join(folder, 'stand-in.json')
+  const known = await readStandInFacts(factsFile)
+  const flow = await ensureStorageFlow({
+    rpcUrl: chain.rpcUrl,
+    chainId,
+    privateKey,
+    known: chain.flow ?? (known?.chainId === chainId ? known.flow : undefined),
+  })
+  const standIn = await openAtItsPort(
+    { rpcUrl: chain.rpcUrl, flow, folder: join(folder, 'files'), onFault },
+    known?.port,
+  )
+  await writeStandInFacts(factsFile, { version: 1, chainId, flow, port: Number(new URL(standIn.url).port) })
+  onNotice(`Storage is a stand-in for 0G's on this machine (${standIn.url}): nobody else keeps what it keeps.`)
+  let isClosed = false
+  return {
+    store: createZeroGStore({ ...shared, indexerUrl: standIn.url, pollMs: localPollMs }),
+    kind: 'stand-in',
+    gateway: standIn.url,
+    async close() {
+      if (isClosed) return
+      isClosed = true
+      closing.abort(closed())
+      await standIn.close()
+    },
+  }
+}
+
+/** 0G's own chains. */
+const chainsWithStorage = [16602, 16661]
+
+/** Where it was before, so that whoever was told of it finds it again; elsewhere only where somebody else has that port by now. */
+async function openAtItsPort(
+  options: Parameters<typeof openStorageStandIn>[0],
+  port: number | undefined,
+): Promise<StorageStandIn> {
+  try {
+    return await openStorageStandIn({ ...options, port })
+  } catch (thrown) {
+    if (port === undefined || (thrown as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw thrown
+    return openStorageStandIn(options)
+  }
+}
+
+async function chainIdAt(rpcUrl: string): Promise<number> {
+  try {
+    return await createPublicClient({ transport: http(rpcUrl, { retryCount: 1 }) }).getChainId()
+  } catch (cause) {
+    throw new ComputePoolError('chain_unreachable', 'The chain that storage is paid on does not answer.', {
+      remedy: 'Check the RPC’s address.',
+      cause,
+    })
+  }
+}
+
+/** False where nobody answers: then it is what it is named. */
+async function isStandIn(url: string): Promise<boolean> {
+  try {
+    const response = await fetch(`${url}/file?root=0x${'00'.repeat(32)}`, { signal: AbortSignal.timeout(5_000) })
+    await response.body?.cancel()
+    return response.headers.get('x-computepool-storage') === 'stand-in'
+  } catch {
+    return false
+  }
+}
