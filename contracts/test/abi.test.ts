@@ -1,6 +1,13 @@
 import type { Abi } from 'viem'
 import { expect, test } from 'vitest'
-import { coalitionAbi, poolInftAbi, storageFlowAbi, streamVaultAbi, teeDataVerifierAbi } from '../abi/index.ts'
+import {
+  coalitionAbi,
+  inferenceServingAbi,
+  poolInftAbi,
+  storageFlowAbi,
+  streamVaultAbi,
+  teeDataVerifierAbi,
+} from '../abi/index.ts'
 import { artifactOf } from '../build/compile.ts'
 
 interface Parameter {
@@ -43,4 +50,9 @@ test('the INFT’s ABI and its verifier’s by hand are the compiler’s', { tim
 test('what we use of 0G’s flow contract its stand-in has', { timeout: 240_000 }, async () => {
   const compiled = lines((await artifactOf('StorageFlow', ['src/chain'])).abi)
   expect(compiled).toEqual(expect.arrayContaining(lines(storageFlowAbi)))
+})
+
+test('what we use of 0G Compute’s serving contract the mock of it has', { timeout: 240_000 }, async () => {
+  const compiled = lines((await artifactOf('MockInferenceServing', ['test/zerog'])).abi)
+  expect(compiled).toEqual(expect.arrayContaining(lines(inferenceServingAbi)))
 })

@@ -1,3 +1,4 @@
+export { addTestServing, type TestServing } from './add-test-serving.ts'
 export {
   type CoalitionSigner,
   coalitionSigner,

@@ -1,0 +1,55 @@
+/** What a pool tells its provider about itself as a provider of 0G Compute. Amounts are decimal text, in neuron (1e-18 0G). */
+import { z } from 'zod'
+import { attestationKinds } from '../attestation/index.ts'
+
+const address = z.string().regex(/^0x[0-9a-fA-F]{40}$/)
+const neuron = z.string().regex(/^\d{1,78}$/)
+
+/** `GET /v1/zerog`. What the chain says is read from the chain, at most half a minute ago. */
+export const zerogStatusSchema = z.object({
+  chainId: z.number().int(),
+  serving: address,
+  provider: address,
+  signer: address,
+  attestation: z.enum(attestationKinds),
+  /** Null where the contract knows no service of this provider. */
+  service: z
+    .object({
+      url: z.string(),
+      model: z.string(),
+      verifiability: z.string(),
+      inputPriceNeuron: neuron,
+      outputPriceNeuron: neuron,
+      signer: address,
+      /** By 0G's team, by hand. */
+      isAcknowledged: z.boolean(),
+    })
+    .nullable(),
+  /** Why nothing can be settled, and so nothing is served; null where it can. */
+  problem: z.string().nullable(),
+  unsettledNeuron: neuron,
+  unsettledUsers: z.number().int().nonnegative(),
+})
+export type ZerogStatus = z.infer<typeof zerogStatusSchema>
+
+/** `POST /v1/zerog/settle`. */
+export const zerogSettledSchema = z.object({
+  items: z.array(
+    z.object({
+      user: address,
+      feeNeuron: neuron,
+      /** Of the fee, what the user had not. */
+      unsettledNeuron: neuron,
+      /** The contract's status, or `unknown`: sent, and the same words are sent again. */
+      outcome: z.string(),
+      transaction: z.string().nullable(),
+    }),
+  ),
+  problem: z.string().nullable(),
+  unsettledNeuron: neuron,
+})
+export type ZerogSettled = z.infer<typeof zerogSettledSchema>
+
+/** The words by which a provider's own key asks its pool to settle at once; good for minutes, and harmless where they are repeated. */
+export const settleNowMessage = (serving: string, atSeconds: number): string =>
+  `ComputePool: settle the fees of 0G Compute at ${serving.toLowerCase()}, ${atSeconds}`
