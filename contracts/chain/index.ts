@@ -1,6 +1,13 @@
 export type { ChainKeys } from './chain-keys.ts'
 export { findAnvil } from './find-anvil.ts'
-export { embeddedChain, type KnownChain, knownChain, remoteSettings, zeroGGalileo } from './known-chains.ts'
+export {
+  embeddedChain,
+  type KnownChain,
+  knownChain,
+  remoteSettings,
+  zeroGGalileo,
+  zeroGMainnet,
+} from './known-chains.ts'
 export { type LockAttempt, lockFile } from './lock-file.ts'
 export {
   EMBEDDED_CHAIN_ID,

@@ -25,6 +25,17 @@ export const zeroGGalileo: Chain = defineChain({
   testnet: true,
 })
 
+/** 0G's main network, "Aristotle": coins there are worth money, and there is no test USDC. */
+export const zeroGMainnet: Chain = defineChain({
+  id: 16661,
+  name: '0G mainnet',
+  nativeCurrency: { name: '0G', symbol: '0G', decimals: 18 },
+  rpcUrls: { default: { http: ['https://evmrpc.0g.ai'] } },
+  blockExplorers: { default: { name: '0G Chainscan', url: 'https://chainscan.0g.ai' } },
+})
+
+const zeroGChains: Readonly<Record<string, Chain>> = { '0g-galileo': zeroGGalileo, '0g-mainnet': zeroGMainnet }
+
 /**
  * For endpoints behind a balancer, where a receipt or a block may be known to one node and not to the next. The tip is 4 gwei: 0G's
  * nodes refuse less than 2 and include below 4 only now and then.
@@ -43,37 +54,35 @@ export interface KnownChain {
 }
 
 /**
- * `name` as a chain: "0g-galileo", or an RPC's URL, whose chain id must be asked first. `rpcUrl` replaces the public endpoint.
- * @throws input_invalid for any other name.
+ * `name` as a chain: "0g-galileo", "0g-mainnet", or an RPC's URL, whose chain id must be asked first. `rpcUrl` replaces the public
+ * endpoint. @throws input_invalid for any other name.
  */
 export async function knownChain(name: string, rpcUrl?: string): Promise<KnownChain> {
-  if (name === '0g-galileo') {
-    const url = rpcUrl ?? zeroGGalileo.rpcUrls.default.http[0]!
-    return { chain: { ...zeroGGalileo, rpcUrls: { default: { http: [url] } } }, settings: remoteSettings, url }
-  }
+  const known = Object.hasOwn(zeroGChains, name) ? zeroGChains[name] : undefined
+  if (known !== undefined) return of0G(known, rpcUrl ?? known.rpcUrls.default.http[0]!)
   if (/^https?:\/\//i.test(name)) {
     const id = await chainIdAt(name)
+    const here = Object.values(zeroGChains).find(chain => chain.id === id)
+    if (here !== undefined) return of0G(here, name)
     const isHere = /^https?:\/\/(127\.0\.0\.1|localhost|\[::1\])[:/]?/i.test(name)
-    const chain =
-      id === zeroGGalileo.id
-        ? { ...zeroGGalileo, rpcUrls: { default: { http: [name] } } }
-        : defineChain({
-            id,
-            name: `chain ${id}`,
-            nativeCurrency: { name: 'Coin', symbol: 'COIN', decimals: 18 },
-            rpcUrls: { default: { http: [name] } },
-          })
-    return {
-      chain,
-      settings:
-        id === zeroGGalileo.id ? remoteSettings : isHere ? localSettings : { ...remoteSettings, tipFloorWei: 0n },
-      url: name,
-    }
+    const chain = defineChain({
+      id,
+      name: `chain ${id}`,
+      nativeCurrency: { name: 'Coin', symbol: 'COIN', decimals: 18 },
+      rpcUrls: { default: { http: [name] } },
+    })
+    return { chain, settings: isHere ? localSettings : { ...remoteSettings, tipFloorWei: 0n }, url: name }
   }
   throw new ComputePoolError('input_invalid', `There is no chain "${name}".`, {
-    remedy: 'Chains are: embedded, 0g-galileo, or the URL of an RPC endpoint.',
+    remedy: 'Chains are: embedded, 0g-galileo, 0g-mainnet, or the URL of an RPC endpoint.',
   })
 }
+
+const of0G = (chain: Chain, url: string): KnownChain => ({
+  chain: { ...chain, rpcUrls: { default: { http: [url] } } },
+  settings: remoteSettings,
+  url,
+})
 
 async function chainIdAt(url: string): Promise<number> {
   try {

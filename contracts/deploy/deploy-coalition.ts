@@ -3,12 +3,11 @@
  * there. What coalitions do with stakes it does not know.
  */
 import { ComputePoolError } from '@computepool/shared/errors'
-import { type Address, encodeDeployData, encodeFunctionData, isAddressEqual, keccak256, parseAbi } from 'viem'
-import { artifactOf } from '../build/compile.ts'
+import { type Address, encodeFunctionData, isAddressEqual, keccak256, parseAbi } from 'viem'
 import type { ChainManifest, CoalitionManifest } from './chain-manifest.ts'
 import { ensureStep } from './deploy-framework.ts'
 import type { Deployer } from './deployer.ts'
-import { creationOf } from './plan-framework.ts'
+import { registryCreation } from './own-creations.ts'
 
 /** What a deployment asks and sets; the whole is in `abi/`. */
 export const registryAbi = parseAbi([
@@ -116,19 +115,13 @@ async function ensureRegistry({
   rules = publicRules,
 }: DeployCoalitionOptions): Promise<{ coalition: CoalitionManifest; gasUsed: bigint | undefined }> {
   const owner = deployer.account.address
-  const artifact = await artifactOf('Coalition')
-  const codeHash = keccak256(artifact.bytecode)
+  const { factory, usdc } = manifest.contracts
+  const creation = await registryCreation(factory, { usdc, owner, treasury, quorum, rules })
+  const codeHash = keccak256(creation.artifact.bytecode)
   const known = manifest.coalition
   if (known?.codeHash === codeHash && (await deployer.hasCode(known.address))) {
     return { coalition: known, gasUsed: undefined }
   }
-  const { factory, usdc } = manifest.contracts
-  const initCode = encodeDeployData({
-    abi: artifact.abi,
-    bytecode: artifact.bytecode,
-    args: [{ usdc, owner, treasury, quorum, ...rules }],
-  })
-  const creation = creationOf(factory, 'Coalition', initCode)
   const block = await deployer.client.getBlockNumber()
   await deployer.settle()
   const step = { name: 'registry of coalitions', creations: [creation], calls: [] }

@@ -3,16 +3,14 @@
  * nothing, a run after a crash goes on where the first one stopped. It knows the order of steps from the plan, and no vault.
  */
 import { ComputePoolError } from '@computepool/shared/errors'
-import { type Address, encodeDeployData, encodeFunctionData, isAddressEqual, parseAbi } from 'viem'
+import { type Address, encodeFunctionData, isAddressEqual, parseAbi } from 'viem'
 import { artifactOf } from '../build/compile.ts'
 import type { ChainManifest } from './chain-manifest.ts'
 import type { Deployer } from './deployer.ts'
 import { CREATE2_PROXY, create2Proxy, ensureGenesisContract, erc1820 } from './genesis-contracts.ts'
-import { creationOf, type FrameworkPlan, planFramework, proxyCreation, type Step } from './plan-framework.ts'
+import { chainSources, factoryCreationOf } from './own-creations.ts'
+import { type FrameworkPlan, planFramework, proxyCreation, type Step } from './plan-framework.ts'
 import { readSuperfluidArtifacts } from './superfluid-artifacts.ts'
-
-/** Our own sources that a deployment needs, in a folder of their own: their addresses must not move when a vault's source does. */
-const CHAIN_SOURCES = ['src/chain']
 
 export interface DeployProgress {
   readonly step: string
@@ -134,18 +132,12 @@ export async function deployFramework(options: DeployFrameworkOptions): Promise<
 
 /** What is deployed, and where the factory of `owner` lies. */
 export async function readCodes(owner: Address) {
-  const [{ artifacts, erc1820Code }, factory, testUsdc] = await Promise.all([
+  const [{ artifacts, erc1820Code }, testUsdc, factoryCreation] = await Promise.all([
     readSuperfluidArtifacts(),
-    artifactOf('DeployFactory', CHAIN_SOURCES),
-    artifactOf('TestUsdc', CHAIN_SOURCES),
+    artifactOf('TestUsdc', chainSources),
+    factoryCreationOf(owner),
   ])
-  const initCode = encodeDeployData({ abi: factory.abi, bytecode: factory.bytecode, args: [owner] })
-  return {
-    superfluid: artifacts,
-    erc1820Code,
-    testUsdc,
-    factoryCreation: creationOf(CREATE2_PROXY, 'DeployFactory', initCode),
-  }
+  return { superfluid: artifacts, erc1820Code, testUsdc, factoryCreation }
 }
 
 /** Runs `step` where it was not run yet; the gas that it burned, or undefined where nothing was to do. */
@@ -153,7 +145,7 @@ export async function ensureStep(deployer: Deployer, factory: Address, step: Ste
   const missing = []
   for (const creation of step.creations) if (!(await deployer.hasCode(creation.address))) missing.push(creation)
   if (missing.length === 0) return undefined
-  const { abi } = await artifactOf('DeployFactory', CHAIN_SOURCES)
+  const { abi } = await artifactOf('DeployFactory', chainSources)
   const data = encodeFunctionData({
     abi,
     functionName: 'deploy',

@@ -17,6 +17,7 @@ import { artifactOf } from '../build/compile.ts'
 import type { ChainManifest, InftManifest } from './chain-manifest.ts'
 import { ensureStep } from './deploy-framework.ts'
 import type { Deployer } from './deployer.ts'
+import { tokenCreations } from './own-creations.ts'
 import { creationOf } from './plan-framework.ts'
 
 /** Whose re-encryptions the verifier takes. */
@@ -103,18 +104,14 @@ export async function deployInft(options: DeployInftOptions): Promise<DeployedIn
 
 async function ensureToken({ deployer, manifest, takesSimulated }: DeployInftOptions) {
   const owner = deployer.account.address
-  const [verifierCode, tokenCode] = await Promise.all([artifactOf('TeeDataVerifier'), artifactOf('PoolINFT')])
-  const codeHash = keccak256(concatHex([verifierCode.bytecode, tokenCode.bytecode]))
+  const { factory } = manifest.contracts
+  const { verifier, token } = await tokenCreations(factory, { owner, takesSimulated })
+  const codeHash = keccak256(concatHex([verifier.artifact.bytecode, token.artifact.bytecode]))
   const known = manifest.inft
   const isKnown = known?.codeHash === codeHash && known.takesSimulated === takesSimulated
   if (isKnown && (await deployer.hasCode(known.token)) && (await deployer.hasCode(known.verifier))) {
     return { inft: known, gasUsed: undefined }
   }
-  const { factory } = manifest.contracts
-  const create = (name: string, { abi, bytecode }: typeof tokenCode, args: readonly unknown[]) =>
-    creationOf(factory, name, encodeDeployData({ abi, bytecode, args }))
-  const verifier = create('TeeDataVerifier', verifierCode, [owner, takesSimulated])
-  const token = create('PoolINFT', tokenCode, [verifier.address])
   const block = await deployer.client.getBlockNumber()
   await deployer.settle()
   const step = { name: 'pools as INFTs', creations: [verifier, token], calls: [] }

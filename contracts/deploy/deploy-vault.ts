@@ -3,21 +3,12 @@
  * vault does with money it does not know.
  */
 import { ComputePoolError } from '@computepool/shared/errors'
-import {
-  type Address,
-  encodeDeployData,
-  encodeFunctionData,
-  getAddress,
-  isAddressEqual,
-  keccak256,
-  parseAbi,
-} from 'viem'
+import { type Address, encodeFunctionData, getAddress, isAddressEqual, keccak256, parseAbi } from 'viem'
 import { streamVaultAbi } from '../abi/stream-vault.ts'
-import { artifactOf } from '../build/compile.ts'
 import type { ChainManifest, VaultManifest } from './chain-manifest.ts'
 import { ensureStep } from './deploy-framework.ts'
 import type { Deployer } from './deployer.ts'
-import { creationOf } from './plan-framework.ts'
+import { vaultCreation } from './own-creations.ts'
 
 export interface DeployVaultOptions {
   /** The manifest's owner's. */
@@ -65,31 +56,15 @@ export async function deployVault(options: DeployVaultOptions): Promise<Deployed
       remedy: 'Deploy with the key that deployed the framework (COMPUTEPOOL_OWNER_KEY).',
     })
   }
-  const artifact = await artifactOf('StreamVault')
-  const codeHash = keccak256(artifact.bytecode)
+  const { factory, usdcx } = manifest.contracts
+  const { settler, keeper, pricePerSecondAtomic, maxLeaseSeconds = 30, maxSessionSeconds, slackSeconds } = options
+  const terms = { settler, keeper, pricePerSecondAtomic, maxLeaseSeconds, maxSessionSeconds, slackSeconds }
+  const creation = await vaultCreation(factory, { model, usdcx, owner, ...terms })
+  const codeHash = keccak256(creation.artifact.bytecode)
   const known = vaultOf(manifest, model)
   if (known?.codeHash === codeHash && (await deployer.hasCode(known.address))) {
     return { manifest, vault: known, isNew: false, gasUsed: 0n }
   }
-  const { maxLeaseSeconds = 30, maxSessionSeconds = 3600, slackSeconds = 3 } = options
-  const initCode = encodeDeployData({
-    abi: streamVaultAbi,
-    bytecode: artifact.bytecode,
-    args: [
-      {
-        usdcx: manifest.contracts.usdcx,
-        owner,
-        settler: options.settler,
-        keeper: options.keeper,
-        pricePerSecondAtomic: options.pricePerSecondAtomic,
-        maxLeaseSeconds,
-        maxSessionSeconds,
-        slackSeconds,
-      },
-    ],
-  })
-  const { factory } = manifest.contracts
-  const creation = creationOf(factory, `StreamVault/${model}`, initCode)
   const block = await deployer.client.getBlockNumber()
   await deployer.settle()
   const gasUsed = await ensureStep(deployer, factory, {
@@ -107,9 +82,9 @@ export async function deployVault(options: DeployVaultOptions): Promise<Deployed
     address: creation.address,
     pool: getAddress(pool),
     owner,
-    settler: options.settler,
-    keeper: options.keeper,
-    pricePerSecondAtomic: String(options.pricePerSecondAtomic),
+    settler,
+    keeper,
+    pricePerSecondAtomic: String(pricePerSecondAtomic),
     maxLeaseSeconds,
     codeHash,
     block: String(gasUsed === undefined ? 0n : block),

@@ -45,6 +45,11 @@ export {
 export { createDeployer, type Deployer, type DeployerOptions, localSettings, type SendSettings } from './deployer.ts'
 export { embeddedDeployer } from './embedded-deployer.ts'
 export { type EnsureDeploymentOptions, type EnsuredDeployment, ensureDeployment } from './ensure-deployment.ts'
-export { type EstimateOptions, estimateFramework, type FrameworkEstimate } from './estimate-framework.ts'
+export {
+  type DeploymentEstimate,
+  type EstimateOptions,
+  estimateDeployment,
+  type PlannedStep,
+} from './estimate-deployment.ts'
 export { type Exercise, exerciseDeployment } from './exercise-deployment.ts'
 export { verifyDeployment } from './verify-deployment.ts'

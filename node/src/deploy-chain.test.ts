@@ -60,23 +60,30 @@ const fund = (value: bigint) => clients().testClient.setBalance({ address: owner
 
 it('says beforehand what it will cost, and is not far off', async () => {
   await fund(parseEther('1'))
-  const { estimate, ...dry } = await deploy({ isDryRun: true })
+  const oracle = `${testAccount('oracle').address},0x${'1'.repeat(64)},https://pool.example/v1/attestation`
+  const everything = {
+    ...{ model: 'me/tiny', reserveAtomic: 1_000_000n, auditors: testAccount('auditor 0').address },
+    inft: { oracles: [oracle], takesSimulated: false },
+  }
+  const { estimate, ...dry } = await deploy({ isDryRun: true, ...everything })
+  // Framework 17; vault and its reserve 4; registry and auditor 2; token and oracle 2.
   expect({ transactions: dry.transactions, estimated: estimate?.transactions }).toEqual({
     transactions: 0,
-    estimated: 17,
+    estimated: 25,
   })
-  expect(describeDeployed({ estimate, ...dry })).toMatch(
-    /^0G Galileo testnet \(16602\): about 17 transactions, \d\d\.\d M gas/,
-  )
+  const told = describeDeployed({ estimate, ...dry })
+  expect(told).toMatch(/^0G Galileo testnet \(16602\): about 25 transactions, \d\d\.\d M gas/m)
+  expect(told).toMatch(/^ {2}to send {2}vault of me\/tiny: \d\.\d M gas$/m)
 
-  const { transactions, gasUsed } = await deploy()
-  expect(transactions).toBe(17)
+  const { transactions, gasUsed } = await deploy(everything)
+  // The reserve's three are not counted among what was deployed.
+  expect(transactions).toBe(22)
   // The estimate carries the headroom of 1.3 that is sent along and comes back.
   expect(Number(estimate!.gas) / Number(gasUsed)).toBeGreaterThan(1.2)
   expect(Number(estimate!.gas) / Number(gasUsed)).toBeLessThan(1.35)
   const spent = parseEther('1') - (await clients().publicClient.getBalance({ address: owner }))
   expect(spent).toBeLessThanOrEqual(estimate!.costWei)
-  const after = await deploy({ isDryRun: true })
+  const after = await deploy({ isDryRun: true, ...everything })
   expect(describeDeployed(after)).toContain('nothing would be sent')
 })
 
@@ -136,6 +143,26 @@ it.each([
   const refused = deploy(options)
   await expect(refused).rejects.toMatchObject({ code, message: expect.stringContaining(words) })
   await expect(refused).rejects.not.toMatchObject({ message: expect.stringMatching(/secret|0x12[^"]/) })
+})
+
+it('names no test money on 0G’s main network, and an oracle without a measurement nowhere', async () => {
+  const mainnet = await spawnAnvil({ chainId: 16661 })
+  closing.push(() => mainnet.close())
+  const endpoint = { url: mainnet.url, tipFloorWei: 2_000_000_000n }
+  const main = { chain: '0g-mainnet', endpoint, isDryRun: true }
+  await expect(deploy(main)).rejects.toMatchObject({
+    code: 'input_invalid',
+    message: expect.stringContaining('no test money'),
+    remedy: expect.stringContaining('--usdc'),
+  })
+  const { estimate } = await deploy({ ...main, usdc: testAccount('a USDC').address })
+  // All but the test USDC.
+  expect(estimate?.transactions).toBe(16)
+  const oracle = `${testAccount('oracle').address},0x${'0'.repeat(64)}`
+  await expect(deploy({ inft: { oracles: [oracle], takesSimulated: false } })).rejects.toMatchObject({
+    code: 'input_invalid',
+    message: expect.stringContaining('--oracle'),
+  })
 })
 
 it('refuses an endpoint of another chain', async () => {

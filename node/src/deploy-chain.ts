@@ -1,21 +1,23 @@
 /**
- * `computepool deploy`: puts the framework, a model's vault if one is named, and the registry of coalitions if it has auditors, on the
- * embedded chain, on 0G's test network or on any endpoint; or says beforehand what that would cost. It knows keys from the environment only, and prints none.
+ * `computepool deploy`: puts the framework, a model's vault if one is named, the registry of coalitions if it has auditors and pools as
+ * tokens if they are asked for, on the embedded chain, on 0G's networks or on any endpoint; or says beforehand what that would cost.
+ * It knows keys from the environment only, and prints none.
  */
-import { knownChain, startEmbeddedChain } from '@computepool/contracts/chain'
+import { knownChain, startEmbeddedChain, zeroGMainnet } from '@computepool/contracts/chain'
 import {
   auditorKeysOf,
   type ChainManifest,
   type CoalitionChoice,
   createDeployer,
   type Deployer,
+  type DeploymentEstimate,
   type DeployProgress,
   embeddedDeployer,
   embeddedRules,
   ensureDeployment,
-  estimateFramework,
+  estimateDeployment,
   exerciseDeployment,
-  type FrameworkEstimate,
+  type InftChoice,
   ownAuditors,
   readChainManifest,
 } from '@computepool/contracts/deploy'
@@ -24,7 +26,7 @@ import { type Address, createPublicClient, formatEther, formatGwei, type Hex, ht
 import { privateKeyToAccount } from 'viem/accounts'
 
 export interface DeployChainOptions {
-  /** "embedded", "0g-galileo" or an RPC's URL. */
+  /** "embedded", "0g-galileo", "0g-mainnet" or an RPC's URL. */
   readonly chain: string
   readonly dataDir: string
   readonly environment: Readonly<Record<string, string | undefined>>
@@ -43,6 +45,8 @@ export interface DeployChainOptions {
   /** Of them; default: more than half. */
   readonly quorum?: number | undefined
   readonly treasury?: string | undefined
+  /** Pools as tokens. */
+  readonly inft?: { readonly oracles: readonly string[]; readonly takesSimulated: boolean } | undefined
   readonly onProgress: (progress: DeployProgress) => void
   readonly signal?: AbortSignal | undefined
 }
@@ -52,7 +56,7 @@ export interface DeployedChain {
   readonly chainName: string
   /** Undefined after a dry run of a chain that holds nothing yet. */
   readonly manifest: ChainManifest | undefined
-  readonly estimate: FrameworkEstimate | undefined
+  readonly estimate: DeploymentEstimate | undefined
   readonly transactions: number
   readonly gasUsed: bigint
   readonly streamedWei: bigint | undefined
@@ -63,23 +67,22 @@ export async function deployChain(options: DeployChainOptions): Promise<Deployed
   const usdc = options.usdc === undefined ? undefined : addressOf(options.usdc, '--usdc')
   const named = options.auditors?.split(',').map(auditor => addressOf(auditor.trim(), '--auditors'))
   const treasury = options.treasury === undefined ? undefined : addressOf(options.treasury, '--treasury')
+  const inft = options.inft === undefined ? undefined : inftOf(options.inft)
   const target = options.chain === 'embedded' ? await openEmbedded(options) : await openRemote(options)
   const { deployer } = target
   try {
-    const coalition = coalitionOf(options, { named, own: target.auditors, treasury })
     const chainId = await deployer.client.getChainId()
     const base = { chainId, chainName: target.name }
-    if (options.isDryRun) {
-      const manifest = await readChainManifest(options.dataDir, chainId)
-      const estimate = await estimateFramework({ deployer, usdc })
-      return { ...base, manifest, estimate, transactions: 0, gasUsed: 0n, streamedWei: undefined }
+    const known = await readChainManifest(options.dataDir, chainId)
+    if (chainId === zeroGMainnet.id && usdc === undefined && known === undefined) {
+      throw new ComputePoolError('input_invalid', 'There is no test money on 0G’s main network.', {
+        remedy: 'Name a USDC with EIP-3009 that is there, with --usdc.',
+      })
     }
-    const { manifest, transactions, gasUsed } = await ensureDeployment({
+    const wanted = {
       deployer,
       dataDir: options.dataDir,
-      liquidationPeriodSeconds: options.liquidationPeriodSeconds,
       usdc,
-      onProgress: options.onProgress,
       ...(options.model !== undefined && {
         vault: {
           model: options.model,
@@ -89,7 +92,18 @@ export async function deployChain(options: DeployChainOptions): Promise<Deployed
           reserveAtomic: options.reserveAtomic,
         },
       }),
-      coalition,
+      coalition: coalitionOf(options, { named, own: target.auditors, treasury }),
+      inft,
+    }
+    if (options.isDryRun) {
+      const estimate = await estimateDeployment(wanted)
+      return { ...base, manifest: known, estimate, transactions: 0, gasUsed: 0n, streamedWei: undefined }
+    }
+    const { liquidationPeriodSeconds, onProgress } = options
+    const { manifest, transactions, gasUsed } = await ensureDeployment({
+      ...wanted,
+      liquidationPeriodSeconds,
+      onProgress,
     })
     const tried = options.isTriedOut ? await exerciseDeployment(deployer, manifest) : undefined
     return {
@@ -133,6 +147,28 @@ function coalitionOf(
     quorum: options.quorum ?? (named ? Math.floor(auditors.length / 2) + 1 : ownAuditors.quorum),
     treasury,
     rules: options.chain === 'embedded' ? embeddedRules : undefined,
+  }
+}
+
+/** Each as ADDRESS,MEASUREMENT or ADDRESS,MEASUREMENT,URI; a verifier that takes simulated oracles is told simulated ones. */
+function inftOf({ oracles, takesSimulated }: NonNullable<DeployChainOptions['inft']>): InftChoice {
+  return {
+    takesSimulated,
+    oracles: oracles.map(text => {
+      const [address = '', measurement = '', ...rest] = text.split(',')
+      if (!/^0x[0-9a-f]{64}$/i.test(measurement) || /^0x0+$/.test(measurement)) {
+        throw new ComputePoolError('input_invalid', `--oracle names no measurement: "${text.slice(0, 120)}".`, {
+          remedy:
+            'Write ADDRESS,MEASUREMENT or ADDRESS,MEASUREMENT,URI; a measurement is 0x and 64 hexadecimal digits.',
+        })
+      }
+      return {
+        address: addressOf(address, '--oracle'),
+        measurement: measurement.toLowerCase() as Hex,
+        attestationUri: rest.join(','),
+        isSimulated: takesSimulated,
+      }
+    }),
   }
 }
 
@@ -211,20 +247,28 @@ export function describeDeployed({
 }: DeployedChain): string {
   if (estimate) {
     if (estimate.transactions === 0) return `${chainName} (${chainId}) holds everything already; nothing would be sent.`
-    return (
-      `${chainName} (${chainId}): about ${estimate.transactions} transactions, ${millions(estimate.gas)} gas at ` +
-      `${formatGwei(estimate.gasPriceWei)} gwei: ${formatEther(estimate.costWei)} of its coin; ` +
-      `the owner ${estimate.owner} has ${formatEther(estimate.balanceWei)}.` +
-      (estimate.balanceWei < estimate.costWei ? ' That is too little.' : '')
+    const planned = estimate.steps.map(({ name, isThere, gas }) =>
+      isThere ? `  there    ${name}` : `  to send  ${name}: ${millions(gas)} gas`,
     )
+    return [
+      ...planned,
+      `${chainName} (${chainId}): about ${estimate.transactions} transactions, ${millions(estimate.gas)} gas at ` +
+        `${formatGwei(estimate.gasPriceWei)} gwei: ${formatEther(estimate.costWei)} of its coin; ` +
+        `the owner ${estimate.owner} has ${formatEther(estimate.balanceWei)}.` +
+        (estimate.balanceWei < estimate.costWei ? ' That is too little.' : ''),
+    ].join('\n')
   }
   const vaults = manifest?.vaults.map(({ model, address }) => `\n  vault of ${model}: ${address}`).join('') ?? ''
   const { coalition } = manifest ?? {}
   const registry = coalition ? `\n  coalitions: ${coalition.address}` : '\n  coalitions: none, pools are unstaked'
+  const { inft } = manifest ?? {}
+  const tokens = inft
+    ? `\n  pools as tokens: ${inft.token}${inft.takesSimulated ? ' (takes simulated oracles)' : ''}`
+    : ''
   const tried = streamedWei === undefined ? '' : `\n  tried out: ${streamedWei} wei streamed, to the wei`
   return (
     `${chainName} (${chainId}): ${transactions === 0 ? 'all was there' : `${transactions} transactions, ${millions(gasUsed)} gas`}, checked.` +
-    `\n  USDC: ${manifest?.contracts.usdc}${manifest?.usdc.isTest ? ' (test money)' : ''}\n  USDCx: ${manifest?.contracts.usdcx}${vaults}${registry}${tried}`
+    `\n  USDC: ${manifest?.contracts.usdc}${manifest?.usdc.isTest ? ' (test money)' : ''}\n  USDCx: ${manifest?.contracts.usdcx}${vaults}${registry}${tokens}${tried}`
   )
 }
 

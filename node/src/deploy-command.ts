@@ -5,15 +5,15 @@ import { ComputePoolError } from '@computepool/shared/errors'
 import { deployChain, describeDeployed } from './deploy-chain.ts'
 import { fromHere } from './from-here.ts'
 
-const HELP = `computepool deploy --chain embedded|0g-galileo|URL
+const HELP = `computepool deploy --chain embedded|0g-galileo|0g-mainnet|URL
 
-Puts what payments need on a chain: Superfluid, a USDC for tests, its streaming wrapper and, for a model, its vault; and, where it
-has auditors, the registry of coalitions with stakes.
+Puts what payments need on a chain: Superfluid, a USDC for tests, its streaming wrapper and, for a model, its vault; where it has
+auditors, the registry of coalitions with stakes; and, asked for, pools as tokens (ERC-7857).
 What is there already is found and not sent again; if a run stops half-way, run the same command again.
 
---chain NAME    embedded (this machine's own), 0g-galileo, or the URL of an RPC endpoint
---rpc URL       another endpoint for 0g-galileo
---dry-run       say what is missing and what it would cost; send nothing
+--chain NAME    embedded (this machine's own), 0g-galileo, 0g-mainnet (needs --usdc), or the URL of an RPC endpoint
+--rpc URL       another endpoint for 0g-galileo or 0g-mainnet
+--dry-run       say step by step what is missing and what it would cost; send nothing
 --try           stream a little test money through it at the end, and count it (costs gas)
 --model NAME    also put this model's vault there
 --price N       its price: millionths of a USDC per second and running request. Default: 1000
@@ -22,6 +22,9 @@ What is there already is found and not sent again; if a run stops half-way, run 
                 Default: on the embedded chain, with --model, three whose keys come from the owner's; elsewhere none
 --quorum N      how many of them must agree. Default: more than half
 --treasury ADDR gets the dust of a new registry's slashes. Default: the owner
+--inft          also put the token contract of pools there, with its verifier
+--oracle O      whose re-encryptions count: ADDRESS,MEASUREMENT[,URI]; as often as there are oracles. Implies --inft
+--takes-simulated  the verifier takes simulated oracles, and those named here are; for good, and for tests
 --usdc ADDRESS  a USDC with EIP-3009 that is there already. Default: make one for tests
 --liquidation N seconds of a stream that are kept as buffer. Default: 60
 --data DIR      where manifests lie. Default: COMPUTEPOOL_DATA, or .computepool beside the code
@@ -59,6 +62,7 @@ export async function deployCommand(args: readonly string[]): Promise<void> {
     auditors: values.auditors,
     quorum: values.quorum === undefined ? undefined : Number(wholeNumber(values.quorum, '--quorum', 1n, 32n)),
     treasury: values.treasury,
+    inft: inftOf(values),
     signal: stop.signal,
     onProgress(progress) {
       if (values.json) console.log(JSON.stringify({ type: 'step', ...progress }))
@@ -85,6 +89,9 @@ function readArguments(args: readonly string[]) {
         auditors: { type: 'string' },
         quorum: { type: 'string' },
         treasury: { type: 'string' },
+        inft: { type: 'boolean', default: false },
+        oracle: { type: 'string', multiple: true, default: [] },
+        'takes-simulated': { type: 'boolean', default: false },
         usdc: { type: 'string' },
         liquidation: { type: 'string', default: '60' },
         data: { type: 'string' },
@@ -95,6 +102,13 @@ function readArguments(args: readonly string[]) {
   } catch (cause) {
     throw usage(cause instanceof Error ? cause.message : String(cause))
   }
+}
+
+function inftOf(values: ReturnType<typeof readArguments>) {
+  const takesSimulated = values['takes-simulated']
+  if (values.inft || values.oracle.length > 0) return { oracles: values.oracle, takesSimulated }
+  if (takesSimulated) throw usage('--takes-simulated is of --inft, which is missing.')
+  return undefined
 }
 
 function wholeNumber(value: string, option: string, least: bigint, most: bigint): bigint {

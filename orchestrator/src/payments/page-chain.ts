@@ -2,7 +2,7 @@
  * The chain as pages are told of it. The owner's own endpoint is never told: it may carry a key, and may be out of their reach. A chain
  * that has a public endpoint is reached there, any other through our own door.
  */
-import { zeroGGalileo } from '@computepool/contracts/chain'
+import { zeroGGalileo, zeroGMainnet } from '@computepool/contracts/chain'
 import type { PaidTerms } from '@computepool/shared/money'
 import type { Chain } from 'viem'
 
@@ -21,7 +21,7 @@ export interface PageChainOptions {
   readonly origin: string
 }
 
-const publicEndpoints = new Map([[zeroGGalileo.id, zeroGGalileo.rpcUrls.default.http[0]!]])
+const publicEndpoints = new Map([zeroGGalileo, zeroGMainnet].map(({ id, rpcUrls }) => [id, rpcUrls.default.http[0]!]))
 const ownMachines = ['localhost', '127.0.0.1', '[::1]']
 
 export function pageChainOf({ chain, isEmbedded, rpcUrl, origin }: PageChainOptions): PageChain {
