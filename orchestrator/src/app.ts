@@ -1,5 +1,5 @@
 /** All routes on one origin, wired from what it is given: `app.request()` serves it in tests, a socket in `serve.ts`. */
-import { attestationHeader } from '@computepool/shared/attestation'
+import { answerKeyHeader, attestationHeader } from '@computepool/shared/attestation'
 import { ComputePoolError } from '@computepool/shared/errors'
 import type { Clock } from '@computepool/shared/ports'
 import { type Context, Hono } from 'hono'
@@ -10,7 +10,7 @@ import { errorResponse, openAiRoutes } from './api/openai-routes.ts'
 import { packRoutes } from './api/pack-routes.ts'
 import { pageRoutes } from './api/page-routes.ts'
 import { type PoolExtras, poolRoutes } from './api/pool-routes.ts'
-import { type AttestationProvider, attestationRoutes } from './attestation/index.ts'
+import { type AnswerSigner, type AttestationProvider, attestationRoutes, signatureRoutes } from './attestation/index.ts'
 import type { Trust } from './create-trust.ts'
 import { disputeRoutes } from './disputes/index.ts'
 import type { Observatory } from './observe/create-observatory.ts'
@@ -39,6 +39,8 @@ export interface AppOptions {
   readonly trust: Pick<Trust, 'routes' | 'convicted'>
   /** What vouches for this process; absent or null: nothing does, and every answer of the API says so. */
   readonly attestation?: AttestationProvider | null
+  /** Signs answers by that provider's key; absent or null: they are not signed. */
+  readonly answers?: AnswerSigner | null
 }
 
 // WASM engines need 'wasm-unsafe-eval' and blob workers; peers, packs and wallets may live on other origins.
@@ -82,6 +84,7 @@ export function createApp(options: AppOptions): Hono {
     exposeHeaders: [
       ...['x-request-id', 'retry-after', 'etag', 'content-range', 'payment-required', 'payment-response'],
       attestationHeader,
+      answerKeyHeader,
     ],
     maxAge: 600,
   })
@@ -91,10 +94,12 @@ export function createApp(options: AppOptions): Hono {
   // The tabs are covered by nothing: the claims say so, since an attested orchestrator is easily taken for more.
   const claims = { model, manifestSha256: service.manifestSha256, covers: 'orchestrator', workers: 'untrusted' }
   const beginCall = (c: Context) => limiter.begin(addressOf(c))
-  app.route('/v1', attestationRoutes({ provider: options.attestation ?? null, claims, beginCall }))
+  const { attestation = null, answers = null } = options
+  app.route('/v1', attestationRoutes({ provider: attestation, claims, beginCall }))
+  app.route('/v1', signatureRoutes(answers))
   if (money.mode === 'paid') app.route('/v1', sessionRoutes({ till: money.till, limiter, addressOf, clock }))
   const gate = () => (money.mode === 'paid' ? money.till().gate : null)
-  app.route('/v1', openAiRoutes({ service, limiter, addressOf, isProxyTrusted, maxBodyBytes, gate }))
+  app.route('/v1', openAiRoutes({ service, limiter, addressOf, isProxyTrusted, maxBodyBytes, gate, answers }))
   app.route('/api', moneyRoutes({ desk: money, addressOf, limitsFor: options.limitsFor, clock }))
   const disputes = () => (money.mode === 'paid' ? (money.till().disputes ?? null) : null)
   app.route('/api', disputeRoutes({ desk: disputes, addressOf, clock }))
@@ -107,14 +112,18 @@ export function createApp(options: AppOptions): Hono {
     '/api',
     options.trust.routes({ addressOf, limitsFor: options.limitsFor, beginCall: c => limiter.begin(addressOf(c)) }),
   )
-  app.route('/api', poolRoutes(service.desk, clock, poolExtras(money, options.trust)))
+  app.route('/api', poolRoutes(service.desk, clock, poolExtras(money, options.trust, attestation)))
   app.route('/packs', packRoutes(pack))
   app.route('/', pageRoutes(pageFolder))
   return app
 }
 
 /** What the pool shows beside the desk's own. */
-function poolExtras(money: MoneyDesk, trust: Pick<Trust, 'convicted'>): () => PoolExtras {
+function poolExtras(
+  money: MoneyDesk,
+  trust: Pick<Trust, 'convicted'>,
+  attestation: AttestationProvider | null,
+): () => PoolExtras {
   const disputes = (): PoolExtras => {
     if (money.mode !== 'paid') return {}
     try {
@@ -125,5 +134,5 @@ function poolExtras(money: MoneyDesk, trust: Pick<Trust, 'convicted'>): () => Po
       return {}
     }
   }
-  return () => ({ convicted: trust.convicted(), ...disputes() })
+  return () => ({ attestation: attestation?.kind ?? 'none', convicted: trust.convicted(), ...disputes() })
 }

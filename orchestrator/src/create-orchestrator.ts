@@ -9,6 +9,7 @@ import { isLoopback } from './api/is-loopback.ts'
 import { createModelService } from './api/model-service.ts'
 import { packUrlOf } from './api/pack-routes.ts'
 import { createApp } from './app.ts'
+import { type AttestationProvider, createAnswerSigner } from './attestation/index.ts'
 import type { Breach } from './audit/index.ts'
 import { createTrust } from './create-trust.ts'
 import { createDesk, type Desk, type DeskOptions, type HubPort, type RequestLimits } from './dispatch/index.ts'
@@ -71,6 +72,8 @@ export interface OrchestratorDeps {
   readonly onBreach?: (breach: Breach) => void
   readonly onNotice?: (text: string) => void
   readonly onFault: (fault: unknown) => void
+  /** What vouches for this process and signs its answers; absent or null: nothing does. */
+  readonly attestation?: AttestationProvider | null
   /** Made with the desk in hand, which says whether there is a ring worth paying for; absent: work is free. */
   readonly moneyFor?: (desk: Desk) => MoneyDesk
 }
@@ -132,6 +135,8 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
     corsOrigins,
     onFault,
   }
-  const app = createApp({ ...common, money, observatory, trust })
+  const { attestation = null } = deps
+  const answers = attestation === null ? null : createAnswerSigner({ provider: attestation, clock, entropy, onFault })
+  const app = createApp({ ...common, money, observatory, trust, attestation, answers })
   return { app, desk, standing: trust.standing, close: trust.close }
 }

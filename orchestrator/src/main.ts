@@ -5,6 +5,8 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { ComputePoolError } from '@computepool/shared/errors'
+import { type AttestationProvider, keptSimulatedKey, openAttestation } from './attestation/index.ts'
+import { tellAttestation } from './attestation-settings.ts'
 import { redactedFault, redactUrls } from './redact-urls.ts'
 import { type RunningOrchestrator, type StartOptions, startOrchestrator } from './serve.ts'
 import { help, parseSettings, type Settings } from './settings.ts'
@@ -25,6 +27,8 @@ async function main(): Promise<void> {
   }
   process.on('SIGINT', () => stop(130))
   process.on('SIGTERM', () => stop(0))
+  const dataDir = settings.dataDir ?? join(repository, '.computepool')
+  const attestation = await attestationFor(settings, dataDir)
   const packDir = await packDirOf(settings)
   running = await startOnFreePort(settings, {
     host: settings.host,
@@ -38,7 +42,8 @@ async function main(): Promise<void> {
     ice: settings.ice,
     signaling: settings.signaling,
     money: moneyOf(settings),
-    dataDir: settings.dataDir ?? join(repository, '.computepool'),
+    dataDir,
+    attestation,
     auditors: settings.auditors,
     challengeEveryMs: settings.challengeEveryMs,
     onNotice: text => console.log(text),
@@ -46,8 +51,18 @@ async function main(): Promise<void> {
   })
   if (interrupt.signal.aborted) return running.close()
   console.log(nextSteps(running, settings))
+  console.log(`\n${tellAttestation(settings.attestation.kind, await signerOf(attestation))}`)
   await tellMoney(running)
 }
+
+/** Before anything is packed or served: whoever asked for hardware gets it, or nothing. */
+async function attestationFor({ attestation }: Settings, dataDir: string): Promise<AttestationProvider | null> {
+  const { kind, ...rest } = attestation
+  return kind === 'none' ? null : openAttestation({ kind, ...rest, simulatedKey: () => keptSimulatedKey(dataDir) })
+}
+
+const signerOf = async (attestation: AttestationProvider | null): Promise<string | null> =>
+  attestation === null ? null : (await attestation.signer()).address
 
 function moneyOf({ money, dataDir }: Settings): NonNullable<StartOptions['money']> {
   const { chain, databaseUrl, pricePerSecondAtomic, keeperHub, stakeAtomic } = money

@@ -12,6 +12,7 @@ import { type DetachedHub, type IceConfig, iceServersFor } from '@computepool/si
 import { createAdaptorServer, type HttpBindings } from '@hono/node-server'
 import { getConnInfo } from '@hono/node-server/conninfo'
 import type { Context } from 'hono'
+import type { AttestationProvider } from './attestation/index.ts'
 import { type OpenAuditors, openAuditors } from './auditors/open-auditors.ts'
 import { createOrchestrator, defaultSettings, type OrchestratorSettings } from './create-orchestrator.ts'
 import type { Desk, RequestLimits } from './dispatch/index.ts'
@@ -50,6 +51,8 @@ export interface StartOptions extends Partial<Omit<OrchestratorSettings, 'reques
   readonly dataDir?: string | null
   /** Auditors in a process beside this one, which compute others' work again. Default: none. */
   readonly auditors?: number
+  /** What vouches for this process and signs its answers; absent or null: nothing does. */
+  readonly attestation?: AttestationProvider | null
   readonly onNotice?: (text: string) => void
   readonly onFault?: (fault: unknown) => void
 }
@@ -129,6 +132,7 @@ export async function startOrchestrator(options: StartOptions): Promise<RunningO
       iceRenewalMs: ice.turn === null ? null : (ice.turn.lifetimeSeconds * 1000) / 2,
       addressOf: c => addressOf(c, isProxyTrusted),
       isProxyTrusted,
+      attestation: options.attestation ?? null,
       settings: settingsOf(options),
       moneyFor,
       dataDir,

@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { ComputePoolError } from '@computepool/shared/errors'
 import type { DetachedHub, IceConfig } from '@computepool/signaling'
+import { type AttestationSettings, attestationOf } from './attestation-settings.ts'
 import { type MoneyChoice, moneyChoiceOf } from './money-settings.ts'
 
 export const help = `Usage: npm start -- [options]
@@ -26,6 +27,8 @@ Serves a language model whose layers are held by browser tabs: the page, an Open
   --stake USD         dollars that each operator puts at stake (default: 5 on a chain of its own, else 0: unstaked)
   --auditors N        auditors that run beside it and compute others' work again (default: 3; 0: none)
   --challenge MIN     minutes without an answer after which a ring is checked by a request of the pool's own (default: 10; 0: never)
+  --attestation KIND  what vouches for this process: none, simulated, tdx-dstack (in a dstack CVM) or sgx-gramine
+                      (default: simulated on a chain of its own, else none; it covers the orchestrator and no tab)
   --data DIR          where chain, keys and ledger are kept (default: .computepool beside the code)
   --help              this text
 
@@ -35,7 +38,8 @@ COMPUTEPOOL_SIGNALING_URL and COMPUTEPOOL_SIGNALING_KEY (a hub of its own, and t
 COMPUTEPOOL_CACHE (folder of the packs that --model made; default: .computepool/packs beside the code), COMPUTEPOOL_DATA (as --data),
 COMPUTEPOOL_METRICS_TOKEN (Bearer token that may read /metrics from other machines; 16 characters or more),
 DATABASE_URL (PostgreSQL for the ledger); for other chains COMPUTEPOOL_SETTLER_KEY, COMPUTEPOOL_KEEPER_KEY, COMPUTEPOOL_OWNER_KEY (to deploy),
-COMPUTEPOOL_ACCUSER_KEY (puts a bond at stake for what the pool convicts operators of) and COMPUTEPOOL_RPC_URL.`
+COMPUTEPOOL_ACCUSER_KEY (puts a bond at stake for what the pool convicts operators of) and COMPUTEPOOL_RPC_URL;
+COMPUTEPOOL_ALLOW_SIMULATED_ATTESTATION=1 (lets NODE_ENV=production simulate attestation).`
 
 export interface Settings {
   readonly isHelp: boolean
@@ -60,6 +64,7 @@ export interface Settings {
   /** Folder of the packs that `--model` made; null: the one in the repository. */
   readonly cacheDir: string | null
   readonly money: MoneyChoice
+  readonly attestation: AttestationSettings
   /** Auditors that run beside the orchestrator. */
   readonly auditors: number
   /** How long a ring answers nothing before it is challenged; null: for ever. */
@@ -88,6 +93,7 @@ export function parseSettings(
   if (values.model !== undefined && values.pack !== undefined) {
     throw invalid('--pack', '--model and --pack were both given.')
   }
+  const money = moneyChoiceOf(values, environment)
   const dataDir = values.data ?? environment.COMPUTEPOOL_DATA
   return {
     isHelp: values.help ?? false,
@@ -110,7 +116,8 @@ export function parseSettings(
     hubUrl: environment.COMPUTEPOOL_HUB_URL,
     hubToken: environment.HF_TOKEN,
     cacheDir: environment.COMPUTEPOOL_CACHE ? fromHere(environment.COMPUTEPOOL_CACHE, environment) : null,
-    money: moneyChoiceOf(values, environment),
+    money,
+    attestation: attestationOf(values.attestation, money.chain?.kind === 'embedded', environment),
     auditors: values.auditors === undefined ? 3 : wholeNumber('--auditors', values.auditors, 0, 16),
     challengeEveryMs: challengeEveryMsOf(values.challenge),
     dataDir: dataDir ? fromHere(dataDir, environment) : null,
@@ -139,6 +146,7 @@ function readArgs(args: readonly string[]) {
         stake: text,
         auditors: text,
         challenge: text,
+        attestation: text,
         data: text,
         help: { type: 'boolean', short: 'h' },
       },

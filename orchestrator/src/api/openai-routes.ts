@@ -2,6 +2,7 @@
 import { ComputePoolError } from '@computepool/shared/errors'
 import { openAiErrorOf } from '@computepool/shared/openai'
 import { type Context, Hono } from 'hono'
+import type { AnswerSigner } from '../attestation/index.ts'
 import { challengeResponse, PaymentRefused } from '../payments/challenge.ts'
 import type { PaymentGate } from '../payments/payment-gate.ts'
 import type { Admission, Call } from './answer-response.ts'
@@ -10,7 +11,7 @@ import { serveChat } from './chat-completions.ts'
 import { serveCompletion } from './completions.ts'
 import { isProxied } from './is-proxied.ts'
 import type { ModelService } from './model-service.ts'
-import { readJson } from './read-json.ts'
+import { parseJson, readBytes } from './read-json.ts'
 
 export interface OpenAiRoutesOptions {
   readonly service: ModelService
@@ -21,10 +22,12 @@ export interface OpenAiRoutesOptions {
   readonly maxBodyBytes: number
   /** Who may ask; null where work is free. Throws while the till is not open yet. */
   readonly gate: () => PaymentGate | null
+  /** Signs what is answered; absent or null: nothing vouches for who would sign. */
+  readonly answers?: AnswerSigner | null
 }
 
 export function openAiRoutes(options: OpenAiRoutesOptions): Hono {
-  const { service, limiter, addressOf, isProxyTrusted = false, maxBodyBytes, gate } = options
+  const { service, limiter, addressOf, isProxyTrusted = false, maxBodyBytes, gate, answers = null } = options
   const routes = new Hono()
   const card = () => ({
     id: service.manifest.model,
@@ -50,7 +53,9 @@ export function openAiRoutes(options: OpenAiRoutesOptions): Hono {
       }
       const isSaid = isProxyTrusted && c.req.header('x-forwarded-for') !== undefined
       const call = { signal: raw.signal, onEnd, admit, address, isAddressShared: isProxied(c) && !isSaid }
-      return await serve(service, await readJson(raw, maxBodyBytes), call)
+      const body = await readBytes(raw, maxBodyBytes)
+      const response = await serve(service, parseJson(body), call)
+      return answers === null ? response : answers.sign(body, response)
     } catch (thrown) {
       onEnd()
       if (admission === null) throw thrown

@@ -12,7 +12,7 @@ const mostStreams = 1000
 const keepAliveMs = 15_000
 
 /** What the desk itself does not know. */
-export type PoolExtras = Pick<PoolSnapshot, 'convicted' | 'disputes'>
+export type PoolExtras = Pick<PoolSnapshot, 'attestation' | 'convicted' | 'disputes'>
 
 export function poolRoutes(ofDesk: Pick<Desk, 'snapshot' | 'onChange'>, clock: Clock, extras: () => PoolExtras): Hono {
   const routes = new Hono()

@@ -3,9 +3,13 @@ import { ComputePoolError } from '@computepool/shared/errors'
 
 /** The parsed body. Errors: `input_too_large`, `input_invalid`. */
 export async function readJson(request: Request, maxBytes: number): Promise<unknown> {
-  const text = await readText(request, maxBytes)
+  return parseJson(await readBytes(request, maxBytes))
+}
+
+/** A body that was read. Errors: `input_invalid`. */
+export function parseJson(body: Uint8Array): unknown {
   try {
-    return JSON.parse(text)
+    return JSON.parse(Buffer.from(body).toString('utf8'))
   } catch (cause) {
     throw new ComputePoolError('input_invalid', 'The body is not JSON.', {
       remedy: 'Send a JSON object with Content-Type: application/json.',
@@ -16,6 +20,11 @@ export async function readJson(request: Request, maxBytes: number): Promise<unkn
 
 /** The body as it came, for who must check a signature over it. Errors: `input_too_large`. */
 export async function readText(request: Request, maxBytes: number): Promise<string> {
+  return (await readBytes(request, maxBytes)).toString('utf8')
+}
+
+/** The body's very bytes, for who must hash them. Errors: `input_too_large`. */
+export async function readBytes(request: Request, maxBytes: number): Promise<Buffer> {
   if (Number(request.headers.get('content-length') ?? 0) > maxBytes) throw tooLarge(maxBytes)
   const chunks: Uint8Array[] = []
   let size = 0
@@ -24,7 +33,7 @@ export async function readText(request: Request, maxBytes: number): Promise<stri
     if (size > maxBytes) throw tooLarge(maxBytes)
     chunks.push(chunk)
   }
-  return Buffer.concat(chunks).toString('utf8')
+  return Buffer.concat(chunks)
 }
 
 const tooLarge = (maxBytes: number): ComputePoolError =>

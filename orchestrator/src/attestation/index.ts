@@ -1,4 +1,6 @@
 export type { AttestationProvider, Evidence } from './attestation-provider.ts'
 export { attest, attestationRoutes } from './attestation-routes.ts'
+export { keptSimulatedKey } from './kept-simulated-key.ts'
 export { type AttestationChoice, openAttestation } from './open-attestation.ts'
 export { type AnswerSigner, type AnswerSignerOptions, createAnswerSigner } from './sign-answers.ts'
+export { signatureRoutes } from './signature-routes.ts'

@@ -1,5 +1,6 @@
 /** What anybody may see of the pool: who holds what, and what was measured. Served by `GET /api/pool` and its event stream. */
 import { z } from 'zod'
+import { attestationKinds } from '../attestation/attestation-body.ts'
 import { breachReasonSchema } from '../coalition/coalition-values.ts'
 
 const ms = z.number().nonnegative()
@@ -125,6 +126,8 @@ export const poolSnapshotSchema = z.strictObject({
       challenges: count.optional(),
     })
     .optional(),
+  /** What vouches for the orchestrator, and never for a peer; absent: it does not say. */
+  attestation: z.enum(['none', ...attestationKinds]).optional(),
   disputes: z.strictObject({ open: count, slashed: count }).optional(),
   /** Wallets (lower case) that evidence convicted since the orchestrator began, newest first. Their seats are others' by now, or soon. */
   convicted: z
