@@ -70,11 +70,24 @@ export async function artifactOf(name: string, folders?: readonly string[]): Pro
   })
 }
 
-async function compileOnce(folders: readonly string[]): Promise<Artifacts> {
+/** solc's standard JSON for `folders`: what an explorer compiles to check the code on a chain. */
+export async function standardInputOf(folders: readonly string[]): Promise<string> {
   const sources = await readSources({ contractsDir, folders })
-  const input = JSON.stringify({ language: 'Solidity', sources, settings: settingsOf(folders) })
-  const { version } = require('solc/package.json') as { version: string }
-  const digest = createHash('sha256').update(version).update('\0').update(input).digest('hex')
+  return JSON.stringify({ language: 'Solidity', sources, settings: settingsOf(folders) })
+}
+
+let version: Promise<string> | undefined
+
+/** As explorers write it, like v0.8.37+commit.6e8d3a6b. */
+export function compilerVersion(): Promise<string> {
+  version ??= askCompiler('version()', '').then(text => `v${/^[^+]+\+commit\.[0-9a-f]+/.exec(text)![0]}`)
+  return version
+}
+
+async function compileOnce(folders: readonly string[]): Promise<Artifacts> {
+  const input = await standardInputOf(folders)
+  const { version: compiler } = require('solc/package.json') as { version: string }
+  const digest = createHash('sha256').update(compiler).update('\0').update(input).digest('hex')
   const file = path.join(contractsDir, 'dist', `artifacts-${digest.slice(0, 16)}.json`)
 
   await mkdir(path.dirname(file), { recursive: true })
@@ -107,7 +120,7 @@ interface CompiledContract {
 }
 
 async function runCompiler(input: string): Promise<Artifact[]> {
-  const output = JSON.parse(await compileApart(input)) as CompilerOutput
+  const output = JSON.parse(await askCompiler('compile(workerData.input)', input)) as CompilerOutput
   const complaints = (output.errors ?? []).filter(({ severity }) => severity === 'error')
   if (complaints.length > 0) {
     const text = complaints.map(({ formattedMessage }) => formattedMessage.trim()).join('\n\n')
@@ -130,10 +143,10 @@ async function runCompiler(input: string): Promise<Artifact[]> {
 }
 
 /** In a thread of its own: the compiler is 9 MB of WebAssembly that holds a thread for ten seconds, and hooks the process it is in. */
-function compileApart(input: string): Promise<string> {
+function askCompiler(question: 'compile(workerData.input)' | 'version()', input: string): Promise<string> {
   const script =
     "const { parentPort, workerData } = require('node:worker_threads');" +
-    'parentPort.postMessage(require(workerData.solc).compile(workerData.input))'
+    `parentPort.postMessage(require(workerData.solc).${question})`
   const worker = new Worker(script, { eval: true, execArgv: [], workerData: { solc: require.resolve('solc'), input } })
   return new Promise((resolve, reject) => {
     worker.once('message', resolve)

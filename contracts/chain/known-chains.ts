@@ -21,7 +21,13 @@ export const zeroGGalileo: Chain = defineChain({
   name: '0G Galileo testnet',
   nativeCurrency: { name: '0G', symbol: '0G', decimals: 18 },
   rpcUrls: { default: { http: ['https://evmrpc-testnet.0g.ai'] } },
-  blockExplorers: { default: { name: '0G Chainscan', url: 'https://chainscan-galileo.0g.ai' } },
+  blockExplorers: {
+    default: {
+      name: '0G Chainscan',
+      url: 'https://chainscan-galileo.0g.ai',
+      apiUrl: 'https://chainscan-galileo.0g.ai/open/api',
+    },
+  },
   testnet: true,
 })
 
@@ -31,7 +37,9 @@ export const zeroGMainnet: Chain = defineChain({
   name: '0G mainnet',
   nativeCurrency: { name: '0G', symbol: '0G', decimals: 18 },
   rpcUrls: { default: { http: ['https://evmrpc.0g.ai'] } },
-  blockExplorers: { default: { name: '0G Chainscan', url: 'https://chainscan.0g.ai' } },
+  blockExplorers: {
+    default: { name: '0G Chainscan', url: 'https://chainscan.0g.ai', apiUrl: 'https://chainscan.0g.ai/open/api' },
+  },
 })
 
 const zeroGChains: Readonly<Record<string, Chain>> = { '0g-galileo': zeroGGalileo, '0g-mainnet': zeroGMainnet }

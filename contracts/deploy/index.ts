@@ -53,3 +53,4 @@ export {
 } from './estimate-deployment.ts'
 export { type Exercise, exerciseDeployment } from './exercise-deployment.ts'
 export { verifyDeployment } from './verify-deployment.ts'
+export { type SourceVerdict, type VerifySourcesOptions, verifySources } from './verify-sources.ts'

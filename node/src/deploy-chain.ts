@@ -20,6 +20,8 @@ import {
   type InftChoice,
   ownAuditors,
   readChainManifest,
+  type SourceVerdict,
+  verifySources,
 } from '@computepool/contracts/deploy'
 import { ComputePoolError } from '@computepool/shared/errors'
 import { type Address, createPublicClient, formatEther, formatGwei, type Hex, http, isAddress } from 'viem'
@@ -47,7 +49,10 @@ export interface DeployChainOptions {
   readonly treasury?: string | undefined
   /** Pools as tokens. */
   readonly inft?: { readonly oracles: readonly string[]; readonly takesSimulated: boolean } | undefined
+  /** Shows the chain's explorer the sources afterwards. */
+  readonly sources?: { readonly explorerUrl: string | undefined; readonly apiKey: string | undefined } | undefined
   readonly onProgress: (progress: DeployProgress) => void
+  readonly onVerdict?: ((verdict: SourceVerdict) => void) | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -60,6 +65,8 @@ export interface DeployedChain {
   readonly transactions: number
   readonly gasUsed: bigint
   readonly streamedWei: bigint | undefined
+  /** Of each contract, where an explorer was to be shown its source. */
+  readonly sources?: readonly SourceVerdict[] | undefined
 }
 
 /** @throws input_invalid, chain_unreachable, chain_underfunded, chain_deploy_refused, chain_reverted, chain_wrong, chain_unavailable. */
@@ -95,6 +102,7 @@ export async function deployChain(options: DeployChainOptions): Promise<Deployed
       coalition: coalitionOf(options, { named, own: target.auditors, treasury }),
       inft,
     }
+    const explorerUrl = options.sources === undefined ? undefined : explorerOf(options.sources, target)
     if (options.isDryRun) {
       const estimate = await estimateDeployment(wanted)
       return { ...base, manifest: known, estimate, transactions: 0, gasUsed: 0n, streamedWei: undefined }
@@ -105,6 +113,7 @@ export async function deployChain(options: DeployChainOptions): Promise<Deployed
       liquidationPeriodSeconds,
       onProgress,
     })
+    const sources = explorerUrl === undefined ? undefined : await showSources(options, explorerUrl, manifest)
     const tried = options.isTriedOut ? await exerciseDeployment(deployer, manifest) : undefined
     return {
       ...base,
@@ -113,6 +122,7 @@ export async function deployChain(options: DeployChainOptions): Promise<Deployed
       transactions: transactions + (tried?.transactions ?? 0),
       gasUsed: gasUsed + (tried?.gasUsed ?? 0n),
       streamedWei: tried?.streamedWei,
+      sources,
     }
   } finally {
     await target.close()
@@ -126,8 +136,25 @@ interface Target {
   readonly keeper: Address
   /** Those that the chain has without being told any. */
   readonly auditors: readonly Address[]
+  /** API of the chain's explorer. */
+  readonly explorerUrl: string | undefined
   close(): Promise<void>
 }
+
+/** @throws input_invalid where nobody knows one: before anything is sent. */
+function explorerOf({ explorerUrl }: NonNullable<DeployChainOptions['sources']>, target: Target): string {
+  const url = explorerUrl ?? target.explorerUrl
+  if (url !== undefined && /^https?:$/.test(URL.parse(url)?.protocol ?? '')) return url
+  throw new ComputePoolError('input_invalid', `${target.name} has no explorer that is known here.`, {
+    remedy: 'Name the explorer’s API with --explorer URL.',
+  })
+}
+
+const showSources = (options: DeployChainOptions, apiUrl: string, manifest: ChainManifest) =>
+  verifySources({
+    ...{ manifest, apiUrl, apiKey: options.sources?.apiKey, signal: options.signal },
+    onProgress: verdict => options.onVerdict?.(verdict),
+  })
 
 /** Undefined where no registry is asked for: without auditors of its own a chain's pools stay unstaked. */
 function coalitionOf(
@@ -180,6 +207,7 @@ async function openEmbedded({ dataDir }: DeployChainOptions): Promise<Target> {
     settler: privateKeyToAccount(embedded.keys.settler).address,
     keeper: privateKeyToAccount(embedded.keys.keeper).address,
     auditors: auditorKeysOf(embedded.keys.owner).map(key => privateKeyToAccount(key).address),
+    explorerUrl: undefined,
     close: () => embedded.close(),
   }
 }
@@ -210,6 +238,7 @@ async function openRemote({ chain: name, rpcUrl, environment, model, signal }: D
     settler: settler.address,
     keeper: keeper.address,
     auditors: [],
+    explorerUrl: chain.blockExplorers?.default.apiUrl,
     close: async () => {},
   }
 }
@@ -244,6 +273,7 @@ export function describeDeployed({
   transactions,
   gasUsed,
   streamedWei,
+  sources,
 }: DeployedChain): string {
   if (estimate) {
     if (estimate.transactions === 0) return `${chainName} (${chainId}) holds everything already; nothing would be sent.`
@@ -266,9 +296,12 @@ export function describeDeployed({
     ? `\n  pools as tokens: ${inft.token}${inft.takesSimulated ? ' (takes simulated oracles)' : ''}`
     : ''
   const tried = streamedWei === undefined ? '' : `\n  tried out: ${streamedWei} wei streamed, to the wei`
+  const shown = sources?.map(
+    ({ contract, address, state, why }) => `\n  source of ${contract} (${address}): ${state}${why && `: ${why}`}`,
+  )
   return (
     `${chainName} (${chainId}): ${transactions === 0 ? 'all was there' : `${transactions} transactions, ${millions(gasUsed)} gas`}, checked.` +
-    `\n  USDC: ${manifest?.contracts.usdc}${manifest?.usdc.isTest ? ' (test money)' : ''}\n  USDCx: ${manifest?.contracts.usdcx}${vaults}${registry}${tokens}${tried}`
+    `\n  USDC: ${manifest?.contracts.usdc}${manifest?.usdc.isTest ? ' (test money)' : ''}\n  USDCx: ${manifest?.contracts.usdcx}${vaults}${registry}${tokens}${tried}${shown?.join('') ?? ''}`
   )
 }
 

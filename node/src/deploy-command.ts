@@ -25,6 +25,8 @@ What is there already is found and not sent again; if a run stops half-way, run 
 --inft          also put the token contract of pools there, with its verifier
 --oracle O      whose re-encryptions count: ADDRESS,MEASUREMENT[,URI]; as often as there are oracles. Implies --inft
 --takes-simulated  the verifier takes simulated oracles, and those named here are; for good, and for tests
+--verify-sources  show the chain's explorer the source of each contract afterwards
+--explorer URL  its API, where it is another than the chain's own
 --usdc ADDRESS  a USDC with EIP-3009 that is there already. Default: make one for tests
 --liquidation N seconds of a stream that are kept as buffer. Default: 60
 --data DIR      where manifests lie. Default: COMPUTEPOOL_DATA, or .computepool beside the code
@@ -32,7 +34,7 @@ What is there already is found and not sent again; if a run stops half-way, run 
 --help          this text
 
 Keys come from the environment: COMPUTEPOOL_OWNER_KEY, and with --model COMPUTEPOOL_SETTLER_KEY and COMPUTEPOOL_KEEPER_KEY.
-The embedded chain has its own.`
+The embedded chain has its own. COMPUTEPOOL_EXPLORER_KEY: for explorers that ask for one.`
 
 const defaultDataDir = fileURLToPath(new URL('../../.computepool', import.meta.url))
 
@@ -63,12 +65,20 @@ export async function deployCommand(args: readonly string[]): Promise<void> {
     quorum: values.quorum === undefined ? undefined : Number(wholeNumber(values.quorum, '--quorum', 1n, 32n)),
     treasury: values.treasury,
     inft: inftOf(values),
+    sources: values['verify-sources']
+      ? { explorerUrl: values.explorer, apiKey: process.env.COMPUTEPOOL_EXPLORER_KEY }
+      : undefined,
     signal: stop.signal,
     onProgress(progress) {
       if (values.json) console.log(JSON.stringify({ type: 'step', ...progress }))
       else if (progress.sent) process.stderr.write(`${progress.done}/${progress.total} ${progress.step}\n`)
     },
+    onVerdict({ contract, state }) {
+      if (!values.json) process.stderr.write(`source of ${contract}: ${state}\n`)
+    },
   })
+  // What was deployed stays; a script may want to ask again for what an explorer refused.
+  if (deployed.sources?.some(({ state }) => state === 'failed')) process.exitCode = 1
   console.log(
     values.json ? JSON.stringify({ type: 'deployed', ...deployed }, bigintAsText) : describeDeployed(deployed),
   )
@@ -91,6 +101,8 @@ function readArguments(args: readonly string[]) {
         treasury: { type: 'string' },
         inft: { type: 'boolean', default: false },
         oracle: { type: 'string', multiple: true, default: [] },
+        'verify-sources': { type: 'boolean', default: false },
+        explorer: { type: 'string' },
         'takes-simulated': { type: 'boolean', default: false },
         usdc: { type: 'string' },
         liquidation: { type: 'string', default: '60' },
