@@ -49,6 +49,7 @@ async function run(args: readonly string[]): Promise<number> {
           voters: keys.slice(0, secrets.length),
           rpcUrl: process.env.COMPUTEPOOL_RPC_URL || undefined,
           onNotice: events.onNotice,
+          onEarned: (earned, words) => log.note(earned, words),
           onEngineLost: events.onEngineLost,
           tell(snapshot, index) {
             // One line has room for one: the first stands for all, but for what goes wrong.

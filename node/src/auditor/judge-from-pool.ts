@@ -6,6 +6,7 @@
 import { downloadSlice } from '@computepool/peer/artifacts/download-slice.ts'
 import type { FetchBytes } from '@computepool/peer/artifacts/fetch-artifact.ts'
 import { fetchManifest } from '@computepool/peer/artifacts/fetch-manifest.ts'
+import { fetchPlaces } from '@computepool/peer/artifacts/fetch-places.ts'
 import { createVerifiedStore } from '@computepool/peer/artifacts/verified-store.ts'
 import { measuredTolerances } from '@computepool/shared/audit'
 import { kvBytesPerToken, type Manifest, partsFor } from '@computepool/shared/model'
@@ -36,12 +37,13 @@ export function createPoolJudge(options: PoolJudgeOptions): JudgeBundle {
     const { manifestSha256 } = terms
     const packUrl = new URL(`/packs/${encodeURIComponent(name)}@${manifestSha256.slice(0, 16)}/`, url).href
     const manifest = await fetchManifest({ packUrl, manifestSha256, fetchBytes, signal })
+    const places = await fetchPlaces({ packUrl, manifestSha256, fetchBytes, clock, signal })
     return verifyEvidence({
       ...{ bundle, manifest, manifestSha256, signal },
       table: measuredTolerances(),
       async open(layers) {
         const parts = partsFor(manifest, layers)
-        const download = downloadSlice({ store, packUrl, parts, clock, signal, onChange: () => {} })
+        const download = downloadSlice({ store, packUrl, places, parts, clock, signal, onChange: () => {} })
         const maxContext = Math.min(manifest.dimensions.context, endPosition)
         const kvBudgetBytes = kvBytesPerToken(manifest, kvDtypeBytes) * maxContext * (layers.end - layers.start)
         return open({

@@ -24,6 +24,7 @@ import type { RunningNode } from '../operator/run-node.ts'
 import { openDiskStorage } from '../storage/disk-storage.ts'
 import { createPoolJudge } from './judge-from-pool.ts'
 import { createSliceShelf } from './slice-shelf.ts'
+import { type AuditorEarned, tellEarnings } from './tell-earnings.ts'
 
 export interface AuditorOptions {
   /** One peer for each. */
@@ -48,6 +49,8 @@ export interface AuditorOptions {
   readonly tell: (snapshot: PeerSnapshot, index: number) => void
   readonly onEngineLost: (error: ErrorData) => void
   readonly onNotice: (text: string) => void
+  /** Hears what the pool paid for checks; absent: nobody asks it. */
+  readonly onEarned?: (earned: AuditorEarned, words: string) => void
 }
 
 /** As a node: it drains and leaves as one. */
@@ -135,9 +138,18 @@ export async function runAuditor(options: AuditorOptions): Promise<RunningAudito
               return shelf.open(slice)
             },
           }),
-          onFault: createQuietTeller(onNotice),
+          onFault: createQuietTeller(onNotice, 'Disputes'),
+        })
+  const stopTelling =
+    options.onEarned === undefined
+      ? null
+      : tellEarnings({
+          ...{ origin: url, addresses: keys.map(({ address }) => address.toLowerCase()), clock: hostClock },
+          onEarned: options.onEarned,
+          onFault: createQuietTeller(onNotice, 'Earnings'),
         })
   const end = async (how: (peer: (typeof running)[number]) => Promise<void>): Promise<void> => {
+    stopTelling?.()
     await votes?.close()
     await Promise.all(running.map(how))
     whole.abort(new Error('The auditor left.'))
@@ -165,10 +177,13 @@ export async function runAuditor(options: AuditorOptions): Promise<RunningAudito
 }
 
 /** A pool that is away for a while is told of once. */
-function createQuietTeller(onNotice: (text: string) => void): (fault: { readonly message: string }) => void {
+function createQuietTeller(
+  onNotice: (text: string) => void,
+  about: string,
+): (fault: { readonly message: string }) => void {
   let last = ''
   return ({ message }) => {
-    if (message !== last) onNotice(`Disputes: ${message}`)
+    if (message !== last) onNotice(`${about}: ${message}`)
     last = message
   }
 }

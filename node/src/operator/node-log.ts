@@ -4,6 +4,7 @@
  */
 import type { PeerSnapshot } from '@computepool/peer/runtime/peer-snapshot.ts'
 import type { ErrorData } from '@computepool/shared/errors'
+import type { AuditorEarned } from '../auditor/tell-earnings.ts'
 import { downloadBytes, statusLine } from './node-words.ts'
 
 /** Stable: programs read them. docs/node.md lists their fields. */
@@ -12,6 +13,7 @@ export type NodeEvent =
   | { readonly type: 'notice'; readonly text: string }
   | { readonly type: 'node-draining'; readonly deadlineSeconds: number }
   | { readonly type: 'node-left' }
+  | AuditorEarned
 
 export interface NodeLogOptions {
   readonly json: boolean

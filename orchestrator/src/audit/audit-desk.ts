@@ -6,6 +6,7 @@ import type { DeskRequest, Seat } from '@computepool/shared/wire'
 import { operatorOf } from '../receipts/operator-of.ts'
 import type { SettledAttempt } from '../receipts/receipt-book.ts'
 import { createAttemptLog } from './attempt-log.ts'
+import { createAuditPay } from './audit-pay.ts'
 import type { AuditDesk, AuditDeskOptions } from './audit-ports.ts'
 import { createAuditorRoster } from './auditor-roster.ts'
 import { type CheckOutcome, createCheckCounts } from './check-counts.ts'
@@ -47,6 +48,8 @@ interface OpenCheck {
   unlinked: string | null
   /** Who found nothing: this is the second look. */
   readonly agreedBy: string | null
+  /** Auditors to whom it counts already. */
+  readonly paid: Set<string>
   /** It ended as met: a second look counts only where it finds something. */
   readonly isMet: boolean
 }
@@ -72,6 +75,7 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
   const unseen = createUnseenSeats((operator, why) => options.onFailing?.(operator, why))
   const failingSeats = createFailingSeats(clock)
   const counts = createCheckCounts()
+  const pay = createAuditPay({ nowMs: () => clock.monotonicMs(), isPaid: operator => !isBanned(operator) })
   const drawId = (): string => `audit:${Buffer.from(entropy.bytes(idBytes)).toString('hex')}`
 
   const ended = (outcome: CheckOutcome, { job }: SettledAttempt): void => {
@@ -83,6 +87,16 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
     if (isMet && outcome !== 'differs') return
     if (isMet) counts.drawn()
     ended(outcome, drawn.attempt.settled)
+  }
+
+  /** What they said of it somebody vouched for says too: by how much they computed, once each. */
+  const confirmed = ({ drawn, paid }: OpenCheck, operators: readonly string[]): void => {
+    const { layers, endPosition } = drawn
+    for (const operator of operators) {
+      if (paid.has(operator)) continue
+      paid.add(operator)
+      pay.earned(operator, (layers.end - layers.start) * endPosition)
+    }
   }
 
   /** Nobody waits for this asking any more. */
@@ -201,8 +215,9 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
       isBarred: other => !who.may(drawn, other),
       hasTrusted: asked => who.hasJudge(drawn, asked),
       before: [{ operator: operatorOf(auditor), says: 'guilty' }, ...otherwise],
-      onDecided: ({ verdict, falseWitnesses }) => {
+      onDecided: ({ verdict, falseWitnesses, inLine }) => {
         trials.delete(trial)
+        confirmed(check, inLine)
         if (verdict === 'guilty') void evidence.hold(sha256).catch(onFault).finally(release)
         else release()
         for (const witness of falseWitnesses) onFailed(witness, 'false-witness')
@@ -231,6 +246,8 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
       compute({ ...check, agreedBy: auditor })
       return
     }
+    const both = check.agreedBy === null ? [auditor] : [check.agreedBy, auditor]
+    if (both.some(isTrusted)) confirmed(check, both)
     end(check, 'agreed')
     // One stranger's word earns nobody trust.
     if (!check.isMet && (isTrusted(auditor) || check.agreedBy !== null)) onChecked(operatorOf(drawn.accused))
@@ -306,7 +323,7 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
       for (let i = 0; i < missed; i++) ended('unanswered', settled)
       for (const drawn of checks) {
         const open = { withheld: null, unlinked: null, agreedBy: null, isMet: false }
-        const check: OpenCheck = { drawn, asked: new Set(), ...open }
+        const check: OpenCheck = { drawn, asked: new Set(), paid: new Set(), ...open }
         if (isHopeless(drawn)) end(check, 'unanswered')
         else compute(check)
       }
@@ -354,6 +371,7 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
       errands.stir()
     },
     view: counts.view,
+    pay: pay.shares,
     close: errands.close,
   }
 }

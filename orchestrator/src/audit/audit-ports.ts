@@ -4,6 +4,7 @@ import type { ReceiptVerdict } from '@computepool/shared/receipts'
 import type { FailureKind } from '@computepool/shared/standing'
 import type { DeskCommand, DeskRequest, Seat } from '@computepool/shared/wire'
 import type { SentAttempt, SettledAttempt } from '../receipts/receipt-book.ts'
+import type { AuditShare } from './audit-pay.ts'
 import type { CheckFigures, CheckOutcome } from './check-counts.ts'
 import type { CheckedEngine } from './check-orders.ts'
 import type { TermsSource } from './check-terms.ts'
@@ -82,5 +83,7 @@ export interface AuditDesk {
   /** Rings or standbys have changed. */
   stir(): void
   view(): CheckFigures
+  /** Which auditors have units, and how many, for checks that came out right. */
+  pay(): readonly AuditShare[]
   close(): void
 }

@@ -14,6 +14,8 @@ export interface Verdict {
   readonly verdict: 'guilty' | 'innocent' | 'open'
   /** Whose word was contradicted by what decided. */
   readonly falseWitnesses: readonly string[]
+  /** Whose word it was, where somebody vouched for said it too. */
+  readonly inLine: readonly string[]
 }
 
 /**
@@ -22,18 +24,22 @@ export interface Verdict {
  */
 export function weighVerdicts(voices: readonly Voice[], needsTrust = false): Verdict {
   const trusted = voices.filter(({ isTrusted }) => isTrusted)
-  if (needsTrust && trusted.length === 0) return { verdict: 'open', falseWitnesses: [] }
+  if (needsTrust && trusted.length === 0) return undecided
   const counted = trusted.length > 0 ? trusted : voices
   const least = trusted.length > 0 ? 1 : 2
   const count = (says: Voice['says']) => counted.filter(voice => voice.says === says).length
   const [guilty, innocent] = [count('guilty'), count('innocent')]
-  if (guilty === innocent || Math.max(guilty, innocent) < least) return { verdict: 'open', falseWitnesses: [] }
+  if (guilty === innocent || Math.max(guilty, innocent) < least) return undecided
   const verdict = guilty > innocent ? 'guilty' : 'innocent'
   // Two must have seen it otherwise: the replayable truth, and not one other's word.
   const isProven = Math.max(guilty, innocent) >= 2
   const falseWitnesses = isProven ? voices.filter(({ says }) => says !== verdict).map(({ operator }) => operator) : []
-  return { verdict, falseWitnesses }
+  // Strangers who agree with each other alone may all be one.
+  const inLine = trusted.length > 0 ? voices.filter(({ says }) => says === verdict) : []
+  return { verdict, falseWitnesses, inLine: inLine.map(({ operator }) => operator) }
 }
+
+const undecided: Verdict = { verdict: 'open', falseWitnesses: [], inLine: [] }
 
 /** Whether so many more voices could still change the verdict. */
 export function isSettled(voices: readonly Voice[], open: number): boolean {

@@ -375,6 +375,8 @@ export function createDesk(options: DeskOptions): Desk {
       const rings = view.rings?.map(ring => ({ ...ring, seats: ring.seats.map(shown) }))
       const tokensPerSecond = table.running() === 0 ? null : figures.tokensPerSecond
       const counts = { activeRequests: table.running(), queuedRequests: table.queued() }
+      // Who owes receipts of a seat earns nothing for checks either.
+      const auditPay = audit?.pay().filter(({ operator }) => !receipts.withheld.isWithheld(operator)) ?? []
       const snapshot = {
         ...view,
         seats,
@@ -383,6 +385,7 @@ export function createDesk(options: DeskOptions): Desk {
         ...figures,
         tokensPerSecond,
         ...(audit === null ? {} : { checks: { ...audit.view(), ...challenges?.view() } }),
+        ...(auditPay.length === 0 ? {} : { auditPay }),
       }
       return withStakes(snapshot, stakes)
     },

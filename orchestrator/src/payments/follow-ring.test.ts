@@ -11,12 +11,15 @@ function open() {
   const rings: string[][] = []
   let forming = 0
   const ordered: string[][] = []
+  let units: Record<string, number> = {}
+  let auditPay: Array<{ operator: string; checks: number; units: number }> = []
   const faults: unknown[] = []
   const ledger = {
     fails: false,
-    setUnits: async (members: readonly { member: string }[]) => {
+    setUnits: async (members: readonly { member: string; units: number }[]) => {
       if (ledger.fails) throw new Error('the database was busy')
       ordered.push(members.map(({ member }) => member.slice(0, 4)).sort())
+      units = Object.fromEntries(members.map(({ member, units }) => [member.slice(0, 4), units]))
       return ordered.length
     },
   }
@@ -34,6 +37,7 @@ function open() {
       return {
         status: ready.length === 0 ? 'waiting' : 'ready',
         rings: [...ready, ...Array(forming).fill({ status: 'forming', seats: [] })],
+        auditPay,
       } as unknown as Snapshot
     },
     onChange: listener => {
@@ -59,7 +63,13 @@ function open() {
     tell()
     await clock.advance(1000)
   }
-  return { clock, ledger, ordered, faults, ring, stand, form, withhold, stop, tell: () => tell(), looks: () => looks }
+  const audits = async (shares: Record<string, number>): Promise<void> => {
+    auditPay = Object.entries(shares).map(([byte, units]) => ({ operator: `0x${byte.repeat(20)}`, checks: 1, units }))
+    tell()
+    await clock.advance(1000)
+  }
+  const drive = { ring, stand, form, withhold, audits, stop, tell: () => tell() }
+  return { clock, ledger, ordered, units: () => units, faults, looks: () => looks, ...drive }
 }
 
 it('orders the members of each ring once', async () => {
@@ -155,4 +165,17 @@ it('leaves out whose units are withheld, until they are not, and lists nobody wh
   await withhold('0xa1', '0xb2', '0xc3')
   await withhold()
   expect(ordered).toEqual([['0xa1', '0xb2', '0xc3'], ['0xb2', '0xc3'], [], ['0xa1', '0xb2', '0xc3']])
+})
+
+it('gives auditors their units beside those who serve, anew where these change, and never where nobody serves', async () => {
+  const { ordered, units, ring, audits, withhold } = open()
+  await audits({ a9: 12, b2: 8 })
+  expect(ordered).toEqual([])
+  await ring('a1', 'b2')
+  // One that serves and checks has both.
+  expect(units()).toEqual({ '0xa1': 500, '0xa9': 12, '0xb2': 508 })
+  await audits({ a9: 20 })
+  expect(units()).toEqual({ '0xa1': 500, '0xa9': 20, '0xb2': 500 })
+  await withhold('0xa1', '0xb2')
+  expect(units()).toEqual({})
 })

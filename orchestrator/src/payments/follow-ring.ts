@@ -1,12 +1,12 @@
 /**
- * Keeps the pool's members in step with the rings: who holds how much of the model in any of them, weighted by speed, earns that share.
+ * Keeps the pool's members in step with the rings: who holds how much of the model in any of them, weighted by speed, earns that share; beside them whoever
+ * checked them.
  * Whose units are withheld (it owes a receipt of its work) has none; where that is everybody, nobody is listed, and no stream starts.
  */
-import { workUnits } from '@computepool/shared/money'
 import type { Clock } from '@computepool/shared/ports'
 import type { Desk } from '../dispatch/index.ts'
 import type { Ledger } from './ledger.ts'
-import { servingRings, workOfRings } from './work-of-rings.ts'
+import { servingRings, unitsNow, workOfRings } from './work-of-rings.ts'
 
 export interface FollowRingOptions {
   readonly desk: Pick<Desk, 'snapshot' | 'onChange' | 'withheld'>
@@ -41,8 +41,8 @@ export function followRing({ desk, ledger, clock, onFault }: FollowRingOptions):
       })
       return
     }
-    const work = workOfRings(serving, desk.withheld.isWithheld)
-    const now = JSON.stringify(work)
+    const earnsNothing = desk.withheld.isWithheld
+    const now = JSON.stringify([workOfRings(serving, earnsNothing), snapshot.auditPay])
     if (now === last) return
     last = now
     const failed = (fault: unknown): void => {
@@ -53,7 +53,7 @@ export function followRing({ desk, ledger, clock, onFault }: FollowRingOptions):
       cancelRetry()
       if (!isStopped) cancelRetry = clock.schedule(retryMs, () => look(true))
     }
-    line = line.then(() => ledger.setUnits(workUnits(work))).catch(failed)
+    line = line.then(() => ledger.setUnits(unitsNow(snapshot, earnsNothing))).catch(failed)
   }
   let cancelLook: (() => void) | null = null
   let isDue = false

@@ -1,5 +1,5 @@
-/** Who works in the rings that serve, and how much: what units are reckoned from. It orders none. */
-import type { WorkSeat } from '@computepool/shared/money'
+/** Who works in the rings that serve, and how much, and who checked them: what units are reckoned from. It orders none. */
+import { type MemberUnits, mostMembers, type WorkSeat, workUnits } from '@computepool/shared/money'
 import type { PoolSnapshot } from '@computepool/shared/swarm'
 import { operatorOf } from '../receipts/operator-of.ts'
 
@@ -18,3 +18,19 @@ export const workOfRings = (rings: Rings, earnsNothing: (operator: string) => bo
       msPerLayer,
     }))
     .filter(({ operator }) => !earnsNothing(operator))
+
+/**
+ * The pool's members now, in the order of their addresses: those who serve by their work, and beside them the auditors by their checks. Nobody where
+ * nobody serves: who checks earns a part of what is earned, and never all. Auditors need no stake; beyond the vault's members they come last.
+ */
+export function unitsNow(snapshot: PoolSnapshot, earnsNothing: (operator: string) => boolean): MemberUnits[] {
+  const units = new Map(
+    workUnits(workOfRings(servingRings(snapshot), earnsNothing)).map(({ member, units }) => [member, units]),
+  )
+  if (units.size === 0) return []
+  for (const { operator, units: more } of snapshot.auditPay ?? []) {
+    const own = units.get(operator)
+    if (own !== undefined || units.size < mostMembers) units.set(operator, (own ?? 0) + more)
+  }
+  return [...units].map(([member, units]) => ({ member, units })).sort((a, b) => (a.member < b.member ? -1 : 1))
+}

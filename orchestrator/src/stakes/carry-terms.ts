@@ -3,10 +3,9 @@
  * chain, never believed of a run; each step is written down before the next, so that a kill at any of them is picked up where it was.
  */
 import { asComputePoolError, ComputePoolError } from '@computepool/shared/errors'
-import { workUnits } from '@computepool/shared/money'
 import { isFinalKeeperStatus } from '@computepool/shared/ports'
 import { activateOrder, type CoalitionOrder, proposeOrder, relayTo } from '../coalition/index.ts'
-import { servingRings, workOfRings } from '../payments/work-of-rings.ts'
+import { unitsNow } from '../payments/work-of-rings.ts'
 import type { StakeBook, StakeTerms } from './stake-book.ts'
 import type { StakeDeskOptions, StakePoint } from './stake-ports.ts'
 
@@ -89,7 +88,7 @@ async function keepUnits(context: CarryContext, { termsHash, terms }: StakeTerms
   const parties = new Set(terms.parties.map(({ operator }) => operator.toLowerCase()))
   const earnsNothing = (operator: string): boolean =>
     desk.withheld.isWithheld(operator) || !(mayEarn(operator) || parties.has(operator))
-  const members = workUnits(workOfRings(servingRings(desk.snapshot()), earnsNothing))
+  const members = unitsNow(desk.snapshot(), earnsNothing)
   const epoch = (await ledger.setUnits(members, { isForced: true, isCarried: true }))!
   await book.change(termsHash, { unitsEpoch: epoch })
   await context.kill('stakes:units-kept')

@@ -4,10 +4,9 @@
  */
 import { termsTypedData } from '@computepool/shared/coalition'
 import { asComputePoolError } from '@computepool/shared/errors'
-import { workUnits } from '@computepool/shared/money'
 import type { DeskRequest } from '@computepool/shared/wire'
 import { bytesToHex, hashTypedData } from 'viem'
-import { servingRings, workOfRings } from '../payments/work-of-rings.ts'
+import { unitsNow } from '../payments/work-of-rings.ts'
 import { carryTerms } from './carry-terms.ts'
 import { giveStake } from './give-stake.ts'
 import { createHearing, type Hearing } from './hear-words.ts'
@@ -194,7 +193,7 @@ export function createStakeDesk(options: StakeDeskOptions, onChange: () => void)
       if (stopping.signal.aborted || row.terms.version > 0) return
       // The units that were to come with it are not to come by themselves: who has them the chain says, not what was last seen of it.
       await look()
-        .then(() => ledger.setUnits(workUnits(workOfRings(servingRings(desk.snapshot()), earnsNothing))))
+        .then(() => ledger.setUnits(unitsNow(desk.snapshot(), earnsNothing)))
         .catch(fault)
     }
   }

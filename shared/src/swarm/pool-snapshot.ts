@@ -126,6 +126,8 @@ export const poolSnapshotSchema = z.strictObject({
       challenges: count.optional(),
     })
     .optional(),
+  /** Auditors (wallets, lower case) with units beside the rings' operators, for checks of the last hour that came out right; absent: none. */
+  auditPay: z.array(z.strictObject({ operator: z.string(), checks: count, units: count })).optional(),
   /** What vouches for the orchestrator, and never for a peer; absent: it does not say. */
   attestation: z.enum(['none', ...attestationKinds]).optional(),
   disputes: z.strictObject({ open: count, slashed: count }).optional(),
