@@ -103,25 +103,6 @@ describe('guilty', () => {
   )
 
   it(
-    'is told to be voted on when its time comes, beside others whose time came before',
-    async () => {
-      const [earlier, later] = [await stage.breachOf(stage.operators(2)), await stage.breachOf(stage.operators(2))]
-      const isVotedOn = ({ state }: View): boolean => state === 'voting'
-      await desk.accuse(earlier)
-      await stage.until(desk, earlier, isOnChain)
-      await stage.chain.passSeconds(61)
-      await stage.until(desk, earlier, isVotedOn)
-      await desk.accuse(later)
-      await stage.until(desk, later, isOnChain)
-      // Both look at the clock of the chain; whoever waits for the later one hears of it.
-      const told = stage.until(desk, later, isVotedOn)
-      await stage.chain.passSeconds(61)
-      await told
-    },
-    longMs,
-  )
-
-  it(
     'is one dispute, however often it is reported',
     async () => {
       const parties = stage.operators(2)
@@ -505,3 +486,23 @@ describe('killed', () => {
     manyRunsMs,
   )
 })
+
+/** Last: it leaves two disputes open, and their bonds in the registry. */
+it(
+  'is told to be voted on when its time comes, beside others whose time came before',
+  async () => {
+    const [earlier, later] = [await stage.breachOf(stage.operators(2)), await stage.breachOf(stage.operators(2))]
+    const isVotedOn = ({ state }: View): boolean => state === 'voting'
+    await desk.accuse(earlier)
+    await stage.until(desk, earlier, isOnChain)
+    await stage.chain.passSeconds(61)
+    await stage.until(desk, earlier, isVotedOn)
+    await desk.accuse(later)
+    await stage.until(desk, later, isOnChain)
+    // Both look at the clock of the chain; whoever waits for the later one hears of it.
+    const told = stage.until(desk, later, isVotedOn)
+    await stage.chain.passSeconds(61)
+    await told
+  },
+  longMs,
+)
