@@ -13,6 +13,7 @@ async function askerOf(
 ): Promise<Asker> {
   let asked: Asker | null = null
   const prepared = {
+    size: { promptTokens: 1, maxTokens: 1 },
     submit: (asker: Asker) => {
       asked = asker
       return {} as LiveRequest

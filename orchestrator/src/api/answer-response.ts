@@ -27,16 +27,31 @@ export interface Call {
   /** Runs once, when nothing more will be sent; not where the call failed before its answer began. */
   readonly onEnd: () => void
   /** Takes the payment, once the body was found good; null where work is free. */
-  readonly admit: () => Promise<Admission | null>
+  readonly admit: (size: PromptSize) => Promise<Admission | null>
   /** Where the call comes from. */
   readonly address: string
   /** True where many may come from that address: a proxy's that is not trusted to say for whom it speaks. */
   readonly isAddressShared?: boolean
 }
 
+/** How long a prompt is, and how long its answer may become. */
+export interface PromptSize {
+  readonly promptTokens: number
+  readonly maxTokens: number
+}
+
+/** What hears of an answer that is paid for. */
+export interface AdmittedRequest extends Pick<MeteredRequest, 'observer' | 'attach' | 'abandon'> {
+  /** For the answer itself; absent where its price is not by the second. */
+  readonly payment?: MeteredRequest['payment']
+  /** The answer has its end, and this is told of its length. */
+  onAnswered?(usage: AnswerFacts['usage']): void
+}
+
 /** The right to one answer, paid. */
 export interface Admission {
-  readonly request: MeteredRequest
+  readonly request: AdmittedRequest
+  /** Whose turn it takes. */
   readonly sessionId: string
   /** The session's; lower case. */
   readonly payer: string
@@ -64,7 +79,7 @@ export async function admitAndSubmit(
   call: Pick<Call, 'admit' | 'address' | 'isAddressShared'>,
   { prompt_cache_key, user }: CacheNarrowing,
 ) {
-  const admission = await call.admit()
+  const admission = await call.admit(prepared.size)
   // Caches are a payer's own, or an address's: a key of the body parts them further, and opens nobody else's.
   const scopeOf = (owner: string): string => JSON.stringify([owner, prompt_cache_key ?? null, user ?? null])
   if (admission === null) {
@@ -75,7 +90,8 @@ export async function admitAndSubmit(
   const { request, sessionId, payer } = admission
   const asker = { client: `session ${sessionId}`, cacheScope: scopeOf(`payer ${payer}`) }
   try {
-    return { live: prepared.submit(asker, request.observer), admission, payment: { payment: request.payment } }
+    const payment = request.payment === undefined ? {} : { payment: request.payment }
+    return { live: prepared.submit(asker, request.observer), admission, payment }
   } catch (thrown) {
     request.abandon()
     throw thrown
@@ -98,9 +114,10 @@ export async function answerResponse(options: AnswerResponseOptions): Promise<Re
     const first = await answer.next()
     if (!isStream) {
       const { parts, facts } = await readAll(answer, first)
+      admission?.request.onAnswered?.(facts.usage)
       return Response.json(words.whole(parts, facts), { headers })
     }
-    const body = sseBody(wordEvents(answer, first, words, release), {
+    const body = sseBody(wordEvents({ answer, firstStep: first, words, admission, onEnd: release }), {
       onFailure: thrown => ({ event: 'error', data: openAiErrorOf(thrown).body }),
       onGone: () => live.cancel(),
     })
@@ -126,12 +143,11 @@ async function readAll(answer: AsyncGenerator<AnswerPart, AnswerFacts>, first: S
   return { parts, facts: step.value }
 }
 
-async function* wordEvents(
-  answer: AsyncGenerator<AnswerPart, AnswerFacts>,
-  firstStep: Step,
-  words: ChunkWords,
-  onEnd: () => void,
-): AsyncGenerator<SseEvent> {
+interface WordedStream extends Pick<AnswerResponseOptions, 'answer' | 'words' | 'admission' | 'onEnd'> {
+  readonly firstStep: Step
+}
+
+async function* wordEvents({ answer, firstStep, words, admission, onEnd }: WordedStream): AsyncGenerator<SseEvent> {
   try {
     const opening = words.first()
     if (opening !== null) yield { data: opening }
@@ -140,6 +156,7 @@ async function* wordEvents(
       yield { data: words.part(step.value) }
       step = await answer.next()
     }
+    admission?.request.onAnswered?.(step.value.usage)
     yield { data: words.last(step.value) }
     const usage = words.usage(step.value)
     if (usage !== null) yield { data: usage }

@@ -5,6 +5,7 @@ import type { SamplingParams } from '@computepool/shared/pipeline'
 import type { Clock, Entropy } from '@computepool/shared/ports'
 import type { Desk, LiveRequest, RequestObserver, RequestOrder } from '../dispatch/index.ts'
 import type { TextCodec } from '../text/index.ts'
+import type { PromptSize } from './answer-response.ts'
 
 export interface ModelServiceOptions {
   readonly manifest: Manifest
@@ -48,6 +49,7 @@ export type Asker = Required<Pick<RequestOrder, 'client'>> & Pick<RequestOrder, 
 
 /** A prompt that was found good, and can be sent. */
 export interface PreparedPrompt {
+  readonly size: PromptSize
   /** Errors: what the desk refuses. */
   submit(asker: Asker, observer?: RequestObserver): LiveRequest
 }
@@ -87,7 +89,8 @@ export function createModelService(options: ModelServiceOptions): ModelService {
       const switches = { ...(speculate ? {} : { speculate }), ...(isTrusted ? { isTrusted } : {}) }
       const length = { promptTokens: [...prompt], maxTokens: maxTokens ?? left }
       const job = { ...length, stopTokens, sampling, keepsCache, ...switches }
-      return { submit: (asker, observer) => desk.submit({ ...job, ...asker }, observer) }
+      const size = { promptTokens: prompt.length, maxTokens: length.maxTokens }
+      return { size, submit: (asker, observer) => desk.submit({ ...job, ...asker }, observer) }
     },
   }
 }
