@@ -92,7 +92,13 @@ it('deploys, tries out and finds again, with a vault, through an endpoint that w
   const first = await deploy({ model: 'me/tiny', reserveAtomic: 1_000_000n, isTriedOut: true })
   expect(first.streamedWei! % 10n ** 15n).toBe(0n)
   expect(first.streamedWei).toBeGreaterThan(0n)
-  const again = await deploy({ model: 'me/tiny', reserveAtomic: 1_000_000n })
+  // An explorer that is not there costs the deployment nothing, and is told of.
+  const nowhere = { explorerUrl: 'http://127.0.0.1:1/open/api', apiKey: undefined }
+  const again = await deploy({ model: 'me/tiny', reserveAtomic: 1_000_000n, sources: nowhere })
+  expect(again.sources?.map(({ contract, state }) => `${contract} ${state}`)).toEqual([
+    ...['DeployFactory failed', 'TestUsdc failed', 'StreamVault failed'],
+  ])
+  expect(describeDeployed(again)).toMatch(/source of StreamVault \(0x\w{40}\): failed: The explorer at 127\.0\.0\.1:1/)
   expect({ transactions: again.transactions, manifest: again.manifest }).toEqual({
     transactions: 0,
     manifest: first.manifest,
@@ -138,6 +144,7 @@ it.each([
     'input_invalid',
     '--auditors',
   ],
+  ['an explorer that is no address', { sources: { explorerUrl: 'x', apiKey: undefined } }, 'input_invalid', 'explorer'],
   ['a quorum of nobody', { quorum: 2 }, 'input_invalid', '--quorum'],
 ])('refuses %s', async (_what, options, code, words) => {
   const refused = deploy(options)
