@@ -11,7 +11,7 @@ import { packUrlOf } from './api/pack-routes.ts'
 import { createApp } from './app.ts'
 import { type AttestationProvider, createAnswerSigner } from './attestation/index.ts'
 import type { Breach } from './audit/index.ts'
-import { createTrust } from './create-trust.ts'
+import { createTrust, type KeptConvictions } from './create-trust.ts'
 import { createDesk, type Desk, type DeskOptions, type HubPort, type RequestLimits } from './dispatch/index.ts'
 import { kvBytesPerPosition, swarmConfigOf } from './dispatch/swarm-config.ts'
 import { createObservatory } from './observe/create-observatory.ts'
@@ -68,6 +68,8 @@ export interface OrchestratorDeps {
   readonly dataDir?: string | null
   /** Wallets of auditors that the pool's owner vouches for, lower case: their word convicts. Default: nobody's. */
   readonly trustedAuditors?: () => readonly string[]
+  /** Where convictions lie until the till has them. */
+  readonly convictions?: KeptConvictions | null
   /** An operator was convicted: it is out of this pool, and whoever holds its stake may want to know. */
   readonly onBreach?: (breach: Breach) => void
   readonly onNotice?: (text: string) => void
@@ -92,8 +94,8 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
   const { minSeats, maxSeats, maxContext, metricsToken, challengeEveryMs: everyMs } = settings
   const codec = createTextCodec({ tokenizer: pack.tokenizer, config: pack.tokenizerConfig, manifest })
   const observatory = createObservatory({ clock, metricsToken })
-  const { dataDir = null, trustedAuditors = () => [], onBreach = () => {} } = deps
-  const trust = createTrust({ clock, entropy, dataDir, trustedAuditors, onBreach, onFault: deps.onFault })
+  const { dataDir = null, trustedAuditors = () => [], convictions = null, onBreach = () => {} } = deps
+  const trust = createTrust({ clock, entropy, dataDir, trustedAuditors, convictions, onBreach, onFault: deps.onFault })
   const unwatched = createDesk({
     swarm: swarmConfigOf(manifest, { minSeats, maxSeats, maxContext, wallMs: clock.wallMs() }),
     limits: settings.requests,

@@ -29,9 +29,18 @@ export interface TrustOptions {
   readonly dataDir: string | null
   /** Wallets of auditors that the pool's owner vouches for, lower case. Asked each time: they may be known later. */
   readonly trustedAuditors: () => readonly string[]
+  /** Where convictions lie until they are on their way to the chain; absent or null: nobody takes them there. */
+  readonly convictions?: KeptConvictions | null
   /** An operator was convicted; after the book was told. */
   readonly onBreach: (breach: Breach) => void
   readonly onFault: (fault: unknown) => void
+}
+
+export interface KeptConvictions {
+  /** It lies on the disk when this returns. */
+  keep(breach: Breach): void
+  /** What a killed process left: the book may not have it yet. */
+  readonly left: readonly Pick<Breach, 'operator' | 'what' | 'evidence'>[]
 }
 
 export interface Trust {
@@ -64,7 +73,7 @@ const evidencePath = '/api/evidence'
 const mostConvicted = 8
 
 export function createTrust(options: TrustOptions): Trust {
-  const { clock, entropy, dataDir, trustedAuditors, onBreach, onFault } = options
+  const { clock, entropy, dataDir, trustedAuditors, onBreach, onFault, convictions = null } = options
   const store =
     dataDir === null
       ? createMemoryStandingStore()
@@ -79,6 +88,14 @@ export function createTrust(options: TrustOptions): Trust {
     folder ??= mkdtempSync(join(tmpdir(), 'computepool-evidence-'))
     return folder
   })
+  for (const { operator, what, evidence } of convictions?.left ?? []) {
+    void archive
+      .get(evidence.sha256)
+      .then(found => (found === null ? undefined : archive.hold(evidence.sha256)))
+      .catch(onFault)
+    // Once an evidence: nothing where the book has it.
+    void book.ready.then(() => book.convict(operator, what, evidence.sha256))
+  }
   let desk: Desk | null = null
   let convicted: NonNullable<PoolSnapshot['convicted']> = []
   const failed = (operator: string, what: FailureKind): void =>
@@ -102,6 +119,8 @@ export function createTrust(options: TrustOptions): Trust {
         onFailed: failed,
         onFailing: standing.part,
         onConvicted: breach => {
+          // Before the book: whatever a kill cuts off then, the next start convicts and accuses.
+          convictions?.keep(breach)
           book.convict(breach.operator, breach.what, breach.evidence.sha256)
           const { operator, what, evidence } = breach
           const conviction = { operator, what, atMs: clock.wallMs(), evidencePath: evidence.path }

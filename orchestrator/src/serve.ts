@@ -98,6 +98,7 @@ export async function startOrchestrator(options: StartOptions): Promise<RunningO
     let auditors: OpenAuditors | null = null
     const kept =
       settings.mode === 'free' || dataDir === null ? null : keepBreaches(join(dataDir, 'convictions'), onFault)
+    const left = kept?.left() ?? []
     // Nobody is paid, and nobody has a stake, before the till is open.
     const accuse = (breach: Breach): void => {
       const accused = money?.ready.then(till => till.disputes?.accuse(breach))
@@ -137,15 +138,13 @@ export async function startOrchestrator(options: StartOptions): Promise<RunningO
       moneyFor,
       dataDir,
       trustedAuditors: () => auditors?.vouchedFor() ?? [],
-      onBreach: breach => {
-        kept?.keep(breach)
-        accuse(breach)
-      },
+      convictions: kept === null ? null : { keep: kept.keep, left },
+      onBreach: accuse,
       onNotice,
       onFault,
     })
     acquit = standing.acquit
-    for (const breach of kept?.left() ?? []) accuse(breach)
+    for (const breach of left) accuse(breach)
     const signaling = openHub({ server, url, detached: options.signaling ?? null, desk, isProxyTrusted, onFault })
     hub = signaling
     answer = (request, bindings) => app.fetch(request, bindings as HttpBindings)
