@@ -63,6 +63,7 @@ export function createTestPool(
     files: new Map(),
     tokenizer,
     tokenizerConfig: config,
+    places: async () => null,
   }
   const clock = createManualClock(Date.UTC(2026, 0, 1))
   const hub = createFakeHub()

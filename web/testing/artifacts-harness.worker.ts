@@ -1,5 +1,6 @@
 /** Storages and the verified store in a real worker; each call starts as a fresh visit would. */
 
+import { wholeAt } from '@computepool/peer/artifacts/artifact-sources.ts'
 import { createVerifiedStore } from '@computepool/peer/artifacts/verified-store.ts'
 import { storageContract } from '@computepool/shared/testing'
 import { openCacheStorage } from '../src/artifacts/cache-storage.ts'
@@ -61,7 +62,7 @@ async function obtain({ url, file, stopAfter }: Extract<ArtifactsCall, { type: '
   })
   const abort = new AbortController()
   const { isCached } = await store.obtain(file, {
-    url,
+    sources: [wholeAt(url, file)],
     signal: abort.signal,
     onProgress: done => {
       if (stopAfter !== undefined && done >= stopAfter) abort.abort(new Error('stopped'))

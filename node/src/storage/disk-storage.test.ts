@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { wholeAt } from '@computepool/peer/artifacts/artifact-sources.ts'
 import { createVerifiedStore } from '@computepool/peer/artifacts/verified-store.ts'
 import { hostClock } from '@computepool/peer/host.ts'
 import { storageContract } from '@computepool/shared/testing'
@@ -100,7 +101,8 @@ it('gives out no bytes that rotted on the disk: they are fetched anew', async ()
     },
   })
   const file = { path: 'x', sha256, sizeBytes: bytes.length }
-  const { isCached } = await store.obtain(file, { url: 'http://pool.test/x', signal: new AbortController().signal })
+  const { signal } = new AbortController()
+  const { isCached } = await store.obtain(file, { sources: [wholeAt('http://pool.test/x', file)], signal })
   const reader = await store.open(file)
   expect([isCached, fetched, await reader.read(0, 5000)]).toEqual([false, 1, bytes])
   await reader.close()

@@ -1,10 +1,11 @@
 /**
  * Pack files for the tabs: only files that the manifest names, so no path can climb out; ranges, so that a download resumes; digests
- * as ETags. Under `/packs/<model>@<digest>/` a file never changes and may be kept for ever.
+ * as ETags. Under `/packs/<model>@<digest>/` a file never changes and may be kept for ever; only where else the pack is may change.
  */
 import { createReadStream } from 'node:fs'
 import { Readable } from 'node:stream'
 import { ComputePoolError } from '@computepool/shared/errors'
+import { placesName } from '@computepool/shared/model'
 import { Hono } from 'hono'
 import type { PackFile, PackFolder } from '../store/pack-folder.ts'
 import { decodePath } from './decode-path.ts'
@@ -18,10 +19,17 @@ export function packRoutes(pack: PackFolder): Hono {
   const routes = new Hono()
   const pinned = packUrlOf(pack)
   const plain = `/packs/${pack.manifest.model}/`
-  routes.get('/*', c => {
+  routes.get('/*', async c => {
     const path = decodePath(c.req.url)
     const folder = [pinned, plain].find(prefix => path.startsWith(prefix))
-    const file = folder === undefined ? undefined : pack.files.get(path.slice(folder.length))
+    const name = folder === undefined ? undefined : path.slice(folder.length)
+    if (name === placesName) {
+      const places = await pack.places()
+      c.header('cache-control', 'no-cache')
+      // No 404: most packs are nowhere else, and a page's console would call that an error.
+      return places === null ? c.body(null, 204) : c.json(places)
+    }
+    const file = name === undefined ? undefined : pack.files.get(name)
     if (file === undefined) {
       throw new ComputePoolError('input_not_found', `There is no pack file at "${path.slice(0, 200)}".`, {
         remedy: `The pack's manifest is at ${plain}manifest.json.`,

@@ -3,7 +3,15 @@ import { createHash } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ComputePoolError } from '@computepool/shared/errors'
-import { type FileRef, type Manifest, parseManifest } from '@computepool/shared/model'
+import {
+  type FileRef,
+  type Manifest,
+  mostPlacesBytes,
+  type PackPlaces,
+  parseManifest,
+  parsePackPlaces,
+  placesName,
+} from '@computepool/shared/model'
 
 export interface PackFile {
   readonly path: string
@@ -21,6 +29,8 @@ export interface PackFolder {
   /** tokenizer.json and tokenizer_config.json, parsed, their digests verified. */
   readonly tokenizer: unknown
   readonly tokenizerConfig: unknown
+  /** Where else its parts are, as `publish` last wrote it; null: nowhere, or the file tells of another pack. */
+  places(): Promise<PackPlaces | null>
 }
 
 const manifestName = 'manifest.json'
@@ -49,6 +59,7 @@ export async function openPackFolder(folder: string): Promise<PackFolder> {
     files,
     tokenizer: await readVerified(files.get(tokenizer.path)!),
     tokenizerConfig: await readVerified(files.get(config.path)!),
+    places: () => readPlaces(join(folder, placesName), manifestSha256),
   }
 }
 
@@ -86,6 +97,16 @@ async function readVerified({ diskPath, path, sha256 }: PackFile): Promise<unkno
     })
   }
   return JSON.parse(bytes.toString('utf8'))
+}
+
+/** Anew each time: a pack may be published while it is served. */
+async function readPlaces(file: string, manifestSha256: string): Promise<PackPlaces | null> {
+  try {
+    if ((await stat(file)).size > mostPlacesBytes) return null
+    return parsePackPlaces(JSON.parse(await readFile(file, 'utf8')), manifestSha256)
+  } catch {
+    return null
+  }
 }
 
 const sha256Of = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')

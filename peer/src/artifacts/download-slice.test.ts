@@ -28,6 +28,7 @@ function start(answer?: (path: string, earlier: number) => FakeAnswer) {
   const download = downloadSlice({
     store,
     packUrl: 'http://pack.test/',
+    places: null,
     parts: parts.slice(2, 6),
     clock,
     signal: abort.signal,

@@ -2,9 +2,10 @@
  * The parts of a slice, at most two at once, with progress per part and speed; can be paused. Gives the engine a source of verified
  * parts. It knows no engine and no assignment.
  */
-import type { PackPart } from '@computepool/shared/model'
+import type { PackPart, PackPlaces } from '@computepool/shared/model'
 import type { Clock, PartSource } from '@computepool/shared/ports'
 import type { PartProgress } from '../runtime/peer-snapshot.ts'
+import { sourcesOf } from './artifact-sources.ts'
 import type { VerifiedStore } from './verified-store.ts'
 
 const partsAtOnce = 2
@@ -15,6 +16,8 @@ export interface SliceDownloadOptions {
   readonly store: VerifiedStore
   /** Ends with a slash. */
   readonly packUrl: string
+  /** Where else the pack is; null: nowhere. */
+  readonly places: PackPlaces | null
   readonly parts: readonly PackPart[]
   readonly clock: Clock
   readonly signal: AbortSignal
@@ -40,7 +43,7 @@ export interface SliceDownload {
 class Paused extends Error {}
 
 export function downloadSlice(options: SliceDownloadOptions): SliceDownload {
-  const { store, packUrl, parts, clock, signal, onChange } = options
+  const { store, packUrl, places, parts, clock, signal, onChange } = options
   const progress: PartProgress[] = parts.map(part => ({
     name: part.name,
     doneBytes: 0,
@@ -79,7 +82,7 @@ export function downloadSlice(options: SliceDownloadOptions): SliceDownload {
       let known = 0
       try {
         const { isCached } = await store.obtain(part, {
-          url: new URL(part.path, packUrl).href,
+          sources: sourcesOf(part, packUrl, places),
           signal: controller.signal,
           onVerifying: () => update(index, { status: 'verifying' }),
           onProgress: doneBytes => {

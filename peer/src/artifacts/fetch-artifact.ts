@@ -1,5 +1,5 @@
 /**
- * One file of a pack, from the server into a storage: resumes by HTTP range, hashes as it arrives, and commits only what has the
+ * One file of a pack, from one source into a storage: resumes by HTTP range, hashes as it arrives, and commits only what has the
  * promised digest. It knows digests and bytes, not what they mean.
  */
 import { asComputePoolError, ComputePoolError } from '@computepool/shared/errors'
@@ -7,9 +7,8 @@ import type { FileRef } from '@computepool/shared/model'
 import type { ArtifactStorage, Clock, PartialArtifact } from '@computepool/shared/ports'
 import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesToHex } from '@noble/hashes/utils.js'
+import type { ArtifactPiece, ArtifactSource } from './artifact-sources.ts'
 
-/** Attempts in a row that brought no byte. */
-const maxFruitlessAttempts = 5
 const firstRetryMs = 500
 /** A download that stands still is begun again. */
 const stallMs = 30_000
@@ -18,26 +17,28 @@ const readBytes = 1 << 20
 export type FetchBytes = (url: string, init: RequestInit) => Promise<Response>
 
 export interface ArtifactFetch {
-  readonly url: string
+  readonly source: ArtifactSource
   readonly file: FileRef
   readonly storage: ArtifactStorage
   readonly fetchBytes: FetchBytes
   readonly clock: Clock
   readonly signal: AbortSignal
+  /** Attempts in a row that bring no byte; then it is given up. */
+  readonly patience: number
   readonly onProgress: (doneBytes: number) => void
 }
 
 /**
- * Returns when the file is committed. Errors: `artifact_digest_mismatch` (the partial file is emptied), `artifact_fetch_failed`,
- * `artifact_quota_exceeded`; a signal's own reason (what is there is kept).
+ * Returns when the file is committed. Errors: `artifact_digest_mismatch` (the partial file is emptied), `artifact_fetch_failed`
+ * (what came is kept), `artifact_quota_exceeded`; a signal's own reason (what is there is kept).
  */
 export async function fetchArtifact(options: ArtifactFetch): Promise<void> {
   const { file, storage, signal, onProgress } = options
   const partial = await storage.partial(file.sha256, signal)
   try {
     if (partial.sizeBytes > file.sizeBytes) await partial.clear()
-    const hash = { state: sha256.create() }
-    await hashStored(partial, hash.state, signal)
+    const hash = sha256.create()
+    await hashStored(partial, hash, signal)
     onProgress(partial.sizeBytes)
     let fruitless = 0
     while (partial.sizeBytes < file.sizeBytes) {
@@ -49,14 +50,14 @@ export async function fetchArtifact(options: ArtifactFetch): Promise<void> {
         const error = asComputePoolError(thrown, 'artifact_fetch_failed')
         if (error.code !== 'artifact_fetch_failed' || error.context.isFinal === true) throw error
         fruitless = partial.sizeBytes > before ? 0 : fruitless + 1
-        if (fruitless >= maxFruitlessAttempts) throw error
+        if (fruitless >= options.patience) throw error
         await pause(options.clock, firstRetryMs * 2 ** fruitless, signal)
       }
     }
-    const digest = bytesToHex(hash.state.digest())
+    const digest = bytesToHex(hash.digest())
     if (digest !== file.sha256) {
       await partial.clear()
-      throw mismatch(options, digest)
+      throw mismatch(options, options.source.pieces[0].url, digest)
     }
     await partial.commit()
   } finally {
@@ -71,51 +72,63 @@ async function hashStored(partial: PartialArtifact, hash: ReturnType<typeof sha2
   }
 }
 
+/** The piece in which the next byte lies, to its end. */
 async function fetchRest(
   options: ArtifactFetch,
   partial: PartialArtifact,
-  hash: { state: ReturnType<typeof sha256.create> },
+  hash: ReturnType<typeof sha256.create>,
 ): Promise<void> {
-  const { url, file, fetchBytes, clock, onProgress } = options
+  const { source, file, fetchBytes, clock, onProgress } = options
   const watch = watchStall(clock, options.signal)
   try {
-    const start = partial.sizeBytes
+    const { piece, startsAt } = pieceAt(source, partial.sizeBytes)
+    const { url } = piece
+    const endsAt = startsAt + piece.sizeBytes
+    const from = partial.sizeBytes - startsAt
     const response = await fetchBytes(url, {
       signal: watch.signal,
-      ...(start === 0 ? {} : { headers: { range: `bytes=${start}-` } }),
+      ...(from === 0 ? {} : { headers: { range: `bytes=${from}-` } }),
     })
-    const isWhole = await checkResponse(response, start, options)
-    if (start > 0 && isWhole) {
-      await partial.clear()
-      hash.state = sha256.create()
-    }
-    for await (const chunk of chunksOf(response, watch.signal)) {
+    // A server without ranges sends what is there already once more.
+    let known = (await checkResponse(response, from, url)) ? from : 0
+    for await (const sent of chunksOf(response, watch.signal)) {
       watch.alive()
-      if (partial.sizeBytes + chunk.length > file.sizeBytes) {
+      const chunk = sent.subarray(Math.min(known, sent.length))
+      known -= sent.length - chunk.length
+      if (chunk.length === 0) continue
+      if (partial.sizeBytes + chunk.length > endsAt) {
         await partial.clear()
-        throw mismatch(options, 'of more bytes')
+        throw mismatch(options, url, 'of more bytes')
       }
       await partial.append(chunk)
-      hash.state.update(chunk)
+      hash.update(chunk)
       onProgress(partial.sizeBytes)
       // The digest tells whether the file is whole: nothing is gained by waiting for the server to say so.
-      if (partial.sizeBytes === file.sizeBytes) return
+      if (partial.sizeBytes === endsAt) return
     }
-    if (partial.sizeBytes < file.sizeBytes)
-      throw failed(options, `ended after ${partial.sizeBytes} of ${file.sizeBytes} bytes`)
+    throw failed(url, `ended after ${partial.sizeBytes} of ${file.sizeBytes} bytes`)
   } finally {
     watch.stop()
   }
 }
 
-/** True where the server sent the whole file, whatever was asked. */
-async function checkResponse(response: Response, start: number, options: ArtifactFetch): Promise<boolean> {
+function pieceAt({ pieces }: ArtifactSource, offset: number): { piece: ArtifactPiece; startsAt: number } {
+  let startsAt = 0
+  for (const piece of pieces) {
+    if (offset < startsAt + piece.sizeBytes) return { piece, startsAt }
+    startsAt += piece.sizeBytes
+  }
+  throw new ComputePoolError('bug_unreachable_state', `A source of ${startsAt} bytes was asked for byte ${offset}.`)
+}
+
+/** True where the server sends from the first byte on, whatever was asked. */
+async function checkResponse(response: Response, start: number, url: string): Promise<boolean> {
   if (response.status === 200 && response.body !== null) return true
   const from = Number(/^bytes (\d+)-/.exec(response.headers.get('content-range') ?? '')?.[1] ?? -1)
   if (response.status === 206 && from === start && response.body !== null) return false
   await response.body?.cancel()
   const isFinal = response.status >= 400 && response.status < 500 && ![408, 416, 429].includes(response.status)
-  throw failed(options, `was answered with status ${response.status}`, { status: response.status, isFinal })
+  throw failed(url, `was answered with status ${response.status}`, { status: response.status, isFinal })
 }
 
 /** Chunks until the body ends; a read that never settles is given up when `signal` fires. */
@@ -179,14 +192,14 @@ export function pause(clock: Clock, delayMs: number, signal: AbortSignal): Promi
   })
 }
 
-function failed({ url }: ArtifactFetch, what: string, context: Record<string, string | number | boolean> = {}) {
+function failed(url: string, what: string, context: Record<string, string | number | boolean> = {}) {
   return new ComputePoolError('artifact_fetch_failed', `${url} ${what}.`, {
     remedy: 'Check the connection, and that the pack is still served there.',
     context: { url, ...context },
   })
 }
 
-function mismatch({ url, file }: ArtifactFetch, got: string): ComputePoolError {
+function mismatch({ file }: ArtifactFetch, url: string, got: string): ComputePoolError {
   return new ComputePoolError('artifact_digest_mismatch', `${url} should have digest ${file.sha256}, but is ${got}.`, {
     remedy: 'The server holds another file than its manifest says: pack the model again, or use another server.',
     context: { url, expected: file.sha256, got },

@@ -3,12 +3,13 @@ import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesToHex } from '@noble/hashes/utils.js'
 import { describe, expect, it } from 'vitest'
 import { createFakeFileServer, type FakeAnswer } from '../../testing/fake-file-server.ts'
+import { wholeAt } from './artifact-sources.ts'
 import { createMemoryStorage } from './memory-storage.ts'
 import { createVerifiedStore } from './verified-store.ts'
 
 const contents = createSeededRandom(1).bytes(10_500)
 const file = { path: 'layer-0.bin', sizeBytes: contents.length, sha256: bytesToHex(sha256(contents)) }
-const url = 'http://pack.test/layer-0.bin'
+const sources = [wholeAt('http://pack.test/layer-0.bin', file)] as const
 
 function openStore(answer?: (path: string, earlier: number, start: number) => FakeAnswer) {
   const clock = createManualClock()
@@ -46,9 +47,9 @@ describe('a verified store', () => {
   it('fetches a file once, and finds it the second time', async () => {
     const { store, clock, server } = openStore()
     const progress: number[] = []
-    const first = store.obtain(file, { url, signal, onProgress: done => progress.push(done) })
+    const first = store.obtain(file, { sources, signal, onProgress: done => progress.push(done) })
     expect(await reach(first, clock)).toEqual({ isCached: false })
-    expect(await store.obtain(file, { url, signal })).toEqual({ isCached: true })
+    expect(await store.obtain(file, { sources, signal })).toEqual({ isCached: true })
     expect(await bytesIn(store)).toEqual(contents)
     expect(server.asked).toHaveLength(1)
     expect(progress.at(-1)).toBe(contents.length)
@@ -57,16 +58,16 @@ describe('a verified store', () => {
 
   it('fetches anew what was taken away since', async () => {
     const { store, clock, server, storage } = openStore()
-    await reach(store.obtain(file, { url, signal }), clock)
+    await reach(store.obtain(file, { sources, signal }), clock)
     await storage.remove(file.sha256)
-    expect(await reach(store.obtain(file, { url, signal }), clock)).toEqual({ isCached: false })
+    expect(await reach(store.obtain(file, { sources, signal }), clock)).toEqual({ isCached: false })
     expect(await bytesIn(store)).toEqual(contents)
     expect(server.asked).toHaveLength(2)
   })
 
   it('resumes where the connection broke', async () => {
     const { store, clock, server } = openStore((_, earlier) => (earlier < 2 ? { cutAfter: 4000 } : {}))
-    await reach(store.obtain(file, { url, signal }), clock)
+    await reach(store.obtain(file, { sources, signal }), clock)
     expect(server.asked.map(entry => entry.start)).toEqual([0, 4000, 8000])
     expect(await bytesIn(store)).toEqual(contents)
   })
@@ -76,20 +77,20 @@ describe('a verified store', () => {
       ignoresRange: true,
       ...(earlier < 2 ? { cutAfter: 4000 } : {}),
     }))
-    await reach(store.obtain(file, { url, signal }), clock)
+    await reach(store.obtain(file, { sources, signal }), clock)
     expect(await bytesIn(store)).toEqual(contents)
   })
 
   it('begins again where nothing comes any more', async () => {
     const { store, clock, server } = openStore((_, earlier) => (earlier === 0 ? { stallAfter: 2000 } : {}))
-    await reach(store.obtain(file, { url, signal }), clock)
+    await reach(store.obtain(file, { sources, signal }), clock)
     expect(server.asked.map(entry => entry.start)).toEqual([0, 2000])
     expect(await bytesIn(store)).toEqual(contents)
   })
 
   it('takes the last byte for the end where nobody says that it was the last', async () => {
     const { store, clock, server } = openStore(() => ({ isDeaf: true }))
-    await reach(store.obtain(file, { url, signal }), clock)
+    await reach(store.obtain(file, { sources, signal }), clock)
     expect(server.asked).toHaveLength(1)
     expect(await bytesIn(store)).toEqual(contents)
   })
@@ -98,23 +99,23 @@ describe('a verified store', () => {
     const { store, clock, server } = openStore((_, earlier) =>
       earlier === 0 ? { stallAfter: 2000, isDeaf: true } : {},
     )
-    await reach(store.obtain(file, { url, signal }), clock)
+    await reach(store.obtain(file, { sources, signal }), clock)
     expect(server.asked.map(entry => entry.start)).toEqual([0, 2000])
     expect(await bytesIn(store)).toEqual(contents)
   })
 
   it('waits out a server that is briefly ill, and says so where it stays ill', async () => {
     const ill = openStore((_, earlier) => (earlier < 3 ? { status: 503 } : {}))
-    await reach(ill.store.obtain(file, { url, signal }), ill.clock)
+    await reach(ill.store.obtain(file, { sources, signal }), ill.clock)
     const dead = openStore(() => ({ status: 503 }))
-    const failed = reach(dead.store.obtain(file, { url, signal }), dead.clock)
+    const failed = reach(dead.store.obtain(file, { sources, signal }), dead.clock)
     await expect(failed).rejects.toMatchObject({ code: 'artifact_fetch_failed', context: { status: 503 } })
     expect(dead.server.asked).toHaveLength(5)
   })
 
   it('asks but once for what is not there', async () => {
     const { store, clock, server } = openStore(() => ({ status: 404 }))
-    const failed = reach(store.obtain(file, { url, signal }), clock)
+    const failed = reach(store.obtain(file, { sources, signal }), clock)
     await expect(failed).rejects.toMatchObject({ code: 'artifact_fetch_failed' })
     expect(server.asked).toHaveLength(1)
   })
@@ -124,7 +125,7 @@ describe('a verified store', () => {
 
   it('fetches once more where the digest is wrong, past every cache', async () => {
     const { store, clock, server } = openStore((_, earlier) => (earlier === 0 ? { body: lie } : {}))
-    await reach(store.obtain(file, { url, signal }), clock)
+    await reach(store.obtain(file, { sources, signal }), clock)
     expect(await bytesIn(store)).toEqual(contents)
     expect(server.asked.map(entry => entry.cache)).toEqual(['default', 'reload'])
   })
@@ -134,7 +135,7 @@ describe('a verified store', () => {
     ['a longer file', new Uint8Array([...contents, 1])],
   ])('refuses %s by name after the second time, and opens nothing', async (_, body) => {
     const { store, storage, clock, server } = openStore(() => ({ body }))
-    const failed = reach(store.obtain(file, { url, signal }), clock)
+    const failed = reach(store.obtain(file, { sources, signal }), clock)
     await expect(failed).rejects.toMatchObject({ code: 'artifact_digest_mismatch' })
     expect(server.asked).toHaveLength(2)
     expect(await storage.has(file.sha256)).toBeNull()
@@ -149,7 +150,7 @@ describe('a verified store', () => {
     const partial = await storage.partial(file.sha256)
     await partial.append(rotten)
     await partial.commit()
-    expect(await reach(store.obtain(file, { url, signal }), clock)).toEqual({ isCached: false })
+    expect(await reach(store.obtain(file, { sources, signal }), clock)).toEqual({ isCached: false })
     expect(server.asked).toHaveLength(1)
     expect(await bytesIn(store)).toEqual(contents)
   })
@@ -159,7 +160,7 @@ describe('a verified store', () => {
     const partial = await storage.partial(file.sha256)
     await partial.append(contents)
     await partial.commit()
-    expect(await store.obtain(file, { url, signal })).toEqual({ isCached: true })
+    expect(await store.obtain(file, { sources, signal })).toEqual({ isCached: true })
     expect(server.asked).toEqual([])
   })
 
@@ -168,7 +169,7 @@ describe('a verified store', () => {
     const partial = await storage.partial(file.sha256)
     await partial.append(lie.subarray(0, 6000))
     await partial.close()
-    await reach(store.obtain(file, { url, signal }), clock)
+    await reach(store.obtain(file, { sources, signal }), clock)
     expect(server.asked.map(entry => entry.start)).toEqual([6000, 0])
     expect(await bytesIn(store)).toEqual(contents)
   })
@@ -184,7 +185,7 @@ describe('a verified store', () => {
       clock,
       onFallback: error => fallbacks.push(error.code),
     })
-    await reach(store.obtain(file, { url, signal }), clock)
+    await reach(store.obtain(file, { sources, signal }), clock)
     expect(await bytesIn(store)).toEqual(contents)
     expect(fallbacks).toEqual(['artifact_quota_exceeded'])
   })
@@ -207,7 +208,7 @@ describe('a verified store', () => {
       onFallback: error => fallbacks.push(error.code),
     })
     store.keep([file.sha256, ours])
-    await reach(store.obtain(file, { url, signal }), clock)
+    await reach(store.obtain(file, { sources, signal }), clock)
     expect(fallbacks).toEqual([])
     expect(await disk.has(ours)).toBe(8000)
     expect(await disk.has(others)).toBeNull()
@@ -217,7 +218,7 @@ describe('a verified store', () => {
   it('stops at once where it is told to, and keeps what came', async () => {
     const { store, storage, clock } = openStore((_, earlier) => (earlier === 0 ? { stallAfter: 3000 } : {}))
     const abort = new AbortController()
-    const stopped = store.obtain(file, { url, signal: abort.signal })
+    const stopped = store.obtain(file, { sources, signal: abort.signal })
     stopped.catch(() => {})
     for (let turn = 0; turn < 50; turn += 1) await clock.settle()
     abort.abort(new Error('told to'))

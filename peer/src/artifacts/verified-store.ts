@@ -1,5 +1,5 @@
 /**
- * Files by digest, from disk or server, never unverified: what was stored in an earlier session is hashed again before its first
+ * Files by digest, from disk or one of several sources, never unverified: what was stored in an earlier session is hashed again before its first
  * use. Falls back from disk to memory where the disk is full, and fetches once more where a digest is wrong.
  */
 import { ComputePoolError } from '@computepool/shared/errors'
@@ -7,7 +7,9 @@ import type { FileRef } from '@computepool/shared/model'
 import type { ArtifactStorage, Clock, PartReader } from '@computepool/shared/ports'
 import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesToHex } from '@noble/hashes/utils.js'
-import { type FetchBytes, fetchArtifact } from './fetch-artifact.ts'
+import type { ArtifactSources } from './artifact-sources.ts'
+import type { FetchBytes } from './fetch-artifact.ts'
+import { createSourceFetcher } from './fetch-from-sources.ts'
 
 /** Whole files up to this size are hashed natively, which is faster than in JavaScript but needs them in memory. */
 const nativeHashBytes = 256 << 20
@@ -23,7 +25,8 @@ export interface VerifiedStoreOptions {
 }
 
 export interface ObtainOptions {
-  readonly url: string
+  /** Asked in this order, except that one which failed lately comes last. */
+  readonly sources: ArtifactSources
   readonly signal: AbortSignal
   readonly onProgress?: (doneBytes: number) => void
   /** The bytes are there; their digest is being computed. */
@@ -41,6 +44,7 @@ export interface VerifiedStore {
 
 export function createVerifiedStore(options: VerifiedStoreOptions): VerifiedStore {
   const { storages, fetchBytes, clock, onFallback } = options
+  const fetchFromSources = createSourceFetcher({ fetchBytes, clock })
   /** Verified in this session, and where. */
   const verified = new Map<string, ArtifactStorage>()
   let firstTier = 0
@@ -84,23 +88,6 @@ export function createVerifiedStore(options: VerifiedStoreOptions): VerifiedStor
     return hasRoom
   }
 
-  async function fetchInto(storage: ArtifactStorage, file: FileRef, obtain: ObtainOptions): Promise<void> {
-    const request = { url: obtain.url, file, storage, fetchBytes, clock, signal: obtain.signal }
-    const onProgress = obtain.onProgress ?? (() => {})
-    try {
-      await fetchArtifact({ ...request, onProgress })
-    } catch (thrown) {
-      if (!(thrown instanceof ComputePoolError) || thrown.code !== 'artifact_digest_mismatch') throw thrown
-      // A resumed file may have joined two versions, and a proxy may have cut one: once more from the first byte.
-      await fetchArtifact({
-        ...request,
-        fetchBytes: (url, init) => fetchBytes(url, { ...init, cache: 'reload' }),
-        onProgress,
-      })
-    }
-    verified.set(file.sha256, storage)
-  }
-
   return {
     async obtain(file, obtain) {
       if ((await isStillThere(file)) || (await findStored(file, obtain))) {
@@ -110,7 +97,9 @@ export function createVerifiedStore(options: VerifiedStoreOptions): VerifiedStor
       for (;;) {
         const storage = storages[firstTier]!
         try {
-          await fetchInto(storage, file, obtain)
+          const { sources, signal, onProgress = () => {} } = obtain
+          await fetchFromSources({ file, storage, sources, signal, onProgress })
+          verified.set(file.sha256, storage)
           return { isCached: false }
         } catch (thrown) {
           const isFull = thrown instanceof ComputePoolError && thrown.code === 'artifact_quota_exceeded'

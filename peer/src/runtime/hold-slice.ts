@@ -3,6 +3,7 @@
  * not the page and not how a socket works.
  */
 import { asComputePoolError, type ErrorData } from '@computepool/shared/errors'
+import type { PackPlaces } from '@computepool/shared/model'
 import type { RequestJob } from '@computepool/shared/pipeline'
 import type { Engine, EngineKind } from '@computepool/shared/ports'
 import type { AssignedRoute } from '@computepool/shared/wire'
@@ -20,6 +21,7 @@ const linksEveryTicks = 5
 export interface SliceHost extends SeatHost {
   readonly offer: Offer
   readonly packUrl: string
+  readonly places: PackPlaces | null
   readonly engineKind: EngineKind
   readonly store: VerifiedStore
   readonly shelf: EngineShelf

@@ -1,7 +1,8 @@
 /** From an assignment to an engine that proved itself: download, load, self-test. It knows neither links nor requests. */
-import { type FileRef, type LayerRange, type Manifest, partsFor } from '@computepool/shared/model'
+import { type FileRef, type LayerRange, type Manifest, type PackPlaces, partsFor } from '@computepool/shared/model'
 import type { Engine, EngineKind } from '@computepool/shared/ports'
 import type { DeskRequest } from '@computepool/shared/wire'
+import { wholeAt } from '../artifacts/artifact-sources.ts'
 import { downloadSlice, type SliceDownload } from '../artifacts/download-slice.ts'
 import type { VerifiedStore } from '../artifacts/verified-store.ts'
 import type { Assignment, PeerPowers } from './peer-powers.ts'
@@ -15,6 +16,7 @@ export type LoadProgress = Pick<
 export interface SliceLoadOptions {
   readonly powers: PeerPowers
   readonly packUrl: string
+  readonly places: PackPlaces | null
   readonly manifest: Manifest
   readonly engineKind: EngineKind
   readonly store: VerifiedStore
@@ -35,7 +37,7 @@ export interface SliceLoad {
 }
 
 export function loadSlice(options: SliceLoadOptions): SliceLoad {
-  const { powers, packUrl, manifest, engineKind, store, box, assignment, layers, signal, onPhase } = options
+  const { powers, packUrl, places, manifest, engineKind, store, box, assignment, layers, signal, onPhase } = options
   const parts = partsFor(manifest, layers)
   const totalBytes = parts.reduce((sum, part) => sum + part.sizeBytes, 0)
   let progress: LoadProgress = { phase: 'downloading', doneBytes: 0, totalBytes }
@@ -43,6 +45,7 @@ export function loadSlice(options: SliceLoadOptions): SliceLoad {
   const download: SliceDownload = downloadSlice({
     store,
     packUrl,
+    places,
     parts,
     clock: powers.clock,
     signal,
@@ -62,7 +65,7 @@ export function loadSlice(options: SliceLoadOptions): SliceLoad {
   }
 
   async function readFile(file: FileRef): Promise<Uint8Array> {
-    await store.obtain(file, { url: new URL(file.path, packUrl).href, signal })
+    await store.obtain(file, { sources: [wholeAt(new URL(file.path, packUrl).href, file)], signal })
     const reader = await store.open(file)
     try {
       return await reader.read(0, file.sizeBytes)

@@ -249,7 +249,7 @@ export function runPeer(powers: PeerPowers, options: JoinOptions): RunningPeer {
         'bug_unreachable_state',
         `Seat ${assignment.seat} of the assignment is not this peer's.`,
       )
-    const { offer, packUrl, manifest, choice } = accepted
+    const { offer, packUrl, places, manifest, choice } = accepted
     const engineKind = choice.kind
     work = assignment.type === 'assign-slice' ? workOf(self, assignment, accepted) : null
     keepLinks()
@@ -260,6 +260,7 @@ export function runPeer(powers: PeerPowers, options: JoinOptions): RunningPeer {
         self,
         offer,
         packUrl,
+        places,
         manifest,
         engineKind,
         store,

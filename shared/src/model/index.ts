@@ -39,6 +39,15 @@ export {
   type TensorSpec,
   tensorBytes,
 } from './pack-layout.ts'
+export {
+  mostPlacesBytes,
+  type PackPiece,
+  type PackPlaces,
+  parsePackPlaces,
+  pieceBytes,
+  piecesOf,
+  placesName,
+} from './pack-places.ts'
 export { parseManifest } from './parse-manifest.ts'
 export {
   dequantiseQ4,
