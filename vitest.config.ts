@@ -33,7 +33,7 @@ export default defineConfig({
           name: 'rooms',
           isolate: false,
           include: [
-            '{shared,peer,signaling,orchestrator,contracts,node,models,e2e}/{src,testing,test,bench,harness,soak,tolerance}/**/*.test.ts',
+            '{shared,peer,signaling,orchestrator,contracts,node,models,sdk,e2e}/{src,testing,test,bench,harness,soak,tolerance}/**/*.test.ts',
             'contracts/{chain,deploy,build}/**/*.test.ts',
             'keeperhub/{plugins,protocols}/**/*.test.ts',
           ],

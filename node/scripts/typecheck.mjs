@@ -12,6 +12,8 @@ const projects = [
   'orchestrator/tsconfig.json',
   'contracts/tsconfig.json',
   'keeperhub/tsconfig.json',
+  'sdk/tsconfig.json',
+  'sdk/tsconfig.test.json',
   'e2e/tsconfig.json',
 ].filter(project => existsSync(project))
 
