@@ -9,12 +9,12 @@ export interface EnsureStorageFlowOptions {
   readonly chainId: number
   /** Deploys where nothing is found. */
   readonly privateKey: Hex
-  /** From an earlier time; taken where it has code. */
-  readonly known?: Address | undefined
+  /** From an earlier time; the first that has code is taken. */
+  readonly candidates: readonly (Address | undefined)[]
 }
 
 /** Errors: `chain_underfunded`, `chain_reverted`. */
-export async function ensureStorageFlow({ rpcUrl, chainId, privateKey, known }: EnsureStorageFlowOptions) {
+export async function ensureStorageFlow({ rpcUrl, chainId, privateKey, candidates }: EnsureStorageFlowOptions) {
   const chain = defineChain({
     id: chainId,
     name: `chain ${chainId}`,
@@ -22,7 +22,9 @@ export async function ensureStorageFlow({ rpcUrl, chainId, privateKey, known }: 
     rpcUrls: { default: { http: [rpcUrl] } },
   })
   const client = createPublicClient({ chain, transport: http(rpcUrl), pollingInterval: 100, cacheTime: 0 })
-  if (known !== undefined && ((await client.getCode({ address: known })) ?? '0x') !== '0x') return known
+  for (const address of candidates) {
+    if (address !== undefined && ((await client.getCode({ address })) ?? '0x') !== '0x') return address
+  }
   const account = privateKeyToAccount(privateKey)
   if ((await client.getBalance({ address: account.address })) === 0n) {
     throw new ComputePoolError('chain_underfunded', `The storage key’s address ${account.address} holds nothing.`, {

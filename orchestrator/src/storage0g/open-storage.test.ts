@@ -55,6 +55,12 @@ describe('storage beside a pool', { timeout: 60_000 }, () => {
     expect(await again.store.get(blob)).toEqual(bytes)
     expect([await count(), await facts()]).toEqual([2, before])
 
+    // A second process, while the pool runs: the same one, which outlives it.
+    const beside = await open()
+    expect([beside.kind, beside.gateway, await beside.store.get(blob)]).toEqual(['stand-in', again.gateway, bytes])
+    await beside.close()
+    expect(await facts()).toEqual(before)
+
     const named = await open(`${again.gateway}/`)
     expect([named.kind, named.gateway]).toEqual(['stand-in', again.gateway])
     await named.close()

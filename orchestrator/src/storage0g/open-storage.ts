@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { ComputePoolError } from '@computepool/shared/errors'
 import type { BlobStore } from '@computepool/shared/ports'
 import { type Address, concat, createPublicClient, type Hex, http, keccak256, stringToHex } from 'viem'
+import { privateKeyToAccount } from 'viem/accounts'
 import { ensureStorageFlow } from './ensure-storage-flow.ts'
 import { openSubmissionBook } from './open-submission-book.ts'
 import { openStorageStandIn, type StorageStandIn } from './stand-in/open-storage-stand-in.ts'
@@ -51,7 +52,9 @@ export async function openStorage(options: OpenStorageOptions): Promise<OpenStor
   const folder = join(dataDir, 'storage')
   await mkdir(folder, { recursive: true, mode: 0o700 })
   const chainId = await chainIdAt(chain.rpcUrl)
-  const submissions = await openSubmissionBook(join(folder, `submissions-${chainId}.json`))
+  // Each key its own: another process that pays with another key would overwrite what this one writes.
+  const payer = privateKeyToAccount(privateKey).address.slice(2, 12).toLowerCase()
+  const submissions = await openSubmissionBook(join(folder, `submissions-${chainId}-${payer}.json`))
   const closing = new AbortController()
   const shared = { rpcUrl: chain.rpcUrl, privateKey, submissions, stop: closing.signal }
   const closed = () => new ComputePoolError('artifact_store_failed', 'Storage was closed.')
@@ -71,12 +74,18 @@ export async function openStorage(options: OpenStorageOptions): Promise<OpenStor
   }
   const factsFile = join(folder, 'stand-in.json')
   const known = await readStandInFacts(factsFile)
-  const flow = await ensureStorageFlow({
-    rpcUrl: chain.rpcUrl,
-    chainId,
-    privateKey,
-    known: chain.flow ?? (known?.chainId === chainId ? known.flow : undefined),
-  })
+  // The one before anything else: files of another contract are not known to it.
+  const candidates = [known?.chainId === chainId ? known.flow : undefined, chain.flow]
+  const flow = await ensureStorageFlow({ rpcUrl: chain.rpcUrl, chainId, privateKey, candidates })
+  const running = known && `http://127.0.0.1:${known.port}`
+  if (running !== undefined && (await isStandInOf(running, flow))) {
+    return {
+      store: createZeroGStore({ ...shared, indexerUrl: running, pollMs: localPollMs }),
+      kind: 'stand-in',
+      gateway: running,
+      close: async () => closing.abort(closed()),
+    }
+  }
   const standIn = await openAtItsPort(
     { rpcUrl: chain.rpcUrl, flow, folder: join(folder, 'files'), onFault },
     known?.port,
@@ -121,6 +130,21 @@ async function chainIdAt(rpcUrl: string): Promise<number> {
       remedy: 'Check the RPC’s address.',
       cause,
     })
+  }
+}
+
+/** Another process of this machine holds it open, a pool or a `publish`: it is used as it is. */
+async function isStandInOf(url: string, flow: Address): Promise<boolean> {
+  try {
+    const response = await fetch(url, {
+      method: 'POST',
+      body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'zgs_getStatus', params: [] }),
+      signal: AbortSignal.timeout(5_000),
+    })
+    const { result } = (await response.json()) as { result?: { networkIdentity?: { flowAddress?: string } } }
+    return result?.networkIdentity?.flowAddress?.toLowerCase() === flow.toLowerCase()
+  } catch {
+    return false
   }
 }
 
