@@ -37,7 +37,7 @@ async function openPool(answer: (nonce: string) => unknown): Promise<string> {
 const claims = { model: 'demo' }
 const signer = `0x${'11'.repeat(20)}`
 function bodyOf(kind: AttestationBody['kind'], nonce: string, change: Partial<AttestationBody> = {}): AttestationBody {
-  const reportData = Buffer.from(reportDataOf({ kind, signer, nonce, claims })).toString('hex')
+  const reportData = Buffer.from(reportDataOf({ layout: 'claims-v1', kind, signer, nonce, claims })).toString('hex')
   const rest = { quote: null, eventLog: null, simulatedSignature: null, notice: null }
   return { kind, layout: 'claims-v1', signer, nonce, claims, reportData, ...rest, ...change }
 }

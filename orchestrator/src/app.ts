@@ -10,7 +10,14 @@ import { errorResponse, openAiRoutes } from './api/openai-routes.ts'
 import { packRoutes } from './api/pack-routes.ts'
 import { pageRoutes } from './api/page-routes.ts'
 import { type PoolExtras, poolRoutes } from './api/pool-routes.ts'
-import { type AnswerSigner, type AttestationProvider, attestationRoutes, signatureRoutes } from './attestation/index.ts'
+import {
+  type AnswerSigner,
+  type AttestationProvider,
+  attestationRoutes,
+  quoteSignatureHeader,
+  signatureRoutes,
+  zeroGQuoteRoutes,
+} from './attestation/index.ts'
 import type { Trust } from './create-trust.ts'
 import { disputeRoutes } from './disputes/index.ts'
 import type { Observatory } from './observe/create-observatory.ts'
@@ -85,6 +92,7 @@ export function createApp(options: AppOptions): Hono {
       ...['x-request-id', 'retry-after', 'etag', 'content-range', 'payment-required', 'payment-response'],
       attestationHeader,
       answerKeyHeader,
+      quoteSignatureHeader,
     ],
     maxAge: 600,
   })
@@ -97,6 +105,7 @@ export function createApp(options: AppOptions): Hono {
   const { attestation = null, answers = null } = options
   app.route('/v1', attestationRoutes({ provider: attestation, claims, beginCall }))
   app.route('/v1', signatureRoutes(answers))
+  app.route('/v1', zeroGQuoteRoutes({ provider: attestation, clock }))
   if (money.mode === 'paid') app.route('/v1', sessionRoutes({ till: money.till, limiter, addressOf, clock }))
   const gate = () => (money.mode === 'paid' ? money.till().gate : null)
   app.route('/v1', openAiRoutes({ service, limiter, addressOf, isProxyTrusted, maxBodyBytes, gate, answers }))

@@ -22,7 +22,9 @@ const body = (change: Partial<AttestationBody> = {}): AttestationBody => {
   const kind = change.kind ?? 'tdx-dstack'
   return {
     ...{ kind, layout: 'claims-v1', signer, nonce, claims: { model: 'm' }, quote: recorded.quote, eventLog: [] },
-    reportData: Buffer.from(reportDataOf({ kind, signer, nonce, claims: { model: 'm' } })).toString('hex'),
+    reportData: Buffer.from(
+      reportDataOf({ layout: 'claims-v1', kind, signer, nonce, claims: { model: 'm' } }),
+    ).toString('hex'),
     simulatedSignature: null,
     notice: null,
     ...change,
@@ -112,7 +114,9 @@ describe('simulated evidence', () => {
     const quoted = changed(48 + 520, Buffer.from(reportData, 'hex')).toString('hex')
     const named = failing(body({ reportData, quote: quoted }))
     expect(named).toContain('report-data')
-    expect(reportDataOf({ kind: 'tdx-dstack', signer, nonce, claims })).not.toEqual(Buffer.from(reportData, 'hex'))
+    expect(reportDataOf({ layout: 'claims-v1', kind: 'tdx-dstack', signer, nonce, claims })).not.toEqual(
+      Buffer.from(reportData, 'hex'),
+    )
   })
 
   it('is not verified as an enclave’s with a TD’s quote, nor with a quote that is none', () => {

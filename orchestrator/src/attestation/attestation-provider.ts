@@ -7,6 +7,8 @@ export interface Evidence {
   readonly quote: string | null
   readonly eventLog: EventLog | null
   readonly simulatedSignature: string | null
+  /** Of a TD under dstack: what its verifier measures the image against; null elsewhere. */
+  readonly vmConfig: string | null
 }
 
 export interface AttestationProvider {
@@ -15,4 +17,6 @@ export interface AttestationProvider {
   signer(): Promise<LocalAccount>
   /** Evidence over 64 bytes. Errors: `attestation_unavailable`. */
   evidence(reportData: Uint8Array): Promise<Evidence>
+  /** Of a TD under dstack: JSON of what it runs (`app_compose` and its measurements). Errors: `attestation_unavailable`. */
+  tcbInfo?(): Promise<string>
 }

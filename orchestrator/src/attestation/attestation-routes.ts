@@ -57,9 +57,10 @@ export async function attest(
 ): Promise<AttestationBody> {
   const { kind } = provider
   const signer = (await provider.signer()).address.toLowerCase()
-  const reportData = reportDataOf({ kind, signer, nonce, claims })
-  const evidence = await provider.evidence(reportData)
+  const bound = { layout: 'claims-v1', kind, signer, nonce, claims } as const
+  const reportData = reportDataOf(bound)
+  const { quote, eventLog, simulatedSignature } = await provider.evidence(reportData)
   const hex = Buffer.from(reportData).toString('hex')
   const notice = kind === 'simulated' ? simulatedNotice : null
-  return { kind, layout: 'claims-v1', signer, nonce, claims, reportData: hex, ...evidence, notice }
+  return { ...bound, reportData: hex, quote, eventLog, simulatedSignature, notice }
 }

@@ -7,17 +7,20 @@ import {
   attestationBodySchema,
   attestationHeader,
   judgeAttestation,
+  readQuote,
   reportDataOf,
   simulatedMessage,
 } from '@computepool/shared/attestation'
+import { createManualClock } from '@computepool/shared/testing'
 import recorded from '@computepool/shared/vectors/attestation/tdx-quote-recorded.json' with { type: 'json' }
-import { recoverMessageAddress } from 'viem'
+import { keccak256, recoverMessageAddress } from 'viem'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { errorResponse } from '../api/openai-routes.ts'
 import { attestationRoutes } from './attestation-routes.ts'
 import { createDstackProvider } from './dstack-provider.ts'
 import { createGramineProvider } from './gramine-provider.ts'
 import { type AttestationChoice, openAttestation } from './open-attestation.ts'
+import { quoteSignatureHeader, zeroGQuoteRoutes } from './zerog-quote.ts'
 
 const nonce = '5a'.repeat(32)
 const claims = { model: 'demo', covers: 'the orchestrator' }
@@ -47,7 +50,9 @@ async function openAgent(reportDataFor = (asked: string) => asked): Promise<stri
     const answer =
       request.url === '/GetKey'
         ? { key: '44'.repeat(32), signature_chain: [] }
-        : { quote: quote.toString('hex'), event_log: '[]', report_data: asked.report_data }
+        : request.url === '/Info'
+          ? { tcb_info: JSON.stringify({ app_compose: '{"name":"pool"}' }) }
+          : { quote: quote.toString('hex'), event_log: '[]', report_data: asked.report_data, vm_config: '{"cpus":1}' }
     const body = JSON.stringify(answer)
     response.writeHead(200, { 'content-length': body.length, connection: 'close' }).end(body)
   })
@@ -102,7 +107,7 @@ describe('Gramine', () => {
     await writeFile(join(folder, 'attestation_type'), 'dcap\n')
     const provider = createGramineProvider(folder)
     const signer = (await provider.signer()).address.toLowerCase()
-    const reportData = reportDataOf({ kind: 'sgx-gramine', signer, nonce, claims })
+    const reportData = reportDataOf({ layout: 'claims-v1', kind: 'sgx-gramine', signer, nonce, claims })
     await writeFile(join(folder, 'quote'), enclaveQuote(reportData))
     const body = await ask(provider)
     expect(refusedBy(body)).toEqual(['measurements'])
@@ -166,3 +171,70 @@ const openAttestationSimulated = () =>
     hasDstackSimulator: false,
     simulatedKey: () => simulatedKey,
   })
+
+describe('0G’s quote', () => {
+  const served = (
+    provider: Parameters<typeof zeroGQuoteRoutes>[0]['provider'],
+    encryptionKey: string | null = null,
+  ) => {
+    const clock = createManualClock()
+    return { clock, routes: zeroGQuoteRoutes({ provider, clock, encryptionKey }).onError(errorResponse) }
+  }
+
+  it('binds the signer in either layout, and is signed byte by byte', async () => {
+    const provider = createDstackProvider(await openAgent())
+    const signer = (await provider.signer()).address
+    const { routes } = served(provider, '07'.repeat(32))
+    for (const [query, layout] of [
+      ['', '0g-address'],
+      ['?legacy=true', '0g-address'],
+      ['?legacy=false', '0g-encryption-key'],
+    ]) {
+      const response = await routes.request(`/quote${query}`)
+      const body = Buffer.from(await response.arrayBuffer())
+      const told = JSON.parse(body.toString())
+      expect(told).toMatchObject({ layout, attestation: 'tdx-dstack', vm_config: '{"cpus":1}', event_log: '[]' })
+      expect(JSON.parse(told.tcb_info).app_compose).toBe('{"name":"pool"}')
+      const reportData = Buffer.from(told.report_data, 'base64')
+      expect(Buffer.from(readQuote(Buffer.from(told.quote, 'hex'))!.reportData)).toEqual(reportData)
+      // As 0G's guide reads them.
+      const bound =
+        reportData.readUInt32BE(52) === 1
+          ? `0x${reportData.subarray(32, 52).toString('hex')}`
+          : reportData.toString('latin1').replace(/\0+$/, '')
+      expect(bound).toBe(layout === '0g-address' ? signer : signer.toLowerCase())
+      const signature = response.headers.get(quoteSignatureHeader) as `0x${string}`
+      expect(await recoverMessageAddress({ message: { raw: keccak256(body) }, signature })).toBe(signer)
+    }
+  })
+
+  it('is made once for many who ask, and anew after a while; a failure is not kept', async () => {
+    let made = 0
+    const real = createDstackProvider(await openAgent())
+    const provider = {
+      ...real,
+      evidence: (data: Uint8Array) => (made++ === 0 ? Promise.reject(new Error('busy')) : real.evidence(data)),
+    }
+    const { routes, clock } = served(provider)
+    expect((await routes.request('/quote')).status).toBe(500)
+    await Promise.all([routes.request('/quote'), routes.request('/quote')])
+    expect(made).toBe(2)
+    await clock.advance(600_000)
+    expect((await routes.request('/quote')).status).toBe(200)
+    expect(made).toBe(3)
+  })
+
+  it('has neither quote nor signature where it is simulated, and no key to seal to', async () => {
+    const { routes } = served(await openAttestationSimulated())
+    const response = await routes.request('/quote')
+    expect(response.headers.get(quoteSignatureHeader)).toBeNull()
+    expect(await response.json()).toMatchObject({
+      quote: null,
+      attestation: 'simulated',
+      layout: '0g-address',
+      notice: expect.stringContaining('SIMULATED'),
+    })
+    expect((await routes.request('/quote?legacy=false')).status).toBe(400)
+    expect((await served(null).routes.request('/quote')).status).toBe(404)
+  })
+})

@@ -46,7 +46,12 @@ export function createDstackProvider(socket?: string): AttestationProvider {
       if (!Buffer.from(report.reportData).equals(reportData)) {
         throw unavailable('The dstack guest agent quoted other report data than it was given.')
       }
-      return { quote, eventLog: logOf(answer.event_log), simulatedSignature: null }
+      const { vm_config: vmConfig = null } = answer
+      return { quote, eventLog: logOf(answer.event_log), vmConfig, simulatedSignature: null }
+    },
+    tcbInfo: async () => {
+      const info = await client.info().catch(told('no account of what it runs'))
+      return JSON.stringify(info.tcb_info ?? null)
     },
   }
 }

@@ -36,7 +36,7 @@ export function createGramineProvider(folder = '/dev/attestation'): AttestationP
     evidence: async reportData => {
       const mine = turn.then(() => quote(reportData))
       turn = mine.catch(() => {})
-      return { quote: (await mine).toString('hex'), eventLog: null, simulatedSignature: null }
+      return { quote: (await mine).toString('hex'), eventLog: null, vmConfig: null, simulatedSignature: null }
     },
   }
 }

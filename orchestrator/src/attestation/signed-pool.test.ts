@@ -43,7 +43,7 @@ const say = (requestId: string, text: string): void => {
 
 /** Odd blanks on purpose: what is hashed is what was sent, not what it means. */
 const bodyOf = (rest: string) => Buffer.from(`{ "model":"random",  ${rest} }\n`)
-const post = (path: string, body: Buffer, signal?: AbortSignal) =>
+const post = (path: string, body: Buffer<ArrayBuffer>, signal?: AbortSignal) =>
   fetch(`${running.url}${path}`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', origin: 'https://page.example' },

@@ -11,6 +11,7 @@ export function createSimulatedProvider(privateKey: `0x${string}`): AttestationP
     evidence: async reportData => ({
       quote: null,
       eventLog: null,
+      vmConfig: null,
       simulatedSignature: await account.signMessage({ message: simulatedMessage(reportData) }),
     }),
   }

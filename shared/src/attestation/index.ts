@@ -20,6 +20,7 @@ export {
   eventLogSchema,
   simulatedNotice,
 } from './attestation-body.ts'
+export { checksummedAddress } from './checksummed-address.ts'
 export {
   type AttestationCheck,
   type AttestationJudgement,
@@ -33,11 +34,13 @@ export {
 export { type QuoteReport, readQuote } from './quote-report.ts'
 export { recoverSigner } from './recover-signer.ts'
 export { measuredEvent, replayEventLog } from './replay-event-log.ts'
-export { type BoundToQuote, reportDataOf, simulatedMessage } from './report-data.ts'
+export { type BoundToQuote, reportDataOf, reportLayouts, simulatedMessage } from './report-data.ts'
 export {
   type AnswerCheck,
   type AnswerEvidence,
   type AnswerJudgement,
   answerCheckNames,
+  type HashedAnswer,
+  judgeAnswer,
   verifyAnswer,
 } from './verify-answer.ts'
