@@ -20,6 +20,7 @@ import {
 } from './attestation/index.ts'
 import type { Trust } from './create-trust.ts'
 import { disputeRoutes } from './disputes/index.ts'
+import { type InftDesk, inftRoutes, privateDoor, privatePaths } from './inft/index.ts'
 import type { Observatory } from './observe/create-observatory.ts'
 import { moneyRoutes } from './payments/money-routes.ts'
 import { sessionRoutes } from './payments/session-routes.ts'
@@ -48,6 +49,8 @@ export interface AppOptions {
   readonly attestation?: AttestationProvider | null
   /** Signs answers by that provider's key; absent or null: they are not signed. */
   readonly answers?: AnswerSigner | null
+  /** The pool's token, and who may ask where the pool is private. */
+  readonly inft: InftDesk
 }
 
 // WASM engines need 'wasm-unsafe-eval' and blob workers; peers, packs and wallets may live on other origins.
@@ -102,7 +105,8 @@ export function createApp(options: AppOptions): Hono {
   // The tabs are covered by nothing: the claims say so, since an attested orchestrator is easily taken for more.
   const claims = { model, manifestSha256: service.manifestSha256, covers: 'orchestrator', workers: 'untrusted' }
   const beginCall = (c: Context) => limiter.begin(addressOf(c))
-  const { attestation = null, answers = null } = options
+  const { attestation = null, answers = null, inft } = options
+  app.on('POST', privatePaths, privateDoor(inft))
   app.route('/v1', attestationRoutes({ provider: attestation, claims, beginCall }))
   app.route('/v1', signatureRoutes(answers))
   app.route('/v1', zeroGQuoteRoutes({ provider: attestation, clock }))
@@ -121,6 +125,7 @@ export function createApp(options: AppOptions): Hono {
     '/api',
     options.trust.routes({ addressOf, limitsFor: options.limitsFor, beginCall: c => limiter.begin(addressOf(c)) }),
   )
+  app.route('/api', inftRoutes({ desk: inft, addressOf, clock }))
   app.route('/api', poolRoutes(service.desk, clock, poolExtras(money, options.trust, attestation)))
   app.route('/packs', packRoutes(pack))
   app.route('/', pageRoutes(pageFolder))

@@ -14,6 +14,7 @@ import type { Breach } from './audit/index.ts'
 import { createTrust, type KeptConvictions } from './create-trust.ts'
 import { createDesk, type Desk, type DeskOptions, type HubPort, type RequestLimits } from './dispatch/index.ts'
 import { kvBytesPerPosition, swarmConfigOf } from './dispatch/swarm-config.ts'
+import { type InftDesk, noInft } from './inft/index.ts'
 import { createObservatory } from './observe/create-observatory.ts'
 import type { MoneyDesk } from './payments/till.ts'
 import type { StandingBook } from './standing/index.ts'
@@ -78,6 +79,10 @@ export interface OrchestratorDeps {
   readonly attestation?: AttestationProvider | null
   /** Made with the desk in hand, which says whether there is a ring worth paying for; absent: work is free. */
   readonly moneyFor?: (desk: Desk) => MoneyDesk
+  /** The pool's token, asked once the money is there; absent: it is none. */
+  readonly inftFor?: () => InftDesk
+  /** Put before each conversation, and shown by nothing; empty or absent: none. */
+  readonly systemPrompt?: string
 }
 
 export interface Orchestrator {
@@ -121,7 +126,10 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
   })
   const desk = observatory.over(unwatched)
   trust.follow(desk)
-  const service = createModelService({ manifest, manifestSha256, codec, desk, clock, entropy })
+  const service = createModelService({
+    ...{ manifest, manifestSha256, codec, desk, clock, entropy },
+    systemPrompt: deps.systemPrompt ?? '',
+  })
   const { pageFolder, addressOf, isProxyTrusted = false, onFault } = deps
   const { limitsFor, maxBodyBytes, corsOrigins } = settings
   const money = deps.moneyFor?.(desk) ?? { mode: 'free' }
@@ -137,8 +145,8 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
     corsOrigins,
     onFault,
   }
-  const { attestation = null } = deps
+  const { attestation = null, inftFor = () => noInft('It was started without one.') } = deps
   const answers = attestation === null ? null : createAnswerSigner({ provider: attestation, clock, entropy, onFault })
-  const app = createApp({ ...common, money, observatory, trust, attestation, answers })
+  const app = createApp({ ...common, money, observatory, trust, attestation, answers, inft: inftFor() })
   return { app, desk, standing: trust.standing, close: trust.close }
 }

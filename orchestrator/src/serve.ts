@@ -19,7 +19,9 @@ import type { Desk, RequestLimits } from './dispatch/index.ts'
 import type { Breach } from './disputes/index.ts'
 import { keepBreaches } from './disputes/kept-breaches.ts'
 import { hostClock, hostEntropy } from './host.ts'
+import { type Inft, type InftSettings, noInft } from './inft/index.ts'
 import { type OpenHub, openHub } from './open-hub.ts'
+import { openPoolInft } from './open-pool-inft.ts'
 import { type Money, type MoneySettings, openMoney } from './payments/open-money.ts'
 import type { MoneyDesk } from './payments/till.ts'
 import type { StandingBook } from './standing/index.ts'
@@ -53,6 +55,10 @@ export interface StartOptions extends Partial<Omit<OrchestratorSettings, 'reques
   readonly auditors?: number
   /** What vouches for this process and signs its answers; absent or null: nothing does. */
   readonly attestation?: AttestationProvider | null
+  /** The pool as a token, in a paid pool; absent or null: it is none. */
+  readonly inft?: InftSettings | null
+  /** Put before each conversation, and shown by nothing; part of what the token holds. */
+  readonly systemPrompt?: string
   readonly onNotice?: (text: string) => void
   readonly onFault?: (fault: unknown) => void
 }
@@ -65,6 +71,8 @@ export interface RunningOrchestrator {
   readonly desk: Desk
   /** Null where work is free. */
   readonly money: Pick<Money, 'ready' | 'desk'> | null
+  /** Null where the pool is no token. */
+  readonly inft: Pick<Inft, 'ready' | 'refresh'> | null
   /** Ends live answers with a typed error, then all sockets. Idempotent. */
   close(): Promise<void>
 }
@@ -92,6 +100,7 @@ export async function startOrchestrator(options: StartOptions): Promise<RunningO
     // Desk and hub need each other; no tab is there before the hub is.
     let hub: OpenHub | null = null
     let money: Money | null = null
+    let inft: Inft | null = null
     let acquit: StandingBook['acquit'] = () => {}
     const { money: settings = { mode: 'free' } } = options
     const { dataDir = settings.mode === 'free' ? null : settings.dataDir } = options
@@ -104,13 +113,16 @@ export async function startOrchestrator(options: StartOptions): Promise<RunningO
       const accused = money?.ready.then(till => till.disputes?.accuse(breach))
       accused?.then(() => kept?.forget(breach)).catch(onFault)
     }
+    const { systemPrompt: prompt = '' } = options
     const moneyFor = (desk: Desk): MoneyDesk => {
       if (settings.mode === 'free') return settings
       const { manifestSha256, manifest } = pack
       const { model } = manifest
       const host = { url, clock: hostClock, entropy: hostEntropy, onNotice, onFault }
       const onAcquitted: StandingBook['acquit'] = (...said) => acquit(...said)
-      money = openMoney({ settings, desk, model, manifestSha256, onAcquitted, ...host })
+      const hasInft = options.inft != null
+      money = openMoney({ settings: { ...settings, hasInft }, desk, model, manifestSha256, onAcquitted, ...host })
+      inft = hasInft ? openPoolInft({ inft: options.inft!, settings, money, pack, prompt, ...host }) : null
       return money.desk
     }
     const {
@@ -136,6 +148,8 @@ export async function startOrchestrator(options: StartOptions): Promise<RunningO
       attestation: options.attestation ?? null,
       settings: settingsOf(options),
       moneyFor,
+      inftFor: () => inft?.desk ?? noInft(whyNoToken(settings.mode)),
+      systemPrompt: prompt,
       dataDir,
       trustedAuditors: () => auditors?.vouchedFor() ?? [],
       convictions: kept === null ? null : { keep: kept.keep, left },
@@ -157,16 +171,21 @@ export async function startOrchestrator(options: StartOptions): Promise<RunningO
     const beside = auditors
     let closing: Promise<void> | null = null
     const close = (): Promise<void> => {
-      closing ??= closeAll(server, desk, signaling, [beside, { close: closeTrust }, ...(money === null ? [] : [money])])
+      // The token before the chain that it is on.
+      const others = [inft, money].filter(each => each !== null)
+      closing ??= closeAll(server, desk, signaling, [beside, { close: closeTrust }, ...others])
       return closing
     }
-    return { url, port, model: pack.manifest.model, desk, money, close }
+    return { url, port, model: pack.manifest.model, desk, money, inft, close }
   } catch (error) {
     server.close()
     server.closeAllConnections()
     throw error
   }
 }
+
+const whyNoToken = (mode: 'free' | 'paid'): string =>
+  mode === 'free' ? 'Answers are free here: there is no chain that a token could be on.' : 'It was started without one.'
 
 /** An address that a browser can open. */
 function hostInUrl(host: string): string {

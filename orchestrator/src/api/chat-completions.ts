@@ -19,7 +19,7 @@ export async function serveChat(service: ModelService, json: unknown, call: Call
     })
   }
   const { codec, manifest } = service
-  const prompt = codec.encodeChat(body.messages.map(messageOf), {
+  const prompt = codec.encodeChat(withPrompt(service.systemPrompt ?? '', body.messages.map(messageOf)), {
     switches: body.chat_template_kwargs ?? {},
     mostTokens: service.desk.context(),
   })
@@ -40,6 +40,14 @@ export async function serveChat(service: ModelService, json: unknown, call: Call
   const words = chatWords(service, live.requestId, { withUsage, withLogprobs: body.logprobs === true })
   const { signal, onEnd } = call
   return answerResponse({ live, answer, words, isStream: body.stream === true, admission, signal, onEnd })
+}
+
+/** The pool's own words first. In one message with the caller's: templates take one of the system's, at the beginning. */
+function withPrompt(prompt: string, messages: readonly ChatMessage[]): readonly ChatMessage[] {
+  if (prompt === '') return messages
+  const [first, ...rest] = messages
+  if (first?.role !== 'system') return [{ role: 'system', content: prompt }, ...messages]
+  return [{ role: 'system', content: `${prompt}\n\n${first.content}` }, ...rest]
 }
 
 /** Roles that templates know; OpenAI renamed "system" to "developer". */

@@ -14,6 +14,8 @@ export interface ModelServiceOptions {
   readonly desk: Desk
   readonly clock: Clock
   readonly entropy: Entropy
+  /** The pool's own, before each conversation; empty: none. No error, log or route shows it. */
+  readonly systemPrompt?: string
 }
 
 export interface ModelService extends ModelServiceOptions {

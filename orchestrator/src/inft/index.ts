@@ -1,5 +1,9 @@
 export { type AcceptOptions, acceptTransfer, type SignedAccess, type TransferProof } from './accept-transfer.ts'
+export { type InftDesk, noInft } from './inft-desk.ts'
 export { type InftEntry, type InftFacts, type InftPlace, readInft } from './inft-reader.ts'
+export { inftRoutes } from './inft-routes.ts'
+export { type Inft, type InftSettings, type OpenInftOptions, openInft } from './open-inft.ts'
+export { privateDoor, privatePaths } from './private-door.ts'
 export { createSignIn, type SignedIn, type SignIn, type SignInOptions } from './sign-in.ts'
 export {
   entryKey,

@@ -8,15 +8,18 @@ import {
   embeddedDeployer,
   embeddedRules,
   ensureDeployment,
+  type InftChoice,
   ownAuditors,
   readChainManifest,
   type VaultManifest,
   vaultOf,
 } from '@computepool/contracts/deploy'
 import { ComputePoolError } from '@computepool/shared/errors'
-import { type Chain, createPublicClient, type Hex, http, type LocalAccount, type PublicClient } from 'viem'
-import { privateKeyToAccount } from 'viem/accounts'
+import { type Chain, createPublicClient, type Hex, http, type LocalAccount, type PublicClient, parseEther } from 'viem'
+import { privateKeyToAccount, privateKeyToAddress } from 'viem/accounts'
+import type { SignerQueue } from '../chain/signer-queue.ts'
 import { accuserKeyOf } from '../disputes/accuser-key.ts'
+import { storageKeyOf } from '../storage0g/index.ts'
 
 export interface ForeignKeys {
   /** Needed only to deploy and to change the price. */
@@ -38,6 +41,8 @@ export interface OpenMoneyChainOptions {
   readonly dataDir: string
   readonly model: string
   readonly pricePerSecondAtomic: bigint
+  /** Also the pools' token contract, on a chain of one's own. */
+  readonly inft?: InftChoice | undefined
   readonly onNotice: (text: string) => void
 }
 
@@ -53,6 +58,8 @@ export interface MoneyChain {
   readonly accuser: LocalAccount | null
   /** Keys of the chain's own auditors; none elsewhere, where auditors are other people. */
   readonly auditorKeys: readonly Hex[]
+  /** Pays for storage on a chain of our own; null elsewhere. Holds coins where a token contract was asked for. */
+  readonly storageKey: Hex | null
   readonly tipFloorWei: bigint
   readonly isEmbedded: boolean
   readonly rpcUrl: string
@@ -61,9 +68,21 @@ export interface MoneyChain {
   close(): Promise<void>
 }
 
+export interface OpenedChain {
+  readonly money: MoneyChain
+  /** The owner's transactions, in the only queue that may send them; null where its key is not here. */
+  readonly owner: SignerQueue | null
+  /** Signs what is encrypted anew for a token's next owner, and is sealed to. */
+  readonly oracleKey: Hex
+  /** Where pages read the chain. */
+  readonly pageRpcUrl: string
+}
+
 /** Enough test money for a thousand streams at once. */
 const embeddedReserveAtomic = 1_000_000_000n
 const liquidationPeriodSeconds = 60
+/** A container's upload costs a fraction of a coin. */
+const storageWei = parseEther('100')
 
 /** Errors: `chain_unavailable`, `chain_unreachable`, `chain_underfunded`, `chain_wrong`, `chain_state_invalid`. */
 export function openMoneyChain(options: OpenMoneyChainOptions): Promise<MoneyChain> {
@@ -72,7 +91,7 @@ export function openMoneyChain(options: OpenMoneyChainOptions): Promise<MoneyCha
 }
 
 async function openEmbedded(
-  { dataDir, model, pricePerSecondAtomic, onNotice }: OpenMoneyChainOptions,
+  { dataDir, model, pricePerSecondAtomic, inft, onNotice }: OpenMoneyChainOptions,
   { rules = embeddedRules }: Extract<ChainChoice, { kind: 'embedded' }>,
 ): Promise<MoneyChain> {
   const embedded = await startEmbeddedChain({ dataDir, onNotice })
@@ -97,7 +116,10 @@ async function openEmbedded(
         quorum: ownAuditors.quorum,
         rules,
       },
+      inft,
     })
+    const storageKey = storageKeyOf(embedded.keys.owner)
+    if (inft !== undefined) await embedded.fund(privateKeyToAddress(storageKey), storageWei)
     return {
       chain: embedded.chain,
       client: clientOf(embedded.chain, embedded.url, 200),
@@ -108,6 +130,7 @@ async function openEmbedded(
       keeper,
       accuser: privateKeyToAccount(accuserKeyOf(embedded.keys.owner)),
       auditorKeys,
+      storageKey,
       tipFloorWei: 0n,
       isEmbedded: true,
       rpcUrl: embedded.url,
@@ -156,6 +179,7 @@ async function openForeign(
     keeper,
     accuser: keys.accuser ? privateKeyToAccount(keys.accuser) : null,
     auditorKeys: [],
+    storageKey: null,
     tipFloorWei,
     isEmbedded: false,
     rpcUrl: url,

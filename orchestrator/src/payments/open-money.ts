@@ -15,6 +15,7 @@ import { createVaultReader } from '../chain/vault-reader.ts'
 import type { Desk } from '../dispatch/index.ts'
 import type { DisputeDesk, DisputeDeskOptions, DisputeKillHook } from '../disputes/index.ts'
 import { openDisputes } from '../disputes/open-disputes.ts'
+import { oracleKeyOf, simulatedOracle } from '../inft/oracle-key.ts'
 import {
   callbackPath,
   callbackRoutes,
@@ -42,7 +43,7 @@ import { createFaucet, type Faucet } from './faucet.ts'
 import { followClosings } from './follow-closings.ts'
 import { followRing } from './follow-ring.ts'
 import { createLedger } from './ledger.ts'
-import { type ChainChoice, type MoneyChain, openMoneyChain } from './money-chain.ts'
+import { type ChainChoice, type MoneyChain, type OpenedChain, openMoneyChain } from './money-chain.ts'
 import { createOutbox } from './outbox.ts'
 import type { KillHook } from './outbox-ports.ts'
 import { type OwnerSecrets, readOrMakeSecrets } from './owner-secrets.ts'
@@ -69,6 +70,8 @@ export interface MoneySettings {
   readonly keeperHub?: { readonly url: string; readonly apiKey: string }
   /** What each operator puts at stake, 6 decimals; absent or 0: nobody stakes anything. */
   readonly stakeAtomic?: bigint
+  /** True: pools are tokens on a chain of our own, and what that needs is put there. */
+  readonly hasInft?: boolean
   /** For tests that kill. */
   readonly killPoint?: KillHook
   readonly stakeKillPoint?: StakeKillHook
@@ -95,6 +98,8 @@ export interface Money {
   readonly desk: Extract<MoneyDesk, { mode: 'paid' }>
   /** Resolves when the till is open; rejects with what is in its way. */
   readonly ready: Promise<Till>
+  /** What else of the chain others may use, once the till is open. */
+  readonly chain: Promise<OpenedChain>
   /** Who stakes what; null where the pool is unstaked, and before the till is open. */
   stakes(): StakeDesk | null
   /** After the desk was closed. Idempotent. */
@@ -113,7 +118,10 @@ export function openMoney(options: OpenMoneyOptions): Money {
   let till: Till | null = null
   let stakes: StakeDesk | null = null
   let trouble: Error | null = null
-  const ready = open(options, secrets, closers).then(opened => {
+  const opening = open(options, secrets, closers)
+  const chain = opening.then(opened => opened.chain)
+  chain.catch(() => {})
+  const ready = opening.then(opened => {
     till = opened.till
     stakes = opened.stakes
     return opened.till
@@ -137,6 +145,7 @@ export function openMoney(options: OpenMoneyOptions): Money {
       },
     },
     ready,
+    chain,
     stakes: () => stakes,
     close: () => {
       closing ??= closeAll()
@@ -149,13 +158,17 @@ async function open(
   options: OpenMoneyOptions,
   secrets: OwnerSecrets,
   closers: Array<() => Promise<unknown>>,
-): Promise<{ till: Till; stakes: StakeDesk | null }> {
+): Promise<{ till: Till; stakes: StakeDesk | null; chain: OpenedChain }> {
   const { settings, desk, model, url, clock, onNotice, onFault } = options
   const { dataDir, databaseUrl, pricePerSecondAtomic = defaultPriceAtomic } = settings
+  const oracleKey = oracleKeyOf(secrets.signingSecret)
   // Side by side, since each takes seconds; both refuse a folder that another orchestrator uses.
   const [database, money] = await both(
     openDatabase(databaseUrl === undefined ? { dataDir } : { databaseUrl }),
-    openMoneyChain({ choice: settings.chain, dataDir, model, pricePerSecondAtomic, onNotice }),
+    openMoneyChain({
+      ...{ choice: settings.chain, dataDir, model, pricePerSecondAtomic, onNotice },
+      inft: settings.hasInft ? simulatedOracle(oracleKey) : undefined,
+    }),
     closers,
   )
   const { db } = database
@@ -330,7 +343,8 @@ async function open(
     await Promise.race([drained, new Promise<void>(resolve => void clock.schedule(drainMs, resolve))])
     till.meter.close()
   })
-  return { till: { ...till, disputes, auditorKeys: money.auditorKeys }, stakes }
+  const opened: OpenedChain = { money, owner, oracleKey, pageRpcUrl: pageChain.facts.rpcUrl }
+  return { till: { ...till, disputes, auditorKeys: money.auditorKeys }, stakes, chain: opened }
 }
 
 interface Closable {

@@ -64,12 +64,7 @@ export function sealContainer({ plaintext, key, nonce, ...place }: SealContainer
 export function openContainer(container: Uint8Array, key: Uint8Array, place: ContainerPlace): Uint8Array {
   if (container.length > mostContainerBytes) throw refusal(`It has ${container.length} bytes.`)
   const header = container.slice(0, headerBytes)
-  const isOurs =
-    container.length >= headerBytes + tagBytes &&
-    magic.every((byte, at) => header[at] === byte) &&
-    header[magic.length] === containerVersion &&
-    header[magic.length + 1] === aes256Gcm
-  if (!isOurs) throw refusal('It does not begin like one.')
+  if (!isContainer(container)) throw refusal('It does not begin like one.')
   try {
     const nonce = header.slice(-nonceBytes)
     return gcm(key, nonce, authenticated(header, place)).decrypt(container.slice(headerBytes))
@@ -77,6 +72,13 @@ export function openContainer(container: Uint8Array, key: Uint8Array, place: Con
     throw refusal('It does not open: another key, another place, or bytes that changed.')
   }
 }
+
+/** Whether it begins like one; that it opens only its key tells. */
+export const isContainer = (bytes: Uint8Array): boolean =>
+  bytes.length >= headerBytes + tagBytes &&
+  magic.every((byte, at) => bytes[at] === byte) &&
+  bytes[magic.length] === containerVersion &&
+  bytes[magic.length + 1] === aes256Gcm
 
 function authenticated(header: Uint8Array, { chainId, contract, description }: ContainerPlace): Uint8Array {
   // JSON, so that no two places make the same text.

@@ -83,3 +83,19 @@ export const proofNonce = ({ salt, deadline, tokenId, from, to, isClone }: Proof
   `0x${[salt.slice(2), deadline.toString(16), tokenId.toString(16), from.slice(2), to.slice(2), isClone ? '1' : '0']
     .map(word => word.toLowerCase().padStart(64, '0'))
     .join('')}`
+
+/** The context of a proof's `nonce`; null where it is no encoding of one. */
+export function proofContextOf(nonce: Hex): ProofContext | null {
+  const words = /^0x[0-9a-f]{384}$/i.test(nonce) ? nonce.slice(2).toLowerCase().match(/.{64}/g)! : []
+  const [salt, deadline, tokenId, from, to, isClone] = words
+  const isAddress = (word: string): boolean => word.startsWith('0'.repeat(24))
+  if (isClone === undefined || !isAddress(from!) || !isAddress(to!) || !/^0{63}[01]$/.test(isClone)) return null
+  return {
+    salt: `0x${salt}`,
+    deadline: BigInt(`0x${deadline}`),
+    tokenId: BigInt(`0x${tokenId}`),
+    from: `0x${from!.slice(24)}`,
+    to: `0x${to!.slice(24)}`,
+    isClone: isClone.endsWith('1'),
+  }
+}

@@ -1,0 +1,272 @@
+/**
+ * The pool's token in a running orchestrator: behind a till that is open already it opens storage, mints what is to be minted, and lets
+ * people in. What fails is tried again; meanwhile a private pool serves nobody.
+ */
+import { join } from 'node:path'
+import { teeDataVerifierAbi } from '@computepool/contracts/abi'
+import { asComputePoolError, ComputePoolError } from '@computepool/shared/errors'
+import { encryptionKeyOf, type InftView, type PoolIntelligence } from '@computepool/shared/inft'
+import type { Clock } from '@computepool/shared/ports'
+import { getAddress, type Hex, hexToBytes, type PublicClient } from 'viem'
+import { privateKeyToAddress } from 'viem/accounts'
+import { createSiweMessage } from 'viem/siwe'
+import type { OpenedChain } from '../payments/money-chain.ts'
+import { type OpenStorage, openStorage } from '../storage0g/index.ts'
+import { createAccessGate } from './access-gate.ts'
+import { createBlobBook, uploadsSchema } from './blob-book.ts'
+import type { InftDesk, OpenedInft } from './inft-desk.ts'
+import type { InftPlace } from './inft-reader.ts'
+import { openKeptFile } from './kept-file.ts'
+import { mintPoolToken, poolTokensSchema } from './mint-pool-token.ts'
+import { simulatedMeasurement } from './oracle-key.ts'
+import { createSignIn, type SignIn } from './sign-in.ts'
+import { createTokenViews } from './token-views.ts'
+import { createTransferDesk, keptTransfersSchema } from './transfer-desk.ts'
+import { createTransferOracle } from './transfer-oracle.ts'
+import { createUsageGate, type UsageGate } from './usage-gate.ts'
+
+export interface InftSettings {
+  /** Only the token's owner and whom it authorised may ask. */
+  readonly isPrivate: boolean
+  /** A token that is there already; null: the pool's own, minted where the chain is ours. */
+  readonly tokenId: bigint | null
+  /** Of 0G Storage; absent: the stand-in, on a chain of one's own. */
+  readonly storage?: { readonly indexerUrl: string; readonly privateKey: Hex } | undefined
+}
+
+export interface OpenInftOptions {
+  readonly settings: InftSettings
+  /** What the token is to hold; asked when the chain is there. */
+  readonly intelligence: () => Promise<PoolIntelligence>
+  readonly chain: Promise<OpenedChain>
+  /** Origin under which this orchestrator is reached. */
+  readonly url: string
+  readonly dataDir: string
+  readonly clock: Clock
+  readonly onNotice: (text: string) => void
+  readonly onFault: (fault: unknown) => void
+}
+
+export interface Inft {
+  readonly desk: InftDesk
+  /** The token's id, once it is there; null where it never comes. */
+  readonly ready: Promise<bigint | null>
+  /** Reads at once what the chain told of authorisations since the last time; by itself that is done every few seconds. */
+  refresh(): Promise<void>
+  /** Before the chain's end. Idempotent. */
+  close(): Promise<void>
+}
+
+const retryMs = 15_000
+
+/** Begins, and returns at once. */
+export function openInft(options: OpenInftOptions): Inft {
+  const { settings, clock, onFault } = options
+  const closing = new AbortController()
+  let opened: Opened | null = null
+  let trouble: ComputePoolError = new ComputePoolError('chain_unreachable', 'The pool’s token is being made ready.', {
+    remedy: 'Try again in a few seconds.',
+    context: { retryAfterSeconds: 3 },
+  })
+  const attempt = async (): Promise<bigint | null> => {
+    const chain = await options.chain
+    for (;;) {
+      try {
+        opened = await open(options, chain, closing.signal)
+        return opened.inft.tokenId
+      } catch (thrown) {
+        if (closing.signal.aborted) return null
+        trouble = asComputePoolError(thrown)
+        onFault(trouble)
+        if (trouble.row.retry === 'never') return null
+      }
+      await new Promise<void>(resolve => {
+        const cancel = clock.schedule(retryMs, resolve)
+        closing.signal.addEventListener('abort', () => {
+          cancel()
+          resolve()
+        })
+      })
+      if (closing.signal.aborted) return null
+    }
+  }
+  const ready = attempt().catch((thrown: unknown) => {
+    // The chain itself is not there: whoever opens it tells.
+    trouble = asComputePoolError(thrown)
+    return null
+  })
+  return {
+    desk: {
+      isPrivate: settings.isPrivate,
+      why: () => (opened === null ? trouble.message : null),
+      opened: () => {
+        if (opened !== null) return opened.inft
+        throw trouble
+      },
+    },
+    ready,
+    refresh: async () => opened?.gate?.refresh(),
+    async close() {
+      closing.abort(new ComputePoolError('chain_unreachable', 'The orchestrator is being stopped.'))
+      await ready
+      opened?.gate?.close()
+      await opened?.storage?.close()
+    },
+  }
+}
+
+interface Opened {
+  readonly inft: OpenedInft
+  readonly gate: UsageGate | null
+  readonly storage: OpenStorage | null
+}
+
+async function open(options: OpenInftOptions, chain: OpenedChain, signal: AbortSignal): Promise<Opened> {
+  const { settings, dataDir, clock, url } = options
+  const { client, manifest } = chain.money
+  if (manifest.inft === undefined) {
+    throw new ComputePoolError(
+      'chain_unavailable',
+      `No token contract for pools is known on ${chain.money.chain.name}.`,
+      {
+        remedy: 'Deploy it first, or use a data folder whose manifest names it.',
+      },
+    )
+  }
+  const { token, verifier, block } = manifest.inft
+  const place: InftPlace = { chainId: chain.money.chain.id, token, verifier }
+  const fromBlock = BigInt(block)
+  const folder = join(dataDir, 'inft')
+  const storage = await openStorageOf(options, chain)
+  try {
+    const tokenId = settings.tokenId ?? (await minted(options, chain, { place, fromBlock, folder, storage, signal }))
+    const oracle =
+      storage === null
+        ? null
+        : createTransferOracle({ client, place, store: storage.store, privateKey: chain.oracleKey })
+    const signIn = createSignIn({ domain: new URL(url).host, chainId: place.chainId, clock, client })
+    const gate = settings.isPrivate ? createUsageGate({ client, place, clock }) : null
+    const blobs =
+      storage === null
+        ? null
+        : createBlobBook({
+            store: storage.store,
+            clock,
+            kept: await openKeptFile(join(folder, 'uploads.json'), uploadsSchema, []),
+          })
+    const transfers =
+      oracle === null
+        ? null
+        : createTransferDesk({
+            ...{ client, place, oracle, clock },
+            kept: await openKeptFile(join(folder, 'transfers.json'), keptTransfersSchema, []),
+            onBlob: blob => blobs?.learn(blob),
+          })
+    const inft: OpenedInft = {
+      tokenId,
+      view: () => viewOf(client, { place, tokenId, chain, isPrivate: settings.isPrivate, storage }),
+      readToken: createTokenViews({ client, place, fromBlock, onBlob: blob => blobs?.learn(blob) }),
+      challenge: address => challengeOf(signIn, { address, place, url, nowMs: clock.wallMs() }),
+      signIn,
+      blobs,
+      transfers,
+      access: gate === null ? null : createAccessGate({ signIn, gate, place, tokenId, client }),
+    }
+    return { inft, gate, storage }
+  } catch (thrown) {
+    await storage?.close()
+    throw thrown
+  }
+}
+
+async function openStorageOf(options: OpenInftOptions, { money }: OpenedChain): Promise<OpenStorage | null> {
+  const { settings, dataDir, onNotice, onFault } = options
+  const { rpcUrl, manifest, storageKey } = money
+  const chain = { rpcUrl, flow: manifest.storageFlow }
+  const common = { dataDir, chain, onNotice, onFault }
+  if (settings.storage !== undefined) return openStorage({ ...common, ...settings.storage })
+  if (storageKey === null) return null
+  return openStorage({ ...common, indexerUrl: null, privateKey: storageKey })
+}
+
+async function minted(
+  options: OpenInftOptions,
+  { money, owner }: OpenedChain,
+  {
+    place,
+    fromBlock,
+    folder,
+    storage,
+    signal,
+  }: {
+    place: InftPlace
+    fromBlock: bigint
+    folder: string
+    storage: OpenStorage | null
+    signal: AbortSignal
+  },
+): Promise<bigint> {
+  if (!money.isEmbedded || owner === null || money.owner === null || storage === null) {
+    throw new ComputePoolError(
+      'chain_unavailable',
+      'No token of this pool is named, and none is minted by itself here.',
+      {
+        remedy: 'Mint one (`computepool inft mint`), and name it with --pool-token.',
+      },
+    )
+  }
+  const { clock, onNotice } = options
+  return mintPoolToken({
+    ...{ client: money.client, place, fromBlock, store: storage.store, clock, signal, onNotice },
+    owner: money.owner,
+    sender: owner,
+    kept: await openKeptFile(join(folder, 'pool-tokens.json'), poolTokensSchema, []),
+    intelligence: await options.intelligence(),
+  })
+}
+
+interface Shown {
+  readonly place: InftPlace
+  readonly tokenId: bigint
+  readonly chain: OpenedChain
+  readonly isPrivate: boolean
+  readonly storage: OpenStorage | null
+}
+
+async function viewOf(client: PublicClient, shown: Shown): Promise<InftView> {
+  const { place, tokenId, chain, isPrivate, storage } = shown
+  const address = privateKeyToAddress(chain.oracleKey)
+  const registry = { address: place.verifier, abi: teeDataVerifierAbi } as const
+  const found = await client.readContract({ ...registry, functionName: 'oracleOf', args: [address] })
+  return {
+    mode: 'token',
+    ...place,
+    rpcUrl: chain.pageRpcUrl,
+    tokenId: String(tokenId),
+    isPrivate,
+    storage: { kind: storage?.kind ?? '0g', gateway: storage?.gateway ?? null },
+    oracle: {
+      address,
+      encryptionKey: encryptionKeyOf(hexToBytes(chain.oracleKey)),
+      measurement: found.since === 0n ? simulatedMeasurement : found.measurement,
+      // Nobody vouches for one that is not registered.
+      isSimulated: found.since === 0n || found.isSimulated,
+    },
+  }
+}
+
+function challengeOf(
+  signIn: SignIn,
+  { address, place, url, nowMs }: { address: Hex; place: InftPlace; url: string; nowMs: number },
+): string {
+  return createSiweMessage({
+    domain: new URL(url).host,
+    address: getAddress(address),
+    statement: 'Sign in to this ComputePool. It moves no money.',
+    uri: url,
+    version: '1',
+    chainId: place.chainId,
+    nonce: signIn.challenge(),
+    issuedAt: new Date(nowMs),
+  })
+}

@@ -1,0 +1,92 @@
+/** What the chain's logs tell of a token: how it was made, its versions, and who encrypted each anew. It keeps nothing. */
+import { poolInftAbi, teeDataVerifierAbi } from '@computepool/contracts/abi'
+import type { InftToken } from '@computepool/shared/inft'
+import {
+  formatLog,
+  type Hex,
+  type Log,
+  type PublicClient,
+  parseEventLogs,
+  type RpcLog,
+  toEventSelector,
+  zeroAddress,
+} from 'viem'
+import { newestFirst, oldestFirst } from '../chain/block-ranges.ts'
+import type { InftPlace } from './inft-reader.ts'
+
+const mostShown = 100
+const mintedEvent = selectorOf('Minted')
+const updatedEvent = selectorOf('Updated')
+
+/** The token whose first version has this root; null where none was minted so. Errors: the client's. */
+export async function findMint(
+  client: PublicClient,
+  { token }: Pick<InftPlace, 'token'>,
+  fromBlock: bigint,
+  { root }: { root: Hex },
+): Promise<bigint | null> {
+  const toBlock = await client.getBlockNumber({ cacheTime: 0 })
+  for (const range of newestFirst({ fromBlock, toBlock })) {
+    const logs = await client.getLogs({ address: token, ...range })
+    for (const { args } of parseEventLogs({ abi: poolInftAbi, logs, eventName: 'Minted' })) {
+      if (args.data[0]?.dataHash === root) return args.tokenId
+    }
+  }
+  return null
+}
+
+/** Its versions, the oldest first. Errors: the client's. */
+export async function readHistory(
+  client: PublicClient,
+  { token, verifier }: InftPlace,
+  fromBlock: bigint,
+  tokenId: bigint,
+): Promise<InftToken['history']> {
+  const toBlock = await client.getBlockNumber({ cacheTime: 0 })
+  const id: Hex = `0x${tokenId.toString(16).padStart(64, '0')}`
+  const found: VersionLog[] = []
+  for (const range of oldestFirst({ fromBlock, toBlock })) {
+    const [fromChain, toChain] = [range.fromBlock, range.toBlock].map(block => `0x${block.toString(16)}` as Hex)
+    const logs = await client.request({
+      method: 'eth_getLogs',
+      params: [{ address: token, topics: [[mintedEvent, updatedEvent], id], fromBlock: fromChain, toBlock: toChain }],
+    } as never)
+    found.push(...parseVersions((logs as RpcLog[]).map(log => formatLog(log) as Log)))
+  }
+  const times = new Map<bigint, Promise<bigint>>()
+  const timeOf = (block: bigint): Promise<bigint> => {
+    const known = times.get(block) ?? client.getBlock({ blockNumber: block }).then(({ timestamp }) => timestamp)
+    times.set(block, known)
+    return known
+  }
+  const rows = found
+    .map((log, index) => ({ log, version: index + 1 }))
+    .slice(-mostShown)
+    .map(async ({ log, version }): Promise<InftToken['history'][number]> => {
+      const roots = (log.eventName === 'Minted' ? log.args.data : log.args.newData).map(({ dataHash }) => dataHash)
+      const [address, , isSimulated] = await client.readContract({
+        address: verifier,
+        abi: teeDataVerifierAbi,
+        functionName: 'reencryptionOf',
+        args: [token, roots[0]!],
+      })
+      const oracle = address === zeroAddress ? null : { address, isSimulated }
+      return {
+        version,
+        roots,
+        transaction: log.transactionHash!,
+        blockNumber: Number(log.blockNumber),
+        atSeconds: Number(await timeOf(log.blockNumber!)),
+        by: log.eventName === 'Minted' ? 'mint' : oracle === null ? 'update' : 'transfer',
+        oracle,
+      }
+    })
+  return Promise.all(rows)
+}
+
+const parseVersions = (logs: Log[]) => parseEventLogs({ abi: poolInftAbi, logs, eventName: ['Minted', 'Updated'] })
+type VersionLog = ReturnType<typeof parseVersions>[number]
+
+function selectorOf(name: 'Minted' | 'Updated'): Hex {
+  return toEventSelector(poolInftAbi.find(item => item.type === 'event' && item.name === name) as never)
+}
