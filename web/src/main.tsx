@@ -1,5 +1,7 @@
 /** Wires the page: the only place that makes its stores, and so the only one that names browser powers. */
 import { createRoot } from 'react-dom/client'
+import { fetchWithAccess } from './inft/access-store.ts'
+import { createInftStores } from './inft/create-inft-stores.ts'
 import { createMoneyStores } from './money/create-money-stores.ts'
 import { fetchDisputes } from './money/fetch-disputes.ts'
 import { fetchWithSession } from './money/fetch-with-session.ts'
@@ -11,6 +13,7 @@ import { streamChat } from './ui/chat/stream-chat.ts'
 import { probeMachine } from './ui/operate/machine.ts'
 import { createRouterStore } from './ui/router/router-store.ts'
 import { App } from './ui/shell/App.tsx'
+import { createAttestationStore } from './ui/stores/attestation-store.ts'
 import { createChatStore } from './ui/stores/chat-store.ts'
 import { createDisputesStore } from './ui/stores/disputes-store.ts'
 import { createBrowserModelsStore } from './ui/stores/models-store.ts'
@@ -20,9 +23,13 @@ import { createThemeStore } from './ui/stores/theme-store.ts'
 import { createVisibilityStore } from './ui/stores/visibility-store.ts'
 import './ui/styles/index.css'
 
-const storage = readStorage()
+const storage = readStorage(() => window.localStorage)
 const money = createMoneyStores(window)
-const pay = fetchWithSession(money.sessions.token)
+const inft = createInftStores(
+  money.wallet,
+  readStorage(() => window.sessionStorage),
+)
+const pay = fetchWithSession(money.sessions.token, fetchWithAccess(inft.access.token))
 const chat = createChatStore({
   archive: createIndexedDbArchive(globalThis.indexedDB),
   settings: readSettings(storage),
@@ -44,20 +51,22 @@ createRoot(root).render(
       models: createBrowserModelsStore(),
       pack: createBrowserPackStore(),
       disputes: createDisputesStore(fetchDisputes),
+      attestation: createAttestationStore(() => fetch('/v1/models')),
       theme: createThemeStore(window),
       router: createRouterStore(window),
       visibility: createVisibilityStore(document, () => performance.now()),
       probeMachine,
       fetchTrace: requestId => fetchTrace(requestId, pay),
       ...money,
+      ...inft,
     }}
   />,
 )
 
-/** Reading `localStorage` throws where a browser refuses storage altogether. */
-function readStorage(): Storage | null {
+/** Reading a storage throws where a browser refuses storage altogether. */
+function readStorage(read: () => Storage): Storage | null {
   try {
-    return window.localStorage
+    return read()
   } catch {
     return null
   }

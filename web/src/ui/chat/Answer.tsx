@@ -8,6 +8,7 @@ import { Link } from '../router/Link.tsx'
 import { CopyButton } from '../shell/CopyButton.tsx'
 import { useServices } from '../shell/services.ts'
 import { useStore } from '../stores/use-store.ts'
+import { attestationNames } from '../trust/AttestationWords.tsx'
 import type { AnswerError, AnswerFigures, Message } from './conversation.ts'
 import { TraceButton } from './TraceButton.tsx'
 
@@ -62,6 +63,9 @@ function AnswerProblem({ error }: { error: AnswerError }) {
       {error.message}
       {wait} {error.code === 'payment_required' ? 'Open a session below, then regenerate this answer.' : null}
       {isAboutTrust ? 'Or switch off “Only trusted ends” below, and regenerate this answer.' : null}
+      {error.code === 'peer_not_authorised' || error.code === 'peer_unauthenticated' ? (
+        <Link to="/token#ask">How to ask for access</Link>
+      ) : null}
       {error.code.startsWith('swarm_') && !isAboutTrust ? (
         <Link to="/operate">Hold layers with this browser</Link>
       ) : null}
@@ -83,7 +87,8 @@ function figureWords({ figures, status }: Message, isTest: boolean): string {
 
 function figureList(figures: AnswerFigures, isTest: boolean): string[] {
   const { moves = 0, cachedTokens = 0 } = figures
-  const { tokens, tokensPerSecond, timeToFirstTokenMs, directHops, finishReason, stoppedBy, costAtomic } = figures
+  const { tokens, tokensPerSecond, timeToFirstTokenMs, directHops, finishReason, stoppedBy, costAtomic, attestation } =
+    figures
   return [
     tokens === null ? '' : `${formatCount(tokens)} ${tokens === 1 ? 'token' : 'tokens'}`,
     tokensPerSecond === null ? '' : formatTokensPerSecond(tokensPerSecond),
@@ -97,5 +102,6 @@ function figureList(figures: AnswerFigures, isTest: boolean): string[] {
     stoppedBy === 'cap' ? 'stopped: the session’s cap is spent' : '',
     stoppedBy === 'closed' ? 'stopped: the session was closed' : '',
     finishReason === 'length' && typeof stoppedBy !== 'string' ? 'cut at the token limit' : '',
+    attestation === undefined ? '' : attestationNames[attestation],
   ].filter(word => word !== '')
 }

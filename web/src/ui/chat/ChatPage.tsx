@@ -1,6 +1,8 @@
 /** Chat: conversations, the thread, the composer, the ring at work beside it. */
 import { missingLayersInWords } from '@computepool/shared/swarm'
 import { useEffect } from 'react'
+import { PrivateNotice } from '../inft/PrivateNotice.tsx'
+import { type PoolAccess, usePoolAccess } from '../inft/use-pool-access.ts'
 import { ChatMoney } from '../money/ChatMoney.tsx'
 import { useMayAsk } from '../money/use-may-ask.ts'
 import { RingPanel } from '../ring/RingPanel.tsx'
@@ -19,13 +21,16 @@ import { Thread } from './Thread.tsx'
 import { TrustedEnds } from './TrustedEnds.tsx'
 
 export function ChatPage() {
-  const { chat, pool: poolStore, models: modelsStore, tab } = useServices()
+  const { chat, pool: poolStore, models: modelsStore, tab, sessions } = useServices()
   const view = useStore(chat)
   const { pool, connection } = useStore(poolStore)
   const models = useStore(modelsStore)
   const { peer } = useStore(tab)
   useEffect(() => modelsStore.load(), [modelsStore])
   const mayAsk = useMayAsk()
+  const access = usePoolAccess()
+  const hasSession = useStore(sessions).live !== null
+  const isOutside = access === 'signed-out' || access === 'unauthorised'
 
   const isWide = useMediaQuery('(min-width: 64rem)')
   const model = pool?.model ?? models.ids[0] ?? null
@@ -64,12 +69,13 @@ export function ChatPage() {
           {view.isLasting ? null : (
             <p className="notice">This browser does not keep conversations: they last until the page is closed.</p>
           )}
-          <ChatMoney />
+          <PrivateNotice access={access} />
+          {isOutside && !hasSession ? null : <ChatMoney />}
           <Composer
             key={view.currentId ?? 'new'}
             model={model}
             isStreaming={view.streaming !== null}
-            obstacle={mayAsk ? null : 'Open a session first: your message stays here meanwhile.'}
+            obstacle={obstacleOf(access, mayAsk)}
             onSend={text => chat.send(model ?? '', text)}
             onStop={chat.stop}
           />
@@ -93,4 +99,10 @@ export function ChatPage() {
       </aside>
     </div>
   )
+}
+
+/** Why nothing can be sent now, with what to do; null where it can. */
+function obstacleOf(access: PoolAccess, mayAsk: boolean): string | null {
+  if (access === 'signed-out') return 'This pool is private: sign in first. Your message stays here meanwhile.'
+  return mayAsk ? null : 'Open a session first: your message stays here meanwhile.'
 }

@@ -2,6 +2,7 @@
  * Conversations and what can happen to them: pure transitions over one list. Ids and times arrive as arguments; the network and
  * the archive are the chat store's.
  */
+import { attestationKinds } from '@computepool/shared/attestation'
 import { z } from 'zod'
 
 export const answerFiguresSchema = z.object({
@@ -24,6 +25,8 @@ export const answerFiguresSchema = z.object({
     .regex(/^\d{1,31}$/)
     .nullable()
     .optional(),
+  /** What the orchestrator said that vouches for it; absent where it said nothing. */
+  attestation: z.enum(['none', ...attestationKinds]).optional(),
 })
 /** What was measured of one answer. */
 export type AnswerFigures = z.infer<typeof answerFiguresSchema>

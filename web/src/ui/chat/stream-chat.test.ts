@@ -47,6 +47,14 @@ test.each([1, 2, 3, 64, 10_000])('text and figures survive pieces of %d bytes', 
   })
 })
 
+test('what the orchestrator says that vouches for it goes with the answer; a word that nobody knows does not', async () => {
+  const text = `${word('Hi')}${stopChunk}data: [DONE]\n\n`
+  const finished = async (label: string) =>
+    (await collect(server(text, 64, { headers: { 'x-computepool-attestation': label } }))).at(-1)
+  expect(await finished('simulated')).toMatchObject({ figures: { attestation: 'simulated' } })
+  expect(JSON.stringify(await finished('certainly'))).not.toContain('attestation')
+})
+
 test('text is handed on before the stream ends', async () => {
   let push: (text: string) => void = () => {}
   const body = new ReadableStream<Uint8Array>({

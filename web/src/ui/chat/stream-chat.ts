@@ -4,6 +4,7 @@
  */
 import { createParser } from 'eventsource-parser'
 import { z } from 'zod'
+import { attestationOf } from '../stores/attestation-store.ts'
 import type { AnswerError, AnswerFigures } from './conversation.ts'
 
 export interface ChatRequest {
@@ -86,16 +87,21 @@ export async function* streamChat(
   }
   const requestId = response.headers.get('x-request-id')
   if (requestId !== null) yield { type: 'taken', requestId }
-  yield* readEvents(response.body, signal)
+  const attestation = attestationOf(response.headers)
+  yield* readEvents(response.body, signal, attestation === null ? noFigures : { ...noFigures, attestation })
 }
 
-/** Parses the server-sent events of a chat completion. */
-export async function* readEvents(body: ReadableStream<Uint8Array>, signal: AbortSignal): AsyncGenerator<ChatEvent> {
+/** Parses the server-sent events of a chat completion; `start`: what is known of the answer already. */
+export async function* readEvents(
+  body: ReadableStream<Uint8Array>,
+  signal: AbortSignal,
+  start: AnswerFigures = noFigures,
+): AsyncGenerator<ChatEvent> {
   const arrived: string[] = []
   const parser = createParser({ onEvent: event => arrived.push(event.data) })
   const decoder = new TextDecoder()
   const reader = body.getReader()
-  let figures = noFigures
+  let figures = start
   try {
     for (;;) {
       const { done, value } = await reader.read()
@@ -158,6 +164,7 @@ function parseChunk(
     ...(moves > 0 ? { moves } : {}),
     ...(cachedTokens > 0 ? { cachedTokens } : {}),
     ...(route === null || route.length === 0 ? {} : { route }),
+    ...(before.attestation === undefined ? {} : { attestation: before.attestation }),
   }
   return { text: choices[0]?.delta?.content ?? '', figures, failed: null }
 }

@@ -1,5 +1,5 @@
 /** Paths and what they mean; pure. The history itself is the router store's. */
-export type Route = 'home' | 'operate' | 'chat' | 'docs' | 'trust' | 'disputes' | 'activity' | 'missing'
+export type Route = 'home' | 'operate' | 'chat' | 'docs' | 'trust' | 'disputes' | 'token' | 'activity' | 'missing'
 
 const routes: Readonly<Record<string, Route>> = {
   '/': 'home',
@@ -8,6 +8,7 @@ const routes: Readonly<Record<string, Route>> = {
   '/docs': 'docs',
   '/trust': 'trust',
   '/disputes': 'disputes',
+  '/token': 'token',
   '/activity': 'activity',
 }
 
@@ -24,6 +25,7 @@ const titles: Readonly<Record<Route, string>> = {
   docs: 'API · ComputePool',
   trust: 'What each seat can see · ComputePool',
   disputes: 'Disputes · ComputePool',
+  token: 'The pool’s token · ComputePool',
   activity: 'Activity · ComputePool',
   missing: 'Not found · ComputePool',
 }

@@ -15,8 +15,9 @@ import { type Services, ServicesProvider, useServices } from './services.ts'
 import { TabStrip } from './TabStrip.tsx'
 import { useRootStatus } from './use-root-status.ts'
 
-// For one reader of many, the server's owner: the others do not load it.
+// For few readers of many: the others do not load them.
 const ActivityPage = lazy(() => import('../activity/ActivityPage.tsx'))
+const TokenPage = lazy(() => import('../inft/TokenPage.tsx'))
 
 export function App({ services }: { services: Services }) {
   return (
@@ -60,6 +61,12 @@ function Page({ route }: { route: Route }) {
       return <TrustPage />
     case 'disputes':
       return <DisputesPage />
+    case 'token':
+      return (
+        <Suspense fallback={<p role="status">Loading this page.</p>}>
+          <TokenPage />
+        </Suspense>
+      )
     case 'activity':
       return (
         <Suspense fallback={<p role="status">Loading this page.</p>}>
@@ -71,9 +78,10 @@ function Page({ route }: { route: Route }) {
         <div className="prose">
           <h1 tabIndex={-1}>No page at this address</h1>
           <p>
-            There are seven: <Link to="/">home</Link>, <Link to="/operate">operate</Link>, <Link to="/chat">chat</Link>,{' '}
+            There are eight: <Link to="/">home</Link>, <Link to="/operate">operate</Link>, <Link to="/chat">chat</Link>,{' '}
             <Link to="/docs">API</Link>, <Link to="/trust">what each seat can see</Link>,{' '}
-            <Link to="/disputes">disputes</Link> and, for this server’s owner, <Link to="/activity">activity</Link>.
+            <Link to="/disputes">disputes</Link>, <Link to="/token">the pool’s token</Link> and, for this server’s
+            owner, <Link to="/activity">activity</Link>.
           </p>
         </div>
       )

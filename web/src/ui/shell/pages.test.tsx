@@ -14,7 +14,7 @@ async function violations(): Promise<string[]> {
   return found.violations.flatMap(({ id, nodes }) => nodes.map(node => `${id}: ${node.html.slice(0, 120)}`))
 }
 
-test.each(['/', '/operate', '/chat', '/docs', '/trust', '/disputes', '/activity', '/nowhere'])(
+test.each(['/', '/operate', '/chat', '/docs', '/trust', '/disputes', '/token', '/activity', '/nowhere'])(
   'axe finds nothing on %s, with and without a ring',
   async address => {
     const services = renderPage(address)

@@ -1,4 +1,5 @@
 /** Everything a page needs, faked: a tab and a pool that do as they are told, a chat over a scripted stream. */
+import { attestationHeader } from '@computepool/shared/attestation'
 import type { DisputeView } from '@computepool/shared/money'
 import { conversationSchema } from '../chat/conversation.ts'
 import type { ConversationArchive } from '../chat/conversation-archive.ts'
@@ -7,6 +8,7 @@ import type { FetchTrace } from '../chat/fetch-trace.ts'
 import type { Machine } from '../operate/machine.ts'
 import { createRouterStore } from '../router/router-store.ts'
 import type { Services } from '../shell/services.ts'
+import { createAttestationStore } from '../stores/attestation-store.ts'
 import { createChatStore } from '../stores/chat-store.ts'
 import { createDisputesStore } from '../stores/disputes-store.ts'
 import { createExternalStore } from '../stores/external-store.ts'
@@ -15,6 +17,7 @@ import { createPackStore } from '../stores/pack-store.ts'
 import type { PoolView } from '../stores/pool-store.ts'
 import { createThemeStore } from '../stores/theme-store.ts'
 import { createVisibilityStore } from '../stores/visibility-store.ts'
+import { type FakeInft, noInft } from './fake-inft.ts'
 import { createFakeMoney, type FakeMoney } from './fake-money.ts'
 import { createFakeTabStore, type FakeTabStore } from './fake-tab-store.ts'
 import { createScriptedStream, type ScriptedStream } from './scripted-stream.ts'
@@ -43,6 +46,10 @@ export interface FakeServicesGiven {
   /** Free work, unless a test says otherwise. */
   readonly money?: FakeMoney
   readonly fetchTrace?: FetchTrace
+  /** No token, unless a test says otherwise. */
+  readonly inft?: FakeInft
+  /** How the orchestrator labels its answers; null: it does not. */
+  readonly attestation?: string | null
   /** What the pool tells when its disputes are asked for; a throw is its refusal. None, unless a test says otherwise. */
   readonly disputes?: () => readonly DisputeView[]
 }
@@ -57,6 +64,7 @@ export function createFakeServices(given: FakeServicesGiven = {}): FakeServices 
     stream,
     money,
     ...money.stores,
+    ...(given.inft ?? noInft()).stores(money.stores.wallet),
     setPool: view => pool.set({ ...pool.getSnapshot(), ...view }),
     pool: { getSnapshot: pool.getSnapshot, subscribe: pool.subscribe, close() {} },
     chat: createChatStore({
@@ -69,6 +77,7 @@ export function createFakeServices(given: FakeServicesGiven = {}): FakeServices 
     models: createModelsStore(async () => ({ data: [{ id: 'computepool-demo' }] })),
     pack: createPackStore(async model => ({ model, parts: [{ name: 'layer-0', sizeBytes: 1e6 }] })),
     disputes: createDisputesStore(async () => given.disputes?.() ?? []),
+    attestation: createAttestationStore(async () => labelled(given.attestation ?? null)),
     theme: createThemeStore(window),
     router: createRouterStore(window),
     visibility: createVisibilityStore(document, () => 0),
@@ -76,6 +85,9 @@ export function createFakeServices(given: FakeServicesGiven = {}): FakeServices 
     fetchTrace: given.fetchTrace ?? (async () => ({ kind: 'refused', words: 'No trace here.' })),
   }
 }
+
+const labelled = (label: string | null) =>
+  new Response(null, label === null ? {} : { headers: { [attestationHeader]: label } })
 
 function freeMoney(): FakeMoney {
   const money = createFakeMoney()

@@ -3,6 +3,7 @@ import { render } from '@testing-library/react'
 // What the page loads late is loaded here already: a slow machine must not decide a test.
 import '../activity/ActivityPage.tsx'
 import '../earnings/PaidEarnings.tsx'
+import '../inft/TokenPage.tsx'
 import { App } from '../shell/App.tsx'
 import { createFakeServices, type FakeServices } from './fake-services.ts'
 

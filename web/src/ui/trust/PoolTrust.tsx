@@ -29,7 +29,8 @@ export function PoolTrust({ pool }: { pool: PoolSnapshot }) {
       )}
       <Convictions pool={pool} />
       <p className="links-line">
-        <Link to="/trust">What each seat can see</Link> <Link to="/disputes">Disputes</Link>
+        <Link to="/trust">What each seat can see</Link> <Link to="/disputes">Disputes</Link>{' '}
+        <Link to="/token">The pool’s token</Link>
       </p>
     </section>
   )

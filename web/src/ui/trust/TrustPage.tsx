@@ -1,7 +1,9 @@
 /** What each seat can see, and what stands between a reader and a seat that cheats; the pool's own figures are live. docs/trust.md has the long form. */
 import type { ReactNode } from 'react'
+import { Link } from '../router/Link.tsx'
 import { useServices } from '../shell/services.ts'
 import { useStore } from '../stores/use-store.ts'
+import { AttestationWords } from './AttestationWords.tsx'
 import { PoolStakeChip } from './PoolStakeChip.tsx'
 import { PoolTrust } from './PoolTrust.tsx'
 
@@ -17,6 +19,10 @@ export function TrustPage() {
       <p>
         Strangers compute your answer. Nothing here is hidden from them by hardware: do not send what a stranger may not
         read.
+      </p>
+      <AttestationWords />
+      <p className="links-line">
+        <Link to="/token">The pool’s token: its owner, whom it authorises, where its intelligence lies</Link>
       </p>
       <Sees />
       <Checked pool={pool === null ? null : <PoolTrust pool={pool} />} />
@@ -93,7 +99,10 @@ const kinds: readonly (readonly [how: string, what: string])[] = [
     'When nobody asks',
     'Where the pool runs auditors, a ring that has just formed, or has answered nothing for a while, gets a short request of the pool’s own, and is checked on all of it. Seats get it like any other; the first, which sees the words, may guess.',
   ],
-  ['By hardware', 'Nothing. No enclave vouches for any seat.'],
+  [
+    'By hardware',
+    'No seat: no enclave vouches for any of them. What vouches for the orchestrator is said at the top of this page.',
+  ],
   [
     'Not at all',
     'What a seat remembers or passes on. How long the orchestrator says that work took. Engines that nobody measured against each other: their checks end as “not judged”. Prices, and who stands behind an address.',

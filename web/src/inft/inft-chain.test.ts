@@ -1,0 +1,97 @@
+/** What the page asks of the token's contract, on a real chain: it takes the calls, and each refusal has words and a way on. */
+import { poolInftAbi, teeDataVerifierAbi } from '@computepool/contracts/abi'
+import { artifactOf } from '@computepool/contracts/build'
+import { embeddedChain } from '@computepool/contracts/chain'
+import {
+  clientsFor,
+  type SpawnedAnvil,
+  spawnAnvil,
+  type TestClients,
+  testAccount,
+} from '@computepool/contracts/testing'
+import { type Address, type Hex, parseEther } from 'viem'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { ContractCall } from '../wallet/payer-wallet.ts'
+import { tokenCalls, tokenCallsAbi } from './inft-calls.ts'
+import { type InftChain, openInftChain } from './inft-chain.ts'
+
+const owner = testAccount('page owner')
+const stranger = testAccount('page stranger')
+const friend = testAccount('page friend').address
+
+let anvil: SpawnedAnvil
+let clients: TestClients
+let token: Address
+let chain: InftChain
+
+beforeAll(async () => {
+  anvil = await spawnAnvil()
+  clients = clientsFor(embeddedChain(anvil.url), anvil.url)
+  for (const { address } of [owner, stranger]) {
+    await clients.testClient.setBalance({ address, value: parseEther('100') })
+  }
+  const verifier = await deploy('TeeDataVerifier', [owner.address, true])
+  token = await deploy('PoolINFT', [verifier])
+  chain = openInftChain({ rpcUrl: anvil.url, token })
+  const entry = { dataDescription: 'pool', dataHash: `0x${'11'.repeat(32)}` } as const
+  const minted = await clients.wallet(owner).writeContract({
+    ...{ address: token, abi: poolInftAbi, functionName: 'mint', args: [owner.address, [entry], ['0x01']] },
+  })
+  await chain.confirm(minted)
+}, 240_000)
+afterAll(() => anvil?.close())
+
+async function deploy(name: string, args: readonly unknown[]): Promise<Address> {
+  const { abi, bytecode } = await artifactOf(name)
+  const hash = await clients.wallet(owner).deployContract({ abi, bytecode, args })
+  return (await clients.publicClient.waitForTransactionReceipt({ hash })).contractAddress!
+}
+
+const calls = () => tokenCalls(token, '1')
+async function send(call: ContractCall): Promise<Hex> {
+  await chain.check(owner.address, call)
+  const hash = await clients.wallet(owner).sendTransaction(call)
+  await chain.confirm(hash)
+  return hash
+}
+const read = (functionName: string, args: readonly unknown[]) =>
+  clients.publicClient.readContract({ address: token, abi: poolInftAbi, functionName, args } as never)
+
+test('the page’s list of calls and refusals is a part of the contracts’ own', () => {
+  const known = new Set([...poolInftAbi, ...teeDataVerifierAbi].map(entry => JSON.stringify(entry)))
+  expect(tokenCallsAbi.map(entry => JSON.stringify(entry)).filter(entry => !known.has(entry))).toEqual([])
+})
+
+test('the owner authorises with an end, writes a version and publishes a key', async () => {
+  const expiresAt = (await chain.nowSeconds()) + 60n
+  await send(calls().grant(friend, expiresAt))
+  expect(await read('authorizationOf', [1n, friend])).toEqual([true, expiresAt])
+  await send(calls().revoke(friend))
+  expect(await read('isAuthorized', [1n, friend])).toBe(false)
+  await send(calls().write({ description: 'next', root: `0x${'22'.repeat(32)}`, sealedKey: '0x02' }))
+  expect(await read('versionOf', [1n])).toBe(2n)
+  expect(await chain.encryptionKeyOf(owner.address)).toBe('0x')
+  await send(calls().publishKey(`0x${'33'.repeat(64)}`))
+  expect(await chain.encryptionKeyOf(owner.address)).toBe(`0x${'33'.repeat(64)}`)
+})
+
+test.each([
+  ['a stranger’s', () => calls().grant(friend, 0n), stranger.address, 'does not own'],
+  ['the owner’s own address', () => calls().grant(owner.address, 0n), owner.address, 'cannot be authorised'],
+  ['an end in the past', () => calls().grant(friend, 1n), owner.address, 'lies in the past'],
+  ['somebody who is not authorised', () => calls().revoke(friend), owner.address, 'not authorised any more'],
+  ['half a key', () => calls().publishKey('0x1234'), owner.address, 'not 64 bytes'],
+])('a refusal has words, a remedy, and costs no gas: %s', async (_name, call, from, words) => {
+  const refusal = await chain.check(from, call()).catch((thrown: unknown) => thrown)
+  expect(refusal).toMatchObject({ code: 'chain_reverted' })
+  expect(String((refusal as Error).message)).toContain(words)
+  expect((refusal as { remedy: string }).remedy).toMatch(/\. Nothing was sent\.$/)
+})
+
+test('a transaction that the chain refused is told as such, and one that nobody answers about too', async () => {
+  const call = calls().revoke(friend)
+  const hash = await clients.wallet(owner).sendTransaction({ ...call, gas: 100_000n })
+  await expect(chain.confirm(hash)).rejects.toMatchObject({ code: 'chain_reverted' })
+  const nowhere = openInftChain({ rpcUrl: 'http://127.0.0.1:9', token })
+  await expect(nowhere.check(owner.address, call)).rejects.toMatchObject({ code: 'chain_unreachable' })
+})
