@@ -52,7 +52,7 @@ export const membersOf = ({ stakes }: HeldCoalition): StakeView[] => stakes.filt
 export interface PictureReader {
   /** Errors: `chain_unreachable`. */
   read(rows: readonly StakeTerms[], knownGuilty: ReadonlySet<string>): Promise<StakePicture>
-  /** Nothing of this operator is left there: it is asked about no more until terms name it again. */
+  /** Nothing of this operator is left there: it is asked about no more until terms in force name it again. */
   forget(id: bigint, operator: string): void
 }
 
@@ -64,6 +64,8 @@ export function createPictureReader(reader: CoalitionReader): PictureReader {
     const current = new Set(view.parties.map(({ operator }) => operator))
     const left = gone.get(id) ?? new Set<string>()
     gone.set(id, left)
+    // Whoever was asked for terms had nothing there either, before it came: it is looked at again once it goes.
+    for (const operator of current) left.delete(operator)
     const ever = new Set<Hex>(current)
     for (const { terms } of rows) for (const { operator } of terms.parties) ever.add(operator)
     const asked = [...ever].filter(operator => current.has(operator) || !left.has(operator))
