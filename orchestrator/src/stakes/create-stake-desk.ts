@@ -12,6 +12,7 @@ import { giveStake } from './give-stake.ts'
 import { createHearing, type Hearing } from './hear-words.ts'
 import { letGo } from './let-go.ts'
 import { makeOffers } from './make-offers.ts'
+import { createQuietRings } from './quiet-rings.ts'
 import { createRingAges, keyOfTerms, type RingToStake, ringsToStake } from './rings-to-stake.ts'
 import { createStakeBook, type StakeTerms } from './stake-book.ts'
 import { createPictureReader, operatorStake, type StakePicture } from './stake-picture.ts'
@@ -20,6 +21,7 @@ import type { StakeSource } from './stake-source.ts'
 import { createStakeTeller } from './tell-stakes.ts'
 import { createStakeView, type StakeOf } from './view-stakes.ts'
 import { createWillingness } from './who-is-willing.ts'
+import { createAgreements } from './whom-to-ask.ts'
 
 export interface StakeDesk extends StakeSource {
   /** Wallets in lower case. */
@@ -60,8 +62,8 @@ export function createStakeDesk(options: StakeDeskOptions, onChange: () => void)
   const pictures = createPictureReader(reader)
   const ages = createRingAges(() => clock.monotonicMs())
   const underWay = new Map<string, Promise<void>>()
-  /** By a ring's key: until when no new terms are made for it. */
-  const quiet = new Map<string, number>()
+  const quiet = createQuietRings(() => clock.monotonicMs(), times.againMs)
+  const agreements = createAgreements()
   const idlers = new Set<() => void>()
   let rings: readonly RingToStake[] = []
   let rows: readonly StakeTerms[] = []
@@ -84,19 +86,27 @@ export function createStakeDesk(options: StakeDeskOptions, onChange: () => void)
   const isStaked = (operator: string): boolean => operatorStake(picture, operator).state === 'staked'
   const { silentMs, forgiveMs } = times
   const willing = createWillingness({ nowMs: () => clock.monotonicMs(), silentMs, forgiveMs })
-  const view = createStakeView({ stakeAtomic, picture: () => picture, rows: () => rows, willing })
+  const hasAgreed = (row: StakeTerms, operator: string): boolean => agreements.has(row.termsHash, operator)
+  const view = createStakeView({ stakeAtomic, picture: () => picture, rows: () => rows, willing, hasAgreed })
   const mayEarn = (operator: string): boolean => view.reasonOf(operator) === null
   const earnsNothing = (operator: string): boolean => desk.withheld.isWithheld(operator) || !mayEarn(operator)
-  const teller = createStakeTeller({ desk, place, token: options.token, of: view.stakeOf, picture: () => picture })
+  const teller = createStakeTeller({
+    desk,
+    place,
+    token: options.token,
+    ...{ of: view.stakeOf, hasAgreed, wasAtFault: operator => willing.faultOf(operator) !== null },
+    picture: () => picture,
+  })
   const hearing: Hearing = createHearing({
     ...{ book, place, token: options.token, client: options.client, clock, reader, kill, stakeAtomic },
     rows: () => rows,
     picture: () => picture,
     onRefused: (offer, operator, words) => {
       willing.refused(operator, words)
-      quiet.set(keyOfTerms(offer.terms), clock.monotonicMs() + times.againMs)
+      quiet.failed(keyOfTerms(offer.terms))
       onNotice(`${operator} does not stake: ${words}`)
     },
+    onAgreed: agreements.note,
     onSigned: willing.signed,
     // What cannot be judged waits for the next tick.
     onHeard: isJudged => (isJudged ? wake() : tellIdlers()),
@@ -159,7 +169,15 @@ export function createStakeDesk(options: StakeDeskOptions, onChange: () => void)
       proposalEndsAt: id => rows.find(({ coalition }) => coalition === id)?.terms.proposalEndsAt ?? 0n,
     })
     await offer(nowSeconds)
-    willing.look({ rings, rows, refused: refusedRings, isStaked, isGuilty: operator => picture.guilty.has(operator) })
+    agreements.keepOnly(rows)
+    willing.look({
+      rings,
+      rows,
+      asking: teller.asking,
+      refused: refusedRings,
+      isStaked,
+      isGuilty: operator => picture.guilty.has(operator),
+    })
     if (hasSent) isWanted = true
     teller.tell(rings, rows)
     onChange()
@@ -210,11 +228,14 @@ export function createStakeDesk(options: StakeDeskOptions, onChange: () => void)
       },
       pricePerSecondAtomic: rings.length === 0 ? 0n : await options.pricePerSecondAtomic(),
       termSeconds: BigInt(Math.min(wantedTermSeconds, options.maxTermSeconds - Number(proposalSeconds))),
-      mayOffer: ({ key }) => ages.ageMs(key) >= times.settleMs && (quiet.get(key) ?? 0) <= clock.monotonicMs(),
+      mayOffer: ({ key }) => ages.ageMs(key) >= times.settleMs && !quiet.isQuiet(key),
       drawSalt: () => bytesToHex(entropy.bytes(32)),
     })
     refusedRings = offers.refused
-    for (const { offer: old, why } of offers.over) await book.over(old.termsHash, why)
+    for (const { offer: old, why } of offers.over) {
+      if (nowSeconds > old.terms.proposalEndsAt) quiet.failed(keyOfTerms(old.terms))
+      await book.over(old.termsHash, why)
+    }
     for (const { terms } of offers.made) {
       await book.offer(terms, hashTypedData(termsTypedData(place, terms)), clock.wallMs())
       await kill('stakes:offered')

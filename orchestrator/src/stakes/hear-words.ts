@@ -21,6 +21,8 @@ export interface HearingOptions
   readonly picture: () => StakePicture
   /** Somebody will not sign, or signed what is not good: the offer is over. */
   readonly onRefused: (offer: StakeTerms, operator: string, words: string) => void
+  /** It signed the terms, and gives its stake when it is asked. */
+  readonly onAgreed: (termsHash: Hex, operator: Hex) => void
   readonly onSigned: (operator: string) => void
   /** A word was judged; false where that is still to come. */
   readonly onHeard: (isJudged: boolean) => void
@@ -72,6 +74,8 @@ export function createHearing(options: HearingOptions): Hearing {
     const stake = terms.id === 0n ? null : await reader.stakeOf(terms.id, operator)
     const isShort = consent.stakeSignature !== emptySignature && consent.validBefore < terms.proposalEndsAt
     const fault = isShort ? 'too-short' : await verifyConsent({ client, place, token }, { terms, consent, stake })
+    // All but the stake was looked at.
+    if (fault === 'stake-missing') return options.onAgreed(termsHash, operator)
     if (fault !== null) return refuse(offer, operator, faultWords(fault, stakeAtomic))
     const consents = await book.addConsent(termsHash, consent)
     options.onSigned(operator)

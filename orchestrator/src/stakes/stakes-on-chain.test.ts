@@ -64,7 +64,7 @@ it('re-splits when a member is replaced, and the stake of whoever left comes bac
   expect(id(stays)).toBe(coalition)
   expect(pool.stakes().coalitionOf(wallet(comes))).toEqual({ id: coalition, version: 1 })
   // Whoever stayed signed again and paid nothing; it held one stake's worth and no more.
-  expect(pool.offersTo(stays).map(({ needsStake }) => needsStake)).toEqual([true, false])
+  expect(pool.offersTo(stays).map(({ needsStake }) => needsStake)).toEqual([false, true, false])
   expect(pool.stakes().stakeOf(wallet(leaves))).toMatchObject({
     state: 'unbonding',
     coalition,
@@ -112,6 +112,9 @@ it('tells a refusal, withholds units, and asks again later', { timeout: 90_000 }
   expect(pool.stakes().isStaked(wallet(willing))).toBe(false)
   expect(pool.ring()).toMatchObject({ staked: 0, of: 2 })
   expect(await pool.chain.usdcOf(willing.address)).toBe(stakeAtomic)
+  // However often it refuses: nobody else gave an authorization of its stake, which counts against its day's.
+  await pool.until(() => pool.offersTo(unwilling).length >= 3)
+  expect(pool.offersTo(willing).map(({ needsStake }) => needsStake)).not.toContain(true)
   await pool.until(async () => (await earners()) === wallet(willing))
   // It gives way in placement, and is never shut out.
   expect(pool.stakes().factorOf(wallet(willing))).toBe(1)

@@ -18,6 +18,8 @@ function open() {
     place: { chainId: 1, coalition: operator },
     token: {} as StakeToken,
     of: () => stake,
+    hasAgreed: () => false,
+    wasAtFault: () => false,
     picture: () => ({ coalitions: [], guilty: new Set() }),
   })
   return {

@@ -7,6 +7,7 @@ import type { RingToStake } from './rings-to-stake.ts'
 import type { StakeTerms } from './stake-book.ts'
 import type { StakePicture } from './stake-picture.ts'
 import type { StakeOf } from './view-stakes.ts'
+import { type Asking, type WhomToAsk, whomToAsk } from './whom-to-ask.ts'
 
 export interface StakeTellerOptions {
   readonly desk: Pick<Desk, 'tell'>
@@ -14,15 +15,19 @@ export interface StakeTellerOptions {
   readonly token: StakeToken
   readonly of: (operator: string) => StakeOf
   readonly picture: () => StakePicture
+  readonly hasAgreed: WhomToAsk['hasAgreed']
+  readonly wasAtFault: WhomToAsk['wasAtFault']
 }
 
 export interface StakeTeller {
   tell(rings: readonly RingToStake[], rows: readonly StakeTerms[]): void
+  /** Whose word these terms wait for now. */
+  asking(row: StakeTerms): Asking[]
   /** Whose stake these terms still wait for. */
   wanting(row: StakeTerms): Hex[]
 }
 
-export function createStakeTeller({ desk, place, token, of, picture }: StakeTellerOptions): StakeTeller {
+export function createStakeTeller({ desk, place, token, of, picture, ...when }: StakeTellerOptions): StakeTeller {
   /** By peer: what it was told last of its stake, and the offers that it has. */
   let told = new Map<string, { operator: string; stake: string; offers: ReadonlySet<string> }>()
 
@@ -36,7 +41,9 @@ export function createStakeTeller({ desk, place, token, of, picture }: StakeTell
       .map(({ operator }) => operator)
       .filter(operator => !consents.some(consent => consent.operator === operator))
 
-  const offerOf = (row: StakeTerms, operator: string): DeskCommand => ({
+  const asking = (row: StakeTerms): Asking[] => whomToAsk(row, { ...when, needsStake })
+
+  const offerOf = (row: StakeTerms, needsStake: boolean): DeskCommand => ({
     type: 'terms-offered',
     terms: JSON.parse(JSON.stringify(row.terms, bigintAsString)) as TermsJson,
     place: {
@@ -46,7 +53,7 @@ export function createStakeTeller({ desk, place, token, of, picture }: StakeTell
       usdcName: token.name,
       usdcVersion: token.version,
     },
-    needsStake: needsStake(row, operator),
+    needsStake,
     validBefore: String(row.terms.proposalEndsAt),
   })
   const versionOf = (id: bigint | null): number =>
@@ -65,6 +72,7 @@ export function createStakeTeller({ desk, place, token, of, picture }: StakeTell
   }
 
   return {
+    asking,
     wanting: row => silent(row).filter(operator => needsStake(row, operator)),
     tell: (rings, rows) => {
       const now = new Map<string, { operator: string; stake: string; offers: Set<string> }>()
@@ -72,14 +80,17 @@ export function createStakeTeller({ desk, place, token, of, picture }: StakeTell
         for (const [operator, ids] of peers) {
           const standing = standingOf(operator)
           const stake = JSON.stringify(standing)
-          const offered = rows.filter(row => row.state === 'offered' && silent(row).includes(operator as Hex))
+          const offered = rows
+            .filter(({ state }) => state === 'offered')
+            .flatMap(row => asking(row).map(asked => ({ ...asked, row, key: `${row.termsHash} ${asked.needsStake}` })))
+            .filter(asked => asked.operator === operator)
           for (const peer of ids) {
             const had = told.get(peer)
             if (had?.stake !== stake) desk.tell(peer, standing)
-            for (const row of offered) {
-              if (!had?.offers.has(row.termsHash)) desk.tell(peer, offerOf(row, operator))
+            for (const { row, needsStake, key } of offered) {
+              if (!had?.offers.has(key)) desk.tell(peer, offerOf(row, needsStake))
             }
-            now.set(peer, { operator, stake, offers: new Set(offered.map(({ termsHash }) => termsHash)) })
+            now.set(peer, { operator, stake, offers: new Set(offered.map(({ key }) => key)) })
           }
         }
       }

@@ -20,10 +20,12 @@ export interface StakeViewOptions {
   readonly stakeAtomic: bigint
   readonly picture: () => StakePicture
   readonly rows: () => readonly StakeTerms[]
+  /** It signed these terms without its stake. */
+  readonly hasAgreed: (row: StakeTerms, operator: string) => boolean
   readonly willing: Pick<Willingness, 'faultOf' | 'sparedOf' | 'factorOf'>
 }
 
-export function createStakeView({ stakeAtomic, picture, rows, willing }: StakeViewOptions): StakeView {
+export function createStakeView({ stakeAtomic, picture, rows, hasAgreed, willing }: StakeViewOptions): StakeView {
   const pending = (has: (row: StakeTerms) => boolean): StakeTerms | undefined =>
     rows().findLast(row => (row.state === 'offered' || row.state === 'signed' || row.state === 'proposed') && has(row))
 
@@ -40,7 +42,8 @@ export function createStakeView({ stakeAtomic, picture, rows, willing }: StakeVi
     if (state === 'slashed') return { ...found, words: stakeWords.slashed }
     const row = pending(({ terms }) => terms.parties.some(party => party.operator === operator))
     if (row !== undefined) {
-      const hasSigned = row.state !== 'offered' || row.consents.some(consent => consent.operator === operator)
+      const isIn = row.consents.some(consent => consent.operator === operator) || hasAgreed(row, operator)
+      const hasSigned = row.state !== 'offered' || isIn
       const state = hasSigned ? 'signed' : 'offered'
       return { ...found, state, words: [stakeWords[state], waitsFor(operator)].filter(text => text !== null).join(' ') }
     }

@@ -5,6 +5,7 @@
 import { type RingToStake, splitWallets } from './rings-to-stake.ts'
 import type { StakeTerms } from './stake-book.ts'
 import { stakeWords } from './stake-words.ts'
+import type { Asking } from './whom-to-ask.ts'
 
 export interface Willingness {
   /** It will not sign, or what it signed is not good; `words` are for itself alone. */
@@ -22,6 +23,8 @@ export interface Willingness {
 export interface WillingnessNow {
   readonly rings: readonly RingToStake[]
   readonly rows: readonly StakeTerms[]
+  /** Whose word these terms wait for now, and which: whoever waits for others is not silent. */
+  readonly asking: (row: StakeTerms) => readonly Asking[]
   /** By the ring's key: no terms can be made for it. */
   readonly refused: ReadonlyMap<string, { readonly text: string }>
   readonly isGuilty: (operator: string) => boolean
@@ -50,7 +53,7 @@ export function createWillingness({ nowMs, silentMs, forgiveMs }: WillingnessOpt
   const faults = new Map<string, Fault>()
   const spared = new Map<string, string>()
   let split = new Map<string, string>()
-  /** By hash: when the offer was first seen open here. */
+  /** By hash, wallet and word: since when it is asked for. */
   let seen = new Map<string, number>()
 
   const hold = (operator: string, fault: Omit<Fault, 'atMs'>): void => {
@@ -58,23 +61,21 @@ export function createWillingness({ nowMs, silentMs, forgiveMs }: WillingnessOpt
     keep(faults, operator, { ...fault, atMs: nowMs() })
   }
 
-  const lookAtSilence = (rows: readonly StakeTerms[]): void => {
-    const offers = rows.filter(({ state }) => state === 'offered')
-    seen = new Map(offers.map(({ termsHash }) => [termsHash, seen.get(termsHash) ?? nowMs()]))
-    for (const { termsHash, terms, consents } of offers) {
-      if (nowMs() - seen.get(termsHash)! < silentMs) continue
-      for (const { operator } of terms.parties) {
-        if (consents.some(consent => consent.operator === operator)) continue
-        hold(operator, { kind: 'silent', words: stakeWords.silent(silentMs) })
-      }
+  const lookAtSilence = ({ rows, asking }: Pick<WillingnessNow, 'rows' | 'asking'>): void => {
+    const asked = rows
+      .filter(({ state }) => state === 'offered')
+      .flatMap(row => asking(row).map(one => ({ ...one, key: `${row.termsHash} ${one.operator} ${one.needsStake}` })))
+    seen = new Map(asked.map(({ key }) => [key, seen.get(key) ?? nowMs()]))
+    for (const { operator, key } of asked) {
+      if (nowMs() - seen.get(key)! >= silentMs) hold(operator, { kind: 'silent', words: stakeWords.silent(silentMs) })
     }
   }
 
   return {
     refused: (operator, words) => hold(operator, { kind: 'refused', words }),
     signed: operator => void faults.delete(operator),
-    look: ({ rings, rows, refused, isGuilty, isStaked }) => {
-      lookAtSilence(rows)
+    look: ({ rings, rows, asking, refused, isGuilty, isStaked }) => {
+      lookAtSilence({ rows, asking })
       split = new Map(
         rings.flatMap(ring => splitWallets(ring).map(operator => [operator, refused.get(ring.key)?.text ?? ''])),
       )
