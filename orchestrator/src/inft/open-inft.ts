@@ -18,7 +18,7 @@ import type { InftDesk, OpenedInft } from './inft-desk.ts'
 import type { InftPlace } from './inft-reader.ts'
 import { openKeptFile } from './kept-file.ts'
 import { mintPoolToken, poolTokensSchema } from './mint-pool-token.ts'
-import { simulatedMeasurement } from './oracle-key.ts'
+import { isOracleSimulated, simulatedMeasurement } from './oracle-key.ts'
 import { createSignIn, type SignIn } from './sign-in.ts'
 import { createTokenViews } from './token-views.ts'
 import { createTransferDesk, keptTransfersSchema } from './transfer-desk.ts'
@@ -165,7 +165,11 @@ async function open(options: OpenInftOptions, chain: OpenedChain, signal: AbortS
     const inft: OpenedInft = {
       tokenId,
       view: () => viewOf(client, { place, tokenId, chain, isPrivate: settings.isPrivate, storage }),
-      readToken: createTokenViews({ client, place, fromBlock, onBlob: blob => blobs?.learn(blob) }),
+      readToken: createTokenViews({
+        ...{ client, place, fromBlock },
+        ownOracle: privateKeyToAddress(chain.oracleKey),
+        onBlob: blob => blobs?.learn(blob),
+      }),
       challenge: address => challengeOf(signIn, { address, place, url, nowMs: clock.wallMs() }),
       signIn,
       blobs,
@@ -249,8 +253,7 @@ async function viewOf(client: PublicClient, shown: Shown): Promise<InftView> {
       address,
       encryptionKey: encryptionKeyOf(hexToBytes(chain.oracleKey)),
       measurement: found.since === 0n ? simulatedMeasurement : found.measurement,
-      // Nobody vouches for one that is not registered.
-      isSimulated: found.since === 0n || found.isSimulated,
+      isSimulated: isOracleSimulated({ address, isSimulated: found.isSimulated }, address),
     },
   }
 }

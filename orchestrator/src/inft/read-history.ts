@@ -2,6 +2,7 @@
 import { poolInftAbi, teeDataVerifierAbi } from '@computepool/contracts/abi'
 import type { InftToken } from '@computepool/shared/inft'
 import {
+  type Address,
   formatLog,
   type Hex,
   type Log,
@@ -13,6 +14,7 @@ import {
 } from 'viem'
 import { newestFirst, oldestFirst } from '../chain/block-ranges.ts'
 import type { InftPlace } from './inft-reader.ts'
+import { isOracleSimulated } from './oracle-key.ts'
 
 const mostShown = 100
 const mintedEvent = selectorOf('Minted')
@@ -39,8 +41,7 @@ export async function findMint(
 export async function readHistory(
   client: PublicClient,
   { token, verifier }: InftPlace,
-  fromBlock: bigint,
-  tokenId: bigint,
+  { fromBlock, tokenId, ownOracle }: { fromBlock: bigint; tokenId: bigint; ownOracle: Address },
 ): Promise<InftToken['history']> {
   const toBlock = await client.getBlockNumber({ cacheTime: 0 })
   const id: Hex = `0x${tokenId.toString(16).padStart(64, '0')}`
@@ -64,12 +65,13 @@ export async function readHistory(
     .slice(-mostShown)
     .map(async ({ log, version }): Promise<InftToken['history'][number]> => {
       const roots = (log.eventName === 'Minted' ? log.args.data : log.args.newData).map(({ dataHash }) => dataHash)
-      const [address, , isSimulated] = await client.readContract({
+      const [address, , said] = await client.readContract({
         address: verifier,
         abi: teeDataVerifierAbi,
         functionName: 'reencryptionOf',
         args: [token, roots[0]!],
       })
+      const isSimulated = isOracleSimulated({ address, isSimulated: said }, ownOracle)
       const oracle = address === zeroAddress ? null : { address, isSimulated }
       return {
         version,

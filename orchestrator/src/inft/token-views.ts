@@ -10,6 +10,8 @@ export interface TokenViewsOptions {
   readonly client: PublicClient
   readonly place: InftPlace
   readonly fromBlock: bigint
+  /** Of the oracle that runs here. */
+  readonly ownOracle: Address
   /** Told of every container that a view names. */
   readonly onBlob: (blob: StoredBlob) => void
 }
@@ -20,14 +22,14 @@ export type ReadToken = (tokenId: bigint) => Promise<InftToken>
 const mostPasts = 1000
 const askedAtOnce = 20
 
-export function createTokenViews({ client, place, fromBlock, onBlob }: TokenViewsOptions): ReadToken {
+export function createTokenViews({ client, place, fromBlock, ownOracle, onBlob }: TokenViewsOptions): ReadToken {
   const pasts = new Map<bigint, { readonly version: bigint; readonly history: InftToken['history'] }>()
   const at = { address: place.token, abi: poolInftAbi } as const
 
   async function historyOf(tokenId: bigint, version: bigint): Promise<InftToken['history']> {
     const known = pasts.get(tokenId)
     if (known?.version === version) return known.history
-    const history = await readHistory(client, place, fromBlock, tokenId)
+    const history = await readHistory(client, place, { fromBlock, tokenId, ownOracle })
     if (pasts.size >= mostPasts) pasts.delete(pasts.keys().next().value!)
     if (BigInt(history.at(-1)?.version ?? 0) === version) pasts.set(tokenId, { version, history })
     return history
