@@ -10,3 +10,20 @@ export { PoolError, type PoolErrorKind } from './pool-error.ts'
 export type { ExpectedContracts, PaidPoolTerms, PoolTerms } from './pool-terms.ts'
 export type { Session } from './session.ts'
 export type { Receipt, ReceiptRequest, SessionView } from './session-view.ts'
+export {
+  type AnswerVerdict,
+  type AttestationLevel,
+  type AttestationVerdict,
+  type Check,
+  type ReceiptVerdict,
+  requireVerified,
+  type Verdict,
+} from './verdict.ts'
+export { type AnswerOptions, verifyAnswer } from './verify-answer.ts'
+export {
+  type AttestationOptions,
+  type ExpectedMeasurements,
+  type QuoteVerdict,
+  verifyAttestation,
+} from './verify-attestation.ts'
+export { type ReceiptOptions, verifyReceipt } from './verify-receipt.ts'
