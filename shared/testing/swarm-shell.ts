@@ -20,6 +20,7 @@ import { protocolVersion } from '../src/wire/index.ts'
 
 const config: SwarmConfig = {
   model: 'demo',
+  quantisation: 'q8',
   placement: { layers: 6, layerBytes: 100, embeddingBytes: 50, headBytes: 50, kvBytesPerLayer: 10 },
   minSeats: 2,
   maxSeats: 8,

@@ -24,6 +24,7 @@ export function swarmConfigOf(manifest: Manifest, settings: SwarmSettings): Swar
   const maxContext = Math.min(settings.maxContext, context)
   return {
     model: manifest.model,
+    quantisation: manifest.quantisation,
     placement: {
       layers,
       layerBytes: Math.max(...layerParts.map(part => part.sizeBytes)),

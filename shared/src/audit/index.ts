@@ -59,6 +59,7 @@ export {
   type HandoverHeader,
   maxHandoverBytes,
 } from './handover.ts'
+export { isJudged } from './is-judged.ts'
 export { type DrawClaim, type DrawsJudged, type DrawVerdict, judgeDraws } from './judge-draws.ts'
 export {
   type EvidenceVerdict,

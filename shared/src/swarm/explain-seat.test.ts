@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
 import { createSwarmShell, type SwarmShell, shellPeer } from '../../testing/swarm-shell.ts'
+import { protocolVersion } from '../wire/index.ts'
 
 const [a, b, c] = ['a', 'b', 'c'].map(shellPeer) as [string, string, string]
 const reasons = (shell: SwarmShell) => shell.view().seats.map(({ reason }) => reason)
@@ -40,4 +41,24 @@ it('says why each seat holds what it holds, and why not more', () => {
       ],
     ]
   `)
+})
+
+it('says of which seats the work is not judged', () => {
+  const shell = createSwarmShell()
+  shell.join(a, 5000, 1)
+  shell.happen({ type: 'peer-connected', peer: b, atMs: 0 })
+  const reach = { webrtc: true, axl: null }
+  shell.say(b, { type: 'peer-joined', version: protocolVersion, agent: 'test', role: 'operator', reach })
+  const facts = { engine: 'webgpu', device: 'gpu', isSoftware: false, activationDtype: 'f16' } as const
+  const capability = { ...facts, msPerLayer: 1, headMs: 1, memoryBudgetBytes: 5000 }
+  shell.say(b, { type: 'capability-reported', model: 'demo', capability })
+  const seatOf = (peer: string) => shell.view().seats.find(seat => seat.peer === peer)!
+  expect(seatOf(b)).toMatchObject({
+    isJudged: false,
+    reason: expect.stringContaining(
+      '; its work is not judged, for nobody measured how far webgpu in f16 may lie from an auditor’s engine on q8 weights',
+    ),
+  })
+  expect(seatOf(a).reason).not.toContain('judged')
+  expect(seatOf(a)).not.toHaveProperty('isJudged')
 })

@@ -1,5 +1,6 @@
 /** Says to an operator why a seat holds what it holds, and why not more: in the planner's own terms. It decides nothing. */
-import { layerCount } from '../model/index.ts'
+import { isJudged } from '../audit/is-judged.ts'
+import { type LayerRange, layerCount } from '../model/index.ts'
 import { placementInput } from './place-swarm.ts'
 import { bytesInWords } from './placement-words.ts'
 import { capacityOf, type PlacementInput } from './plan-placement.ts'
@@ -14,7 +15,24 @@ export function explainSeats(state: SwarmState, ring: Coalition): string[] {
     state,
     peers.filter(({ capability }) => capability !== null),
   )
-  return ring.seats.map((_, index) => explainSeat(state, ring, input, index))
+  return ring.seats.map((seat, index) => {
+    const why = explainSeat(state, ring, input, index)
+    return why === '' || isSeatJudged(state, seat) ? why : `${why}; ${unjudged(state, seat.peer)}`
+  })
+}
+
+/** True also of a peer of which nothing is known: there is nothing to say. */
+export function isSeatJudged({ peers, config }: SwarmState, seat: { peer: string; layers: LayerRange }): boolean {
+  const capability = peers[seat.peer]?.capability ?? null
+  if (capability === null) return true
+  const { engine: kind, activationDtype: dtype } = capability
+  return isJudged({ kind, dtype }, { quantisation: config.quantisation, layers: layerCount(seat.layers) })
+}
+
+function unjudged({ peers, config }: SwarmState, peer: string): string {
+  const { engine, activationDtype } = peers[peer]!.capability!
+  const what = `${engine} in ${activationDtype} may lie from an auditor’s engine on ${config.quantisation} weights`
+  return `its work is not judged, for nobody measured how far ${what} over so many layers`
 }
 
 function explainSeat(state: SwarmState, { seats }: Coalition, input: PlacementInput, index: number): string {

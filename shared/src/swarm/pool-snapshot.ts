@@ -34,6 +34,8 @@ const poolSeatSchema = z.strictObject({
   linkBytesPerSecond: z.number().nonnegative().nullable(),
   /** Why it holds so much, and why not more, in words. */
   reason: z.string().optional(),
+  /** Nobody measured how far such an engine may lie from an auditor’s: checks of its work prove nothing. Absent otherwise. */
+  isJudged: z.literal(false).optional(),
   standing: seatStandingSchema.optional(),
   /** Its operator's stake lies on the chain for this ring's coalition; absent where the pool asks for none. */
   isStaked: z.boolean().optional(),

@@ -3,7 +3,7 @@
 import { explainWaits } from './bans.ts'
 import { isRingDraining, leavingPeer } from './coalition-links.ts'
 import { livingCoalitions, mainCoalition, seatedPeers } from './coalitions.ts'
-import { explainSeats } from './explain-seat.ts'
+import { explainSeats, isSeatJudged } from './explain-seat.ts'
 import { peerInWords, peersInWords } from './peer-words.ts'
 import { placeSwarm } from './place-swarm.ts'
 import { expectedLapMs } from './plan-successor.ts'
@@ -93,7 +93,11 @@ const phaseWords = {
 
 function viewSeats(state: SwarmState, coalition: Coalition): PoolSnapshot['seats'] {
   const reasons = explainSeats(state, coalition)
-  return coalition.seats.map((_, index) => ({ ...viewSeat(state, coalition, index), reason: reasons[index]! }))
+  return coalition.seats.map((seat, index) => ({
+    ...viewSeat(state, coalition, index),
+    reason: reasons[index]!,
+    ...(isSeatJudged(state, seat) ? {} : { isJudged: false as const }),
+  }))
 }
 
 function viewSeat(state: SwarmState, coalition: Coalition, index: number): PoolSnapshot['seats'][number] {

@@ -3,7 +3,7 @@
  * `apply`; read by `plan` and by the page's view. It holds no sockets, no timers and no requests.
  */
 import type { ErrorData } from '../errors/index.ts'
-import type { LayerRange } from '../model/index.ts'
+import type { LayerRange, Manifest } from '../model/index.ts'
 import type { LinkKind } from '../ports/index.ts'
 import type { Capability, LinkRoute, PeerRole, Reach, Seat } from '../wire/control-messages.ts'
 import type { PlacementModel } from './plan-placement.ts'
@@ -11,6 +11,8 @@ import type { LinkMeasure } from './plan-routes.ts'
 
 export interface SwarmConfig {
   readonly model: string
+  /** Of its weights: what was measured of engines hangs on it. */
+  readonly quantisation: Manifest['quantisation']
   readonly placement: PlacementModel
   /** Fewest seats of a coalition, so that a split can be asked for where one tab would do. */
   readonly minSeats: number

@@ -116,3 +116,14 @@ test('one ring with nobody standing by needs no list; a ring that is gone is sai
     '1 ring serves this model. The ring that served your last answer is not here',
   )
 })
+
+test('a seat whose work nobody can judge is called so, in the table and when its arc is chosen', () => {
+  show(readyPool({ seats: [sampleSeat(0, [0, 3]), sampleSeat(1, [3, 6], { isJudged: false })] }))
+  const [judged, unjudged] = within(screen.getByRole('table')).getAllByRole('row').slice(1)
+  expect(plain(unjudged!)).toContain('not judged')
+  expect(plain(judged!)).not.toContain('not judged')
+  fireEvent.focus(screen.getByTestId('arc-seat-1'))
+  expect(plain(screen.getByTestId('seat-trust'))).toContain('Its work is not judged')
+  fireEvent.focus(screen.getByTestId('arc-seat-0'))
+  expect(plain(screen.getByTestId('seat-trust'))).not.toContain('not judged')
+})

@@ -54,13 +54,13 @@ export function RingTable({ ring, ownPeer = null }: { ring: RingModel; ownPeer?:
 }
 
 function TrustCells({ arc: { trust } }: { arc: RingArc }) {
-  const { standing, isStaked } = trust
+  const { standing, isStaked, isJudged } = trust
   const isOut = standing !== undefined && standing.weight === 0 && standing.failed > 0
   return (
     <>
       <td>{isStaked === undefined ? unmeasured : isStaked ? 'staked' : 'none'}</td>
       <td>{standing === undefined ? unmeasured : `${standing.weight.toFixed(2)}${isOut ? ', convicted' : ''}`}</td>
-      <td>{standing === undefined ? unmeasured : fadedCount(standing.checked)}</td>
+      <td>{isJudged === false ? 'not judged' : standing === undefined ? unmeasured : fadedCount(standing.checked)}</td>
       <td>{standing === undefined ? unmeasured : fadedCount(standing.failed)}</td>
     </>
   )

@@ -34,7 +34,7 @@ export interface RingArc {
   /** Of large frames. */
   readonly linkBytesPerSecond: number | null
   /** What the pool thinks of its operator, and whether that has staked; undefined where the pool tells nothing. */
-  readonly trust: Pick<PoolSeat, 'standing' | 'isStaked'>
+  readonly trust: Pick<PoolSeat, 'standing' | 'isStaked' | 'isJudged'>
   /** It takes more of the lap than any other seat or link: by computing, or because steps wait here. */
   readonly isBottleneck: boolean
   /** Its link to the next seat takes more of the lap than anything else. */
@@ -135,7 +135,7 @@ function seatArc(seat: PoolSeat, lap: LapShares | null, isSlowest: boolean): Rin
     linkKind: seat.linkKind,
     linkRttMs: seat.linkRttMs,
     linkBytesPerSecond: seat.linkBytesPerSecond,
-    trust: { standing: seat.standing, isStaked: seat.isStaked },
+    trust: { standing: seat.standing, isStaked: seat.isStaked, isJudged: seat.isJudged },
     isBottleneck: isSlowest || heldUp === 'compute' || heldUp === 'queue',
     isSlowLink: heldUp === 'link',
   }
@@ -159,7 +159,7 @@ function emptyArc(start: number, end: number): RingArc {
     linkKind: null,
     linkRttMs: null,
     linkBytesPerSecond: null,
-    trust: { standing: undefined, isStaked: undefined },
+    trust: { standing: undefined, isStaked: undefined, isJudged: undefined },
     isBottleneck: false,
     isSlowLink: false,
   }

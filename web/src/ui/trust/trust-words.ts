@@ -6,7 +6,7 @@ import { formatAtomic, plainAtomic } from '../format/format-money.ts'
 import { formatMs } from '../format/format-number.ts'
 
 export type PoolRing = NonNullable<PoolSnapshot['rings']>[number]
-export type SeatTrust = Pick<PoolSnapshot['seats'][number], 'standing' | 'isStaked'>
+export type SeatTrust = Pick<PoolSnapshot['seats'][number], 'standing' | 'isStaked' | 'isJudged'>
 export type PoolChecks = NonNullable<PoolSnapshot['checks']>
 
 /** A pool that does not say that it is staked is not. */
@@ -49,16 +49,18 @@ export function fadedCount(value: number): string {
 }
 
 /** Null where the pool tells nothing of the seat. */
-export function seatTrustWords({ standing, isStaked }: SeatTrust): string | null {
+export function seatTrustWords({ standing, isStaked, isJudged }: SeatTrust): string | null {
   const stake = isStaked === undefined ? null : isStaked ? 'Staked.' : 'Not staked.'
-  if (standing === undefined) return stake
+  const unjudged =
+    isJudged === false ? 'Its work is not judged: nobody measured how far such an engine may be off.' : null
+  if (standing === undefined) return stake === null ? unjudged : [stake, unjudged].filter(Boolean).join(' ')
   const { weight, trust, checked, failed } = standing
   const isOut = weight === 0 && failed > 0
   const checks = `Checks: ${fadedCount(checked)} agreed, ${fadedCount(failed)} failed.`
   const begin = isOut
     ? 'Convicted: it gets no work until that fades.'
     : `Weight ${weight.toFixed(2)}, trust ${trust.toFixed(2)}.`
-  return [begin, checks, stake].filter(part => part !== null).join(' ')
+  return [begin, checks, stake, unjudged].filter(part => part !== null).join(' ')
 }
 
 /** What came of the checks that were drawn, as counted. */
