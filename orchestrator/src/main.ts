@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { ComputePoolError } from '@computepool/shared/errors'
 import { type AttestationProvider, keptSimulatedKey, openAttestation } from './attestation/index.ts'
 import { tellAttestation } from './attestation-settings.ts'
+import { readSystemPrompt, tellInft } from './inft-settings.ts'
 import { redactedFault, redactUrls } from './redact-urls.ts'
 import { type RunningOrchestrator, type StartOptions, startOrchestrator } from './serve.ts'
 import { help, parseSettings, type Settings } from './settings.ts'
@@ -44,6 +45,8 @@ async function main(): Promise<void> {
     money: moneyOf(settings),
     dataDir,
     attestation,
+    inft: settings.inft,
+    systemPrompt: await readSystemPrompt(settings.systemPromptFile),
     auditors: settings.auditors,
     challengeEveryMs: settings.challengeEveryMs,
     onNotice: text => console.log(text),
@@ -53,6 +56,8 @@ async function main(): Promise<void> {
   console.log(nextSteps(running, settings))
   console.log(`\n${tellAttestation(settings.attestation.kind, await signerOf(attestation))}`)
   await tellMoney(running)
+  const token = await tellInft(running)
+  if (token !== null) console.log(token)
 }
 
 /** Before anything is packed or served: whoever asked for hardware gets it, or nothing. */

@@ -72,7 +72,7 @@ export interface RunningOrchestrator {
   /** Null where work is free. */
   readonly money: Pick<Money, 'ready' | 'desk'> | null
   /** Null where the pool is no token. */
-  readonly inft: Pick<Inft, 'ready' | 'refresh'> | null
+  readonly inft: Pick<Inft, 'ready' | 'refresh' | 'isPrivate'> | null
   /** Ends live answers with a typed error, then all sockets. Idempotent. */
   close(): Promise<void>
 }
@@ -120,9 +120,8 @@ export async function startOrchestrator(options: StartOptions): Promise<RunningO
       const { model } = manifest
       const host = { url, clock: hostClock, entropy: hostEntropy, onNotice, onFault }
       const onAcquitted: StandingBook['acquit'] = (...said) => acquit(...said)
-      const hasInft = options.inft != null
-      money = openMoney({ settings: { ...settings, hasInft }, desk, model, manifestSha256, onAcquitted, ...host })
-      inft = hasInft ? openPoolInft({ inft: options.inft!, settings, money, pack, prompt, ...host }) : null
+      money = openMoney({ settings, desk, model, manifestSha256, onAcquitted, ...host })
+      inft = options.inft ? openPoolInft({ inft: options.inft, settings, money, pack, prompt, ...host }) : null
       return money.desk
     }
     const {

@@ -129,3 +129,22 @@ it('runs three auditors unless told otherwise, and none where none are wanted', 
   ])
   expect(() => parseSettings(['--auditors', '17'], {})).toThrow('--auditors is "17"')
 })
+
+it('takes the pool’s token, and a storage for it, without repeating a key', () => {
+  expect(parseSettings([], {}).inft).toEqual({ isPrivate: false, tokenId: null, storage: undefined })
+  expect(parseSettings(['--free'], {}).inft).toBeNull()
+  expect(() => parseSettings(['--free', '--private'], {})).toThrow(/^--free and --private were both given/)
+  expect(() => parseSettings(['--pool-token', '0x1'], {})).toThrow(/^--pool-token is "0x1"/)
+  const storageKey = `0x${'ab'.repeat(32)}`
+  const args = ['--private', '--pool-token', '7', '--storage', 'https://indexer.example']
+  expect(parseSettings(args, { COMPUTEPOOL_STORAGE_KEY: storageKey }).inft).toEqual({
+    isPrivate: true,
+    tokenId: 7n,
+    storage: { indexerUrl: 'https://indexer.example', privateKey: storageKey },
+  })
+  const short = storageKey.slice(0, -2)
+  expect(() => parseSettings(args, { COMPUTEPOOL_STORAGE_KEY: short })).toThrow(/^((?!abab).)*$/)
+  const keys = { COMPUTEPOOL_SETTLER_KEY: storageKey, COMPUTEPOOL_KEEPER_KEY: storageKey }
+  expect(parseSettings(['--chain', '0g-galileo'], keys).inft).toBeNull()
+  expect(() => parseSettings(['--chain', '0g-galileo', '--private'], keys)).toThrow(/needs the pool's token/)
+})

@@ -4,6 +4,8 @@ import { parseArgs } from 'node:util'
 import { ComputePoolError } from '@computepool/shared/errors'
 import type { DetachedHub, IceConfig } from '@computepool/signaling'
 import { type AttestationSettings, attestationOf } from './attestation-settings.ts'
+import type { InftSettings } from './inft/index.ts'
+import { inftOf } from './inft-settings.ts'
 import { type MoneyChoice, moneyChoiceOf } from './money-settings.ts'
 
 export const help = `Usage: npm start -- [options]
@@ -25,6 +27,10 @@ Serves a language model whose layers are held by browser tabs: the page, an Open
   --chain NAME        embedded (default: a chain of its own with test money), 0g-galileo, or an RPC's URL
   --keeper-url URL    let KeeperHub there run the workflows, with KEEPERHUB_API_KEY (default: they run in this process)
   --stake USD         dollars that each operator puts at stake (default: 5 on a chain of its own, else 0: unstaked)
+  --private           only the owner of the pool's token, and whom it authorises, may ask
+  --pool-token ID     the token that is this pool's (default: on a chain of its own one is minted; elsewhere none)
+  --system-prompt FILE  words put before each conversation, which no answer of the API shows; the token holds them sealed
+  --storage URL       0G Storage's indexer, with COMPUTEPOOL_STORAGE_KEY (default: a stand-in, on a chain of its own)
   --auditors N        auditors that run beside it and compute others' work again (default: 3; 0: none)
   --challenge MIN     minutes without an answer after which a ring is checked by a request of the pool's own (default: 10; 0: never)
   --attestation KIND  what vouches for this process: none, simulated, tdx-dstack (in a dstack CVM) or sgx-gramine
@@ -65,6 +71,10 @@ export interface Settings {
   readonly cacheDir: string | null
   readonly money: MoneyChoice
   readonly attestation: AttestationSettings
+  /** The pool as a token; null: it is none. */
+  readonly inft: InftSettings | null
+  /** File with the words put before each conversation. */
+  readonly systemPromptFile: string | null
   /** Auditors that run beside the orchestrator. */
   readonly auditors: number
   /** How long a ring answers nothing before it is challenged; null: for ever. */
@@ -118,6 +128,8 @@ export function parseSettings(
     cacheDir: environment.COMPUTEPOOL_CACHE ? fromHere(environment.COMPUTEPOOL_CACHE, environment) : null,
     money,
     attestation: attestationOf(values.attestation, money.chain?.kind === 'embedded', environment),
+    inft: inftOf(values, money.chain, environment),
+    systemPromptFile: values['system-prompt'] === undefined ? null : fromHere(values['system-prompt'], environment),
     auditors: values.auditors === undefined ? 3 : wholeNumber('--auditors', values.auditors, 0, 16),
     challengeEveryMs: challengeEveryMsOf(values.challenge),
     dataDir: dataDir ? fromHere(dataDir, environment) : null,
@@ -144,6 +156,10 @@ function readArgs(args: readonly string[]) {
         chain: text,
         'keeper-url': text,
         stake: text,
+        private: { type: 'boolean' },
+        'pool-token': text,
+        'system-prompt': text,
+        storage: text,
         auditors: text,
         challenge: text,
         attestation: text,

@@ -14,6 +14,7 @@ import type { OpenedChain } from '../payments/money-chain.ts'
 import { type OpenStorage, openStorage } from '../storage0g/index.ts'
 import { createAccessGate } from './access-gate.ts'
 import { createBlobBook, uploadsSchema } from './blob-book.ts'
+import { ensureContracts } from './ensure-contracts.ts'
 import type { InftDesk, OpenedInft } from './inft-desk.ts'
 import type { InftPlace } from './inft-reader.ts'
 import { openKeptFile } from './kept-file.ts'
@@ -49,6 +50,7 @@ export interface OpenInftOptions {
 
 export interface Inft {
   readonly desk: InftDesk
+  readonly isPrivate: boolean
   /** The token's id, once it is there; null where it never comes. */
   readonly ready: Promise<bigint | null>
   /** Reads at once what the chain told of authorisations since the last time; by itself that is done every few seconds. */
@@ -104,6 +106,7 @@ export function openInft(options: OpenInftOptions): Inft {
         throw trouble
       },
     },
+    isPrivate: settings.isPrivate,
     ready,
     refresh: async () => opened?.gate?.refresh(),
     async close() {
@@ -123,8 +126,9 @@ interface Opened {
 
 async function open(options: OpenInftOptions, chain: OpenedChain, signal: AbortSignal): Promise<Opened> {
   const { settings, dataDir, clock, url } = options
-  const { client, manifest } = chain.money
-  if (manifest.inft === undefined) {
+  const { client } = chain.money
+  const contracts = await ensureContracts(chain, dataDir)
+  if (contracts === null) {
     throw new ComputePoolError(
       'chain_unavailable',
       `No token contract for pools is known on ${chain.money.chain.name}.`,
@@ -133,7 +137,7 @@ async function open(options: OpenInftOptions, chain: OpenedChain, signal: AbortS
       },
     )
   }
-  const { token, verifier, block } = manifest.inft
+  const { token, verifier, block } = contracts
   const place: InftPlace = { chainId: chain.money.chain.id, token, verifier }
   const fromBlock = BigInt(block)
   const folder = join(dataDir, 'inft')

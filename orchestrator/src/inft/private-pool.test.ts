@@ -176,7 +176,7 @@ it('tells whose it is, what it is on, and that neither storage nor oracle is the
   expect(read).toMatchObject({ model: { id: model }, systemPrompt })
 })
 
-it('lets in whom the owner authorised, before anything is paid, until it is revoked', { timeout: 60_000 }, async () => {
+it('lets in whom the owner authorised, before anything is paid, until it is revoked', { timeout: 180_000 }, async () => {
   const [status, code, message] = await refusal(await ask())
   expect([status, code]).toEqual([401, 'peer_unauthenticated'])
   expect(message).toContain('POST /api/inft/sign-in')
@@ -202,7 +202,7 @@ it('lets in whom the owner authorised, before anything is paid, until it is revo
   expect((await refusal(await ask(token)))[1]).toBe('peer_not_authorised')
 })
 
-it('goes to its next owner, who reads and asks; the one before can neither', { timeout: 120_000 }, async () => {
+it('goes to its next owner, who reads and asks; the one before can neither', { timeout: 180_000 }, async () => {
   const [ownerToken, buyerToken] = [await signIn(owner), await signIn(buyer)]
   const before = await readToken('1')
   const old = await keyOf(owner)
@@ -265,7 +265,7 @@ it('goes to its next owner, who reads and asks; the one before can neither', { t
   expect(JSON.stringify(shown)).not.toContain('hedgehog')
 })
 
-it('is the same token after a restart, though its owner is another by then', { timeout: 120_000 }, async () => {
+it('is the same token after a restart, though its owner is another by then', { timeout: 180_000 }, async () => {
   await running.close()
   running = await start()
   expect(await running.inft!.ready).toBe(1n)

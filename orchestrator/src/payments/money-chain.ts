@@ -8,15 +8,14 @@ import {
   embeddedDeployer,
   embeddedRules,
   ensureDeployment,
-  type InftChoice,
   ownAuditors,
   readChainManifest,
   type VaultManifest,
   vaultOf,
 } from '@computepool/contracts/deploy'
 import { ComputePoolError } from '@computepool/shared/errors'
-import { type Chain, createPublicClient, type Hex, http, type LocalAccount, type PublicClient, parseEther } from 'viem'
-import { privateKeyToAccount, privateKeyToAddress } from 'viem/accounts'
+import { type Chain, createPublicClient, type Hex, http, type LocalAccount, type PublicClient } from 'viem'
+import { privateKeyToAccount } from 'viem/accounts'
 import type { SignerQueue } from '../chain/signer-queue.ts'
 import { accuserKeyOf } from '../disputes/accuser-key.ts'
 import { storageKeyOf } from '../storage0g/index.ts'
@@ -41,8 +40,6 @@ export interface OpenMoneyChainOptions {
   readonly dataDir: string
   readonly model: string
   readonly pricePerSecondAtomic: bigint
-  /** Also the pools' token contract, on a chain of one's own. */
-  readonly inft?: InftChoice | undefined
   readonly onNotice: (text: string) => void
 }
 
@@ -58,7 +55,7 @@ export interface MoneyChain {
   readonly accuser: LocalAccount | null
   /** Keys of the chain's own auditors; none elsewhere, where auditors are other people. */
   readonly auditorKeys: readonly Hex[]
-  /** Pays for storage on a chain of our own; null elsewhere. Holds coins where a token contract was asked for. */
+  /** Pays for storage on a chain of our own; null elsewhere. It holds no coins by itself. */
   readonly storageKey: Hex | null
   readonly tipFloorWei: bigint
   readonly isEmbedded: boolean
@@ -81,8 +78,6 @@ export interface OpenedChain {
 /** Enough test money for a thousand streams at once. */
 const embeddedReserveAtomic = 1_000_000_000n
 const liquidationPeriodSeconds = 60
-/** A container's upload costs a fraction of a coin. */
-const storageWei = parseEther('100')
 
 /** Errors: `chain_unavailable`, `chain_unreachable`, `chain_underfunded`, `chain_wrong`, `chain_state_invalid`. */
 export function openMoneyChain(options: OpenMoneyChainOptions): Promise<MoneyChain> {
@@ -91,7 +86,7 @@ export function openMoneyChain(options: OpenMoneyChainOptions): Promise<MoneyCha
 }
 
 async function openEmbedded(
-  { dataDir, model, pricePerSecondAtomic, inft, onNotice }: OpenMoneyChainOptions,
+  { dataDir, model, pricePerSecondAtomic, onNotice }: OpenMoneyChainOptions,
   { rules = embeddedRules }: Extract<ChainChoice, { kind: 'embedded' }>,
 ): Promise<MoneyChain> {
   const embedded = await startEmbeddedChain({ dataDir, onNotice })
@@ -116,10 +111,7 @@ async function openEmbedded(
         quorum: ownAuditors.quorum,
         rules,
       },
-      inft,
     })
-    const storageKey = storageKeyOf(embedded.keys.owner)
-    if (inft !== undefined) await embedded.fund(privateKeyToAddress(storageKey), storageWei)
     return {
       chain: embedded.chain,
       client: clientOf(embedded.chain, embedded.url, 200),
@@ -130,7 +122,7 @@ async function openEmbedded(
       keeper,
       accuser: privateKeyToAccount(accuserKeyOf(embedded.keys.owner)),
       auditorKeys,
-      storageKey,
+      storageKey: storageKeyOf(embedded.keys.owner),
       tipFloorWei: 0n,
       isEmbedded: true,
       rpcUrl: embedded.url,

@@ -15,7 +15,7 @@ import { createVaultReader } from '../chain/vault-reader.ts'
 import type { Desk } from '../dispatch/index.ts'
 import type { DisputeDesk, DisputeDeskOptions, DisputeKillHook } from '../disputes/index.ts'
 import { openDisputes } from '../disputes/open-disputes.ts'
-import { oracleKeyOf, simulatedOracle } from '../inft/oracle-key.ts'
+import { oracleKeyOf } from '../inft/oracle-key.ts'
 import {
   callbackPath,
   callbackRoutes,
@@ -70,8 +70,6 @@ export interface MoneySettings {
   readonly keeperHub?: { readonly url: string; readonly apiKey: string }
   /** What each operator puts at stake, 6 decimals; absent or 0: nobody stakes anything. */
   readonly stakeAtomic?: bigint
-  /** True: pools are tokens on a chain of our own, and what that needs is put there. */
-  readonly hasInft?: boolean
   /** For tests that kill. */
   readonly killPoint?: KillHook
   readonly stakeKillPoint?: StakeKillHook
@@ -161,14 +159,10 @@ async function open(
 ): Promise<{ till: Till; stakes: StakeDesk | null; chain: OpenedChain }> {
   const { settings, desk, model, url, clock, onNotice, onFault } = options
   const { dataDir, databaseUrl, pricePerSecondAtomic = defaultPriceAtomic } = settings
-  const oracleKey = oracleKeyOf(secrets.signingSecret)
   // Side by side, since each takes seconds; both refuse a folder that another orchestrator uses.
   const [database, money] = await both(
     openDatabase(databaseUrl === undefined ? { dataDir } : { databaseUrl }),
-    openMoneyChain({
-      ...{ choice: settings.chain, dataDir, model, pricePerSecondAtomic, onNotice },
-      inft: settings.hasInft ? simulatedOracle(oracleKey) : undefined,
-    }),
+    openMoneyChain({ choice: settings.chain, dataDir, model, pricePerSecondAtomic, onNotice }),
     closers,
   )
   const { db } = database
@@ -343,7 +337,10 @@ async function open(
     await Promise.race([drained, new Promise<void>(resolve => void clock.schedule(drainMs, resolve))])
     till.meter.close()
   })
-  const opened: OpenedChain = { money, owner, oracleKey, pageRpcUrl: pageChain.facts.rpcUrl }
+  const opened: OpenedChain = {
+    ...{ money, owner, pageRpcUrl: pageChain.facts.rpcUrl },
+    oracleKey: oracleKeyOf(secrets.signingSecret),
+  }
   return { till: { ...till, disputes, auditorKeys: money.auditorKeys }, stakes, chain: opened }
 }
 
