@@ -3,14 +3,18 @@ import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import {
+  type AnswerEvidence,
+  type AnswerJudgement,
   type AttestationBody,
   type AttestationJudgement,
+  answerSignatureSchema,
   expectedMeasurementsSchema,
   judgeAttestation,
+  verifyAnswer,
 } from '@computepool/shared/attestation'
 import { ComputePoolError } from '@computepool/shared/errors'
 import type { z } from 'zod'
-import { askAttestation } from './attestation/ask-attestation.ts'
+import { askAttestation, askSignature } from './attestation/ask-attestation.ts'
 import { collateralSchema, verifyQuote } from './attestation/verify-quote.ts'
 import { fromHere } from './from-here.ts'
 import { parseOrigin } from './parse-origin.ts'
@@ -27,8 +31,15 @@ no attestation. Nothing but the pool is asked over the network.
 --measurements FILE  what has to run there (JSON): mrtd, rtmr0, rtmr1, rtmr2 and
                      composeHash or rtmr3; of an enclave mrenclave
 --status LIST        platform statuses to accept (default: UpToDate)
+--answer KEY         also check an answer of this pool by its ZG-Res-Key, within
+                     20 minutes of it, or a FILE with what /v1/signature/KEY said
+--request FILE       with --answer: the request's body, byte by byte
+--response FILE      with --answer: the answer's body, byte by byte
 --json               one JSON object
 --help               this text
+
+An answer's bodies as curl keeps them: curl -D HEAD -o RESPONSE --data-binary
+@REQUEST ...; the key is in HEAD.
 
 Exit code 0: hardware vouches for it, and every check passed. 3: it is not
 verified; simulated evidence never is. 1: it could not be asked or judged.`
@@ -45,17 +56,55 @@ export async function verifyAttestationCommand(args: readonly string[]): Promise
   if (origin === null) throw usage(`"${url}" is no address like https://pool.example.org.`)
   const collateral = await readAs(collateralSchema, values.collateral)
   const measurements = await readAs(expectedMeasurementsSchema, values.measurements)
+  const answer = await readAnswer(values, origin)
   const nonce = randomBytes(32).toString('hex')
   const body = await askAttestation(origin, nonce)
   const verdict = body.quote === null ? null : verifyQuote(Buffer.from(body.quote, 'hex'), collateral, Date.now())
   const judged = judgeAttestation(body, verdict, { nonce, measurements, statuses: values.status.split(',') })
   const { kind, signer, claims } = body
+  const checked = answer === null ? null : verifyAnswer({ ...answer, attestation: body, judged })
+  const ofAnswer = checked === null ? {} : { answer: checked }
   console.log(
     values.json
-      ? JSON.stringify({ type: 'attestation', kind, signer, claims, ...judged })
-      : tellJudgement(body, judged).join('\n'),
+      ? JSON.stringify({ type: 'attestation', kind, signer, claims, ...judged, ...ofAnswer })
+      : [...tellJudgement(body, judged), ...(checked === null ? [] : tellAnswer(checked))].join('\n'),
   )
-  process.exitCode = judged.verified ? 0 : 3
+  process.exitCode = judged.verified && checked?.verified !== false ? 0 : 3
+}
+
+/** Read before anything is asked that takes long: a signature is not kept for ever. Null where no answer was named. */
+async function readAnswer(
+  { answer, request, response }: ReturnType<typeof readArguments>['values'],
+  origin: string,
+): Promise<Pick<AnswerEvidence, 'request' | 'response' | 'signed'> | null> {
+  const given = [answer, request, response].filter(value => value !== undefined)
+  if (given.length === 0) return null
+  if (answer === undefined || request === undefined || response === undefined) {
+    throw usage('--answer, --request and --response go together.')
+  }
+  const isKey = /^[0-9a-f]{32}$/.test(answer)
+  const signed = isKey ? await askSignature(origin, answer) : await readAs(answerSignatureSchema, answer)
+  const [sent, received] = await Promise.all([request, response].map(file => readFile(fromHere(file)).catch(unread)))
+  return { request: sent!, response: received!, signed: signed! }
+}
+
+const unread = (cause: unknown): never => {
+  throw new ComputePoolError('input_invalid', `A body cannot be read: ${String(cause).slice(0, 300)}`, {
+    remedy: 'Name the files that hold the request’s and the answer’s bodies.',
+    cause,
+  })
+}
+
+function tellAnswer({ checks, matches, verified }: AnswerJudgement): string[] {
+  return [
+    'Answer',
+    ...checks.map(({ name, ok, detail }) => `  ${ok ? 'passed' : 'FAILED'}  ${name}: ${detail}`),
+    verified
+      ? 'Verified: these are the bytes that this orchestrator signed.'
+      : matches
+        ? 'Signed by this orchestrator’s key, which is NOT verified: nothing more than its own word.'
+        : 'NOT verified: this is not what this orchestrator signed.',
+  ]
 }
 
 function tellJudgement({ kind, signer, claims }: AttestationBody, judged: AttestationJudgement): string[] {
@@ -93,6 +142,9 @@ function readArguments(args: readonly string[]) {
         collateral: { type: 'string' },
         measurements: { type: 'string' },
         status: { type: 'string', default: 'UpToDate' },
+        answer: { type: 'string' },
+        request: { type: 'string' },
+        response: { type: 'string' },
         json: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false, short: 'h' },
       },
