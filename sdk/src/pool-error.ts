@@ -27,6 +27,8 @@ export type PoolErrorKind =
   | 'receipt_wrong'
   /** The chain, or the pool's way to it. */
   | 'chain'
+  /** The pool met a fault of its own. */
+  | 'pool_fault'
   /** The request itself is at fault. */
   | 'refused'
   /** The pool answered in words that this version does not know. */
@@ -79,6 +81,7 @@ const remedies: Readonly<Record<PoolErrorKind, string>> = {
   attestation_wrong: 'Trust this pool as far as you trust who runs it, and no further.',
   receipt_wrong: 'Believe the chain, not the receipt. Keep both, and pay here no more.',
   chain: 'Try again later, or read the chain through an RPC of your own.',
+  pool_fault: 'Ask again; if it repeats, tell whoever runs the pool when it happened.',
   refused: 'Mend the request; the message says where.',
   not_understood: 'Update this package, or check that the address is a ComputePool’s.',
 }
@@ -106,6 +109,7 @@ export function kindOf(code: string, httpStatus: number): PoolErrorKind {
   if (known !== undefined) return known
   if (code.startsWith('payment_') || httpStatus === 402) return 'payment'
   if (code.startsWith('chain_')) return 'chain'
+  if (code.startsWith('bug_')) return 'pool_fault'
   if (code.startsWith('peer_') || code.startsWith('engine_')) return 'ring_gone'
   if (httpStatus === 401 || httpStatus === 403) return 'session_over'
   if (httpStatus === 429) return 'busy'
