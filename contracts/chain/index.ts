@@ -1,5 +1,6 @@
 export type { ChainKeys } from './chain-keys.ts'
 export { findAnvil } from './find-anvil.ts'
+export { type JoinedChain, joinEmbeddedChain } from './join-embedded-chain.ts'
 export {
   embeddedChain,
   type KnownChain,

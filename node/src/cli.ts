@@ -5,6 +5,7 @@ import { tellFailure } from './tell-failure.ts'
 const HELP = `computepool <command> [options]
 
 pack     turns a model into a pack that tabs and nodes download, check and run
+publish  stores a pack's parts on 0G Storage, where tabs find them too
 deploy   puts what payments need on a chain
 node     serves layers of the pool's model from this machine, without a browser
 auditor  computes others' work of a pool again, and holds no seat
@@ -17,6 +18,7 @@ computepool <command> --help tells how each is used.`
 /** Each resolves when it is done, and sets the process's exit code itself where 0 and 1 do not say enough. */
 const commands: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
   pack: async args => (await import('./pack-command.ts')).packCommand(args),
+  publish: async args => (await import('./publish-command.ts')).publishCommand(args),
   deploy: async args => (await import('./deploy-command.ts')).deployCommand(args),
   node: async args => (await import('./node-command.ts')).nodeCommand(args),
   auditor: async args => (await import('./auditor-command.ts')).auditorCommand(args),

@@ -5,6 +5,7 @@ import { type Manifest, manifestSchema, packBytes } from '@computepool/shared/mo
 import { fromHere } from './from-here.ts'
 import { drawProgress } from './pack/draw-progress.ts'
 import { packModel } from './pack/pack-model.ts'
+import { publishOptions } from './publish/publish-options.ts'
 
 const HELP = `computepool pack <source> --out DIR --quantisation q4|q8|f16|f32
 
@@ -24,6 +25,7 @@ Turns a model into a pack: one file per layer, which browser tabs download, chec
 --no-self-test  leave them out; tabs then cannot be checked when they join
 --licence TEXT  what the manifest says of the model's licence
 --origin TEXT   what the manifest says of the weights' origin
+--publish 0g    store its parts on 0G Storage afterwards; takes the options of \`computepool publish\`
 --json          one JSON object a line instead of a progress bar
 --help          this text
 
@@ -44,6 +46,8 @@ export async function packCommand(args: readonly string[]): Promise<void> {
   const quantisation = quantisations.safeParse(values.quantisation)
   if (!quantisation.success) throw usage(`--quantisation is "${values.quantisation}".`)
 
+  if (values.publish !== undefined && values.publish !== '0g') throw usage(`--publish is "${values.publish}".`)
+  const outDir = fromHere(values.out)
   const progress = drawProgress({
     json: values.json,
     isTerminal: process.stderr.isTTY === true,
@@ -56,7 +60,7 @@ export async function packCommand(args: readonly string[]): Promise<void> {
   try {
     const { manifest, reusedParts } = await packModel({
       source: sourceFromHere(source),
-      outDir: fromHere(values.out),
+      outDir,
       quantisation: quantisation.data,
       model: values.model,
       licence: values.licence,
@@ -84,6 +88,10 @@ export async function packCommand(args: readonly string[]): Promise<void> {
         ? JSON.stringify({ type: 'packed', ...summary(manifest), out: values.out, reusedParts })
         : sentence(manifest, values.out),
     )
+    if (values.publish === undefined) return
+    // Loaded here only: it brings chains along.
+    const { publishFolder } = await import('./publish-command.ts')
+    await publishFolder(outDir, values, stop.signal)
   } finally {
     progress.end()
   }
@@ -104,6 +112,8 @@ function readArguments(args: readonly string[]) {
         'no-self-test': { type: 'boolean', default: false },
         licence: { type: 'string' },
         origin: { type: 'string' },
+        publish: { type: 'string' },
+        ...publishOptions,
         json: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false, short: 'h' },
       },

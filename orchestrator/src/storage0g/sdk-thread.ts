@@ -1,6 +1,7 @@
 /**
- * 0G's SDK in a thread of its own: it polls without end where a node never answers, writes to the console, pays again on a retry unless it
- * is told not to, and brings ethers along. A thread can be ended, and takes all of that with it. It verifies nothing.
+ * 0G's SDK in threads of its own: it polls without end where a node never answers, writes to the console, pays again on a retry unless it
+ * is told not to, and brings ethers along. A thread can be ended, and takes all of that with it; one that did what it was asked waits a
+ * while for the next order, since to load the SDK takes longer than most. It verifies nothing.
  */
 import { Worker } from 'node:worker_threads'
 import type { Hex } from 'viem'
@@ -40,42 +41,110 @@ export type SdkWord =
 
 export type SdkOutcome = Exclude<SdkWord, { said: string } | { submitting: Submission }>
 
-/** Ends it. Idempotent. */
 export interface SdkThread {
   readonly outcome: Promise<SdkOutcome>
+  /** Lets go of it: one that is not done is ended. Idempotent. */
   close(): Promise<void>
 }
 
-export function startSdkThread(
-  order: UploadOrder | DownloadOrder,
-  onSaid: (line: string) => void,
-  record: (submission: Submission) => Promise<void>,
-): SdkThread {
-  const worker = new Worker(new URL('./sdk-worker.mjs', import.meta.url), {
-    execArgv: [],
-    stdout: true,
-    stderr: true,
-    env: {},
-    workerData: order,
-  })
-  const outcome = new Promise<SdkOutcome>(resolve => {
-    worker.on('message', (word: SdkWord) => {
-      if ('said' in word) onSaid(word.said)
-      else if ('submitting' in word) {
-        // Not written down, not paid.
-        record(word.submitting).then(
-          () => worker.postMessage('recorded'),
-          thrown => resolve({ failed: `What it would pay could not be written down: ${firstLine(thrown)}` }),
-        )
-      } else resolve(word)
+export interface SdkThreads {
+  start(
+    order: UploadOrder | DownloadOrder,
+    onSaid: (line: string) => void,
+    record: (submission: Submission) => Promise<void>,
+  ): SdkThread
+  /** Ends those that wait for orders. */
+  close(): void
+}
+
+const mostIdle = 2
+/** A process that is done is not held by a thread that waits. */
+const idleMs = 20_000
+
+export function createSdkThreads(): SdkThreads {
+  const idle: { readonly worker: Worker; readonly end: () => void }[] = []
+
+  function take(): Worker {
+    const found = idle.pop()
+    if (found === undefined) {
+      return new Worker(new URL('./sdk-worker.mjs', import.meta.url), {
+        execArgv: [],
+        stdout: true,
+        stderr: true,
+        env: {},
+      })
+    }
+    found.end()
+    found.worker.ref()
+    return found.worker
+  }
+
+  async function give(worker: Worker): Promise<void> {
+    // By their names: a worker has listeners of its own.
+    for (const name of ['message', 'error', 'exit']) worker.removeAllListeners(name)
+    if (idle.length >= mostIdle) return void (await worker.terminate())
+    worker.unref()
+    const forget = (): void => {
+      const at = idle.findIndex(one => one.worker === worker)
+      if (at >= 0) idle.splice(at, 1)
+    }
+    const timer = setTimeout(() => {
+      forget()
+      void worker.terminate()
+    }, idleMs)
+    timer.unref()
+    // An error of one that waits has nobody to be told to.
+    worker.on('error', forget)
+    worker.on('exit', forget)
+    idle.push({
+      worker,
+      end() {
+        clearTimeout(timer)
+        worker.off('error', forget)
+        worker.off('exit', forget)
+      },
     })
-    worker.on('error', thrown => resolve({ failed: firstLine(thrown) }))
-    worker.on('exit', code => resolve({ failed: `Its thread ended with ${code}.` }))
-  })
+  }
+
   return {
-    outcome,
-    async close() {
-      await worker.terminate()
+    start(order, onSaid, record) {
+      const worker = take()
+      let isDone = false
+      let isClosed = false
+      const outcome = new Promise<SdkOutcome>(resolve => {
+        worker.on('message', (word: SdkWord) => {
+          if ('said' in word) onSaid(word.said)
+          else if ('submitting' in word) {
+            // Not written down, not paid.
+            record(word.submitting).then(
+              () => worker.postMessage('recorded'),
+              thrown => resolve({ failed: `What it would pay could not be written down: ${firstLine(thrown)}` }),
+            )
+          } else {
+            // After a failure something of it may still go on.
+            isDone = !('failed' in word)
+            resolve(word)
+          }
+        })
+        worker.on('error', thrown => resolve({ failed: firstLine(thrown) }))
+        worker.on('exit', code => resolve({ failed: `Its thread ended with ${code}.` }))
+      })
+      worker.postMessage(order)
+      return {
+        outcome,
+        async close() {
+          if (isClosed) return
+          isClosed = true
+          if (isDone) await give(worker)
+          else await worker.terminate()
+        },
+      }
+    },
+    close() {
+      for (const { worker, end } of idle.splice(0)) {
+        end()
+        void worker.terminate()
+      }
     },
   }
 }

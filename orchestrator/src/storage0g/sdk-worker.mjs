@@ -1,23 +1,24 @@
 /**
- * The inside of the SDK’s thread, in plain JavaScript: a thread has no loader for TypeScript. One order comes as its data; what it says is
- * `SdkWord` of sdk-thread.ts. The SDK’s CommonJS build lacks a dependency, so it is imported as a module.
+ * The inside of the SDK’s thread, in plain JavaScript: a thread has no loader for TypeScript. Orders come one after the other; what it says
+ * is `SdkWord` of sdk-thread.ts. The SDK’s CommonJS build lacks a dependency, so it is imported as a module.
  */
-import { parentPort, workerData } from 'node:worker_threads'
+import { parentPort } from 'node:worker_threads'
 import * as sdk from '@0gfoundation/0g-ts-sdk'
 import { ethers } from 'ethers'
 
 for (const name of ['log', 'info', 'debug', 'warn', 'error']) console[name] = () => {}
-const order = workerData
 const post = (word, moved) => parentPort.postMessage(word, moved)
 const lineOf = thrown =>
   String(thrown?.message || thrown)
     .split('\n', 1)[0]
     .slice(0, 300)
-const { pollMs = 1000 } = order
+let pollMs = 1000
 // The SDK looks once a second, by a constant of its own; at one's own machine that is mostly waiting.
 const wait = globalThis.setTimeout
-if (pollMs !== 1000) globalThis.setTimeout = (run, ms, ...given) => wait(run, ms === 1000 ? pollMs : ms, ...given)
+globalThis.setTimeout = (run, ms, ...given) => wait(run, ms === 1000 ? pollMs : ms, ...given)
 const sleep = milliseconds => new Promise(resolve => wait(resolve, milliseconds))
+
+let onRecorded = () => {}
 
 /** Tells what it signed, and sends it only once that is written down: killed in between, the same bytes are sent again. */
 class RecordingWallet extends ethers.Wallet {
@@ -25,7 +26,9 @@ class RecordingWallet extends ethers.Wallet {
     const transaction = await this.populateTransaction(given)
     delete transaction.from
     const signed = await this.signTransaction(transaction)
-    const recorded = new Promise(resolve => parentPort.once('message', resolve))
+    const recorded = new Promise(resolve => {
+      onRecorded = resolve
+    })
     post({ submitting: { hash: ethers.keccak256(signed), signed } })
     await recorded
     return this.provider.broadcastTransaction(signed)
@@ -56,7 +59,7 @@ async function awaitPaid(provider, infoOf, { hash, signed }) {
   }
 }
 
-async function upload() {
+async function upload(order) {
   const provider = new ethers.JsonRpcProvider(order.rpcUrl)
   const indexer = new sdk.Indexer(order.indexerUrl)
   const [nodes, noNodes] = await indexer.selectNodes(1)
@@ -80,7 +83,7 @@ async function upload() {
   return { stored: { root: told.rootHash, sizeBytes: info.tx.size, isFinal: info.finalized } }
 }
 
-async function download() {
+async function download(order) {
   const indexer = new sdk.Indexer(order.indexerUrl)
   const locations = await indexer.getFileLocations(order.root)
   if (locations.length === 0) return { missing: true }
@@ -93,7 +96,12 @@ async function download() {
   return { bytes: await blob.arrayBuffer() }
 }
 
-;(order.kind === 'upload' ? upload() : download()).then(
-  word => post(word, word.bytes ? [word.bytes] : []),
-  thrown => post({ failed: lineOf(thrown) }),
-)
+parentPort.on('message', order => {
+  if (order === 'recorded') return onRecorded()
+  pollMs = order.pollMs ?? 1000
+  const work = order.kind === 'upload' ? upload(order) : download(order)
+  return work.then(
+    word => post(word, word.bytes ? [word.bytes] : []),
+    thrown => post({ failed: lineOf(thrown) }),
+  )
+})

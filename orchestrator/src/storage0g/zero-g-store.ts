@@ -8,7 +8,13 @@ import type { BlobStore, StoredBlob } from '@computepool/shared/ports'
 import { createRootHasher } from '@computepool/shared/storage0g'
 import type { Hex } from 'viem'
 import { createMemorySubmissions, type Submission, type SubmissionBook } from './open-submission-book.ts'
-import { type DownloadOrder, type SdkOutcome, startSdkThread, type UploadOrder } from './sdk-thread.ts'
+import {
+  createSdkThreads,
+  type DownloadOrder,
+  type SdkOutcome,
+  type SdkThreads,
+  type UploadOrder,
+} from './sdk-thread.ts'
 
 export interface ZeroGStoreOptions {
   readonly indexerUrl: string
@@ -39,6 +45,8 @@ export function createZeroGStore(options: ZeroGStoreOptions): BlobStore {
   const { indexerUrl, rpcUrl, privateKey, gasPriceWei, putTimeoutMs = 600_000, getTimeoutMs = 180_000 } = options
   const { pause = (timeoutMs, signal) => sleep(timeoutMs, undefined, { signal }) } = options
   const submissions = options.submissions ?? createMemorySubmissions()
+  const threads = createSdkThreads()
+  options.stop?.addEventListener('abort', () => threads.close(), { once: true })
   const putting = new Map<Hex, Promise<StoredBlob>>()
   // The key's transactions are counted by the SDK: two uploads at once would have the same number.
   let before: Promise<unknown> = Promise.resolve()
@@ -49,6 +57,7 @@ export function createZeroGStore(options: ZeroGStoreOptions): BlobStore {
     const paying = { indexerUrl, rpcUrl, privateKey, gasPriceWei, pollMs: options.pollMs }
     const order: UploadOrder = { kind: 'upload', bytes, root, submitted, ...paying }
     const run = await runThread(
+      threads,
       order,
       over => pause(putTimeoutMs, over),
       options.stop,
@@ -90,7 +99,12 @@ export function createZeroGStore(options: ZeroGStoreOptions): BlobStore {
         putting.set(blob.root, done)
       }
       // Who stops waiting does not stop the upload: it may be paid for already, and others may wait for it too.
-      return Promise.race([done, ...(signal ? [rejectedBy(signal)] : [])])
+      const over = new AbortController()
+      try {
+        return await Promise.race([done, ...(signal ? [rejectedBy(signal, over.signal)] : [])])
+      } finally {
+        over.abort()
+      }
     },
 
     async get(blob, signal) {
@@ -101,6 +115,7 @@ export function createZeroGStore(options: ZeroGStoreOptions): BlobStore {
       }
       const order: DownloadOrder = { kind: 'download', ...blob, indexerUrl }
       const { outcome } = await runThread(
+        threads,
         order,
         over => pause(getTimeoutMs, over),
         either(signal, options.stop),
@@ -121,6 +136,7 @@ export function createZeroGStore(options: ZeroGStoreOptions): BlobStore {
 }
 
 async function runThread(
+  threads: SdkThreads,
   order: UploadOrder | DownloadOrder,
   untilLate: (over: AbortSignal) => Promise<unknown>,
   signal: AbortSignal | undefined,
@@ -128,7 +144,7 @@ async function runThread(
 ): Promise<{ readonly outcome: SdkOutcome | undefined; readonly lastSaid: string }> {
   signal?.throwIfAborted()
   let lastSaid = 'It said nothing.'
-  const thread = startSdkThread(
+  const thread = threads.start(
     order,
     line => {
       lastSaid = `It said last: ${line}`
@@ -151,11 +167,10 @@ const either = (one: AbortSignal | undefined, other: AbortSignal | undefined): A
   one && other ? AbortSignal.any([one, other]) : (one ?? other)
 
 /** Until `over`, it waits for `signal`. */
-const rejectedBy = (signal: AbortSignal, over?: AbortSignal): Promise<never> =>
+const rejectedBy = (signal: AbortSignal, over: AbortSignal): Promise<never> =>
   new Promise((_, reject) => {
-    const listening = { once: true, ...(over && { signal: over }) }
     if (signal.aborted) reject(signal.reason)
-    else signal.addEventListener('abort', () => reject(signal.reason), listening)
+    else signal.addEventListener('abort', () => reject(signal.reason), { once: true, signal: over })
   })
 
 /** Without holding up whoever else is served by this process. */
