@@ -50,7 +50,7 @@ const defaultTimes: StakeTimes = {
 }
 const proposalSeconds = 600n
 /** A week; renewed when a quarter of it is left. */
-const wantedTermSeconds = 7 * 86_400
+const usualTermSeconds = 7 * 86_400
 
 /** `onChange`: what is told of stakes is another. */
 export function createStakeDesk(options: StakeDeskOptions, onChange: () => void): StakeDesk {
@@ -94,7 +94,7 @@ export function createStakeDesk(options: StakeDeskOptions, onChange: () => void)
     desk,
     place,
     token: options.token,
-    ...{ of: view.stakeOf, hasAgreed, wasAtFault: operator => willing.faultOf(operator) !== null },
+    ...{ of: view.stakeOf, hasAgreed, wasAtFault: willing.hasFailed },
     picture: () => picture,
   })
   const hearing: Hearing = createHearing({
@@ -227,7 +227,9 @@ export function createStakeDesk(options: StakeDeskOptions, onChange: () => void)
         stakeAtomic,
       },
       pricePerSecondAtomic: rings.length === 0 ? 0n : await options.pricePerSecondAtomic(),
-      termSeconds: BigInt(Math.min(wantedTermSeconds, options.maxTermSeconds - Number(proposalSeconds))),
+      termSeconds: BigInt(
+        Math.min(options.termSeconds ?? usualTermSeconds, options.maxTermSeconds - Number(proposalSeconds)),
+      ),
       mayOffer: ({ key }) => ages.ageMs(key) >= times.settleMs && !quiet.isQuiet(key),
       drawSalt: () => bytesToHex(entropy.bytes(32)),
     })

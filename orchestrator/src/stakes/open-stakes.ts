@@ -62,6 +62,8 @@ export async function openStakes(opening: OpenStakesOptions): Promise<StakeDesk>
       token: { address: lower(manifest.contracts.usdc), name, version },
       pricePerSecondAtomic: price,
       maxTermSeconds,
+      // Tabs that try the pool out come and go: what they leave behind comes back within a day.
+      ...(money.isEmbedded ? { termSeconds: 86_400 } : {}),
       // Money that is worth something is nobody's to give.
       give: money.isEmbedded ? testMint(money, owner) : null,
       times: money.isEmbedded ? {} : { tickMs: 30_000 },

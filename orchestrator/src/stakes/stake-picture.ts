@@ -78,6 +78,7 @@ export function createPictureReader(reader: CoalitionReader): PictureReader {
     forget: (id, operator) => void gone.get(id)?.add(operator),
     read: async (rows, knownGuilty) => {
       const ids = [...new Set(rows.flatMap(({ coalition }) => (coalition === null ? [] : [coalition])))]
+      for (const id of gone.keys()) if (!ids.includes(id)) gone.delete(id)
       const coalitions: HeldCoalition[] = []
       for (const id of ids) {
         coalitions.push(

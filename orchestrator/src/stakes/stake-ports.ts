@@ -55,6 +55,8 @@ export interface StakeDeskOptions {
   readonly pricePerSecondAtomic: () => Promise<bigint>
   /** The registry's longest term, Unix seconds. */
   readonly maxTermSeconds: number
+  /** How long terms bind, Unix seconds; absent: a week. Less where that is longer than the registry allows. */
+  readonly termSeconds?: number
   /** Makes test money; null where that is not ours to do. Resolves when it is in a block. */
   readonly give: ((to: Hex, amountAtomic: bigint) => Promise<Hex>) | null
   /** Times of its own, in milliseconds; for tests. */

@@ -20,6 +20,7 @@ export const stakeWords = {
   otherGuilty: (operator: string): string => `${operator} was found guilty of a breach`,
   otherFault: (operator: string, kind: 'refused' | 'silent'): string =>
     kind === 'refused' ? `${operator} does not stake` : `${operator} has not answered the terms`,
+  otherBound: (operator: string): string => `The stake of ${operator} lies in a coalition whose others are gone`,
   chainFails: 'The terms are signed, and could not be put on the chain yet',
   spared: (why: string): string => `Nothing is at stake, and it earns all the same for now: ${why.replace(/\.$/, '')}.`,
   slashed: 'Found guilty of a breach: no terms are offered to this wallet any more.',

@@ -4,6 +4,8 @@ import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { stakeAtomic } from '../../testing/keeper-coalition.ts'
 import { openStakePool, type StakePool } from '../../testing/stake-pool.ts'
 
+type Four = [PrivateKeyAccount, PrivateKeyAccount, PrivateKeyAccount, PrivateKeyAccount]
+
 let pool: StakePool
 beforeAll(async () => {
   pool = await openStakePool()
@@ -240,4 +242,16 @@ it('renews a coalition before it ends, and gives all stakes back when one does e
   await pool.until(() => pool.stakes().stakeOf(wallet(members[0])).state === 'unbonding')
   await pool.passSeconds(3_601)
   for (const { address } of members) await pool.until(async () => (await pool.chain.usdcOf(address)) === stakeAtomic)
+})
+
+it('pays a newcomer beside one whose stake lies with others that are gone', { timeout: 90_000 }, async () => {
+  const [stays, gone, too, comes] = (await pool.operators(4)) as [PrivateKeyAccount, ...PrivateKeyAccount[]] as Four
+  pool.stand([stays, gone, too])
+  await pool.until(isActive)
+  // No half of its coalition is left, and it holds no second stake.
+  pool.stand([stays, comes])
+  await pool.until(async () => (await earners()) === [stays, comes].map(wallet).sort().join())
+  // It is asked for its stake before whoever waits for it.
+  await pool.until(() => pool.offersTo(stays).filter(({ needsStake }) => needsStake).length >= 3)
+  expect(pool.offersTo(comes).filter(({ needsStake }) => needsStake).length).toBeLessThanOrEqual(1)
 })

@@ -14,6 +14,8 @@ export interface Willingness {
   look(now: WillingnessNow): void
   /** Why this wallet is what its ring waits for; null where it is not. */
   faultOf(operator: string): string | null
+  /** It did not stake when it was asked last. */
+  hasFailed(operator: string): boolean
   /** Why it has no stake though it would; null where its stake waits for nobody else. */
   sparedOf(operator: string): string | null
   /** What its weight in placement is multiplied with, never 0: one that will not stake gives way to one that may. */
@@ -52,6 +54,8 @@ interface Fault {
 export function createWillingness({ nowMs, silentMs, forgiveMs }: WillingnessOptions): Willingness {
   const faults = new Map<string, Fault>()
   const spared = new Map<string, string>()
+  /** Staked elsewhere, and unable or unwilling to stake here too: what its neighbours wait for is not their fault. */
+  const bound = new Set<string>()
   let split = new Map<string, string>()
   /** By hash, wallet and word: since when it is asked for. */
   let seen = new Map<string, number>()
@@ -73,9 +77,15 @@ export function createWillingness({ nowMs, silentMs, forgiveMs }: WillingnessOpt
 
   return {
     refused: (operator, words) => hold(operator, { kind: 'refused', words }),
-    signed: operator => void faults.delete(operator),
+    signed: operator => {
+      faults.delete(operator)
+      bound.delete(operator)
+    },
     look: ({ rings, rows, asking, refused, isGuilty, isStaked }) => {
       lookAtSilence({ rows, asking })
+      for (const operator of faults.keys()) if (isStaked(operator)) bound.add(operator)
+      for (const operator of bound) if (!isStaked(operator)) bound.delete(operator)
+      for (const operator of bound) faults.delete(operator)
       split = new Map(
         rings.flatMap(ring => splitWallets(ring).map(operator => [operator, refused.get(ring.key)?.text ?? ''])),
       )
@@ -83,7 +93,8 @@ export function createWillingness({ nowMs, silentMs, forgiveMs }: WillingnessOpt
         if (isGuilty(operator)) return stakeWords.otherGuilty(operator)
         if (split.has(operator)) return stakeWords.otherSplit(operator)
         const fault = faults.get(operator)
-        return fault === undefined ? null : stakeWords.otherFault(operator, fault.kind)
+        if (fault !== undefined) return stakeWords.otherFault(operator, fault.kind)
+        return bound.has(operator) ? stakeWords.otherBound(operator) : null
       }
       for (const ring of rings) {
         const members = [...ring.peers.keys()]
@@ -103,9 +114,9 @@ export function createWillingness({ nowMs, silentMs, forgiveMs }: WillingnessOpt
       for (const operator of [...spared.keys()]) {
         if (isStaked(operator) || whyNot(operator) !== null) spared.delete(operator)
       }
-      for (const operator of [...faults.keys()]) if (isStaked(operator)) faults.delete(operator)
     },
     faultOf: operator => split.get(operator) ?? faults.get(operator)?.words ?? null,
+    hasFailed: operator => faults.has(operator) || bound.has(operator),
     sparedOf: operator => spared.get(operator) ?? null,
     factorOf: operator => {
       const fault = faults.get(operator)
