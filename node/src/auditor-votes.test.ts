@@ -1,11 +1,14 @@
 /** Auditors that look at a pool's disputes: what they vote on a real registry, and where they keep silent. */
 import { createHash } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { testAccount } from '@computepool/contracts/testing'
 import { verifyWallet } from '@computepool/peer/runtime/verify-wallet.ts'
 import { checkEvidence, decodeEvidence, encodeEvidence, recompute, replayOf } from '@computepool/shared/audit'
 import { bigintAsString } from '@computepool/shared/money'
 import { createGate, createManualClock, openFakeEngine } from '@computepool/shared/testing'
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { errorResponse } from '../../orchestrator/src/api/openai-routes.ts'
 import { type DisputeDesk, disputeRoutes } from '../../orchestrator/src/disputes/index.ts'
 import { hostClock } from '../../orchestrator/src/host.ts'
@@ -13,6 +16,7 @@ import { type Key, longMs, lower } from '../../orchestrator/testing/coalition-st
 import { type DisputeStage, openDisputeStage } from '../../orchestrator/testing/dispute-stage.ts'
 import { garbage } from '../../shared/testing/cheats/change-outputs.ts'
 import { evidenceManifest, evidenceSpans, sampleEvidence } from '../../shared/testing/cheats/sample-evidence.ts'
+import { keepConvictions } from './auditor/kept-convictions.ts'
 import { type AuditorVotes, type AuditorVotesOptions, type JudgeBundle, startAuditorVotes } from './auditor-votes.ts'
 
 const origin = 'https://pool.example'
@@ -130,7 +134,12 @@ test(
       isCheat: true,
       bytes: encodeEvidence({ ...bundle, header: { ...header, finding } }),
     })
-    await start(auditorKeys).look()
+    const folder = await mkdtemp(join(tmpdir(), 'auditor-votes-'))
+    onTestFinished(() => rm(folder, { recursive: true }))
+    const own = () => ({ convictions: keepConvictions(join(folder, 'convicted')) })
+    await start(auditorKeys, own()).look()
+    // Started anew: what it has not yet heard of is the second.
+    await start(auditorKeys, own()).look()
     expect(await settled(dispute)).toMatchObject({ state: 'settled' })
     expect((await stage.viewOf(desk, second.breach))?.onChain).toMatchObject({ guiltyVotes: 0, innocentVotes: 0 })
     await stage.chain.passSeconds(700)

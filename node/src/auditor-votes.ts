@@ -12,6 +12,7 @@ import { type DisputeView, disputesSchema, moneyTermsSchema } from '@computepool
 import type { Clock } from '@computepool/shared/ports'
 import { createPublicClient, type Hex, http, isAddressEqual, type PublicClient } from 'viem'
 import { fetchBundle } from './audit/fetch-bundle.ts'
+import { type KeptConvictions, keepConvictions } from './auditor/kept-convictions.ts'
 
 /** What a bundle proves; `unjudged` where nobody can say. */
 export type JudgeBundle = (bundle: EvidenceBundle, signal: AbortSignal) => Promise<EvidenceVerdict>
@@ -25,6 +26,8 @@ export interface AuditorVotesOptions {
   readonly clock: Clock
   /** Default: where the pool says that its chain is. Somebody else's says what a pool that lies would not. */
   readonly rpcUrl?: string | undefined
+  /** Attempts that were found to be a cheat's, and the bundle that showed it first. Default: forgotten with the process. */
+  readonly convictions?: KeptConvictions
   /** Default 3000. */
   readonly pollMs?: number
   readonly fetch?: typeof globalThis.fetch
@@ -60,8 +63,7 @@ export function startAuditorVotes(options: AuditorVotesOptions): AuditorVotes {
   const judged = new Map<string, boolean | null>()
   /** Evidence that was not there: when to look again, by the monotonic clock. */
   const missing = new Map<string, number>()
-  /** Attempts that were found to be a cheat's, by their receipt: which bundle showed it. */
-  const convicted = new Map<string, Hex>()
+  const { convictions = keepConvictions(null) } = options
   let chain: PublicClient | null = null
   let looking: Promise<void> | null = null
   let cancel = (): void => {}
@@ -153,9 +155,8 @@ export function startAuditorVotes(options: AuditorVotesOptions): AuditorVotes {
     if (verdict !== 'cheated' && verdict !== 'unpaired') return false
     // The registry tells breaches apart by their bundles' hashes: of two bundles about one attempt the second is not voted on.
     const attempt = bundle.header.attempts.at(-1)!.receipt.signature
-    const first = convicted.get(attempt) ?? said.evidenceHash
-    convicted.set(attempt, first)
-    return first === said.evidenceHash ? true : null
+    const first = convictions.firstOf(attempt, said.evidenceHash.toLowerCase() as Hex)
+    return first === said.evidenceHash.toLowerCase() ? true : null
   }
 
   async function openChain(chainId: number): Promise<PublicClient> {

@@ -88,6 +88,7 @@ export function createTrust(options: TrustOptions): Trust {
     folder ??= mkdtempSync(join(tmpdir(), 'computepool-evidence-'))
     return folder
   })
+  if (folder !== null) archive.sweep().catch(onFault)
   for (const { operator, what, evidence } of convictions?.left ?? []) {
     void archive
       .get(evidence.sha256)

@@ -23,6 +23,7 @@ import { chooseProvider, probeProviders } from '../operator/probe-providers.ts'
 import type { RunningNode } from '../operator/run-node.ts'
 import { openDiskStorage } from '../storage/disk-storage.ts'
 import { createPoolJudge } from './judge-from-pool.ts'
+import { keepConvictions } from './kept-convictions.ts'
 import { createSliceShelf } from './slice-shelf.ts'
 import { type AuditorEarned, tellEarnings } from './tell-earnings.ts'
 
@@ -130,6 +131,7 @@ export async function runAuditor(options: AuditorOptions): Promise<RunningAudito
       ? null
       : startAuditorVotes({
           ...{ origin: url, keys: options.voters, clock: hostClock, onNotice, rpcUrl: options.rpcUrl },
+          convictions: keepConvictions(join(dataDir, 'convicted-attempts')),
           judge: createPoolJudge({
             ...{ url, storage: await storage, clock: hostClock, fetchBytes: (address, init) => fetch(address, init) },
             shareManifest: manifest => measured(manifest).manifest,

@@ -29,6 +29,8 @@ export interface EvidenceArchive {
   subjectOf(sha256: string): string | null
   /** It is being judged: it stays until what is returned is called. */
   holdWhile(sha256: string): () => void
+  /** Takes away what uploads left that a killed process had begun. */
+  sweep(): Promise<void>
   /** Somebody was convicted by it: it stays, whatever comes, and over restarts. */
   hold(sha256: string): Promise<void>
 }
@@ -43,6 +45,7 @@ const mostSubjects = 256
 const namePattern = /^[0-9a-f]{64}$/
 /** An empty file beside a bundle that stays: known again after a restart. */
 const heldMark = '.held'
+const partMark = '.part'
 /** Magic and the header's length. */
 const prefixBytes = 12
 
@@ -60,6 +63,8 @@ export function createEvidenceArchive(folderOf: () => string, mostBytes = usualM
   const leftBy = new Map<string, string>()
   /** How many trials each is judged in. */
   const judged = new Map<string, number>()
+  /** Uploads of this process. */
+  const parts = new Set<string>()
   let admitting: Promise<unknown> = Promise.resolve()
 
   /** Room for one more: its wallet's own eldest go, then the eldest of all; never one that convicted somebody, or is being judged. */
@@ -120,7 +125,9 @@ export function createEvidenceArchive(folderOf: () => string, mostBytes = usualM
       pathOf(sha256)
       const folder = folderOf()
       await mkdir(folder, { recursive: true })
-      const part = join(folder, `${randomUUID()}.part`)
+      const name = `${randomUUID()}${partMark}`
+      parts.add(name)
+      const part = join(folder, name)
       const hash = createHash('sha256')
       let sizeBytes = 0
       const measured = new Transform({
@@ -142,6 +149,8 @@ export function createEvidenceArchive(folderOf: () => string, mostBytes = usualM
       } catch (error) {
         await rm(part, { force: true })
         throw error
+      } finally {
+        parts.delete(name)
       }
     },
     get: async sha256 => {
@@ -164,6 +173,11 @@ export function createEvidenceArchive(folderOf: () => string, mostBytes = usualM
         if (left === 0) judged.delete(sha256)
         else judged.set(sha256, left)
       }
+    },
+    sweep: async () => {
+      const folder = folderOf()
+      const left = (await readdir(folder).catch(() => [])).filter(name => name.endsWith(partMark) && !parts.has(name))
+      for (const name of left) await rm(join(folder, name), { force: true })
     },
     hold: async sha256 => {
       await writeFile(pathOf(sha256) + heldMark, '')

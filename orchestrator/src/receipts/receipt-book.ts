@@ -100,7 +100,7 @@ export function createReceiptBook(options: ReceiptBookOptions): ReceiptBook {
     forget(attempt)
     // Where no token came nobody knows which seats it has reached.
     if (attempt.tokens.length === 0) return
-    const { coalition, epoch, seats, job, receipts, keys, gone, tokens, isComplete } = attempt
+    const { coalition, epoch, seats, job, isTrusted, receipts, keys, gone, tokens, isComplete } = attempt
     const { requestId, nonce = '', promptTokens, generatedTokens = [], reuse } = job
     const receipted: ReceiptedAttempt = {
       coalition,
@@ -121,7 +121,8 @@ export function createReceiptBook(options: ReceiptBookOptions): ReceiptBook {
     }
     const first = new Map([...receipts].reverse().map(receipt => [receipt.seat, receipt]))
     const ranMs = (attempt.endedAtMs ?? attempt.sentAtMs) - attempt.sentAtMs
-    const settled = { coalition, epoch, seats, job, receipts: first, keys, tokens, ranMs }
+    const asked = isTrusted === undefined ? {} : { isTrusted }
+    const settled = { coalition, epoch, seats, job, ...asked, receipts: first, keys, tokens, ranMs }
     onSettled(verifyReceipts(receipted, isSigned), settled)
   }
 
