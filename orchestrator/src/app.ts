@@ -26,6 +26,7 @@ import { moneyRoutes } from './payments/money-routes.ts'
 import { sessionRoutes } from './payments/session-routes.ts'
 import type { MoneyDesk } from './payments/till.ts'
 import type { PackFolder } from './store/pack-folder.ts'
+import { type ZerogDesk, zerogRoutes } from './zerog-compute/index.ts'
 
 export interface AppOptions {
   readonly service: ModelService
@@ -49,6 +50,8 @@ export interface AppOptions {
   readonly attestation?: AttestationProvider | null
   /** Signs answers by that provider's key; absent or null: they are not signed. */
   readonly answers?: AnswerSigner | null
+  /** The pool as a provider of 0G Compute, whose signer is that provider's; absent or null: it is none. */
+  readonly zerog?: ZerogDesk | null
   /** The pool's token, and who may ask where the pool is private. */
   readonly inft: InftDesk
 }
@@ -112,6 +115,12 @@ export function createApp(options: AppOptions): Hono {
   app.route('/v1', zeroGQuoteRoutes({ provider: attestation, clock }))
   if (money.mode === 'paid') app.route('/v1', sessionRoutes({ till: money.till, limiter, addressOf, clock }))
   const gate = () => (money.mode === 'paid' ? money.till().gate : null)
+  const { zerog: desk = null } = options
+  if (desk !== null && answers !== null) {
+    const quotes = zeroGQuoteRoutes({ provider: attestation, clock })
+    const common = { service, limiter, addressOf, isProxyTrusted, maxBodyBytes, answers, quotes }
+    app.route('/v1', zerogRoutes({ desk, ...common }))
+  }
   app.route('/v1', openAiRoutes({ service, limiter, addressOf, isProxyTrusted, maxBodyBytes, gate, answers }))
   app.route('/api', moneyRoutes({ desk: money, addressOf, limitsFor: options.limitsFor, clock }))
   const disputes = () => (money.mode === 'paid' ? (money.till().disputes ?? null) : null)

@@ -20,6 +20,7 @@ import type { MoneyDesk } from './payments/till.ts'
 import type { StandingBook } from './standing/index.ts'
 import type { PackFolder } from './store/pack-folder.ts'
 import { createTextCodec } from './text/index.ts'
+import type { ZerogDesk } from './zerog-compute/index.ts'
 
 export interface OrchestratorSettings {
   /** Fewest tabs that share the model. */
@@ -77,6 +78,8 @@ export interface OrchestratorDeps {
   readonly onFault: (fault: unknown) => void
   /** What vouches for this process and signs its answers; absent or null: nothing does. */
   readonly attestation?: AttestationProvider | null
+  /** The pool as a provider of 0G Compute, with the attestation's signer; absent or null: it is none. */
+  readonly zerog?: ZerogDesk | null
   /** Made with the desk in hand, which says whether there is a ring worth paying for; absent: work is free. */
   readonly moneyFor?: (desk: Desk) => MoneyDesk
   /** The pool's token, asked once the money is there; absent: it is none. */
@@ -147,6 +150,7 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
   }
   const { attestation = null, inftFor = () => noInft('It was started without one.') } = deps
   const answers = attestation === null ? null : createAnswerSigner({ provider: attestation, clock, entropy, onFault })
-  const app = createApp({ ...common, money, observatory, trust, attestation, answers, inft: inftFor() })
+  const { zerog = null } = deps
+  const app = createApp({ ...common, zerog, money, observatory, trust, attestation, answers, inft: inftFor() })
   return { app, desk, standing: trust.standing, close: trust.close }
 }

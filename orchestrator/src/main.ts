@@ -7,11 +7,13 @@ import { fileURLToPath } from 'node:url'
 import { ComputePoolError } from '@computepool/shared/errors'
 import { type AttestationProvider, keptSimulatedKey, openAttestation } from './attestation/index.ts'
 import { tellAttestation } from './attestation-settings.ts'
+import { hostClock } from './host.ts'
 import { readSystemPrompt, tellInft } from './inft-settings.ts'
 import { redactedFault, redactUrls } from './redact-urls.ts'
 import { type RunningOrchestrator, type StartOptions, startOrchestrator } from './serve.ts'
 import { help, parseSettings, type Settings } from './settings.ts'
 import { cachedPack } from './store/model-cache.ts'
+import { openZerog, type Zerog } from './zerog-compute/index.ts'
 
 const repository = fileURLToPath(new URL('../../', import.meta.url))
 /** Ports tried after the default one. */
@@ -47,6 +49,7 @@ async function main(): Promise<void> {
     attestation,
     inft: settings.inft,
     systemPrompt: await readSystemPrompt(settings.systemPromptFile),
+    zerog: await zerogFor(settings, attestation, dataDir),
     auditors: settings.auditors,
     challengeEveryMs: settings.challengeEveryMs,
     onNotice: text => console.log(text),
@@ -64,6 +67,20 @@ async function main(): Promise<void> {
 async function attestationFor({ attestation }: Settings, dataDir: string): Promise<AttestationProvider | null> {
   const { kind, ...rest } = attestation
   return kind === 'none' ? null : openAttestation({ kind, ...rest, simulatedKey: () => keptSimulatedKey(dataDir) })
+}
+
+async function zerogFor(
+  { zerog: settings }: Settings,
+  attestation: AttestationProvider | null,
+  dataDir: string,
+): Promise<Zerog | null> {
+  if (settings === null) return null
+  if (attestation === null) {
+    const message = '--zerog-provider needs a key that signs answers and settlements, and nothing is attested here.'
+    throw new ComputePoolError('input_invalid', message, { remedy: 'Choose one with --attestation.' })
+  }
+  const onFault = (fault: unknown): void => console.error('Fault:', redactedFault(fault))
+  return openZerog({ settings, attestation, dataDir, clock: hostClock, onNotice: console.log, onFault })
 }
 
 const signerOf = async (attestation: AttestationProvider | null): Promise<string | null> =>

@@ -27,6 +27,7 @@ import type { MoneyDesk } from './payments/till.ts'
 import type { StandingBook } from './standing/index.ts'
 import { ensurePage } from './store/build-page.ts'
 import { openPackFolder } from './store/pack-folder.ts'
+import type { Zerog } from './zerog-compute/index.ts'
 
 export interface StartOptions extends Partial<Omit<OrchestratorSettings, 'requests'>> {
   /** How many answers run and wait, each client's share of the queue, how long: what is absent takes its default. */
@@ -55,6 +56,8 @@ export interface StartOptions extends Partial<Omit<OrchestratorSettings, 'reques
   readonly auditors?: number
   /** What vouches for this process and signs its answers; absent or null: nothing does. */
   readonly attestation?: AttestationProvider | null
+  /** A provider of 0G Compute by that attestation's key, closed with the rest; absent or null: it is none. */
+  readonly zerog?: Zerog | null
   /** The pool as a token, in a paid pool; absent or null: it is none. */
   readonly inft?: InftSettings | null
   /** Put before each conversation, and shown by nothing; part of what the token holds. */
@@ -145,6 +148,7 @@ export async function startOrchestrator(options: StartOptions): Promise<RunningO
       addressOf: c => addressOf(c, isProxyTrusted),
       isProxyTrusted,
       attestation: options.attestation ?? null,
+      zerog: options.zerog?.desk ?? null,
       settings: settingsOf(options),
       moneyFor,
       inftFor: () => inft?.desk ?? noInft(whyNoToken(settings.mode)),
@@ -171,7 +175,7 @@ export async function startOrchestrator(options: StartOptions): Promise<RunningO
     let closing: Promise<void> | null = null
     const close = (): Promise<void> => {
       // The token before the chain that it is on.
-      const others = [inft, money].filter(each => each !== null)
+      const others = [options.zerog ?? null, inft, money].filter(each => each !== null)
       closing ??= closeAll(server, desk, signaling, [beside, { close: closeTrust }, ...others])
       return closing
     }

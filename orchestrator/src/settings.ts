@@ -7,6 +7,8 @@ import { type AttestationSettings, attestationOf } from './attestation-settings.
 import type { InftSettings } from './inft/index.ts'
 import { inftOf } from './inft-settings.ts'
 import { type MoneyChoice, moneyChoiceOf } from './money-settings.ts'
+import type { ZerogSettings } from './zerog-compute/index.ts'
+import { zerogOf } from './zerog-settings.ts'
 
 export const help = `Usage: npm start -- [options]
 
@@ -24,7 +26,7 @@ Serves a language model whose layers are held by browser tabs: the page, an Open
   --signaling URL     use the signaling hub that runs there instead of one in this process (key: COMPUTEPOOL_SIGNALING_KEY)
   --free              give answers away: no chain is started and nothing is paid
   --price USD         dollars a minute of one running answer, of new sessions (default: as posted; 0.03 at first)
-  --chain NAME        embedded (default: a chain of its own with test money), 0g-galileo, or an RPC's URL
+  --chain NAME        embedded (default: a chain of its own with test money), 0g-galileo, 0g-mainnet, or an RPC's URL
   --keeper-url URL    let KeeperHub there run the workflows, with KEEPERHUB_API_KEY (default: they run in this process)
   --stake USD         dollars that each operator puts at stake (default: 5 on a chain of its own, else 0: unstaked)
   --private           only the owner of the pool's token, and whom it authorises, may ask
@@ -35,6 +37,9 @@ Serves a language model whose layers are held by browser tabs: the page, an Open
   --challenge MIN     minutes without an answer after which a ring is checked by a request of the pool's own (default: 10; 0: never)
   --attestation KIND  what vouches for this process: none, simulated, tdx-dstack (in a dstack CVM) or sgx-gramine
                       (default: simulated on a chain of its own, else none; it covers the orchestrator and no tab)
+  --zerog-provider CHAIN  serve 0G Compute's clients too, as a registered provider: 0g-galileo, 0g-mainnet or an RPC's URL
+                      (key: COMPUTEPOOL_ZEROG_KEY; see docs/zerog.md)
+  --zerog-contract A  0G Compute's serving contract there (default: 0G's own)
   --data DIR          where chain, keys and ledger are kept (default: .computepool beside the code)
   --help              this text
 
@@ -71,6 +76,8 @@ export interface Settings {
   readonly cacheDir: string | null
   readonly money: MoneyChoice
   readonly attestation: AttestationSettings
+  /** Null: no provider of 0G Compute. */
+  readonly zerog: ZerogSettings | null
   /** The pool as a token; null: it is none. */
   readonly inft: InftSettings | null
   /** File with the words put before each conversation. */
@@ -128,6 +135,7 @@ export function parseSettings(
     cacheDir: environment.COMPUTEPOOL_CACHE ? fromHere(environment.COMPUTEPOOL_CACHE, environment) : null,
     money,
     attestation: attestationOf(values.attestation, money.chain?.kind === 'embedded', environment),
+    zerog: zerogOf(values, environment),
     inft: inftOf(values, money.chain, environment),
     systemPromptFile: values['system-prompt'] === undefined ? null : fromHere(values['system-prompt'], environment),
     auditors: values.auditors === undefined ? 3 : wholeNumber('--auditors', values.auditors, 0, 16),
@@ -163,6 +171,8 @@ function readArgs(args: readonly string[]) {
         auditors: text,
         challenge: text,
         attestation: text,
+        'zerog-provider': text,
+        'zerog-contract': text,
         data: text,
         help: { type: 'boolean', short: 'h' },
       },

@@ -2,11 +2,11 @@
  * What a node or a contract refused, in our own words: a revert with the contract's own error and values, or a node that cannot be
  * reached. Raw causes may hold an address with a key in it, so they stay inside the process.
  */
-import { coalitionAbi, streamVaultAbi, usdcAbi } from '@computepool/contracts/abi'
+import { coalitionAbi, inferenceServingAbi, streamVaultAbi, usdcAbi } from '@computepool/contracts/abi'
 import { asComputePoolError, ComputePoolError } from '@computepool/shared/errors'
 import { type Abi, BaseError, decodeErrorResult, type Hex, isHex } from 'viem'
 
-const knownAbi: Abi = [...streamVaultAbi, ...usdcAbi, ...coalitionAbi]
+const knownAbi: Abi = [...streamVaultAbi, ...usdcAbi, ...coalitionAbi, ...inferenceServingAbi]
 
 const remedies: Readonly<Record<string, string>> = {
   ReserveTooSmall: 'Fund the coalition’s reserve (fundReserve): it locks the buffer of every stream.',
@@ -19,6 +19,7 @@ const remedies: Readonly<Record<string, string>> = {
   PartyGuilty: 'Offer terms without the party that was found guilty.',
   TooEarly: 'Wait until the second that the refusal names.',
   DisputesOpen: 'Wait until the accusations are settled.',
+  InsufficientStake: 'Send the contract’s least stake with the first registration.',
 }
 
 /** Errors come back typed; a ComputePoolError as it is. `what` names the call. */

@@ -1,0 +1,183 @@
+/**
+ * What users owe for answers, in neuron, over restarts: fees come one by one, and leave as vouchers, of which a user has one at a time. A
+ * voucher's nonce is fixed before anybody signs it, so that what became of it can always be asked of the chain. It knows no chain.
+ */
+import { createHash } from 'node:crypto'
+import type { Clock } from '@computepool/shared/ports'
+import type { Hex } from 'viem'
+import { z } from 'zod'
+import { damaged, openFeeJournal } from './fee-journal.ts'
+
+/** Fees of one user that are asked for together. */
+export interface FeeVoucher {
+  readonly nonce: bigint
+  readonly feeNeuron: bigint
+  readonly requestsHash: Hex
+  /** The chain's head before it was first sent. */
+  readonly fromBlock: bigint
+}
+
+export interface Debt {
+  /** Lower case. */
+  readonly user: Hex
+  /** All that the user owes, a voucher's fee included. */
+  readonly owedNeuron: bigint
+  /** Of the oldest fee that is unpaid. */
+  readonly sinceMs: number
+  readonly voucher: FeeVoucher | null
+}
+
+export interface FeeBook {
+  owedNeuron(user: string): bigint
+  debts(): Debt[]
+  /** Counts at once, and is on the disk soon. */
+  add(user: string, feeNeuron: bigint, requestId: string): void
+  /** All that the user owes, under a nonce above `nonceNow` and above every one that this book ever gave. Resolves when it is on the disk. */
+  write(user: string, nonceNow: bigint, fromBlock: bigint): Promise<FeeVoucher>
+  /** The user's voucher is over: so much of it was paid, and the rest is owed still. Resolves when it is on the disk. */
+  close(user: string, paidNeuron: bigint): Promise<void>
+  /** After the last line is on the disk. */
+  end(): Promise<void>
+}
+
+const amount = z
+  .string()
+  .regex(/^\d{1,78}$/)
+  .transform(BigInt)
+const user = z.string().regex(/^0x[0-9a-f]{40}$/) as unknown as z.ZodType<Hex>
+const hash = z.string().regex(/^0x[0-9a-f]{64}$/) as unknown as z.ZodType<Hex>
+const atMs = z.number().nonnegative()
+const voucherFields = { nonce: amount, fee: amount, requestsHash: hash, fromBlock: amount }
+const lineSchema = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('fee'), user, fee: amount, request: z.string().max(256), atMs }),
+  z.strictObject({ type: z.literal('voucher'), user, ...voucherFields }),
+  z.strictObject({ type: z.literal('closed'), user, paid: amount, atMs }),
+  z.strictObject({ type: z.literal('nonce'), nonce: amount }),
+  z.strictObject({
+    ...{ type: z.literal('debt'), user, owed: amount, sinceMs: atMs, requests: hash },
+    voucher: z.strictObject(voucherFields).nullable(),
+  }),
+])
+type Line = z.infer<typeof lineSchema>
+
+interface Account {
+  owedNeuron: bigint
+  sinceMs: number
+  /** Over the requests whose fees no voucher names yet. */
+  requests: Hex
+  voucher: FeeVoucher | null
+}
+
+const noRequests: Hex = `0x${'00'.repeat(32)}`
+
+export interface FeeBookOptions {
+  readonly file: string
+  readonly clock: Pick<Clock, 'wallMs'>
+  /** A fee that could not be written: it counts as long as the process lives. */
+  readonly onFault: (fault: unknown) => void
+}
+
+/** Errors: `chain_state_invalid`. */
+export async function openFeeBook({ file, clock, onFault }: FeeBookOptions): Promise<FeeBook> {
+  const accounts = new Map<Hex, Account>()
+  let lastNonce = 0n
+
+  const accountOf = (of: Hex): Account => {
+    const known = accounts.get(of)
+    if (known !== undefined) return known
+    const fresh: Account = { owedNeuron: 0n, sinceMs: 0, requests: noRequests, voucher: null }
+    accounts.set(of, fresh)
+    return fresh
+  }
+  const voucherOf = ({ nonce, fee, requestsHash, fromBlock }: Extract<Line, { type: 'voucher' }> | VoucherLine) => {
+    if (nonce > lastNonce) lastNonce = nonce
+    return { nonce, feeNeuron: fee, requestsHash, fromBlock }
+  }
+  /** The one place where an account changes: what is read back and what happens go the same way. */
+  const apply = (line: Line): void => {
+    if (line.type === 'nonce') {
+      if (line.nonce > lastNonce) lastNonce = line.nonce
+      return
+    }
+    const account = accountOf(line.user)
+    if (line.type === 'fee') {
+      if (account.owedNeuron === 0n) account.sinceMs = line.atMs
+      account.owedNeuron += line.fee
+      account.requests = next(account.requests, line.request)
+    } else if (line.type === 'voucher') {
+      account.voucher = voucherOf(line)
+      account.requests = noRequests
+    } else if (line.type === 'closed') {
+      account.owedNeuron -= line.paid < account.owedNeuron ? line.paid : account.owedNeuron
+      account.voucher = null
+      account.sinceMs = line.atMs
+      if (account.owedNeuron === 0n) accounts.delete(line.user)
+    } else {
+      const { owed: owedNeuron, sinceMs, requests, voucher } = line
+      accounts.set(line.user, { owedNeuron, sinceMs, requests, voucher: voucher === null ? null : voucherOf(voucher) })
+    }
+  }
+
+  const journal = await openFeeJournal(file, lines => {
+    for (const [at, line] of lines.entries()) {
+      const parsed = lineSchema.safeParse(line)
+      if (!parsed.success) throw damaged(file, at, parsed.error)
+      apply(parsed.data)
+    }
+    return [{ type: 'nonce', nonce: String(lastNonce) }, ...[...accounts].map(asDebtLine)]
+  })
+
+  return {
+    owedNeuron: of => accounts.get(of.toLowerCase() as Hex)?.owedNeuron ?? 0n,
+    debts: () =>
+      [...accounts].map(([user, { owedNeuron, sinceMs, voucher }]) => ({ user, owedNeuron, sinceMs, voucher })),
+    add: (of, feeNeuron, request) => {
+      if (feeNeuron === 0n) return
+      const line = {
+        type: 'fee',
+        user: of.toLowerCase() as Hex,
+        fee: feeNeuron,
+        request,
+        atMs: clock.wallMs(),
+      } as const
+      apply(line)
+      journal.append({ ...line, fee: String(feeNeuron) }).catch(onFault)
+    },
+    write: async (of, nonceNow, fromBlock) => {
+      const user = of.toLowerCase() as Hex
+      const account = accountOf(user)
+      // As 0G's own broker counts: ten million a second, so that a lost book still goes on above what was used.
+      const nonce = [nonceNow + 1n, lastNonce + 1n, BigInt(Math.floor(clock.wallMs())) * 10_000n].reduce(larger)
+      const fee = account.owedNeuron
+      const line = { type: 'voucher', user, nonce, fee, requestsHash: account.requests, fromBlock } as const
+      apply(line)
+      await journal.append(asText(line))
+      return account.voucher!
+    },
+    close: async (of, paid) => {
+      const line = { type: 'closed', user: of.toLowerCase() as Hex, paid, atMs: clock.wallMs() } as const
+      await journal.append(asText(line))
+      apply(line)
+    },
+    end: () => journal.close(),
+  }
+}
+
+type VoucherLine = Pick<Extract<Line, { type: 'voucher' }>, 'nonce' | 'fee' | 'requestsHash' | 'fromBlock'>
+
+const larger = (a: bigint, b: bigint): bigint => (a > b ? a : b)
+
+/** Binds the requests in their order. */
+const next = (hashSoFar: Hex, request: string): Hex =>
+  `0x${createHash('sha256').update(hashSoFar).update('\0').update(request).digest('hex')}`
+
+const asText = (line: object): object =>
+  Object.fromEntries(
+    Object.entries(line).map(([name, value]) => [name, typeof value === 'bigint' ? String(value) : value]),
+  )
+
+function asDebtLine([user, { owedNeuron, sinceMs, requests, voucher }]: readonly [Hex, Account]): object {
+  const named = voucher && { ...voucher, fee: voucher.feeNeuron, feeNeuron: undefined }
+  const kept = named && asText(named)
+  return { type: 'debt', user, owed: String(owedNeuron), sinceMs, requests, voucher: kept }
+}

@@ -1,0 +1,2 @@
+export { openZerog, type Zerog, type ZerogDesk, type ZerogSettings } from './open-zerog.ts'
+export { zerogRoutes } from './zerog-routes.ts'

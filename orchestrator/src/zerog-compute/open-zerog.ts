@@ -1,0 +1,136 @@
+/**
+ * Puts the pool as a provider of 0G Compute together: its key, the contract, the fee book in the data folder and who settles it. Off unless
+ * asked for; it knows neither x402 nor the desk.
+ */
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { knownChain, lockFile } from '@computepool/contracts/chain'
+import { createDeployer } from '@computepool/contracts/deploy'
+import { ComputePoolError } from '@computepool/shared/errors'
+import type { Clock } from '@computepool/shared/ports'
+import type { ZerogSettled, ZerogStatus } from '@computepool/shared/zerog-compute'
+import { type Address, createPublicClient, type Hex, http, type PublicClient } from 'viem'
+import { privateKeyToAccount } from 'viem/accounts'
+import type { AttestationProvider } from '../attestation/index.ts'
+import { createAccountCache } from './account-cache.ts'
+import { openFeeBook } from './fee-book.ts'
+import { servingAddressOf } from './serving-address.ts'
+import { createServingClient } from './serving-client.ts'
+import { createSettler, problemOf, type SettleTerms } from './settle-fees.ts'
+import { createZerogDoor, type ZerogDoor } from './zerog-door.ts'
+
+export interface ZerogSettings {
+  /** "0g-galileo", "0g-mainnet" or an RPC's URL. */
+  readonly chain: string
+  /** The serving contract; default: 0G's own of that chain. */
+  readonly serving: Address | null
+  /** The provider's: it was registered with, and settles. */
+  readonly key: Hex
+  readonly settle?: Partial<SettleTerms>
+}
+
+export interface OpenZerogOptions {
+  readonly settings: ZerogSettings
+  /** Its key signs settlements; the contract must name it. */
+  readonly attestation: AttestationProvider
+  readonly dataDir: string
+  readonly clock: Clock
+  readonly onNotice: (text: string) => void
+  readonly onFault: (fault: unknown) => void
+}
+
+export interface ZerogDesk {
+  readonly serving: Address
+  readonly provider: Address
+  readonly clock: Clock
+  readonly door: ZerogDoor
+  owedNeuron(user: string): bigint
+  /** Errors: `chain_unreachable`. */
+  status(): Promise<ZerogStatus>
+  /** All that is owed, at once. Errors: `chain_unreachable`. */
+  settle(): Promise<ZerogSettled>
+}
+
+export interface Zerog {
+  readonly desk: ZerogDesk
+  /** What is owed stays in the book, for the next start. */
+  close(): Promise<void>
+}
+
+/** Errors: `input_invalid`, `chain_unreachable`, `chain_wrong`, `chain_ledger_locked`, `chain_state_invalid`. */
+export async function openZerog(options: OpenZerogOptions): Promise<Zerog> {
+  const { settings, attestation, dataDir, clock, onNotice, onFault } = options
+  const { chain, settings: manners, url } = await knownChain(settings.chain)
+  const serving = settings.serving ?? servingAddressOf(chain.id)
+  const account = privateKeyToAccount(settings.key)
+  const client = createPublicClient({
+    ...{ chain, cacheTime: 0, pollingInterval: manners.pollingIntervalMs },
+    transport: http(url, { timeout: 20_000, retryCount: 2 }),
+  }) as PublicClient
+  const sender = createDeployer({ client, chain, account, settings: manners })
+  const contract = createServingClient({ client, serving, provider: account.address, sender })
+  const name = `${chain.id}-${serving.toLowerCase()}-${account.address.toLowerCase()}`
+  const folder = join(dataDir, 'zerog')
+  const lock = await lockedFolder(folder, name)
+  try {
+    const book = await openFeeBook({ file: join(folder, `${name}.jsonl`), clock, onFault })
+    const accounts = createAccountCache(contract, clock)
+    const signer = () => attestation.signer()
+    const settler = createSettler({
+      ...{ book, serving: contract, chainId: chain.id, signer, clock, onFault },
+      onSettled: accounts.forget,
+      ...(settings.settle === undefined ? {} : { terms: settings.settle }),
+    })
+    const { address: provider } = account
+    const status = async (): Promise<ZerogStatus> => {
+      const [service, { address }] = await Promise.all([accounts.service(), signer()])
+      const debts = book.debts()
+      return {
+        ...{ chainId: chain.id, serving, provider, signer: address, attestation: attestation.kind },
+        service: service && {
+          ...{ url: service.url, model: service.model, verifiability: service.verifiability, signer: service.signer },
+          inputPriceNeuron: String(service.inputPriceNeuron),
+          outputPriceNeuron: String(service.outputPriceNeuron),
+          isAcknowledged: service.isAcknowledged,
+        },
+        problem: problemOf(service, address),
+        unsettledNeuron: String(debts.reduce((sum, { owedNeuron }) => sum + owedNeuron, 0n)),
+        unsettledUsers: debts.length,
+      }
+    }
+    settler.start()
+    void status().then(
+      ({ problem }) => onNotice(`0G Compute provider ${provider} on ${chain.name}: ${problem ?? 'serving.'}`),
+      onFault,
+    )
+    return {
+      desk: {
+        ...{ serving, provider, clock, status },
+        door: createZerogDoor({ provider, signer, accounts, book, clock }),
+        owedNeuron: book.owedNeuron,
+        settle: () => settler.settle({ isAll: true }),
+      },
+      close: async () => {
+        await settler.close()
+        await book.end()
+        lock.release()
+      },
+    }
+  } catch (thrown) {
+    lock.release()
+    throw thrown
+  }
+}
+
+/** Two that count the same user's fees would each believe the other's money to be there. */
+async function lockedFolder(folder: string, name: string): Promise<{ release(): void }> {
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  const attempt = await lockFile(join(folder, `${name}.lock`))
+  if (attempt.kind === 'locked') return attempt
+  const { pid } = attempt
+  const who = `Another orchestrator${pid === null ? '' : ` (process ${pid})`}`
+  throw new ComputePoolError('chain_ledger_locked', `${who} counts this 0G provider’s fees.`, {
+    remedy: 'Stop it, or choose another folder with --data and another key.',
+    context: { pid },
+  })
+}
