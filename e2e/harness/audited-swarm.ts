@@ -73,6 +73,8 @@ export interface AuditedSwarmOptions {
   readonly trusted?: number
   /** The orchestrator's. */
   readonly entropy?: Entropy
+  /** Idle rings are challenged so often. Default: never. */
+  readonly challengeEveryMs?: number
 }
 
 const origin = 'http://pool.test'
@@ -98,6 +100,7 @@ export async function openAuditedSwarm(options: AuditedSwarmOptions): Promise<Au
     auditors: auditorOptions = [],
     trusted = auditorOptions.length,
     entropy = hostEntropy,
+    challengeEveryMs = null,
   } = options
   const pack = await openPackFolder(packDir)
   const breaches: Breach[] = []
@@ -116,7 +119,7 @@ export async function openAuditedSwarm(options: AuditedSwarmOptions): Promise<Au
     origin,
     iceServersFor: () => [],
     addressOf: () => '127.0.0.1',
-    settings: { ...defaultSettings, minSeats: seats, maxSeats: seats },
+    settings: { ...defaultSettings, minSeats: seats, maxSeats: seats, challengeEveryMs },
     trustedAuditors: () => auditors.slice(0, trusted).map(({ wallet }) => wallet),
     onBreach: breach => breaches.push(breach),
     onFault: fault => faults.push(fault),
