@@ -19,7 +19,7 @@ beforeAll(async () => {
 afterAll(() => rm(root, { recursive: true }))
 
 describe('the page', () => {
-  it.each(['/', '/operate', '/chat', '/docs', '/trust', '/disputes', '/operate?join=1'])(
+  it.each(['/', '/operate', '/chat', '/docs', '/trust', '/disputes', '/token', '/operate?join=1'])(
     'is served at %s',
     async path => {
       const response = await pool.app.request(path)

@@ -23,7 +23,7 @@ const contentTypes: Readonly<Record<string, string>> = {
 }
 
 /** What the page itself shows; it reads the address and finds its own view. */
-const pageAddresses = /^\/(?:(?:operate|chat|activity|docs|trust|disputes)(?:\/[^.]*)?)?$/
+const pageAddresses = /^\/(?:(?:operate|chat|activity|docs|trust|disputes|token)(?:\/[^.]*)?)?$/
 
 /** Serves `folder`; null where no page was built, which the root then says. */
 export function pageRoutes(folder: string | null): Hono {

@@ -59,7 +59,8 @@ export function createTokenStore(client: Pick<InftClient, 'view' | 'token'>): To
     getSnapshot: view,
     subscribe: store.subscribe,
     look() {
-      if (view().status === 'unknown' || view().status === 'failed') void ask(false)
+      // None may be one that is being made.
+      if (['unknown', 'failed', 'none'].includes(view().status)) void ask(false)
     },
     refresh: () => ask(true),
   }

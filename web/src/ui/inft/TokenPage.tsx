@@ -48,7 +48,7 @@ export default function TokenPage() {
 function NoToken({ why }: { why: string }) {
   return (
     <p data-testid="no-token">
-      This pool is no token: {why} <Link to="/trust">What each seat can see</Link>
+      There is no token to show. {why} <Link to="/trust">What each seat can see</Link>
     </p>
   )
 }
