@@ -8,6 +8,7 @@ import type { FakeTab } from '../testing/fake-tab.ts'
 import { openSocketRing } from '../testing/open-socket-ring.ts'
 import { openSocketTab } from '../testing/socket-tab.ts'
 import { tinyModel, writeTinyPack } from '../testing/tiny-pack.ts'
+import { createSimulatedProvider } from './attestation/simulated-provider.ts'
 import { type RunningOrchestrator, startOrchestrator } from './serve.ts'
 
 const question = { model: 'random', messages: [{ role: 'user' as const, content: 'Hi' }] }
@@ -20,7 +21,9 @@ let client: OpenAI
 let entry: FakeTab
 
 async function start(): Promise<RunningOrchestrator> {
-  return startOrchestrator({ port: 0, packDir: folder, pageFolder: null, minSeats: 2 })
+  // Signed, so that whatever a client of OpenAI's does is done to a body whose bytes are hashed as they pass.
+  const attestation = createSimulatedProvider(`0x${'33'.repeat(32)}`)
+  return startOrchestrator({ port: 0, packDir: folder, pageFolder: null, minSeats: 2, attestation })
 }
 
 beforeAll(async () => {

@@ -27,6 +27,14 @@ const claims = { model: 'demo', covers: 'the orchestrator' }
 const policy = { nonce, measurements: null, statuses: ['UpToDate'] }
 const simulatedKey = `0x${'33'.repeat(32)}` as const
 
+const simulatedChoice: AttestationChoice = {
+  kind: 'simulated',
+  isProduction: false,
+  isSimulationAllowed: false,
+  hasDstackSimulator: false,
+  simulatedKey: () => simulatedKey,
+}
+
 let folder: string
 let agent: Server | null = null
 beforeEach(async () => {
@@ -39,13 +47,14 @@ afterEach(async () => {
 })
 
 /** A guest agent that puts the asked report data, or others, into the recorded quote: as dstack's old simulator did. */
-async function openAgent(reportDataFor = (asked: string) => asked): Promise<string> {
+async function openAgent(reportDataFor = (asked: string) => asked, debug = 0): Promise<string> {
   const socket = join(folder, 'dstack.sock')
   agent = createServer(async (request, response) => {
     let text = ''
     for await (const part of request) text += part
     const asked = JSON.parse(text)
     const quote = Buffer.from(recorded.quote, 'hex')
+    quote[48 + 120] = debug
     if (request.url === '/GetQuote') quote.set(Buffer.from(reportDataFor(asked.report_data), 'hex'), 48 + 520)
     const answer =
       request.url === '/GetKey'
@@ -91,6 +100,16 @@ describe('dstack', () => {
     await expect(provider.evidence(new Uint8Array(64))).rejects.toMatchObject({ code: 'attestation_unavailable' })
     expect(() => createDstackProvider(join(folder, 'none'))).toThrow('no dstack guest agent')
   })
+
+  it.each([
+    [0, null],
+    [1, 'attestation_refused'],
+  ] as const)('is asked for a quote before anything is served: debug attributes %i', async (debug, code) => {
+    const dstackSocket = await openAgent(asked => asked, debug)
+    const opened = openAttestation({ ...simulatedChoice, kind: 'tdx-dstack', isProduction: true, dstackSocket })
+    if (code === null) expect((await opened).kind).toBe('tdx-dstack')
+    else await expect(opened).rejects.toMatchObject({ code, message: expect.stringContaining('debug') })
+  })
 })
 
 describe('Gramine', () => {
@@ -119,13 +138,7 @@ describe('Gramine', () => {
 })
 
 describe('simulated', () => {
-  const choice: AttestationChoice = {
-    kind: 'simulated',
-    isProduction: false,
-    isSimulationAllowed: false,
-    hasDstackSimulator: false,
-    simulatedKey: () => simulatedKey,
-  }
+  const choice = simulatedChoice
 
   it('says so in body and header, signs in a domain of its own, and passes no check', async () => {
     const body = await ask(await openAttestation(choice))
@@ -163,14 +176,7 @@ describe('the route', () => {
   })
 })
 
-const openAttestationSimulated = () =>
-  openAttestation({
-    kind: 'simulated',
-    isProduction: false,
-    isSimulationAllowed: false,
-    hasDstackSimulator: false,
-    simulatedKey: () => simulatedKey,
-  })
+const openAttestationSimulated = () => openAttestation(simulatedChoice)
 
 describe('0G’s quote', () => {
   const served = (
