@@ -55,7 +55,7 @@ export interface DrawnAnswer {
   readonly ends: readonly number[]
 }
 
-export function isCaught({ firstBad, ends }: DrawnAnswer, draw: number): boolean {
+function isCaught({ firstBad, ends }: DrawnAnswer, draw: number): boolean {
   return firstBad !== null && firstBad < ends[draw]!
 }
 

@@ -23,7 +23,7 @@ export interface MoneyValues {
 }
 
 /** On a chain of its own, where stakes are test money: 5 USDC. */
-export const embeddedStakeAtomic = 5_000_000n
+const embeddedStakeAtomic = 5_000_000n
 
 type Environment = Readonly<Record<string, string | undefined>>
 

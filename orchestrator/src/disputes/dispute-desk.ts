@@ -5,6 +5,7 @@
 import type { Hex, VoteWord } from '@computepool/shared/coalition'
 import { asComputePoolError, ComputePoolError } from '@computepool/shared/errors'
 import type { DisputeView } from '@computepool/shared/money'
+import { createIdlers } from '../idlers.ts'
 import type { DisputeRow } from '../store/dispute-tables.ts'
 import type { Breach, DisputeChain, DisputeDeskOptions } from './dispute-ports.ts'
 import { createDisputeRows } from './dispute-rows.ts'
@@ -64,7 +65,7 @@ export function createDisputeDesk(options: DisputeDeskOptions): DisputeDesk {
   let chainSeconds = 0
   /** Open disputes of which it was told that they are voted on. */
   const votable = new Set<number>()
-  const idlers = new Set<() => void>()
+  const idlers = createIdlers()
 
   const fault = (thrown: unknown): void => {
     if (!signal.aborted) onFault(asComputePoolError(thrown))
@@ -149,8 +150,7 @@ export function createDisputeDesk(options: DisputeDeskOptions): DisputeDesk {
   }
 
   const tellIdlers = (): void => {
-    if (underWay.size > 0 || looking !== null) return
-    for (const tell of [...idlers]) tell()
+    if (underWay.size === 0 && looking === null) idlers.tell()
   }
 
   async function write(breach: Breach): Promise<void> {
@@ -202,22 +202,18 @@ export function createDisputeDesk(options: DisputeDeskOptions): DisputeDesk {
     list: async () =>
       (await rows.list()).map(row => viewOf(row, placeOf(row)?.context.chain.place ?? null, chainSeconds)),
     view: () => figures,
-    idle: () =>
-      new Promise(resolve => {
-        const tell = (): void => {
-          idlers.delete(tell)
-          resolve()
-        }
-        idlers.add(tell)
-        wake()
-        if (!isStarted) tell()
-      }),
+    idle: () => {
+      const idle = idlers.wait()
+      wake()
+      if (!isStarted) idlers.tell()
+      return idle
+    },
     close: async () => {
       stopping.abort(new ComputePoolError('chain_unreachable', 'The dispute desk was closed.'))
       cancelTick()
       await looking
       await Promise.all(underWay.values())
-      for (const tell of [...idlers]) tell()
+      idlers.tell()
     },
   }
 }

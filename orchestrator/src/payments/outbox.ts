@@ -4,6 +4,7 @@
  */
 import { asComputePoolError, ComputePoolError } from '@computepool/shared/errors'
 import type { Clock } from '@computepool/shared/ports'
+import { createIdlers } from '../idlers.ts'
 import type { Database } from '../store/database.ts'
 import type { OutboxRow } from '../store/ledger-tables.ts'
 import { keeperOrder, sentOf } from './keeper-orders.ts'
@@ -67,7 +68,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
     kill: async (point, { id, kind }) => killPoint?.(point, { id, kind }),
   }
   const underWay = new Map<number, { readonly done: Promise<void>; readonly hints: Set<() => void> }>()
-  const idlers = new Set<() => void>()
+  const idlers = createIdlers()
   let pumping: Promise<void> | null = null
   let isPumpWanted = false
   let cancelTick: (() => void) | null = null
@@ -112,8 +113,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
   }
 
   const tellIdlers = (): void => {
-    if (underWay.size > 0 || pumping !== null) return
-    for (const tell of [...idlers]) tell()
+    if (underWay.size === 0 && pumping === null) idlers.tell()
   }
 
   const tick = (): void => {
@@ -145,22 +145,18 @@ export function createOutbox(options: OutboxOptions): Outbox {
       for (const hint of [...(underWay.get(Number(outboxId))?.hints ?? [])]) hint()
       wake()
     },
-    idle: () =>
-      new Promise(resolve => {
-        const tell = (): void => {
-          idlers.delete(tell)
-          resolve()
-        }
-        idlers.add(tell)
-        wake()
-      }),
+    idle: () => {
+      const idle = idlers.wait()
+      wake()
+      return idle
+    },
     close: async () => {
       unsubscribe()
       stopping.abort(new ComputePoolError('chain_unreachable', 'The outbox was closed.'))
       cancelTick?.()
       await pumping
       await Promise.all([...underWay.values()].map(({ done }) => done))
-      for (const tell of [...idlers]) tell()
+      idlers.tell()
     },
   }
 }

@@ -6,6 +6,7 @@ import { termsTypedData } from '@computepool/shared/coalition'
 import { asComputePoolError } from '@computepool/shared/errors'
 import type { DeskRequest } from '@computepool/shared/wire'
 import { bytesToHex, hashTypedData } from 'viem'
+import { createIdlers } from '../idlers.ts'
 import { unitsNow } from '../payments/work-of-rings.ts'
 import { carryTerms } from './carry-terms.ts'
 import { giveStake } from './give-stake.ts'
@@ -64,7 +65,7 @@ export function createStakeDesk(options: StakeDeskOptions, onChange: () => void)
   const underWay = new Map<string, Promise<void>>()
   const quiet = createQuietRings(() => clock.monotonicMs(), times.againMs)
   const agreements = createAgreements()
-  const idlers = new Set<() => void>()
+  const idlers = createIdlers()
   let rings: readonly RingToStake[] = []
   let rows: readonly StakeTerms[] = []
   let picture: StakePicture = { coalitions: [], guilty: new Set() }
@@ -131,8 +132,7 @@ export function createStakeDesk(options: StakeDeskOptions, onChange: () => void)
     }
   }
   const tellIdlers = (): void => {
-    if (passing !== null || underWay.size > 0 || hearing.isBusy()) return
-    for (const tell of [...idlers]) tell()
+    if (passing === null && underWay.size === 0 && !hearing.isBusy()) idlers.tell()
   }
 
   const now = async (): Promise<bigint> =>
@@ -285,7 +285,7 @@ export function createStakeDesk(options: StakeDeskOptions, onChange: () => void)
     await passing
     await Promise.allSettled([...underWay.values()])
     await hearing.settled()
-    for (const tell of [...idlers]) tell()
+    idlers.tell()
   }
 
   return {
@@ -307,16 +307,12 @@ export function createStakeDesk(options: StakeDeskOptions, onChange: () => void)
       await looked
     },
     wake,
-    idle: () =>
-      new Promise(resolve => {
-        const tell = (): void => {
-          idlers.delete(tell)
-          resolve()
-        }
-        idlers.add(tell)
-        wake()
-        if (!isStarted || stopping.signal.aborted) tell()
-      }),
+    idle: () => {
+      const idle = idlers.wait()
+      wake()
+      if (!isStarted || stopping.signal.aborted) idlers.tell()
+      return idle
+    },
     close: () => {
       closing ??= shutDown()
       return closing

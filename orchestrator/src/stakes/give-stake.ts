@@ -14,7 +14,7 @@ export interface GiveContext extends Pick<StakeDeskOptions, 'client' | 'token' |
 }
 
 /** Of one chain and ledger. */
-export const mostGifts = 1000
+const mostGifts = 1000
 /** Stands for a gift that a killed process made, and whose transaction nobody noted. */
 const seen = 'seen'
 

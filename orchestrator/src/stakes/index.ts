@@ -14,6 +14,6 @@ export {
   type StakeTimes,
   stakePoints,
 } from './stake-ports.ts'
-export { type StakeSource, unstakedView, withStakes } from './stake-source.ts'
+export { type StakeSource, withStakes } from './stake-source.ts'
 export { stakeWords } from './stake-words.ts'
 export type { StakeOf } from './view-stakes.ts'

@@ -69,7 +69,7 @@ const isRunning = ({ view, terms }: HeldCoalition, nowSeconds: bigint): boolean 
   view.state === 'active' && view.endsAt > nowSeconds && terms !== null
 
 /** Who, and which layers; units are a matter of speed and follow it from order to order. */
-export function isFitting(held: HeldCoalition, terms: Pick<CoalitionTerms, 'parties'>): boolean {
+function isFitting(held: HeldCoalition, terms: Pick<CoalitionTerms, 'parties'>): boolean {
   const members = new Set(membersOf(held).map(({ operator }) => operator))
   return keyOfTerms(held.view) === keyOfTerms(terms) && held.view.parties.every(one => members.has(one.operator))
 }

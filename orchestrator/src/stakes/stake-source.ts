@@ -21,7 +21,7 @@ export interface StakeSource {
 }
 
 /** A pool that asks for no stake says so, and nobody is withheld anything. */
-export const unstakedView: NonNullable<PoolSnapshot['stake']> = { mode: 'unstaked', amountAtomic: '0' }
+const unstakedView: NonNullable<PoolSnapshot['stake']> = { mode: 'unstaked', amountAtomic: '0' }
 
 /** The snapshot with what is known of stakes; `source` null: an unstaked pool. */
 export function withStakes(snapshot: PoolSnapshot, source: StakeSource | null): PoolSnapshot {

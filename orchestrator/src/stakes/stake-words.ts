@@ -2,7 +2,7 @@
 import type { WordFault } from '../coalition/index.ts'
 
 /** 5000000 is "5", 5250000 "5.25": nothing is rounded. */
-export function atomicToText(amountAtomic: bigint): string {
+function atomicToText(amountAtomic: bigint): string {
   const cents = String(amountAtomic % 1_000_000n).padStart(6, '0')
   return `${amountAtomic / 1_000_000n}${`.${cents}`.replace(/\.?0+$/, '')}`
 }

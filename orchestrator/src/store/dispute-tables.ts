@@ -9,7 +9,7 @@ const whole = (name: string) => bigint(name, { mode: 'number' })
  * `recorded`: not on the chain, and not to be. `accusing`: on its way there. `open`: without a verdict. `decided`: with one.
  * `settled`: paid out as credits. `closed`: sent to whom they are due.
  */
-export const disputeSteps = ['recorded', 'accusing', 'open', 'decided', 'settled', 'closed'] as const
+const disputeSteps = ['recorded', 'accusing', 'open', 'decided', 'settled', 'closed'] as const
 export type DisputeStep = (typeof disputeSteps)[number]
 
 export interface DisputeTransaction {

@@ -3,7 +3,7 @@ import { bigint, boolean, integer, jsonb, numeric, pgTable, text } from 'drizzle
 
 const whole = (name: string) => bigint(name, { mode: 'number' })
 
-export const termsStates = ['offered', 'signed', 'proposed', 'active', 'over'] as const
+const termsStates = ['offered', 'signed', 'proposed', 'active', 'over'] as const
 
 export const stakeTermsTable = pgTable('stake_terms', {
   termsHash: text('terms_hash').primaryKey(),

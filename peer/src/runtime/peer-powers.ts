@@ -78,7 +78,7 @@ export interface PeerPowers {
   /** The browser in words, for the orchestrator's log. */
   readonly agent: string
   readonly openKey: () => Promise<PeerKey>
-  /** What its owner gives and asks where a pool wants a stake; absent: `defaultStakeSettings`. */
+  /** What its owner gives and asks where a pool wants a stake; absent: 25 USDC, any price, a month. */
   readonly stake?: Partial<StakeSettings>
   /** By which networks others can reach it. */
   readonly reach: Reach

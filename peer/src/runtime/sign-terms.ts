@@ -32,7 +32,7 @@ export interface StakeSettings {
 }
 
 /** 25 USDC, any price, a month: the longest term of a registry. */
-export const defaultStakeSettings: StakeSettings = {
+const defaultStakeSettings: StakeSettings = {
   mostStakeAtomic: 25_000_000n,
   leastPricePerSecondAtomic: 0n,
   mostTermSeconds: 31 * 86_400,

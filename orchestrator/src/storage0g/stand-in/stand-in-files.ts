@@ -49,7 +49,7 @@ interface Held extends Submission {
 export type StandInFiles = ReturnType<typeof createStandInFiles>
 
 /** What is larger is not taken: a stand-in holds files in memory. */
-export const mostStandInBytes = 256 * 1024 * 1024
+const mostStandInBytes = 256 * 1024 * 1024
 
 export function createStandInFiles({ folder }: { readonly folder?: string | undefined } = {}) {
   const bySeq = new Map<number, Held>()
