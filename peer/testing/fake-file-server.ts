@@ -19,6 +19,10 @@ export interface FakeAnswer {
   /** Never says that the body is over, and does not hear an abort. */
   readonly isDeaf?: boolean
   readonly ignoresRange?: boolean
+  /** Sends a part and does not say which. */
+  readonly hidesRange?: boolean
+  /** Says in JSON, with status 200, that it has no such file. */
+  readonly isApologetic?: boolean
 }
 
 /** `answer` may change any answer; it is called with the number of earlier requests for the path. */
@@ -40,11 +44,12 @@ export function createFakeFileServer(
       const earlier = asked.filter(entry => entry.path === path).length
       asked.push({ path, start, cache: init.cache ?? 'default' })
       init.signal?.throwIfAborted()
-      const { body, status, cutAfter, stallAfter, isDeaf = false, ignoresRange = false } = answer(path, earlier, start)
+      const { body, status, cutAfter, stallAfter, isDeaf = false, ...bad } = answer(path, earlier, start)
       const file = body ?? files[path]
       if (file === undefined || (status !== undefined && status >= 400))
         return new Response('no', { status: status ?? 404 })
-      const from = ignoresRange ? 0 : start
+      if (bad.isApologetic) return Response.json({ code: 101, message: 'File not found' })
+      const from = bad.ignoresRange ? 0 : start
       const sent = file.subarray(from)
       atOnce += 1
       most = Math.max(most, atOnce)
@@ -52,7 +57,7 @@ export function createFakeFileServer(
       const stream = streamOf(sent, { cutAfter, stallAfter, isDeaf, signal, onEnd: () => (atOnce -= 1) })
       if (from === 0) return new Response(stream, { status: 200 })
       const headers = { 'content-range': `bytes ${from}-${file.length - 1}/${file.length}` }
-      return new Response(stream, { status: 206, headers })
+      return new Response(stream, { status: 206, ...(bad.hidesRange ? {} : { headers }) })
     },
   }
 }

@@ -123,8 +123,16 @@ function pieceAt({ pieces }: ArtifactSource, offset: number): { piece: ArtifactP
 
 /** True where the server sends from the first byte on, whatever was asked. */
 async function checkResponse(response: Response, start: number, url: string): Promise<boolean> {
+  // 0G's gateway says in JSON, perhaps with status 200, that it does not have a file; no part of a pack is JSON.
+  const isWord = /\bjson\b/.test(response.headers.get('content-type') ?? '') && !new URL(url).pathname.endsWith('.json')
+  if (isWord && response.ok) {
+    await response.body?.cancel()
+    throw failed(url, 'was answered with JSON', { status: response.status, isFinal: true })
+  }
   if (response.status === 200 && response.body !== null) return true
-  const from = Number(/^bytes (\d+)-/.exec(response.headers.get('content-range') ?? '')?.[1] ?? -1)
+  // A gateway of another origin may hide the header from a page: then the digest alone tells.
+  const range = response.headers.get('content-range') ?? `bytes ${start}-`
+  const from = Number(/^bytes (\d+)-/.exec(range)?.[1] ?? -1)
   if (response.status === 206 && from === start && response.body !== null) return false
   await response.body?.cancel()
   const isFinal = response.status >= 400 && response.status < 500 && ![408, 416, 429].includes(response.status)

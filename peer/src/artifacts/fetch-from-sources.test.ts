@@ -118,9 +118,22 @@ describe('a part with two sources', () => {
     expect(scene.own()).toHaveLength(asked)
   })
 
-  it('comes whole from a gateway that knows no ranges and breaks off', async () => {
-    const gateway: Answer = (_, earlier) => ({ ignoresRange: true, ...(earlier === 0 ? { cutAfter: 3000 } : {}) })
-    expect(await open({ gateway }).obtain({ ...places, isFirst: true })).toBe(true)
+  it.each(['ignoresRange', 'hidesRange'])('comes whole from a gateway that breaks off and %s', async manner => {
+    const gateway: Answer = (_, earlier) => ({ [manner]: true, ...(earlier === 0 ? { cutAfter: 3000 } : {}) })
+    const scene = open({ gateway })
+    expect([await scene.obtain({ ...places, isFirst: true }), scene.own()]).toEqual([true, []])
+    expect(scene.other()).toEqual([
+      ['111', 0],
+      ['111', 3000],
+      ['222', 0],
+      ['222', 3000],
+    ])
+  })
+
+  it('takes no apology for bytes', async () => {
+    const scene = open({ gateway: () => ({ isApologetic: true }) })
+    expect(await scene.obtain({ ...places, isFirst: true })).toBe(true)
+    expect([scene.other(), scene.own()]).toEqual([[['111', 0]], [['bin', 0]]])
   })
 
   it('fails by name where nobody has it right, and wrong bytes are the worst', async () => {
