@@ -12,7 +12,7 @@ import {
   type TestClients,
   testAccount,
 } from '@computepool/contracts/testing'
-import type { StoredBlob } from '@computepool/shared/ports'
+import type { BlobStore, StoredBlob } from '@computepool/shared/ports'
 import { fileRootOf } from '@computepool/shared/storage0g'
 import { type Address, type Hex, keccak256, parseEther, stringToHex, toEventSelector, toFunctionSelector } from 'viem'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
@@ -23,6 +23,7 @@ import {
   type StorageStandIn,
   type Submission,
 } from './index.ts'
+import { createSdkThreads } from './sdk-thread.ts'
 import { createZeroGStore, type ZeroGStoreOptions } from './zero-g-store.ts'
 
 const deployer = testAccount('storage flow deployer')
@@ -41,6 +42,8 @@ let folder: string
 /** One that is stored, for whoever only reads. */
 const bytes = Uint8Array.from({ length: 300_000 }, (_, at) => (31 * at + 20) & 255)
 let blob: StoredBlob
+/** For all who need no other. */
+let usual: BlobStore
 beforeAll(async () => {
   anvil = await spawnAnvil()
   clients = clientsFor(embeddedChain(anvil.url), anvil.url)
@@ -52,19 +55,29 @@ beforeAll(async () => {
   flow = (await clients.publicClient.waitForTransactionReceipt({ hash })).contractAddress!
   folder = await mkdtemp(path.join(tmpdir(), 'computepool-storage-'))
   standIn = await openStorageStandIn({ rpcUrl: anvil.url, flow, folder, faults })
-  blob = await storeWith().put(bytes)
+  usual = storeWith({})
+  blob = await usual.put(bytes)
 }, 240_000)
 afterEach(() => {
   for (const fault of Object.keys(faults) as (keyof StandInFaults)[]) delete faults[fault]
 })
 afterAll(async () => {
+  threads.close()
   await standIn?.close()
   await anvil?.close()
   if (folder) await rm(folder, { recursive: true })
 })
 
-const storeWith = (options: Partial<ZeroGStoreOptions> = {}) =>
-  createZeroGStore({ indexerUrl: standIn.url, rpcUrl: anvil.url, privateKey: payerKey, pollMs: 50, ...options })
+const threads = createSdkThreads()
+const storeWith = (options: Partial<ZeroGStoreOptions>) =>
+  createZeroGStore({
+    indexerUrl: standIn.url,
+    rpcUrl: anvil.url,
+    privateKey: payerKey,
+    pollMs: 20,
+    threads,
+    ...options,
+  })
 const bytesOf = (length: number, seed = 7): Uint8Array => Uint8Array.from({ length }, (_, at) => (31 * at + seed) & 255)
 /** As a bool: to compare 300,000 entries one by one takes seconds. */
 const isBytes = (given: Uint8Array | ArrayBuffer, expected: Uint8Array): boolean =>
@@ -90,24 +103,24 @@ describe('a blob', () => {
       const bytes = bytesOf(length)
       const blob = await storeWith({ privateKey: keyOf(payers[at + 1]!) }).put(bytes)
       expect(blob).toEqual({ root: fileRootOf(bytes).root, sizeBytes: length })
-      return isBytes(await storeWith().get(blob), bytes)
+      return isBytes(await usual.get(blob), bytes)
     }
     expect(await Promise.all([1, 300_000, 6_000_000].map(round))).toEqual([true, true, true])
   })
 
   it('is stored and paid for once, and waits for its turn at the key', async () => {
     const before = await submissions()
-    const store = storeWith()
+    const store = usual
     const [one, other] = [bytesOf(1000, 8), bytesOf(900, 9)]
     const [first, second, third] = await Promise.all([store.put(one), store.put(one.slice()), store.put(other)])
     expect(second).toEqual(first)
-    expect(await storeWith().put(one)).toEqual(first)
+    expect(await storeWith({}).put(one)).toEqual(first)
     expect(await Promise.all([store.get(first), store.get(third)])).toEqual([one, other])
     expect(await submissions()).toBe(before + 2n)
   })
 
   it('is not nothing', async () => {
-    expect(await failure(storeWith().put(new Uint8Array()))).toBe('input_invalid')
+    expect(await failure(usual.put(new Uint8Array()))).toBe('input_invalid')
   })
 
   it('needs somebody who pays', async () => {
@@ -132,9 +145,9 @@ describe('a fault', () => {
     ['neverSyncs', 'artifact_fetch_failed'],
   ] as const)('of a node that %s is an error of its own while fetching', async (fault, code) => {
     faults[fault] = true
-    expect(await failure(storeWith().get(blob))).toBe(code)
+    expect(await failure(usual.get(blob))).toBe(code)
     delete faults[fault]
-    expect(await failure(storeWith().get(blob))).toBe('done')
+    expect(await failure(usual.get(blob))).toBe('done')
   })
 
   it('of a node that never answers ends with the time that was given', async () => {
@@ -144,8 +157,8 @@ describe('a fault', () => {
   })
 
   it('in what is asked for is told from one in what came', async () => {
-    expect(await failure(storeWith().get({ ...blob, sizeBytes: blob.sizeBytes - 1 }))).toBe('artifact_digest_mismatch')
-    expect(await failure(storeWith().get({ ...blob, root: `0x${'11'.repeat(32)}` }))).toBe('artifact_fetch_failed')
+    expect(await failure(usual.get({ ...blob, sizeBytes: blob.sizeBytes - 1 }))).toBe('artifact_digest_mismatch')
+    expect(await failure(usual.get({ ...blob, root: `0x${'11'.repeat(32)}` }))).toBe('artifact_fetch_failed')
   })
 
   it('of a node that never syncs or never ends ends the upload, and the next one pays nothing twice', async () => {
@@ -177,7 +190,7 @@ describe('a fault', () => {
   it('that nobody waits for any more is over at once', async () => {
     faults.isSilent = true
     const stop = new AbortController()
-    const waiting = storeWith().get(blob, stop.signal)
+    const waiting = usual.get(blob, stop.signal)
     stop.abort(new Error('no longer'))
     await expect(waiting).rejects.toThrow('no longer')
   })

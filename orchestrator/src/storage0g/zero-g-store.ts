@@ -30,6 +30,8 @@ export interface ZeroGStoreOptions {
   readonly getTimeoutMs?: number | undefined
   /** Between two looks at a node while uploading; default: the SDK's second. */
   readonly pollMs?: number | undefined
+  /** Shared with other stores; default: its own. */
+  readonly threads?: SdkThreads | undefined
   /** Ends whatever is on its way, and each call after it, with its reason. */
   readonly stop?: AbortSignal | undefined
   /** Waits for a time-out to be over; `signal` ends it early. Default: the clock's. */
@@ -45,8 +47,8 @@ export function createZeroGStore(options: ZeroGStoreOptions): BlobStore {
   const { indexerUrl, rpcUrl, privateKey, gasPriceWei, putTimeoutMs = 600_000, getTimeoutMs = 180_000 } = options
   const { pause = (timeoutMs, signal) => sleep(timeoutMs, undefined, { signal }) } = options
   const submissions = options.submissions ?? createMemorySubmissions()
-  const threads = createSdkThreads()
-  options.stop?.addEventListener('abort', () => threads.close(), { once: true })
+  const threads = options.threads ?? createSdkThreads()
+  if (options.threads === undefined) options.stop?.addEventListener('abort', () => threads.close(), { once: true })
   const putting = new Map<Hex, Promise<StoredBlob>>()
   // The key's transactions are counted by the SDK: two uploads at once would have the same number.
   let before: Promise<unknown> = Promise.resolve()
