@@ -127,13 +127,14 @@ describe('a stream', () => {
       { pull: controller => controller.enqueue(bytes(`data: ${made++}\n\n`)) },
       { highWaterMark: 0 },
     )
-    const { sign } = open()
+    const { sign, clock } = open()
     const reader = sign(
       request,
       new Response(endless, { headers: { 'content-type': 'text/event-stream' } }),
     ).body!.getReader()
     await reader.read()
     await reader.read()
+    await clock.settle()
     expect(made).toBe(2)
     await reader.cancel()
   })
