@@ -150,7 +150,10 @@ test('a cheat is caught, replaced and slashed, and everybody else has what is th
   expect(heldAtomic).toBe(3n * stakeAtomic + (shared % BigInt(shares.length)))
   const vault = { address: terms.vault as Hex, abi: streamVaultAbi } as const
   // Whoever checked has a part of it.
-  const auditors = await until(({ auditPay = [] }) => (auditPay.length > 0 ? auditPay : null))
+  const auditors = await until(async ({ auditPay = [] }) => {
+    const theirs = await Promise.all(auditPay.map(({ operator }) => units(operator)))
+    return theirs.length > 0 && theirs.every(one => one > 0n && one <= 20n) ? auditPay : null
+  })
   const paid = [...nodes.map(({ wallet }) => wallet), ...auditors.map(({ operator }) => operator)]
   const earnedWei = await Promise.all(paid.map(wallet => receivedWei(payer, wallet)))
   const [prepaidWei, owedWei] = await Promise.all([
