@@ -20,6 +20,10 @@ export async function addTestServing({ publicClient, testClient, wallet }: TestC
   /** Owns the contract, as 0G's team does. */
   const team = testAccount('0G team')
   const people: PrivateKeyAccount[] = []
+  async function fund(account: PrivateKeyAccount) {
+    people.push(account)
+    await testClient.setBalance({ address: account.address, value: parseEther('1000') })
+  }
   /** Whoever acts first gets coins first. */
   async function send(
     from: PrivateKeyAccount,
@@ -29,10 +33,7 @@ export async function addTestServing({ publicClient, testClient, wallet }: TestC
     args: unknown[],
     value = 0n,
   ) {
-    if (!people.includes(from)) {
-      people.push(from)
-      await testClient.setBalance({ address: from.address, value: parseEther('1000') })
-    }
+    if (!people.includes(from)) await fund(from)
     const hash = await wallet(from).writeContract({ address: to, abi, functionName, args, value } as never)
     const receipt = await publicClient.waitForTransactionReceipt({ hash })
     if (receipt.status !== 'success')
@@ -51,6 +52,8 @@ export async function addTestServing({ publicClient, testClient, wallet }: TestC
   return {
     serving,
     team,
+    /** Coins, for who acts by other code. */
+    fund,
     send: (from: PrivateKeyAccount, functionName: string, args: unknown[], value?: bigint) =>
       send(from, serving, inferenceServingAbi as Abi, functionName, args, value),
     /** What a user locks for a provider. */

@@ -1,0 +1,124 @@
+/** `computepool zerog` against a running pool and the mock contract on a real chain: what it says, sends, and refuses to send. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { embeddedChain } from '@computepool/contracts/chain'
+import { addTestServing, clientsFor, type SpawnedAnvil, spawnAnvil, testAccount } from '@computepool/contracts/testing'
+import { createSimulatedProvider } from '@computepool/orchestrator/attestation/simulated-provider.ts'
+import { hostClock } from '@computepool/orchestrator/host.ts'
+import { type RunningOrchestrator, startOrchestrator } from '@computepool/orchestrator/serve.ts'
+import { openFeeBook } from '@computepool/orchestrator/zerog-compute/fee-book.ts'
+import { openZerog } from '@computepool/orchestrator/zerog-compute/open-zerog.ts'
+import { formatEther, type Hex, parseEther } from 'viem'
+import { privateKeyToAccount } from 'viem/accounts'
+import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import { writeRandomPack } from './pack/random-pack.ts'
+import { neuronPerToken } from './zerog/register-pool.ts'
+import { zerogCommand } from './zerog-command.ts'
+
+const key: Hex = `0x${'7b'.repeat(32)}`
+const provider = privateKeyToAccount(key)
+const attestation = createSimulatedProvider(`0x${'5b'.repeat(32)}`)
+const user = testAccount('0G command user')
+
+let folder = ''
+let anvil: SpawnedAnvil
+let bench: Awaited<ReturnType<typeof addTestServing>>
+let pool: RunningOrchestrator
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'computepool-zerog-command-'))
+  const dimensions = { layers: 2, hidden: 64, heads: 2, kvHeads: 1, headDim: 32, intermediate: 64, vocab: 300 }
+  await writeRandomPack({
+    ...{ outDir: folder, architecture: 'qwen3', quantisation: 'f16', seed: 1, model: 'random' },
+    dimensions: { ...dimensions, context: 64 },
+  })
+  anvil = await spawnAnvil()
+  bench = await addTestServing(clientsFor(embeddedChain(anvil.url), anvil.url))
+  await bench.fund(provider)
+  const onFault = (fault: unknown): void => {
+    throw fault
+  }
+  const name = `31337-${bench.serving}-${provider.address.toLowerCase()}.jsonl`
+  const book = await openFeeBook({ file: join(folder, 'zerog', name), clock: hostClock, onFault })
+  book.add(user.address, parseEther('0.5'), 'an earlier answer')
+  await book.end()
+  const settings = { chain: anvil.url, serving: bench.serving, key }
+  const zerog = await openZerog({
+    ...{ settings, attestation, dataDir: folder, clock: hostClock, onNotice: () => {}, onFault },
+  })
+  pool = await startOrchestrator({ port: 0, packDir: folder, pageFolder: null, attestation, zerog })
+  process.env.COMPUTEPOOL_ZEROG_KEY = key
+}, 240_000)
+afterAll(async () => {
+  delete process.env.COMPUTEPOOL_ZEROG_KEY
+  process.exitCode = 0
+  await pool?.close()
+  await anvil?.close()
+  await rm(folder, { recursive: true })
+})
+
+async function run(...args: string[]): Promise<string> {
+  const log = vi.spyOn(console, 'log').mockImplementation(() => {})
+  try {
+    await zerogCommand([...args, '--chain', anvil.url, '--contract', bench.serving])
+    return log.mock.calls.flat().join('\n')
+  } finally {
+    log.mockRestore()
+  }
+}
+const prices = ['--input-price', '0.05', '--output-price', '0.1']
+
+it('registers once, says the chain’s boolean, and that only 0G’s team sets it', async () => {
+  expect(await run('status')).toContain('not registered')
+  expect(await run('register', pool.url, ...prices, '--dry-run')).toContain('would register')
+  const told = await run('register', pool.url, ...prices)
+  expect(told).toContain('registered (0x')
+  expect(told).toContain('100 0G')
+  expect(told).toContain('NOT acknowledged. Only 0G’s team can')
+  const service = await bench.serviceOf(provider.address)
+  expect(service).toMatchObject({
+    url: pool.url,
+    model: 'random',
+    inputPrice: 50_000_000_000n,
+    outputPrice: 100_000_000_000n,
+  })
+  expect(service.verifiability).toBe('ComputePool/simulated')
+  expect(JSON.parse(service.additionalInfo)).toMatchObject({ workers: 'untrusted-browser', attestation: 'simulated' })
+  expect(service.additionalInfo).not.toContain('TeeML')
+  expect(await run('register', pool.url, ...prices)).toContain('all was so already')
+})
+
+it('has the pool settle, and says why it cannot', async () => {
+  expect(await run('settle', pool.url)).toContain('0G’s team has not acknowledged the signer')
+  await bench.acknowledge(provider.address)
+  await bench.lock(user, provider.address, parseEther('0.2'))
+  const status = await run('status', pool.url)
+  expect(status).toContain('acknowledged by 0G’s team.')
+  expect(status).toContain('0.5 0G of 1 users')
+  const told = await run('settle', pool.url)
+  expect(told).toContain(`${user.address.toLowerCase()}  0.2 of 0.5 0G  partial`)
+  expect(told).toContain('0.3 0G are still unsettled')
+  process.env.COMPUTEPOOL_ZEROG_KEY = `0x${'7c'.repeat(32)}`
+  await expect(run('settle', pool.url)).rejects.toThrow('HTTP 401')
+  process.env.COMPUTEPOOL_ZEROG_KEY = key
+})
+
+it('loses neither an acknowledgement nor fees by mistake', async () => {
+  const dearer = ['--input-price', '0.06', '--output-price', '0.1']
+  expect(await run('register', pool.url, ...dearer)).toContain('acknowledged by 0G’s team.')
+  await bench.send(provider, 'addOrUpdateService', [{ ...(await bench.serviceOf(provider.address)), model: 'other' }])
+  await bench.acknowledge(provider.address)
+  await expect(run('register', pool.url, ...dearer)).rejects.toThrow('take 0G’s acknowledgement away')
+  expect(await run('register', pool.url, ...dearer, '--again')).toContain('NOT acknowledged')
+  await expect(run('remove', pool.url)).rejects.toThrow('0.3 0G of fees are unsettled')
+  expect(await run('remove', '--force')).toContain('the stake is back')
+  expect(await run('remove', '--force')).toContain('nothing to remove')
+})
+
+it('takes prices as people say them, to the neuron', () => {
+  expect(neuronPerToken('0.05', '-')).toBe(50_000_000_000n)
+  expect(neuronPerToken('0.000000000001', '-')).toBe(1n)
+  expect(formatEther(neuronPerToken('12', '-') * 1_000_000n)).toBe('12')
+  for (const bad of ['-1', '1e3', '0.0000000000001', '']) expect(() => neuronPerToken(bad, '--input-price')).toThrow()
+})

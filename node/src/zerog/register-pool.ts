@@ -1,0 +1,91 @@
+/** Registers a pool with 0G Compute by what the pool itself says of its signer and model. It never says more of it than is so. */
+import type { ServiceTerms } from '@computepool/orchestrator/zerog-compute/serving-client.ts'
+import { needsAcknowledgingAgain } from '@computepool/orchestrator/zerog-compute/serving-client.ts'
+import type { AttestationBody } from '@computepool/shared/attestation'
+import { ComputePoolError } from '@computepool/shared/errors'
+import { additionalInfoOf, serviceType, verifiabilityOf } from '@computepool/shared/zerog-compute'
+import { type Address, formatEther, getAddress, type Hex, parseUnits } from 'viem'
+import type { ZerogPlace } from './zerog-place.ts'
+
+export interface RegisterOptions {
+  readonly place: ZerogPlace
+  readonly attestation: AttestationBody
+  /** Under which 0G's clients reach it. */
+  readonly url: string
+  readonly inputPriceNeuron: bigint
+  readonly outputPriceNeuron: bigint
+  /** Simulated attestation is meant. */
+  readonly isSimulationMeant: boolean
+  /** An acknowledgement may be lost. */
+  readonly isLossMeant: boolean
+  readonly isDryRun: boolean
+}
+
+export interface Registered {
+  readonly did: 'registered' | 'updated' | 'nothing' | 'would register' | 'would update'
+  readonly transaction: Hex | null
+  readonly terms: ServiceTerms
+  readonly stakeNeuron: bigint
+  /** What the chain says afterwards. */
+  readonly isAcknowledged: boolean
+}
+
+/** 0G's prices are in neuron for one token, people's in 0G for a million. Errors: `input_invalid`. */
+export function neuronPerToken(perMillion: string, option: string): bigint {
+  if (/^\d{1,9}(\.\d{1,12})?$/.test(perMillion)) return parseUnits(perMillion, 12)
+  throw new ComputePoolError('input_invalid', `${option} is "${perMillion}".`, {
+    remedy: 'It is 0G for a million tokens, like 0.05, with 12 decimals at most.',
+  })
+}
+
+/** Errors: `input_invalid`, `attestation_refused`, `chain_underfunded`, `chain_reverted`, `chain_unreachable`. */
+export async function registerPool(options: RegisterOptions): Promise<Registered> {
+  const { place, attestation, inputPriceNeuron, outputPriceNeuron } = options
+  const { serving, client } = place
+  const isLocal = place.chainId === 31337
+  if (!isLocal && !options.url.startsWith('https://')) {
+    throw new ComputePoolError('input_invalid', `0G’s clients reach a provider by https; this is ${options.url}.`, {
+      remedy: 'Name the public address with --url.',
+    })
+  }
+  if (attestation.kind === 'simulated' && !isLocal && !options.isSimulationMeant) {
+    throw new ComputePoolError(
+      'attestation_refused',
+      'The pool’s attestation is simulated: nobody will acknowledge it.',
+      {
+        remedy: 'Start the pool in a TEE (--attestation tdx-dstack), or say --simulated to stake 100 0G all the same.',
+      },
+    )
+  }
+  const { model } = attestation.claims
+  if (typeof model !== 'string') {
+    throw new ComputePoolError('input_invalid', 'The pool’s attestation claims no model.', {
+      remedy: 'Register a pool of this version of ComputePool.',
+    })
+  }
+  const terms: ServiceTerms = {
+    ...{ serviceType, url: options.url, model, inputPriceNeuron, outputPriceNeuron },
+    verifiability: verifiabilityOf(attestation.kind),
+    additionalInfo: additionalInfoOf(attestation.kind),
+    signer: getAddress(attestation.signer as Address),
+  }
+  const now = await serving.service()
+  if (now?.isAcknowledged && needsAcknowledgingAgain(now, terms) && !options.isLossMeant) {
+    throw new ComputePoolError('input_invalid', 'This change would take 0G’s acknowledgement away.', {
+      remedy:
+        'Leave signer, model and attestation as they are, or say --again: then 0G’s team has to look at it again.',
+    })
+  }
+  const stakeNeuron = now === null ? await serving.leastStakeNeuron() : 0n
+  const has = await client.getBalance({ address: serving.provider })
+  if (has < stakeNeuron) {
+    const message = `${serving.provider} has ${formatEther(has)} 0G; a first registration stakes ${formatEther(stakeNeuron)}.`
+    throw new ComputePoolError('chain_underfunded', message, { remedy: 'Send it that, and some for gas.' })
+  }
+  if (options.isDryRun) {
+    const did = now === null ? 'would register' : 'would update'
+    return { did, transaction: null, terms, stakeNeuron, isAcknowledged: now?.isAcknowledged ?? false }
+  }
+  const { did, transaction } = await serving.register(terms, stakeNeuron)
+  return { did, transaction, terms, stakeNeuron, isAcknowledged: (await serving.service())?.isAcknowledged ?? false }
+}
