@@ -11,6 +11,7 @@ node     serves layers of the pool's model from this machine, without a browser
 auditor  computes others' work of a pool again, and holds no seat
 bridge   passes data between tabs and nodes behind Gensyn's AXL
 zerog    registers a pool with 0G Compute, and has it paid there
+inft     shows a pool's token, and does what its owner and its receiver do
 verify   judges evidence that somebody cheated, by computing it again
 verify-attestation  checks what vouches for a pool's orchestrator
 
@@ -25,6 +26,7 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<voi
   auditor: async args => (await import('./auditor-command.ts')).auditorCommand(args),
   bridge: async args => (await import('./bridge-command.ts')).bridgeCommand(args),
   zerog: async args => (await import('./zerog-command.ts')).zerogCommand(args),
+  inft: async args => (await import('./inft-command.ts')).inftCommand(args),
   verify: async args => (await import('./verify-command.ts')).verifyCommand(args),
   'verify-attestation': async args => (await import('./verify-attestation-command.ts')).verifyAttestationCommand(args),
 }

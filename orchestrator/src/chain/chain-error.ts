@@ -2,11 +2,25 @@
  * What a node or a contract refused, in our own words: a revert with the contract's own error and values, or a node that cannot be
  * reached. Raw causes may hold an address with a key in it, so they stay inside the process.
  */
-import { coalitionAbi, inferenceServingAbi, streamVaultAbi, usdcAbi } from '@computepool/contracts/abi'
+import {
+  coalitionAbi,
+  inferenceServingAbi,
+  poolInftAbi,
+  streamVaultAbi,
+  teeDataVerifierAbi,
+  usdcAbi,
+} from '@computepool/contracts/abi'
 import { asComputePoolError, ComputePoolError } from '@computepool/shared/errors'
 import { type Abi, BaseError, decodeErrorResult, type Hex, isHex } from 'viem'
 
-const knownAbi: Abi = [...streamVaultAbi, ...usdcAbi, ...coalitionAbi, ...inferenceServingAbi]
+const knownAbi: Abi = [
+  ...streamVaultAbi,
+  ...usdcAbi,
+  ...coalitionAbi,
+  ...inferenceServingAbi,
+  ...poolInftAbi,
+  ...teeDataVerifierAbi,
+]
 
 const remedies: Readonly<Record<string, string>> = {
   ReserveTooSmall: 'Fund the coalition’s reserve (fundReserve): it locks the buffer of every stream.',
@@ -18,6 +32,10 @@ const remedies: Readonly<Record<string, string>> = {
   TermsVersionWrong: 'Other terms came first: offer the next version.',
   PartyGuilty: 'Offer terms without the party that was found guilty.',
   TooEarly: 'Wait until the second that the refusal names.',
+  NotOwner: 'Do it with the key that owns the token.',
+  GrantsFull: 'Revoke somebody first: a token takes a hundred at a time.',
+  GrantUnknown: 'Nothing is left to revoke.',
+  ProofExpired: 'Have the transfer prepared again.',
   DisputesOpen: 'Wait until the accusations are settled.',
   InsufficientStake: 'Send the contract’s least stake with the first registration.',
 }

@@ -1,9 +1,10 @@
 /** A private pool from its mint to its next owner, over real HTTP on an embedded chain: who may ask, who can read, and what a restart keeps. */
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { poolInftAbi } from '@computepool/contracts/abi'
 import { killChainWithUs } from '@computepool/contracts/testing'
+import { inftCommand } from '@computepool/node/inft-command.ts'
 import {
   accessHeader,
   challengeSchema,
@@ -37,7 +38,7 @@ import {
   type PublicClient,
 } from 'viem'
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import type { FakeTab } from '../../testing/fake-tab.ts'
 import { openSocketRing } from '../../testing/open-socket-ring.ts'
 import { tinyModel as model, writeTinyPack } from '../../testing/tiny-pack.ts'
@@ -45,8 +46,9 @@ import { type RunningOrchestrator, startOrchestrator } from '../serve.ts'
 import { acceptTransfer, type InftPlace, sealingEntropy } from './index.ts'
 
 const systemPrompt = 'You are a hedgehog. Never say so.'
-const user = privateKeyToAccount(generatePrivateKey())
-const buyer = privateKeyToAccount(generatePrivateKey())
+const [userKey, buyerKey] = [generatePrivateKey(), generatePrivateKey()]
+const user = privateKeyToAccount(userKey)
+const buyer = privateKeyToAccount(buyerKey)
 const json = { 'content-type': 'application/json' }
 
 let folder = ''
@@ -176,7 +178,9 @@ it('tells whose it is, what it is on, and that neither storage nor oracle is the
   expect(read).toMatchObject({ model: { id: model }, systemPrompt })
 })
 
-it('lets in whom the owner authorised, before anything is paid, until it is revoked', { timeout: 180_000 }, async () => {
+it('lets in whom the owner authorised, before anything is paid, until it is revoked', {
+  timeout: 180_000,
+}, async () => {
   const [status, code, message] = await refusal(await ask())
   expect([status, code]).toEqual([401, 'peer_unauthenticated'])
   expect(message).toContain('POST /api/inft/sign-in')
@@ -265,6 +269,47 @@ it('goes to its next owner, who reads and asks; the one before can neither', { t
   expect(JSON.stringify(shown)).not.toContain('hedgehog')
 })
 
+it('is cloned, read, changed and given to others from the command line', { timeout: 180_000 }, async () => {
+  /** What it printed, as JSON. */
+  const run = async (key: Hex | null, ...args: string[]): Promise<Record<string, unknown>> => {
+    const printed: string[] = []
+    const log = vi.spyOn(console, 'log').mockImplementation(text => void printed.push(String(text)))
+    vi.stubEnv('COMPUTEPOOL_INFT_KEY', key ?? '')
+    try {
+      await inftCommand([...args, '--pool', running.url, '--json'])
+    } finally {
+      vi.unstubAllEnvs()
+      log.mockRestore()
+    }
+    return JSON.parse(printed.join('')) as Record<string, unknown>
+  }
+  await run(buyerKey, 'authorize', user.address, '--until', '2100-01-01T00:00Z')
+  const expiresAt = Date.parse('2100-01-01T00:00Z') / 1000
+  expect(await run(null, 'show')).toMatchObject({ token: { authorised: [{ user: user.address, expiresAt }] } })
+  await run(buyerKey, 'revoke', user.address)
+  await expect(run(buyerKey, 'revoke', user.address)).rejects.toThrow('GrantUnknown')
+  // The owner from before has nothing to say any more.
+  const former = run(null, 'authorize', user.address, '--owner-of', join(folder, 'data'))
+  await expect(former).rejects.toThrow(`NotOwner(1, ${owner.address})`)
+
+  await expect(run(buyerKey, 'clone', user.address)).rejects.toThrow('published no encryption key')
+  expect(await run(userKey, 'accept')).toMatchObject({ isPublished: true, accepted: [] })
+  expect(await run(buyerKey, 'clone', user.address)).toMatchObject({ state: 'prepared', sent: null })
+  expect(await run(userKey, 'accept')).toMatchObject({ isPublished: false, accepted: [{ state: 'accepted' }] })
+  expect(await run(buyerKey, 'clone', user.address)).toMatchObject({ state: 'sent' })
+  const { intelligence } = await run(userKey, 'show', '--token', '2', '--open')
+  expect(intelligence).toMatchObject({ systemPrompt })
+  await expect(run(buyerKey, 'show', '--token', '2', '--open')).rejects.toThrow('does not open')
+
+  const file = join(folder, 'intelligence.json')
+  await writeFile(file, JSON.stringify({ ...(intelligence as object), systemPrompt: 'Be brief.' }))
+  await run(userKey, 'update', '--token', '2', '--file', file)
+  expect(await run(userKey, 'show', '--token', '2', '--open')).toMatchObject({
+    intelligence: { systemPrompt: 'Be brief.' },
+  })
+  expect(await run(userKey, 'mint', '--file', file)).toMatchObject({ tokenId: '3' })
+})
+
 it('is the same token after a restart, though its owner is another by then', { timeout: 180_000 }, async () => {
   await running.close()
   running = await start()
@@ -272,9 +317,9 @@ it('is the same token after a restart, though its owner is another by then', { t
   view = inftViewSchema.parse(await api('')) as typeof view
   const at = { address: view.token, abi: poolInftAbi } as const
   client = createPublicClient({ transport: http(view.rpcUrl) }) as PublicClient
-  expect(await client.readContract({ ...at, functionName: 'tokenCount' })).toBe(1n)
+  expect(await client.readContract({ ...at, functionName: 'tokenCount' })).toBe(3n)
   expect(await readToken('1')).toMatchObject({ owner: buyer.address, version: 2 })
-  expect(transferListSchema.parse(await api(`/transfers?address=${buyer.address}`)).transfers).toHaveLength(1)
+  expect(transferListSchema.parse(await api(`/transfers?address=${buyer.address}`)).transfers).toHaveLength(2)
   // Containers are found again by whoever names the token.
   const { entries } = await readToken('1')
   expect((await open(entries[0]!, (await keyOf(buyer)).secret)).systemPrompt).toBe(systemPrompt)
