@@ -24,12 +24,16 @@ import { createVisibilityStore } from './ui/stores/visibility-store.ts'
 import './ui/styles/index.css'
 
 const storage = readStorage(() => window.localStorage)
-const money = createMoneyStores(window)
+// Who signed in is known after the wallet, and goes with what the wallet pays for.
+let access: () => string | null = () => null
+const fetchKnown = fetchWithAccess(() => access())
+const money = createMoneyStores(window, fetchKnown)
 const inft = createInftStores(
   money.wallet,
   readStorage(() => window.sessionStorage),
 )
-const pay = fetchWithSession(money.sessions.token, fetchWithAccess(inft.access.token))
+access = inft.access.token
+const pay = fetchWithSession(money.sessions.token, fetchKnown)
 const chat = createChatStore({
   archive: createIndexedDbArchive(globalThis.indexedDB),
   settings: readSettings(storage),

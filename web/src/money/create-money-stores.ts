@@ -22,9 +22,9 @@ export interface MoneyStores {
 
 const termsRetryMs = 3_000
 
-/** One a page. `window` gives the address and the storage of the tab. */
-export function createMoneyStores(window: Window): MoneyStores {
-  const client = createMoneyClient()
+/** One a page. `window` gives the address and the storage of the tab; `fetchImpl` may say who asks. */
+export function createMoneyStores(window: Window, fetchImpl: typeof fetch = fetch): MoneyStores {
+  const client = createMoneyClient((path, init) => fetchImpl(path, init))
   const tabStorage = storageOf(() => window.sessionStorage)
   const nowMs = () => hostClock.monotonicMs()
   const loadChain = () => import('./viem-chain.ts')

@@ -1,13 +1,21 @@
 /** How somebody gets access: whom to tell which address, and what happens then. The refusals of a private pool link here. */
 import type { InftToken } from '@computepool/shared/inft'
+import { useEffect, useRef } from 'react'
 import type { PoolToken } from '../../inft/inft-store.ts'
 import { Link } from '../router/Link.tsx'
 import { Address } from './Address.tsx'
 
 export function HowToAsk({ pool, token }: { pool: PoolToken; token: InftToken | null }) {
+  const head = useRef<HTMLHeadingElement>(null)
+  // The router looked for it before this page was loaded.
+  useEffect(() => {
+    if (window.location.hash !== '#ask') return
+    head.current?.scrollIntoView()
+    head.current?.focus({ preventScroll: true })
+  }, [])
   return (
     <section className="stack" aria-labelledby="ask" data-testid="how-to-ask">
-      <h2 id="ask" tabIndex={-1}>
+      <h2 id="ask" ref={head} tabIndex={-1}>
         How to ask for access
       </h2>
       <ol className="plain-list numbered">
