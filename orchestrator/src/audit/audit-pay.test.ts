@@ -34,6 +34,23 @@ it('shares a fixed sum by what was computed, period by period, and forgets after
   expect(units()).toEqual({})
 })
 
+it('keeps units as they are where shares differ by no more than one', () => {
+  const { clock, pay, units } = open()
+  const work = (a: number, b: number): void => {
+    pay.earned('a', a)
+    pay.earned('b', b)
+  }
+  work(50, 50)
+  expect(units()).toEqual({ a: 10, b: 10 })
+  clock.ms += auditPeriodMs
+  work(57, 50)
+  expect(units()).toEqual({ a: 10, b: 10 })
+  expect(pay.shares().map(({ checks }) => checks)).toEqual([2, 2])
+  clock.ms += auditPeriodMs
+  work(100, 50)
+  expect(units()).toEqual({ a: 12, b: 8 })
+})
+
 it('takes all from whoever is not to be paid any more, at once', () => {
   const { unpaid, pay, units } = open()
   for (const operator of ['a', 'b']) pay.earned(operator, 1)
