@@ -20,8 +20,9 @@ import type { PackPlaces } from '@computepool/shared/model'
 import type { Hex } from 'viem'
 import { parseEther } from 'viem'
 import { privateKeyToAccount } from 'viem/accounts'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { writeRandomPack } from '../pack/random-pack.ts'
+import { publishCommand } from '../publish-command.ts'
 import { type PublishTarget, planPublish, publishPack } from './publish-pack.ts'
 
 const privateKey: Hex = `0x${'17'.repeat(32)}`
@@ -140,6 +141,42 @@ describe('publishing', { timeout: 60_000 }, () => {
     expect(await paid()).toBe(before)
     await copyFile(join(folder, 'kept'), path)
     await writeFile(join(packDir, '0g.json'), JSON.stringify(places))
+  })
+})
+
+describe('computepool publish', { timeout: 60_000 }, () => {
+  afterEach(() => {
+    vi.unstubAllEnvs()
+    vi.restoreAllMocks()
+  })
+
+  it('tells the cost, pays after a word only, and says that a stand-in is one', async () => {
+    const outDir = join(folder, 'second')
+    await writeRandomPack({ outDir, architecture: 'llama', dimensions, quantisation: 'f16', seed: 2, model: 's' })
+    vi.stubEnv('COMPUTEPOOL_STORAGE_KEY', privateKey)
+    const lines: string[] = []
+    vi.spyOn(console, 'log').mockImplementation(line => void lines.push(String(line)))
+    const run = async (...more: string[]) => {
+      lines.length = 0
+      const data = join(folder, 'elsewhere')
+      const where = ['--chain', anvil.url, '--storage', storage.gateway!, '--data', data]
+      await publishCommand([outDir, ...where, '--json', ...more])
+      return lines.map(line => JSON.parse(line) as { type: string; files?: number; isSent?: boolean })
+    }
+    const before = await paid()
+    expect(await run()).toMatchObject([{ type: 'cost', files: 4, isSent: false }])
+    expect(await run('--yes', '--dry-run')).toMatchObject([{ type: 'cost', isSent: false }])
+    expect(await paid()).toBe(before)
+    const said = await run('--yes', '--gateway', 'https://gateway.example/0g/', '--first')
+    expect(said[0]).toMatchObject({ type: 'cost', isSent: true, payer: privateKeyToAccount(privateKey).address })
+    expect(said.at(-1)).toMatchObject({ type: 'published', isStandIn: true, gateways: ['https://gateway.example/0g'] })
+    expect(await paid()).toBe(before + 4)
+    const written = JSON.parse(await readFile(join(outDir, '0g.json'), 'utf8')) as PackPlaces
+    expect(written).toMatchObject({ isFirst: true, isStandIn: true, gateways: ['https://gateway.example/0g'] })
+    await expect(run('--gateway', 'ftp://x')).rejects.toMatchObject({ code: 'input_invalid' })
+    vi.stubEnv('COMPUTEPOOL_STORAGE_KEY', '0x12')
+    const refused = await run('--yes').catch((thrown: Error) => thrown.message)
+    expect(refused).not.toContain('0x12')
   })
 })
 

@@ -60,9 +60,11 @@ export async function openStorage(options: OpenStorageOptions): Promise<OpenStor
   const closed = () => new ComputePoolError('artifact_store_failed', 'Storage was closed.')
   if (indexerUrl !== null) {
     const gateway = indexerUrl.replace(/\/+$/, '')
+    const kind = (await isStandIn(gateway)) ? 'stand-in' : '0g'
+    const pollMs = kind === 'stand-in' ? localPollMs : undefined
     return {
-      store: createZeroGStore({ ...shared, indexerUrl: gateway }),
-      kind: (await isStandIn(gateway)) ? 'stand-in' : '0g',
+      store: createZeroGStore({ ...shared, indexerUrl: gateway, pollMs }),
+      kind,
       gateway,
       close: async () => closing.abort(closed()),
     }
