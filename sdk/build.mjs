@@ -17,7 +17,7 @@ await Promise.all([buildModule(), buildTypes()])
 await copyFile(path.join(root, 'LICENSE'), path.join(outDir, 'LICENSE'))
 
 async function buildModule() {
-  await build({
+  const [{ output }] = await build({
     configFile: false,
     root: here,
     logLevel: 'warn',
@@ -34,11 +34,24 @@ async function buildModule() {
       },
     },
   })
+  await tellLicences(output.flatMap(chunk => chunk.moduleIds ?? []))
   const code = await readFile(path.join(outDir, 'index.js'), 'utf8')
   const needs = [...code.matchAll(/^(?:import|export)\b[^'"\n]*['"]([^'"]+)['"]/gm)].map(([, name]) => name)
   for (const name of needs) if (!outside.test(name)) throw new Error(`The module needs ${name}.`)
   if (/['"]node:|\bBuffer\.|\bprocess\.\w|\brequire\(/.test(code))
     throw new Error('The module names what only Node has.')
+}
+
+/** Of the packages that are contained in the module, the licences that must go with them. */
+async function tellLicences(moduleIds) {
+  const folders = new Set(moduleIds.flatMap(id => id.match(/^.*\/node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/)?.[0] ?? []))
+  const texts = [...folders].sort().map(async folder => {
+    const { name, version } = JSON.parse(await readFile(path.join(folder, 'package.json'), 'utf8'))
+    const file = (await readdir(folder)).find(one => /^licen[cs]e(\.\w+)?$/i.test(one))
+    if (file === undefined) throw new Error(`${name} comes without a licence.`)
+    return `${name} ${version}\n\n${await readFile(path.join(folder, file), 'utf8')}`
+  })
+  await writeFile(path.join(outDir, 'THIRD-PARTY-LICENSES'), (await Promise.all(texts)).join('\n----\n\n'))
 }
 
 /** Keeps the declarations that lead from the front door, and no other. */

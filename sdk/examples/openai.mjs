@@ -8,7 +8,8 @@ const account = privateKeyToAccount(process.env.PAYER_KEY ?? generatePrivateKey(
 if (pool.terms.mode === 'paid' && pool.terms.hasFaucet) await pool.askFaucet(account.address)
 const session = await pool.openSession({ account, cap: '0.10' })
 
-const openai = new OpenAI({ baseURL: session.openAiBaseUrl, apiKey: session.token ?? 'free' })
+const { openAiBaseUrl: baseURL, token, headers: defaultHeaders } = session
+const openai = new OpenAI({ baseURL, apiKey: token ?? 'free', defaultHeaders })
 const messages = [{ role: 'user', content: 'Who draws the next token?' }]
 const completion = await openai.chat.completions.create({ model: pool.model, messages, max_tokens: 48 })
 console.log(completion.choices[0].message.content)

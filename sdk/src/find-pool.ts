@@ -9,6 +9,7 @@ import { PoolError } from './pool-error.ts'
 import { type ExpectedContracts, type PoolTerms, readTerms } from './pool-terms.ts'
 import { recoverSessions } from './recover-sessions.ts'
 import { holdSession, type Session } from './session.ts'
+import { type Person, signIn } from './sign-in.ts'
 
 export interface FindOptions extends CallOptions {
   /** What you know of the pool beforehand; where it says otherwise nothing is paid. */
@@ -46,6 +47,8 @@ export interface Pool {
   resumeSession(token: string, options?: CallOptions): Promise<Session>
   /** The open sessions of an account whose tokens were lost, newest first: one signature, and nothing is paid. */
   recoverSessions(account: Payer, options?: CallOptions): Promise<Session[]>
+  /** A private pool as this person may use it, for some hours: one signature, and nothing is paid. Errors: `not_allowed`. */
+  signIn(person: Person, options?: CallOptions): Promise<Pool>
   /** Test money, where `terms.hasFaucet`. */
   askFaucet(address: Hex, options?: CallOptions): Promise<void>
 }
@@ -73,6 +76,19 @@ export async function findPool(url: string, options: FindOptions = {}): Promise<
     readTerms(door, expect, call),
   ])
   const { id: model, context_window: contextTokens } = models.data[0]!
+  return poolAt({ door, model, contextTokens, terms, expect })
+}
+
+interface FoundPool {
+  readonly door: PoolDoor
+  readonly model: string
+  readonly contextTokens: number
+  readonly terms: PoolTerms
+  readonly expect: ExpectedContracts | undefined
+}
+
+function poolAt(found: FoundPool): Pool {
+  const { door, model, contextTokens, terms, expect } = found
   return {
     url: door.origin,
     model,
@@ -96,6 +112,7 @@ export async function findPool(url: string, options: FindOptions = {}): Promise<
     },
     recoverSessions: async (account, asked) =>
       terms.mode === 'free' ? [] : recoverSessions({ door, model, terms, account, asked }),
+    signIn: async (person, asked) => poolAt({ ...found, door: await signIn(door, person, asked) }),
     askFaucet: async (address, asked = {}) => {
       const body = JSON.stringify({ address })
       const response = await send(door, '/api/faucet', { method: 'POST', headers: json, body, ...asked })

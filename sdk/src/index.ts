@@ -10,6 +10,7 @@ export { PoolError, type PoolErrorKind } from './pool-error.ts'
 export type { ExpectedContracts, PaidPoolTerms, PoolTerms } from './pool-terms.ts'
 export type { Session } from './session.ts'
 export type { Receipt, ReceiptRequest, SessionView } from './session-view.ts'
+export type { Person } from './sign-in.ts'
 export {
   type AnswerVerdict,
   type AttestationLevel,

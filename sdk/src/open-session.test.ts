@@ -170,6 +170,32 @@ test('a wallet that declines, or has no account, is told apart from a pool that 
   })
 })
 
+test('a private pool is used by whoever signs in, and the text to sign is for that pool and that account', async () => {
+  const host = 'pool.example'
+  let first = `${host} wants you to sign in with your Ethereum account:`
+  const { fetch, asked } = fakeFetch({
+    '/v1/models': () => Response.json({ data: [{ id: 'demo' }] }),
+    '/api/money': () => Response.json({ mode: 'free' }),
+    '/api/inft/sign-in/challenge': () => Response.json({ message: `${first}\n${account.address}\n\nAsk.` }),
+    '/api/inft/sign-in': () => Response.json({ token: 'pass', address: account.address, endsAt: 2e12 }),
+    '/v1/chat/completions': ({ init }) =>
+      new Headers(init.headers).get('x-computepool-access') === 'pass'
+        ? Response.json({ choices: [{ message: { content: 'Hi' } }] })
+        : Response.json({ error: { message: 'Private.', code: 'peer_unauthenticated' } }, { status: 401 }),
+  })
+  const pool = await findPool(fakeOrigin, { fetch })
+  const ask = async (from: typeof pool) =>
+    (await from.openSession()).chat({ messages: [{ role: 'user', content: 'Hi' }] })
+  await expect(ask(pool)).rejects.toMatchObject({ kind: 'not_allowed', code: 'peer_unauthenticated' })
+  const mine = await pool.signIn(account)
+  expect((await ask(mine)).text).toBe('Hi')
+  expect((await mine.openSession()).headers).toEqual({ 'x-computepool-access': 'pass' })
+  const before = asked.length
+  first = 'bank.example wants you to sign in with your Ethereum account:'
+  await expect(pool.signIn(account)).rejects.toMatchObject({ code: 'sdk_sign_in_strange' })
+  expect(asked.slice(before).map(({ path }) => path)).toEqual(['/api/inft/sign-in/challenge'])
+})
+
 function viewOf(id: string) {
   return {
     id,

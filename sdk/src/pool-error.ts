@@ -13,6 +13,8 @@ export type PoolErrorKind =
   | 'cap_spent'
   /** The session is closed, expired, or not known here. */
   | 'session_over'
+  /** The pool does not know you: no session token of its, or a private pool that nobody let you into. */
+  | 'not_allowed'
   /** Nobody holds all layers now. */
   | 'ring_gone'
   /** Too many ask, or too often. */
@@ -73,6 +75,7 @@ const remedies: Readonly<Record<PoolErrorKind, string>> = {
   payment: 'Nothing was paid. See that the account holds enough of the pool’s USDC, then open a session.',
   cap_spent: 'Close this session, which refunds what is left, and open another with a higher cap.',
   session_over: 'Open a new session. What the old one did not use is refunded on chain.',
+  not_allowed: 'Open a session for its token; at a private pool sign in first (pool.signIn).',
   ring_gone:
     'Wait until enough peers hold the model (pool.status() tells), then ask again. Nothing is charged while you wait.',
   busy: 'Ask again later; retryAfterSeconds tells when, where the pool said so.',
@@ -90,7 +93,8 @@ const kinds: Readonly<Record<string, PoolErrorKind>> = {
   payment_cap_reached: 'cap_spent',
   payment_session_closed: 'session_over',
   payment_session_unknown: 'session_over',
-  peer_unauthenticated: 'session_over',
+  peer_unauthenticated: 'not_allowed',
+  peer_not_authorised: 'not_allowed',
   payment_session_full: 'busy',
   payment_session_opening: 'payment',
   swarm_busy: 'busy',
@@ -111,7 +115,7 @@ export function kindOf(code: string, httpStatus: number): PoolErrorKind {
   if (code.startsWith('chain_')) return 'chain'
   if (code.startsWith('bug_')) return 'pool_fault'
   if (code.startsWith('peer_') || code.startsWith('engine_')) return 'ring_gone'
-  if (httpStatus === 401 || httpStatus === 403) return 'session_over'
+  if (httpStatus === 401 || httpStatus === 403) return 'not_allowed'
   if (httpStatus === 429) return 'busy'
   return httpStatus >= 500 ? 'unreachable' : 'refused'
 }

@@ -5,7 +5,7 @@ import type { Answer } from './answer.ts'
 import { type AnswerStream, askChat, type ChatRequest, streamChat } from './ask-chat.ts'
 import { askJson, chunksOf, refusalOf, send } from './ask-pool.ts'
 import type { CallOptions, PoolDoor } from './pool-door.ts'
-import { PoolError } from './pool-error.ts'
+import { PoolError, type PoolErrorKind } from './pool-error.ts'
 import { createEventReader } from './read-events.ts'
 import { freeReceipt, receiptOf, viewOf } from './read-receipt.ts'
 import type { Receipt, SessionView } from './session-view.ts'
@@ -19,6 +19,8 @@ export interface Session {
   /** The API key of any OpenAI client, with `openAiBaseUrl`. Keep it as you keep money. */
   readonly token: string | null
   readonly openAiBaseUrl: string
+  /** What an OpenAI client must send besides its key (`defaultHeaders`): the access token of a private pool, or nothing. */
+  readonly headers: Readonly<Record<string, string>>
   /** Errors: `cap_spent`, `session_over`, `ring_gone`, `busy`, `refused`, `unreachable`. Default time-out: 10 minutes. */
   chat(request: ChatRequest, options?: CallOptions): Promise<Answer>
   /** Pieces of text as they come; leaving the loop stops the answer. Errors: as `chat`, and `answer_cut`. `timeoutMs` is of silence, 3 minutes by default. */
@@ -84,6 +86,7 @@ export function holdSession({ door: open, model, id, capAtomic, token }: HeldSes
     capAtomic,
     token,
     openAiBaseUrl: `${pool}/v1`,
+    headers: open.headers,
     chat: (request, options) => askChat(door, model, request, options),
     stream: (request, options) => streamChat(door, model, request, options),
     view: async options => (token === null ? null : readView(options)),
@@ -91,6 +94,8 @@ export function holdSession({ door: open, model, id, capAtomic, token }: HeldSes
     close: (options = {}) => close(options),
   }
 }
+
+const final: readonly PoolErrorKind[] = ['session_over', 'not_allowed', 'refused']
 
 const isOver = (status: string): boolean => status === 'closed' || status === 'refused'
 
@@ -110,7 +115,7 @@ async function untilOver(door: PoolDoor, stop: AbortSignal): Promise<void> {
     } catch (thrown) {
       stop.throwIfAborted()
       // The session itself is refused: asking again changes nothing. All else is a connection that broke.
-      if (thrown instanceof PoolError && (thrown.kind === 'session_over' || thrown.kind === 'refused')) throw thrown
+      if (thrown instanceof PoolError && final.includes(thrown.kind)) throw thrown
     }
     await pause(retryMs, stop)
   }
