@@ -67,7 +67,8 @@ export async function openZerog(options: OpenZerogOptions): Promise<Zerog> {
     ...{ chain, cacheTime: 0, pollingInterval: manners.pollingIntervalMs },
     transport: http(url, { timeout: 20_000, retryCount: 2 }),
   }) as PublicClient
-  const sender = createDeployer({ client, chain, account, settings: manners })
+  const ending = new AbortController()
+  const sender = createDeployer({ client, chain, account, settings: manners, signal: ending.signal })
   const contract = createServingClient({ client, serving, provider: account.address, sender })
   const name = `${chain.id}-${serving.toLowerCase()}-${account.address.toLowerCase()}`
   const folder = join(dataDir, 'zerog')
@@ -111,6 +112,8 @@ export async function openZerog(options: OpenZerogOptions): Promise<Zerog> {
         settle: () => settler.settle({ isAll: true }),
       },
       close: async () => {
+        // What was sent is looked for at the next start: nobody who stops the pool waits for a block.
+        ending.abort()
         await settler.close()
         await book.end()
         lock.release()

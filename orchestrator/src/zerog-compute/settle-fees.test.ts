@@ -242,6 +242,21 @@ describe('settling', () => {
     await expect(open()).rejects.toMatchObject({ code: 'chain_state_invalid' })
   })
 
+  it('goes by itself, and after a fault as well', async () => {
+    const user = await userWith(milli * 9n)
+    const { book, settler, settled, end } = await open({
+      ...contract,
+      settle: items => (faults.length === 0 ? Promise.reject(down) : contract.settle(items)),
+    })
+    book.add(user.address, settleTerms.atNeuron, 'r1')
+    settler.start()
+    while (settled.length === 0) await clock.advance(settleTerms.everyMs)
+    expect(faults).toEqual([down])
+    await settler.settle()
+    expect((await purseOf(user)).balance).toBe(milli * 9n - settleTerms.atNeuron)
+    await end()
+  })
+
   it('settles at most fifty in one call', async () => {
     const sizes: number[] = []
     const account = { nonce: 0n, balanceNeuron: 9n, pendingRefundNeuron: 0n, isAcknowledged: true, generation: 0n }

@@ -139,7 +139,7 @@ export function createSettler(options: SettlerOptions): Settler {
         const outcomes = await serving.settle(await Promise.all(batch.map(sign)))
         for (const [index, [user, voucher]] of batch.entries()) items.push(await take(user, voucher, outcomes[index]!))
       } catch (thrown) {
-        onFault(thrown)
+        if (!isClosed) onFault(thrown)
         for (const [user, voucher] of batch) {
           const { feeNeuron: unsettledNeuron } = voucher
           items.push(itemOf(user, voucher, { status: 'unknown', unsettledNeuron, transaction: null }))
@@ -157,7 +157,13 @@ export function createSettler(options: SettlerOptions): Settler {
 
   const wait = (): void => {
     if (isClosed) return
-    cancel = clock.schedule(terms.everyMs, () => void settle().catch(onFault).then(wait))
+    cancel = clock.schedule(terms.everyMs, () => {
+      settle()
+        .catch(thrown => {
+          if (!isClosed) onFault(thrown)
+        })
+        .then(wait)
+    })
   }
 
   return {
