@@ -162,6 +162,19 @@ it('signs away no more within a day than its owner gives, however many offers co
   expect(await signer.answer(later, held)).toMatchObject({ type: 'terms-signed' })
 })
 
+it('counts no terms that it signed without a stake: rounds that others let fail cost it nothing', async () => {
+  const { signer, offer } = open({ mostStakeAtomic: 5_000_000n })
+  for (let round = 0; round < 5; round++) {
+    const answer = await signer.answer(offer({}, { needsStake: false }), held)
+    expect(answer).toMatchObject({ type: 'terms-signed', stakeSignature: '0x' })
+  }
+  const last = offer()
+  expect(await signer.answer({ ...last, needsStake: false }, held)).toMatchObject({ stakeSignature: '0x' })
+  // The same terms again, for the stake.
+  const answer = await signer.answer(last, held)
+  expect(answer).toMatchObject({ type: 'terms-signed', stakeSignature: expect.stringMatching(/^0x[0-9a-f]{130}$/) })
+})
+
 it('says no word of what its wallet said when that refused', async () => {
   const secretive = { ...key, signTypedData: () => Promise.reject(new Error('key 0xsecret')) }
   const { signer, offer } = open({}, secretive)
