@@ -2,6 +2,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { PackPlaces } from '@computepool/shared/model'
 import { storageContract } from '@computepool/shared/testing'
 import { type Browser, expect, type Page, test } from '@playwright/test'
 import type { ArtifactsCall } from '../../web/testing/artifacts-harness-calls.ts'
@@ -137,6 +138,47 @@ test('a server that lies is asked once more, then refused by name', async ({ bro
   expect(await call(page, { type: 'obtain', url, file })).toMatchObject({ code: 'artifact_digest_mismatch' })
   expect(asked).toEqual([0, 0])
   await page.context().close()
+})
+
+test('a part that its pool lost half-way comes from a gateway of another origin, piece by piece', async ({
+  browser,
+}) => {
+  // As 0G's: it lets any page ask, and allows and exposes no header beyond what every page may use.
+  const cutAt = 1_200_000
+  const ranges: (string | undefined)[] = []
+  const gateway = createServer((request, response) => {
+    if (request.method !== 'GET') return response.writeHead(405).end()
+    const isFirst = request.url!.endsWith('1'.repeat(64))
+    const piece = isFirst ? contents.subarray(0, cutAt) : contents.subarray(cutAt)
+    const start = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0)
+    ranges.push(request.headers.range)
+    response.writeHead(start > 0 ? 206 : 200, {
+      'access-control-allow-origin': '*',
+      ...(start > 0 ? { 'content-range': `bytes ${start}-${piece.length - 1}/${piece.length}` } : {}),
+    })
+    return response.end(piece.subarray(start))
+  })
+  await new Promise<void>(resolve => gateway.listen(0, '127.0.0.1', resolve))
+  const places: PackPlaces = {
+    ...{ format: 'computepool-places', version: 1, manifestSha256: 'a'.repeat(64), isStandIn: true, chainId: 31337 },
+    ...{ gateways: [`http://127.0.0.1:${(gateway.address() as AddressInfo).port}`], isFirst: false },
+    parts: [
+      {
+        sha256: file.sha256,
+        pieces: [
+          { root: `0x${'1'.repeat(64)}`, sizeBytes: cutAt },
+          { root: `0x${'2'.repeat(64)}`, sizeBytes: contents.length - cutAt },
+        ],
+      },
+    ],
+  }
+  behave = earlier => (earlier === 0 ? { cutAfter: 1_000_000 } : { cutAfter: 0 })
+  const page = await openPage(browser)
+  expect(await call(page, { type: 'obtain', url, file, places })).toEqual(obtained(false))
+  expect(ranges).toEqual([expect.stringMatching(/^bytes=\d+-$/), undefined])
+  await page.context().close()
+  gateway.closeAllConnections()
+  gateway.close()
 })
 
 test('a part that rotted on disk is noticed and fetched anew', async ({ browser }) => {

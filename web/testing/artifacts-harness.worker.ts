@@ -1,6 +1,6 @@
 /** Storages and the verified store in a real worker; each call starts as a fresh visit would. */
 
-import { wholeAt } from '@computepool/peer/artifacts/artifact-sources.ts'
+import { sourcesOf } from '@computepool/peer/artifacts/artifact-sources.ts'
 import { createVerifiedStore } from '@computepool/peer/artifacts/verified-store.ts'
 import { storageContract } from '@computepool/shared/testing'
 import { openCacheStorage } from '../src/artifacts/cache-storage.ts'
@@ -52,7 +52,7 @@ async function forgetAll(): Promise<void> {
   await caches.delete('computepool-artifacts')
 }
 
-async function obtain({ url, file, stopAfter }: Extract<ArtifactsCall, { type: 'obtain' }>): Promise<unknown> {
+async function obtain({ url, file, stopAfter, places }: Extract<ArtifactsCall, { type: 'obtain' }>): Promise<unknown> {
   const fallbacks: string[] = []
   const store = createVerifiedStore({
     storages: await openStorages(),
@@ -62,7 +62,7 @@ async function obtain({ url, file, stopAfter }: Extract<ArtifactsCall, { type: '
   })
   const abort = new AbortController()
   const { isCached } = await store.obtain(file, {
-    sources: [wholeAt(url, file)],
+    sources: sourcesOf(file, new URL('.', url).href, places ?? null),
     signal: abort.signal,
     onProgress: done => {
       if (stopAfter !== undefined && done >= stopAfter) abort.abort(new Error('stopped'))

@@ -127,6 +127,14 @@ describe('a blob', () => {
     expect(await failure(storeWith({ privateKey: poorKey }).put(bytesOf(500, 11)))).toBe('chain_underfunded')
   })
 
+  it('is not paid for where that cannot be written down', async () => {
+    const before = await submissions()
+    const full = { get: async () => undefined, set: () => Promise.reject(new Error('No space left on the disk.')) }
+    const put = storeWith({ submissions: full }).put(bytesOf(500, 12))
+    await expect(put).rejects.toMatchObject({ code: 'artifact_store_failed', message: expect.stringContaining('disk') })
+    expect(await submissions()).toBe(before)
+  })
+
   it('outlives the stand-in where that has a folder', async () => {
     const again = await openStorageStandIn({ rpcUrl: anvil.url, flow, folder })
     const empty = await openStorageStandIn({ rpcUrl: anvil.url, flow })
