@@ -151,7 +151,9 @@ export async function startOrchestrator(options: StartOptions): Promise<RunningO
       zerog: options.zerog?.desk ?? null,
       settings: settingsOf(options),
       moneyFor,
-      inftFor: () => inft?.desk ?? noInft(whyNoToken(settings.mode)),
+      // Asked to be private, it stays shut where no token says for whom it is.
+      inftFor: () =>
+        inft?.desk ?? { ...noInft(whyNoToken(settings.mode)), isPrivate: options.inft?.isPrivate ?? false },
       systemPrompt: prompt,
       dataDir,
       trustedAuditors: () => auditors?.vouchedFor() ?? [],
