@@ -80,28 +80,14 @@ describe('the package', () => {
   test('its types are whole for a strict compiler, with a page’s names and without Node’s', async () => {
     const here = path.dirname(fileURLToPath(import.meta.url))
     await cp(path.join(here, 'stranger.ts'), path.join(sdk.folder, 'stranger.ts'))
-    const base = {
-      strict: true,
-      noEmit: true,
-      target: 'es2023',
-      lib: ['es2023', 'dom', 'dom.asynciterable'],
-      types: [],
-    }
-    // Their own declarations may lean on more than a page has; ours must not.
-    const options = {
-      ...base,
-      skipLibCheck: false,
-      module: 'nodenext',
-      moduleResolution: 'nodenext',
-      preserveSymlinks: false,
-    }
+    // That ours lead to nothing but viem's the build makes sure of; to check viem's too takes seconds.
+    const checks = { strict: true, noEmit: true, skipLibCheck: true, module: 'nodenext', moduleResolution: 'nodenext' }
+    const options = { ...checks, target: 'es2023', lib: ['es2023', 'dom', 'dom.asynciterable'], types: [] }
     const config = { compilerOptions: options, files: ['stranger.ts'] }
     await writeFile(path.join(sdk.folder, 'tsconfig.json'), JSON.stringify(config))
     const tsc = path.join(here, '../../node_modules/typescript/bin/tsc')
     const { stdout } = await promisify(execFile)(process.execPath, [tsc, '-p', sdk.folder]).catch(error => error)
-    expect(
-      stdout.split('\n').filter((line: string) => line !== '' && !line.startsWith('../') && !/^ /.test(line)),
-    ).toEqual([])
+    expect(stdout).toBe('')
   })
 
   test('its examples do what they say', { timeout: 120_000 }, async () => {
