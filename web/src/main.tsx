@@ -1,6 +1,6 @@
 /** Wires the page: the only place that makes its stores, and so the only one that names browser powers. */
 import { createRoot } from 'react-dom/client'
-import { fetchWithAccess } from './inft/access-store.ts'
+import { type AccessStore, fetchWithAccess } from './inft/access-store.ts'
 import { createInftStores } from './inft/create-inft-stores.ts'
 import { createMoneyStores } from './money/create-money-stores.ts'
 import { fetchDisputes } from './money/fetch-disputes.ts'
@@ -24,15 +24,15 @@ import { createVisibilityStore } from './ui/stores/visibility-store.ts'
 import './ui/styles/index.css'
 
 const storage = readStorage(() => window.localStorage)
-// Who signed in is known after the wallet, and goes with what the wallet pays for.
-let access: () => string | null = () => null
-const fetchKnown = fetchWithAccess(() => access())
+// Who signed in is known after the wallet, and goes with what the wallet pays for. A session of before a reload is asked about sooner.
+let known: AccessStore | null = null
+const fetchKnown = fetchWithAccess({ token: () => known?.token() ?? null, forget: token => known?.forget(token) })
 const money = createMoneyStores(window, fetchKnown)
 const inft = createInftStores(
   money.wallet,
   readStorage(() => window.sessionStorage),
 )
-access = inft.access.token
+known = inft.access
 const pay = fetchWithSession(money.sessions.token, fetchKnown)
 const chat = createChatStore({
   archive: createIndexedDbArchive(globalThis.indexedDB),

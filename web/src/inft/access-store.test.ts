@@ -66,11 +66,22 @@ test('the session goes to this origin’s API, beside what pays, and nowhere els
     sent.push(new Headers(init?.headers).get(accessHeader))
     return new Response()
   }) as typeof fetch
-  const asked = fetchWithAccess(() => 'secret', inner)
+  const forget = () => {}
+  const asked = fetchWithAccess({ token: () => 'secret', forget }, inner)
   await asked('/v1/chat/completions', { headers: { authorization: 'Bearer paid' } })
   await asked('https://elsewhere.example/v1/chat/completions')
-  await fetchWithAccess(() => null, inner)('/v1/chat/completions')
+  await fetchWithAccess({ token: () => null, forget }, inner)('/v1/chat/completions')
   expect(sent).toEqual(['secret', null, null])
+})
+
+test('a sign-in that the server knows no more is given up, and another one is not', async () => {
+  const { store } = setUp()
+  await store.signIn()
+  const refused = fetchWithAccess(store, async () => new Response(null, { status: 401 }))
+  store.forget('another')
+  expect(store.token()).toBe('secret')
+  expect((await refused('/v1/chat/completions')).status).toBe(401)
+  expect([store.token(), store.getSnapshot().address]).toEqual([null, null])
 })
 
 test('a container that is another, shorter or longer than the chain names is not taken', async () => {

@@ -25,6 +25,8 @@ export interface AccessStore extends ReadableStore<AccessView> {
   tokenOf(wallet: ActingWallet): Promise<string>
   /** Of whoever signed in; null where nobody did, or it is over. */
   token(): string | null
+  /** The server knows this session no more: it began anew, or forgot. Another one stays. */
+  forget(token: string): void
 }
 
 export interface AccessStoreParts {
@@ -87,6 +89,9 @@ export function createAccessStore({ client, wallet, storage, wallMs }: AccessSto
     subscribe: store.subscribe,
     tokenOf,
     token: () => live()?.token ?? null,
+    forget(token) {
+      if (session?.token === token) keep(null)
+    },
     async signIn() {
       if (store.getSnapshot().isBusy) return
       patch({ isBusy: true, error: null })
@@ -113,14 +118,19 @@ export function createAccessStore({ client, wallet, storage, wallMs }: AccessSto
   }
 }
 
-/** A fetch that tells who asks, to this origin's own API only. */
-export function fetchWithAccess(token: () => string | null, fetchImpl: typeof fetch = fetch): typeof fetch {
-  return (input, init) => {
+/** A fetch that tells who asks, to this origin's own API only. A sign-in that is refused there is given up: the next question asks for one. */
+export function fetchWithAccess(
+  { token, forget }: Pick<AccessStore, 'token' | 'forget'>,
+  fetchImpl: typeof fetch = fetch,
+): typeof fetch {
+  return async (input, init) => {
     const access = token()
     if (access === null || typeof input !== 'string' || !input.startsWith('/v1/')) return fetchImpl(input, init)
     const headers = new Headers(init?.headers)
     headers.set(accessHeader, access)
-    return fetchImpl(input, { ...init, headers })
+    const response = await fetchImpl(input, { ...init, headers })
+    if (response.status === 401) forget(access)
+    return response
   }
 }
 

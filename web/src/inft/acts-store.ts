@@ -147,6 +147,8 @@ export function createActsStore(parts: ActsStoreParts): ActsStore {
       )
       tell({ step: act.hash === null ? 'done' : 'confirmed' })
     } catch (thrown) {
+      const stale = access.token()
+      if (stale !== null && asComputePoolError(thrown).code === 'peer_unauthenticated') access.forget(stale)
       tell({ step: 'failed', error: told(thrown, act.hash) })
     }
     await Promise.all([tokens.refresh(), look()])
