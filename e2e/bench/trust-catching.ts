@@ -137,7 +137,7 @@ async function drawnAnswers(
       const plan = {
         attempt: requestId,
         receiptHeads: [digestOfReceipt(receipts[0]!)],
-        ...{ positions, keptPositions: 0, policies: [policy] },
+        ...{ positions, keptPositions: 0, drawsFrom: () => null, policies: [policy] },
       }
       const ends = Array.from(
         { length: secrets },

@@ -59,6 +59,7 @@ export function drawChecks(
     receiptHeads: seats.map(({ seat }) => (isDrawable(seat) ? digestOfReceipt(receipts.get(seat)!) : null)),
     positions,
     keptPositions,
+    drawsFrom: seat => (seat === seats.length - 1 ? textOf(settled).length - 1 : null),
     policies: terms.policies,
   })
   const checks = planned.flatMap(({ seat, endPosition }) => {

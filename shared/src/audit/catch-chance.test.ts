@@ -48,6 +48,7 @@ function simulate(policy: CheckPolicy, cheating: Cheating, requests: number, run
         attempt: `${run}`,
         receiptHeads: [random.bytes(32)],
         keptPositions: 0,
+        drawsFrom: () => null,
         positions: positionsOf(shape),
         policies: [policy],
       })
@@ -142,6 +143,7 @@ describe('what checks cost', () => {
         receiptHeads: [random.bytes(32)],
         positions: positionsOf(shape),
         keptPositions: 0,
+        drawsFrom: () => null,
         policies: [defaultCheckPolicy],
       }))
         sum += endPosition

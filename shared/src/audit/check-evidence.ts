@@ -258,6 +258,7 @@ function faultsOfPlan(header: EvidenceCase): string[] {
     receiptHeads: [...new Array<null>(receipt.seat).fill(null), digestOfReceipt(receipt)],
     positions: check.positions,
     keptPositions: kept,
+    drawsFrom: () => (header.outgoing.kind === 'tokens' ? header.outgoing.firstPosition - 1 : null),
     policies: new Array(receipt.seat + 1).fill(policy),
   })
   if (planned === undefined) return ['No check of this seat was drawn.']

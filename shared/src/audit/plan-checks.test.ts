@@ -14,6 +14,7 @@ function planInput(changes: Partial<PlanInput> = {}): PlanInput {
     receiptHeads: [random.bytes(32), random.bytes(32), random.bytes(32)],
     positions: 300,
     keptPositions: 0,
+    drawsFrom: () => null,
     policies: policies(3),
     ...changes,
   }
@@ -45,6 +46,17 @@ test('an attempt that began with a kept cache is drawn among its own positions',
   expect(() => planChecks({ ...input, keptPositions: 40 })).toThrow(/No checks/)
 })
 
+test('an exit is drawn among what it drew: of a text alone it shows nothing', () => {
+  const input = planInput({ policies: policies(3, { ...defaultCheckPolicy, rate: 1 }) })
+  const drawn = { ...input, positions: 540, drawsFrom: (seat: number) => (seat === 2 ? 500 : null) }
+  const [entry, middle, exit] = planChecks(drawn)
+  expect([entry, middle]).toEqual(planChecks({ ...drawn, drawsFrom: () => null }).slice(0, 2))
+  const among = planChecks({ ...input, positions: 40 })
+  expect(exit).toEqual({ seat: 2, endPosition: 500 + among[2]!.endPosition })
+  // Cut before its first token.
+  expect(planChecks({ ...drawn, positions: 500 }).map(({ seat }) => seat)).toEqual([0, 1])
+})
+
 test('everybody who knows secret and receipts makes the same plan', () => {
   const input = planInput()
   expect(planChecks(input)).toEqual(planChecks({ ...input, secret: input.secret.slice() }))
@@ -58,6 +70,7 @@ test('a plan in bytes that never change', () => {
       receiptHeads: [1, 2, 3, 4].map(byte => new Uint8Array(32).fill(byte)),
       positions: 500,
       keptPositions: 0,
+      drawsFrom: () => null,
       policies: policies(4, { ...defaultCheckPolicy, rate: 1 }),
     }).map(({ endPosition }) => endPosition)
   expect([plan('a'), plan('b')]).toMatchInlineSnapshot(`

@@ -28,6 +28,11 @@ export interface PlanInput {
    * turns would hardly ever be.
    */
   readonly keptPositions: number
+  /**
+   * Where the exit’s first draw follows: the text’s last position. An exit shows its draws alone, and a check that ended within the text would find
+   * nothing to compare. Null at a seat that is no exit.
+   */
+  readonly drawsFrom: (seat: number) => number | null
   /** By seat: told together with the commitment. */
   readonly policies: readonly CheckPolicy[]
 }
@@ -40,7 +45,7 @@ export interface PlannedCheck {
 
 /** The checks of an attempt, by rising seat; the same for everybody who knows the secret and the receipts. Errors: `input_invalid`. */
 export function planChecks(input: PlanInput): PlannedCheck[] {
-  const { secret, receiptHeads, positions, keptPositions, policies } = input
+  const { secret, receiptHeads, positions, keptPositions, drawsFrom, policies } = input
   const isSound =
     secret.length === digestBytes &&
     Number.isInteger(positions) &&
@@ -61,7 +66,10 @@ export function planChecks(input: PlanInput): PlannedCheck[] {
     const policy = policies[seat]!
     const [coin, branch, place] = drawsOf(input, seat, head)
     if (coin >= policy.rate) continue
-    checks.push({ seat, endPosition: keptPositions + endOf(policy, positions - keptPositions, branch, place) })
+    const from = Math.max(keptPositions, drawsFrom(seat) ?? 0)
+    // It was cut before it drew.
+    if (positions <= from) continue
+    checks.push({ seat, endPosition: from + endOf(policy, positions - from, branch, place) })
   }
   return checks
 }

@@ -161,6 +161,7 @@ export async function sampleEvidence(options: SampleEvidenceOptions): Promise<Sa
       receiptHeads: receipts.map((receipt, i) => (i === seat ? digestOfReceipt(receipt) : null)),
       positions: last.positions,
       keptPositions: last.from,
+      drawsFrom: i => (i === spans.length - 1 ? last.text.length - 1 : null),
       policies,
     })
     return { last, receipts, endPosition: planned?.endPosition ?? null }
