@@ -1,27 +1,65 @@
-/** Tabs that cheat, among tabs that do not, with auditors beside the pool: each is caught and out, the waiting tab takes its place, and answers are right. */
+/**
+ * Tabs that cheat, in a pool with a price and a stake, one after the other in the same seat: each is caught and out, the waiting tab takes its
+ * place, its stake is taken on chain through the workflow, and text and money of everybody else are right.
+ */
+import { mkdtemp, rm } from 'node:fs/promises'
+import os from 'node:os'
+import path from 'node:path'
+import { superfluidPoolAbi, usdcAbi } from '@computepool/contracts/abi'
+import { embeddedRules } from '@computepool/contracts/deploy'
+import { createCoalitionReader } from '@computepool/orchestrator/coalition/index.ts'
 import { type RunningOrchestrator, startOrchestrator } from '@computepool/orchestrator/serve.ts'
 import { expect, type Page, test } from '@playwright/test'
+import type { Hex } from 'viem'
 import type { Cheat } from '../../web/testing/cheating-engine.ts'
-import { followPeers } from '../harness/follow-peers.ts'
-import { askGolden, demoPackDir as packDir, readTranscripts } from '../harness/golden-answers.ts'
+import { type FollowedPeers, followPeers } from '../harness/follow-peers.ts'
+import { demoPackDir as packDir, type Reply, readTranscripts, shortestFirst } from '../harness/golden-answers.ts'
 import { openTabs } from '../harness/open-ring.ts'
+import { createPayingClient, type PaidSession } from '../harness/paying-client.ts'
 import { type CheatingWorker, serveCheatingWorker } from '../harness/serve-cheating-worker.ts'
+import { disputesOf, untilPool } from '../harness/watch-pool.ts'
 
-const transcripts = await readTranscripts()
+const transcripts = shortestFirst(await readTranscripts())
 /** Who is not caught by then is not caught. */
 const mostAnswers = 20
 const auditors = 3
+const stakeAtomic = 5_000_000n
+const capAtomic = 1_000_000n
+/** Room for three of six layers and a full cache: each seat holds half, however fast its tab seems to be. */
+const memoryBytes = 4_600_000
+/** Three convictions on one chain: most of it is waiting, for links, for stakes and for votes. */
+test.describe.configure({ timeout: 400_000 })
+const cheats = ['garbage', 'replayed', 'skipped layers'] satisfies Cheat[]
 
+let dataDir: string
 let cheating: CheatingWorker
+let server: RunningOrchestrator
+let peers: FollowedPeers
 test.beforeAll(async () => {
   // The auditors' process takes its loaders from this one, whose own the test runner has set up inside.
   process.execArgv.push('--import', 'tsx')
+  dataDir = await mkdtemp(path.join(os.tmpdir(), 'computepool-cheats-'))
+  // Nobody answers an accusation here: a test need not wait for it.
+  const chain = { kind: 'embedded', rules: { ...embeddedRules, responseSeconds: 1 } } as const
+  const starting = startOrchestrator({
+    ...{ port: 0, packDir, minSeats: 2, maxSeats: 2, auditors },
+    money: { mode: 'paid', chain, dataDir, stakeAtomic },
+  })
   cheating = await serveCheatingWorker()
+  server = await starting
+  peers = followPeers(server.desk)
+  // They sign in as tabs do: who comes after them is a tab.
+  await Promise.all(Array.from({ length: auditors }, peers.next))
 })
 
-test.afterAll(() => cheating.close())
+test.afterAll(async () => {
+  await server.close()
+  await cheating.close()
+  await rm(dataDir, { recursive: true, force: true })
+})
 
 const walletOf = (peer: string): string => peer.slice(0, 42).toLowerCase()
+const seated = (): string[] => server.desk.snapshot().seats.map(({ peer }) => walletOf(peer))
 
 interface Told {
   readonly weight: number
@@ -29,58 +67,135 @@ interface Told {
   readonly changes: readonly { readonly reason: string }[]
 }
 
-async function standingOf({ url }: RunningOrchestrator, wallet: string): Promise<Told> {
-  return (await fetch(`${url}/api/operators/${wallet}/standing`)).json()
+async function standingOf(wallet: string): Promise<Told> {
+  return (await fetch(`${server.url}/api/operators/${wallet}/standing`)).json()
 }
 
 /** No check is under way. */
-function areChecksOver({ desk }: RunningOrchestrator): boolean {
-  const { drawn, agreed, differs, withheld, unanswered, unjudged } = desk.snapshot().checks!
+function areChecksOver(): boolean {
+  const { drawn, agreed, differs, withheld, unanswered, unjudged } = server.desk.snapshot().checks!
   return drawn === agreed + differs + withheld + unanswered + unjudged
 }
 
-for (const cheat of ['garbage', 'replayed', 'stale epoch'] satisfies Cheat[]) {
-  test(`${cheat}: the tab is caught and out, a waiting tab takes its place`, async ({ browser }) => {
-    const server = await startOrchestrator({ port: 0, packDir, minSeats: 2, maxSeats: 2, auditors })
-    const peers = followPeers(server.desk)
-    const auditing = Promise.all(Array.from({ length: auditors }, peers.next))
-    const closers: (() => Promise<void>)[] = []
-    const open = async (onPage?: (page: Page) => Promise<void>): Promise<string> => {
-      const peer = peers.next()
-      const { close } = await openTabs({
-        ...{ url: server.url, peers: 1, engine: 'wasm', browser },
-        ...(onPage === undefined ? {} : { onPage }),
-      })
-      closers.push(close)
-      return walletOf(await peer)
-    }
-    const seated = (): string[] => server.desk.snapshot().seats.map(({ peer }) => walletOf(peer))
-    try {
-      // They sign in as tabs do: who comes after them is a tab.
-      await auditing
-      const cheater = await open(page => cheating.serveTo(page, cheat))
-      const honest = [await open(), await open()]
-      await peers.untilPrepared(3)
-      expect(seated()).toContain(cheater)
-      let answers = 0
-      while ((await standingOf(server, cheater)).weight > 0) {
-        expect(answers, 'answers until it is caught').toBeLessThan(mostAnswers)
-        await askGolden(server.url, server.model, transcripts[answers++ % transcripts.length]!)
-        await expect.poll(() => areChecksOver(server) || !seated().includes(cheater), { intervals: [50] }).toBe(true)
-      }
-      const { changes } = await standingOf(server, cheater)
-      expect(changes[0]!.reason).toContain('A check computed your layers again and got something else')
-      await expect.poll(() => seated().sort()).toEqual([...honest].sort())
-      await peers.untilPrepared(2)
-      for (const transcript of transcripts.slice(0, 2)) {
-        const reply = await askGolden(server.url, server.model, transcript)
-        expect(reply.choices[0]!.message.content).toBe(transcript.text)
-        expect(reply.computepool.route).toHaveLength(2)
-      }
-      for (const wallet of honest) expect(await standingOf(server, wallet)).toMatchObject({ failed: 0 })
-    } finally {
-      for (const close of closers) await close()
-      await server.close()
-    }
+/** Both who serve now have a stake in their coalition. */
+const untilStaked = (): Promise<true> =>
+  untilPool(server.url, ({ rings = [] }) => {
+    const { state, staked, of } = rings[0]?.stake ?? {}
+    return (state === 'active' && staked === 2 && of === 2) || null
   })
+
+async function askOn(session: PaidSession, { messages }: (typeof transcripts)[number], most = 128): Promise<Reply> {
+  const response = await session.ask({ model: server.model, messages, temperature: 0, max_tokens: most })
+  const body = await response.json()
+  expect(response.status, JSON.stringify(body)).toBe(200)
+  return body as Reply
 }
+
+test('three cheats in turn are caught, replaced and slashed, and everybody else has what is theirs', async ({
+  browser,
+}) => {
+  const { url } = server
+  const tabs = new Map<string, Page>()
+  const open = async (cheat?: Cheat): Promise<string> => {
+    const peer = peers.next()
+    const serve = async (page: Page): Promise<void> => (cheat === undefined ? undefined : cheating.serveTo(page, cheat))
+    const { pages } = await openTabs({ url, peers: 1, engine: 'wasm', memoryBytes, browser, onPage: serve })
+    const wallet = walletOf(await peer)
+    tabs.set(wallet, pages[0]!)
+    return wallet
+  }
+  const cheaters = [await open(cheats[0])]
+  const honest = [await open()]
+  const payer = await createPayingClient(url)
+  await payer.askFaucet()
+  const startAtomic = await payer.usdcAtomic()
+  const sessions: PaidSession[] = []
+  let asked = 0
+
+  for (const [turn, cheat] of cheats.entries()) {
+    await test.step(`${cheat}: caught, and the waiting tab takes its place`, async () => {
+      const cheater = cheaters[turn]!
+      const next = cheats[turn + 1]
+      // Whoever came before that could get a seat of it.
+      await peers.untilPrepared(2)
+      const [waiting, session] = await Promise.all([open(next), payer.openSession(capAtomic), untilStaked()])
+      ;(next === undefined ? honest : cheaters).push(waiting)
+      sessions.push(session)
+      await peers.untilPrepared(3)
+      expect(seated().sort()).toEqual([cheater, honest[0]].sort())
+      for (let answers = 0; (await standingOf(cheater)).weight > 0; answers++) {
+        expect(answers, 'answers until it is caught').toBeLessThan(mostAnswers)
+        await askOn(session, transcripts[asked++ % transcripts.length]!, 40)
+        await expect.poll(() => areChecksOver() || !seated().includes(cheater), { intervals: [50] }).toBe(true)
+      }
+      const { changes } = await standingOf(cheater)
+      expect(changes[0]!.reason).toContain('A check computed your layers again and got something else')
+      await expect.poll(() => seated().sort(), { intervals: [50] }).toEqual([waiting, honest[0]].sort())
+    })
+  }
+
+  await test.step('answers are the whole model’s', async () => {
+    await peers.untilPrepared(2)
+    for (const transcript of transcripts.slice(0, 2)) {
+      const reply = await askOn(sessions.at(-1)!, transcript)
+      expect(reply.choices[0]!.message.content).toBe(transcript.text)
+      expect(reply.computepool.route).toHaveLength(2)
+    }
+    for (const wallet of honest) expect(await standingOf(wallet)).toMatchObject({ failed: 0 })
+  })
+
+  await test.step('stakes are taken and given to whom they belong', async () => {
+    const { chain, terms } = payer
+    const isSettled = async (): Promise<boolean> => {
+      const views = await disputesOf(url)
+      if (views.length < cheats.length || views.some(({ state }) => state !== 'settled')) return false
+      const { creditOf } = createCoalitionReader(chain, views[0]!.onChain!.registry as Hex)
+      const theirs = [payer.address, views[0]!.onChain!.accuser as Hex, ...(honest as Hex[])]
+      return (await Promise.all(theirs.map(creditOf))).every(credit => credit === 0n)
+    }
+    await expect.poll(isSettled, { intervals: [500] }).toBe(true)
+    const settled = await disputesOf(url)
+    await untilStaked()
+    const receipts = await Promise.all(sessions.map(session => session.close()))
+    const coalitions = createCoalitionReader(chain, settled[0]!.onChain!.registry as Hex)
+    const usdc = (account: string): Promise<bigint> =>
+      chain.readContract({
+        ...{ address: terms.usdc as Hex, abi: usdcAbi, functionName: 'balanceOf', args: [account as Hex] },
+      })
+    let toPayerAtomic = 0n
+    for (const [turn, cheater] of cheaters.entries()) {
+      // Two wrong answers may have been judged by then. What the first left of a stake is nothing.
+      const [dispute, ...others] = settled.filter(({ accused }) => accused === cheater).reverse()
+      const { payerAtomic, onChain } = dispute!
+      expect(dispute).toMatchObject({ reason: 'wrong-output', slashedAtomic: stakeAtomic })
+      for (const { slashedAtomic } of others) expect(slashedAtomic).toBe(0n)
+      expect(onChain).toMatchObject({ quorum: 2, innocentVotes: 0 })
+      // What the chain had booked by then, of the wrong answers: a stream that stopped just now is booked up with the next command.
+      expect(payerAtomic).toBeGreaterThan(0n)
+      expect(payerAtomic).toBeLessThanOrEqual(receipts[turn]!.paidAtomic)
+      expect(receipts[turn]!.refundedBySlashAtomic).toBe(payerAtomic)
+      toPayerAtomic += payerAtomic!
+      const { coalition } = await coalitions.disputeOf(BigInt(onChain!.dispute))
+      expect(await coalitions.stakeOf(coalition, cheater as Hex)).toMatchObject({ amountAtomic: 0n, isGuilty: true })
+      expect(await usdc(cheater)).toBe(0n)
+      await expect(tabs.get(cheater)!.getByTestId('own-stake')).toHaveAttribute('data-state', 'slashed')
+    }
+    const paidAtomic = receipts.reduce((sum, receipt) => sum + receipt.paidAtomic, 0n)
+    expect(await payer.usdcAtomic()).toBe(startAtomic - paidAtomic + toPayerAtomic)
+
+    // The honest have their stakes, and all that neither the payer nor the accuser got.
+    const slashes = BigInt(cheats.length)
+    const sharesAtomic = slashes * (stakeAtomic - embeddedRules.accuserCostAtomic) - toPayerAtomic
+    const dustAtomic = await coalitions.creditOf((await coalitions.config()).treasury)
+    const [first, second] = await Promise.all(honest.map(usdc))
+    expect(first! + second! + dustAtomic).toBe(sharesAtomic)
+    expect(first).toBeGreaterThan(0n)
+    expect((await coalitions.totals()).heldAtomic).toBe(2n * stakeAtomic + dustAtomic)
+    const units = (member: string): Promise<bigint> =>
+      chain.readContract({
+        ...{ address: terms.pool as Hex, abi: superfluidPoolAbi, functionName: 'getUnits', args: [member as Hex] },
+      }) as Promise<bigint>
+    for (const cheater of cheaters) expect(await units(cheater)).toBe(0n)
+    await expect.poll(async () => (await Promise.all(honest.map(units))).every(one => one > 0n)).toBe(true)
+  })
+})
