@@ -12,7 +12,7 @@ export interface AccountCache {
 
 /** A key that was taken back opens nothing after this. */
 const accountMs = 15_000
-/** Who was not there may have come. */
+/** Who was not there may have come, and who was not acknowledged may be by now. */
 const missingMs = 3_000
 const serviceMs = 30_000
 const mostAccounts = 10_000
@@ -51,9 +51,14 @@ export function createAccountCache(serving: ServingClient, clock: Pick<Clock, 'm
       if (service !== null && isFresh(service)) return service.value
       const entry = { value: serving.service(), endsAtMs: clock.monotonicMs() + serviceMs }
       service = entry
-      entry.value.catch(() => {
-        if (service === entry) service = null
-      })
+      entry.value.then(
+        found => {
+          if (!found?.isAcknowledged) entry.endsAtMs = Math.min(entry.endsAtMs, clock.monotonicMs() + missingMs)
+        },
+        () => {
+          if (service === entry) service = null
+        },
+      )
       return entry.value
     },
     forget: user => void kept.delete(user.toLowerCase()),

@@ -209,13 +209,14 @@ describe('settling', () => {
   it('gives nonces that grow over restarts, above the chain’s, with a clock that went back', async () => {
     const user = await userWith(milli)
     const nonces: bigint[] = []
-    for (const wallMs of [clock.wallMs(), 1_000]) {
+    // The third reads what the second wrote anew.
+    for (const wallMs of [clock.wallMs(), 0, 1_000]) {
       const book = await openFeeBook({
         file: join(folder, 'fees.jsonl'),
         clock: { wallMs: () => wallMs },
         onFault: () => {},
       })
-      for (const fee of [3n, 2n]) {
+      for (const fee of wallMs === 0 ? [] : [3n, 2n]) {
         book.add(user.address, fee, 'r')
         nonces.push((await book.write(user.address, 0n, 0n)).nonce)
         await book.close(user.address, fee)
@@ -224,7 +225,7 @@ describe('settling', () => {
     }
     expect(nonces).toEqual([...new Set(nonces)].sort((a, b) => (a < b ? -1 : 1)))
     const book = await openFeeBook({ file: join(folder, 'other.jsonl'), clock: { wallMs: () => 0 }, onFault: () => {} })
-    expect((await book.write(user.address, nonces[3]! + 5n, 0n)).nonce).toBe(nonces[3]! + 6n)
+    expect((await book.write(user.address, nonces.at(-1)! + 5n, 0n)).nonce).toBe(nonces.at(-1)! + 6n)
     await book.end()
   })
 
