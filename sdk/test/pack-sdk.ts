@@ -23,6 +23,15 @@ export interface PackedSdk {
 /** `beside`: further packages of this repository that the project has installed. */
 export async function packSdk(beside: readonly string[] = []): Promise<PackedSdk> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'computepool-sdk-'))
+  try {
+    return await packInto(folder, beside)
+  } catch (error) {
+    await rm(folder, { recursive: true, force: true })
+    throw error
+  }
+}
+
+async function packInto(folder: string, beside: readonly string[]): Promise<PackedSdk> {
   const built = path.join(folder, 'built')
   await mkdir(path.join(built, 'dist'), { recursive: true })
   // Beside the working tree: whoever builds there meanwhile must not be disturbed.

@@ -52,7 +52,10 @@ let running: PaidPool
 let sdk: PackedSdk
 let pool: Pool
 beforeAll(async () => {
-  ;[running, sdk] = await Promise.all([openPaidPool(), packSdk(['openai'])])
+  const [opened, packed] = await Promise.allSettled([openPaidPool(), packSdk(['openai'])])
+  if (opened.status === 'fulfilled') running = opened.value
+  if (packed.status === 'fulfilled') sdk = packed.value
+  for (const one of [opened, packed]) if (one.status === 'rejected') throw one.reason
   pool = await findPool(running.url)
   await pool.askFaucet(account.address)
 }, 240_000)
