@@ -96,6 +96,8 @@ export async function openCheckStage(options: StageOptions): Promise<CheckStage>
   const terms: CheckTerms = { manifestSha256: pool.manifestSha256, policies: tabs.map(() => always), sampling }
   const nonce = commitmentOf(secret, terms)
   const attempts: CheckedAttempt[] = []
+  /** Of the last attempt: the position after which its exit drew first. */
+  let drawsFrom = 0
   let text = prompt
   let reuse: RequestJob['reuse']
   const ids = ['first', ...(isKept || isSecond ? ['second'] : []), ...(isBranched ? ['third'] : [])]
@@ -123,6 +125,7 @@ export async function openCheckStage(options: StageOptions): Promise<CheckStage>
     const keyOf = (tab: PoolPeer | undefined): SessionKey | null =>
       (tab && (heardBy(tab, 'peer-joined')[0]!.sessionKey ?? null)) || null
     const positions = text.length + drawn.length - 1
+    drawsFrom = text.length - 1
     attempts.push({
       requestId,
       coalition: `c${epoch}`,
@@ -149,6 +152,7 @@ export async function openCheckStage(options: StageOptions): Promise<CheckStage>
     receiptHeads: tabs.map((_, i) => (i === seat ? digestOfReceipt(last.receipt) : null)),
     positions: last.positions,
     keptPositions,
+    drawsFrom: at => (at === tabs.length - 1 ? drawsFrom : null),
     policies: terms.policies,
   })
   pool.prepare(tabs, auditor, seat, epoch)
