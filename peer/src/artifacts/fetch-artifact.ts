@@ -25,6 +25,8 @@ export interface ArtifactFetch {
   readonly signal: AbortSignal
   /** Attempts in a row that bring no byte; then it is given up. */
   readonly patience: number
+  /** Fewer in 30 s, and the source is given up for good; 1: it may be as slow as it likes. */
+  readonly leastBytes: number
   readonly onProgress: (doneBytes: number) => void
 }
 
@@ -79,7 +81,7 @@ async function fetchRest(
   hash: ReturnType<typeof sha256.create>,
 ): Promise<void> {
   const { source, file, fetchBytes, clock, onProgress } = options
-  const watch = watchStall(clock, options.signal)
+  const watch = watchStall(clock, options.signal, options.leastBytes)
   try {
     const { piece, startsAt } = pieceAt(source, partial.sizeBytes)
     const { url } = piece
@@ -92,7 +94,7 @@ async function fetchRest(
     // A server without ranges sends what is there already once more.
     let known = (await checkResponse(response, from, url)) ? from : 0
     for await (const sent of chunksOf(response, watch.signal)) {
-      watch.alive()
+      watch.heard(sent.length)
       const chunk = sent.subarray(Math.min(known, sent.length))
       known -= sent.length - chunk.length
       if (chunk.length === 0) continue
@@ -160,20 +162,27 @@ async function* chunksOf(response: Response, signal: AbortSignal): AsyncGenerato
   }
 }
 
-/** A signal that also fires where nothing was heard for a while. */
-function watchStall(clock: Clock, outer: AbortSignal) {
+/** A signal that also fires where too little was heard for a while. */
+function watchStall(clock: Clock, outer: AbortSignal, leastBytes: number) {
   const controller = new AbortController()
   const abort = (): void => controller.abort(outer.reason)
   outer.addEventListener('abort', abort, { once: true })
   if (outer.aborted) abort()
-  const arm = (): (() => void) =>
-    clock.schedule(stallMs, () =>
-      controller.abort(new ComputePoolError('artifact_fetch_failed', `No byte came for ${stallMs / 1000} s.`)),
-    )
+  let heardBytes = 0
+  const tooSlow = (): ComputePoolError => {
+    const what = heardBytes === 0 ? 'No byte' : `Only ${heardBytes} bytes`
+    // A source that drips would be gone on with for ever: each byte is progress.
+    const context = { isFinal: leastBytes > 1 && heardBytes > 0 }
+    return new ComputePoolError('artifact_fetch_failed', `${what} came for ${stallMs / 1000} s.`, { context })
+  }
+  const arm = (): (() => void) => clock.schedule(stallMs, () => controller.abort(tooSlow()))
   let disarm = arm()
   return {
     signal: controller.signal,
-    alive() {
+    heard(bytes: number) {
+      heardBytes += bytes
+      if (heardBytes < leastBytes) return
+      heardBytes = 0
       disarm()
       disarm = arm()
     },

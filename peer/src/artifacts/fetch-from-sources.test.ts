@@ -130,6 +130,45 @@ describe('a part with two sources', () => {
     ])
   })
 
+  it.each([
+    ['a gateway that drips is left for the pool', true],
+    ['the last source may be as slow as it likes', false],
+  ])('%s', async (_, hasPool) => {
+    const clock = createManualClock()
+    const small = contents.slice(0, 12)
+    const asked = { path: 'small.bin', sizeBytes: small.length, sha256: bytesToHex(sha256(small)) }
+    let dripped = 0
+    let wholes = 0
+    const dripping = () =>
+      new ReadableStream<Uint8Array>({
+        // A byte each 29 s: never silent for 30.
+        pull: controller =>
+          new Promise<void>(resolve => {
+            clock.schedule(29_000, () => {
+              controller.enqueue(small.subarray(dripped, dripped + 1))
+              dripped += 1
+              resolve()
+            })
+          }),
+      })
+    const fetchBytes = async (address: string): Promise<Response> => {
+      if (address.startsWith('http://gateway.test')) return new Response(dripping())
+      wholes += 1
+      return new Response(new Uint8Array(small))
+    }
+    const store = createVerifiedStore({ storages: [createMemoryStorage()], fetchBytes, clock })
+    const gateway = { pieces: [{ url: 'http://gateway.test/0', sizeBytes: small.length }] } as const
+    const pool = { pieces: [{ url: `${packUrl}small.bin`, sizeBytes: small.length }] } as const
+    let isDone = false
+    const { signal } = new AbortController()
+    const obtained = store.obtain(asked, { sources: hasPool ? [gateway, pool] : [gateway], signal }).finally(() => {
+      isDone = true
+    })
+    for (let turn = 0; !isDone && turn < 1000; turn += 1) await clock.advance(1000)
+    await obtained
+    expect({ dripped: dripped < small.length, wholes }).toEqual({ dripped: hasPool, wholes: hasPool ? 1 : 0 })
+  })
+
   it('takes no apology for bytes', async () => {
     const scene = open({ gateway: () => ({ isApologetic: true }) })
     expect(await scene.obtain({ ...places, isFirst: true })).toBe(true)

@@ -11,6 +11,8 @@ import { type FetchBytes, fetchArtifact } from './fetch-artifact.ts'
 /** Fruitless attempts at the last source, and at one after which there is another. */
 const lastPatience = 5
 const patience = 2
+/** In 30 s, of one after which there is another. */
+const leastBytes = 16 << 10
 
 export interface SourceFetch {
   readonly file: FileRef
@@ -28,7 +30,8 @@ export function createSourceFetcher({ fetchBytes, clock }: { fetchBytes: FetchBy
   const failing = new Set<string>()
 
   async function fetchFrom(source: ArtifactSource, asked: SourceFetch, isLast: boolean): Promise<void> {
-    const request = { ...asked, source, clock, patience: isLast ? lastPatience : patience }
+    const pace = isLast ? { patience: lastPatience, leastBytes: 1 } : { patience, leastBytes }
+    const request = { ...asked, source, clock, ...pace }
     try {
       await fetchArtifact({ ...request, fetchBytes })
     } catch (thrown) {
