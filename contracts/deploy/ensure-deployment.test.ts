@@ -7,11 +7,12 @@ import { streamVaultAbi } from '../abi/stream-vault.ts'
 import { compileContracts } from '../build/compile.ts'
 import { startEmbeddedChain } from '../chain/start-embedded-chain.ts'
 import { openTestChain, type TestChain } from '../testing/open-test-chain.ts'
-import { manifestPath, readChainManifest } from './chain-manifest.ts'
+import { manifestPath, readChainManifest, writeChainManifest } from './chain-manifest.ts'
 import { deployVault, ensureReserve, vaultOf } from './deploy-vault.ts'
 import { createDeployer } from './deployer.ts'
 import { embeddedDeployer } from './embedded-deployer.ts'
 import { ensureDeployment } from './ensure-deployment.ts'
+import { estimateDeployment } from './estimate-deployment.ts'
 import { verifyDeployment } from './verify-deployment.ts'
 
 let chain: TestChain
@@ -71,6 +72,26 @@ it('puts a new vault beside one of older code', async () => {
   })
   expect(after.vaults).toEqual([older, { ...made.vault, block: '0' }])
   expect(vaultOf(after, 'me/tiny')).toEqual(vault)
+})
+
+it('plans a new vault, registry and token where those that are there are of older code', async () => {
+  const { deployer } = chain
+  const inft = { oracles: [], takesSimulated: false }
+  const coalition = { auditors: [chain.accounts.settler.address], quorum: 1 }
+  const wanted = { deployer, dataDir, vault: vaultFor('me/tiny'), coalition, inft }
+  const { manifest } = await ensureDeployment(wanted)
+  expect((await estimateDeployment(wanted)).transactions).toBe(0)
+  const older = { codeHash: `0x${'1'.repeat(64)}` as const, address: manifest.contracts.usdc }
+  await writeChainManifest(dataDir, {
+    ...manifest,
+    vaults: [{ ...manifest.vaults[0]!, ...older }],
+    coalition: { ...manifest.coalition!, ...older },
+    inft: { ...manifest.inft!, codeHash: older.codeHash, token: older.address },
+  })
+  // All three lie where today's code puts them; what the manifest names is not taken for them.
+  const other = { ...wanted, vault: { ...vaultFor('me/tiny'), pricePerSecondAtomic: 1001n } }
+  const planned = (await estimateDeployment(other)).steps.filter(({ isThere }) => !isThere).map(({ name }) => name)
+  expect(planned).toEqual(['vault of me/tiny'])
 })
 
 it('tells where a vault obeys another settler or keeper than its manifest says', async () => {

@@ -2,7 +2,7 @@
  * What a deployment would send and cost, step by step, before anything is sent. A step that builds on one that is not there yet cannot
  * be estimated by the chain, so the figures are those of a local run, measured once by a test. It sends nothing.
  */
-import type { Address } from 'viem'
+import { type Address, concatHex, keccak256 } from 'viem'
 import { teeDataVerifierAbi } from '../abi/pool-inft.ts'
 import { streamVaultAbi } from '../abi/stream-vault.ts'
 import { readChainManifest } from './chain-manifest.ts'
@@ -103,7 +103,9 @@ export async function estimateDeployment(options: EstimateOptions): Promise<Depl
     const { model, settler, keeper, pricePerSecondAtomic, maxLeaseSeconds, reserveAtomic = 0n } = options.vault
     const terms = { settler, keeper, pricePerSecondAtomic, maxLeaseSeconds }
     const made = await vaultCreation(factory, { model, usdcx: contracts.usdcx, owner, ...terms })
-    const address = (known && vaultOf(known, model)?.address) ?? made.address
+    // One of older code stays where it is, and a new one comes beside it.
+    const kept = known && vaultOf(known, model)
+    const address = kept?.codeHash === keccak256(made.artifact.bytecode) ? kept.address : made.address
     const isThere = await deployer.hasCode(address)
     step(`vault of ${model}`, 'vault', isThere)
     const hasReserve = reserveAtomic === 0n || (isThere && (await reserveOf(deployer, address)) >= reserveAtomic)
@@ -118,7 +120,8 @@ export async function estimateDeployment(options: EstimateOptions): Promise<Depl
   if (options.coalition) {
     const { auditors, quorum, treasury = owner, rules = publicRules } = options.coalition
     const made = await registryCreation(factory, { usdc: contracts.usdc, owner, treasury, quorum, rules })
-    const address = known?.coalition?.address ?? made.address
+    const kept = known?.coalition
+    const address = kept?.codeHash === keccak256(made.artifact.bytecode) ? kept.address : made.address
     const isThere = await deployer.hasCode(address)
     step('registry of coalitions', 'registry of coalitions', isThere)
     for (const auditor of auditors) {
@@ -129,8 +132,10 @@ export async function estimateDeployment(options: EstimateOptions): Promise<Depl
   if (options.inft) {
     const { oracles, takesSimulated } = options.inft
     const made = await tokenCreations(factory, { owner, takesSimulated })
-    const isKnown = known?.inft !== undefined && known.inft.takesSimulated === takesSimulated
-    const { token, verifier } = isKnown ? known.inft! : { token: made.token.address, verifier: made.verifier.address }
+    const codeHash = keccak256(concatHex([made.verifier.artifact.bytecode, made.token.artifact.bytecode]))
+    const kept = known?.inft
+    const isKept = kept?.codeHash === codeHash && kept.takesSimulated === takesSimulated
+    const { token, verifier } = isKept ? kept : { token: made.token.address, verifier: made.verifier.address }
     const isThere = await deployer.hasCode(token)
     step('pools as INFTs', 'pools as INFTs', isThere)
     for (const { address } of oracles) {
