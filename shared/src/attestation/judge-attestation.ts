@@ -116,6 +116,8 @@ function logFault(report: QuoteReport, { eventLog }: AttestationBody): string | 
   if (report.tee === 'sgx') return null
   if (eventLog === null) return 'there is none'
   const replayed = replayEventLog(eventLog)
+  if (replayed === null)
+    return 'it has an event that dstack does not write: of another type, or with a name of other characters'
   return replayed === report.measurements.rtmr3
     ? null
     : `replays to ${replayed}, and RTMR3 is ${report.measurements.rtmr3}`
