@@ -69,6 +69,19 @@ it('names what failed: too few coins, a revert, a receipt that does not come', a
   await expect(deployer.settle()).rejects.toMatchObject({ code: 'chain_unreachable' })
 })
 
+it('goes on after a transaction that the chain dropped', async () => {
+  const { deployer, behind } = await deployerAt({}, { receiptTimeoutMs: 20 })
+  const gift = { label: 'gift', to: stranger.address, value: 1n }
+  await behind.testClient.setAutomine(false)
+  const dropped = await deployer.send(gift).catch(thrown => thrown)
+  expect(dropped).toMatchObject({ code: 'chain_unreachable' })
+  await behind.testClient.dropTransaction({ hash: dropped.context.hash })
+  await behind.testClient.setAutomine(true)
+  const { transactionHash } = await deployer.send({ ...gift, value: 2n })
+  const { nonce, value } = await behind.publicClient.getTransaction({ hash: transactionHash })
+  expect({ nonce, value }).toEqual({ nonce: 0, value: 2n })
+})
+
 it('adds three tenths to an estimate, rounded up', () => {
   expect([withHeadroom(100n), withHeadroom(101n), withHeadroom(1n)]).toEqual([130n, 132n, 2n])
 })

@@ -64,6 +64,8 @@ export function createDeployer({
   signal,
 }: DeployerOptions): Deployer {
   let nextNonce = 0
+  /** All nonces below it are in blocks. */
+  let minedNonces = 0
   const pause = () => sleep(settings.pollingIntervalMs, undefined, signal ? { signal } : {})
   const hasCode = async (address: Address) => ((await client.getCode({ address })) ?? '0x') !== '0x'
 
@@ -110,7 +112,12 @@ export function createDeployer({
       })
       nextNonce = nonce + 1
       await settings.afterSend?.()
-      const mined = await receipt(hash, label)
+      const mined = await receipt(hash, label).catch(thrown => {
+        // It may be dropped, and then nothing above its nonce would ever be mined: from here on the chain counts.
+        nextNonce = minedNonces
+        throw thrown
+      })
+      minedNonces = Math.max(minedNonces, nonce + 1)
       if (mined.status === 'reverted') {
         throw new ComputePoolError('chain_reverted', `"${label}" (${hash}) was reverted.`, { context: { hash } })
       }
