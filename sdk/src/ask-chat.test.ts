@@ -129,3 +129,29 @@ test('an abort that was asked for rejects with its own reason', async () => {
   leave.abort('enough')
   await expect(asking).rejects.toBe('enough')
 })
+
+/** Without end, in pieces of 64 KiB; tells how many bytes were taken. */
+function endless(text: string, status: number) {
+  const piece = new TextEncoder().encode(text.repeat(Math.ceil((64 << 10) / text.length)))
+  const taken = { bytes: 0 }
+  const body = new ReadableStream<Uint8Array>({
+    pull: controller => {
+      taken.bytes += piece.length
+      controller.enqueue(piece)
+    },
+  })
+  return { ...doorTo(() => new Response(body, { status })), taken }
+}
+
+test('a pool that never stops sending is left, whether it answers, refuses or makes one event of it', async () => {
+  const refusing = endless('x', 500)
+  await expect(askChat(refusing.door, 'demo', { messages })).rejects.toMatchObject({ code: 'sdk_http_error' })
+  expect(refusing.taken.bytes).toBeLessThan(1 << 20)
+  const oneEvent = endless('data: aaaaaaaaaaaaaaaaaaaaaaaaaaa\n', 200)
+  await expect(streamChat(oneEvent.door, 'demo', { messages }).answer()).rejects.toMatchObject({ kind: 'answer_cut' })
+  expect(oneEvent.taken.bytes).toBeLessThan(4 << 20)
+  const silent = endless(': warm\n\n', 200)
+  await expect(streamChat(silent.door, 'demo', { messages }).answer()).rejects.toMatchObject({
+    code: 'sdk_answer_too_long',
+  })
+})

@@ -33,6 +33,8 @@ const path = '/v1/chat/completions'
 /** The longest answer of one piece, and the longest silence in a stream: a queue may take a minute, a prompt longer. */
 const answerTimeoutMs = 600_000
 const silenceTimeoutMs = 180_000
+/** Of a stream in all; kept to be hashed. */
+const mostStreamBytes = 64 << 20
 
 export async function askChat(
   door: PoolDoor,
@@ -110,6 +112,7 @@ async function* readAnswer(
   const watch = createSilenceWatch(timeoutMs)
   const stop = AbortSignal.any([leave.signal, watch.signal, ...(signal === undefined ? [] : [signal])])
   const parts: Uint8Array[] = []
+  let size = 0
   let text = ''
   let finishReason: string | null = null
   let told: Chunk = { model: '', choices: [] }
@@ -134,6 +137,9 @@ async function* readAnswer(
     const events = createEventReader()
     for await (const bytes of chunksOf(response)) {
       watch.touch()
+      size += bytes.length
+      if (size > mostStreamBytes)
+        throw cut('sdk_answer_too_long', `The pool sent more than ${mostStreamBytes} bytes.`, text)
       parts.push(bytes)
       for (const event of events(bytes)) {
         const piece = hear(event)

@@ -16,6 +16,7 @@ export interface PoolRequest extends Pick<CallOptions, 'signal'> {
 
 export const defaultTimeoutMs = 30_000
 const mostJsonBytes = 8 << 20
+const mostRefusalBytes = 64 << 10
 
 /** Resolves when headers are here. Errors: `unreachable`. The body is the caller's to read or cancel. */
 export async function send(door: PoolDoor, path: string, request: PoolRequest = {}): Promise<Response> {
@@ -113,10 +114,25 @@ const refusalSchema = z.object({
   error: z.object({ message: z.string(), code: z.string().nullish(), reason: z.string().nullish() }),
 })
 
+/** As much as a refusal has to say; what is longer is none. */
+async function beginningOf(response: Response): Promise<Uint8Array> {
+  const parts: Uint8Array[] = []
+  let size = 0
+  try {
+    for await (const part of chunksOf(response)) {
+      size += part.length
+      if (size > mostRefusalBytes) break
+      parts.push(part)
+    }
+  } catch {
+    // It broke off: its status says enough.
+  }
+  return joined(parts)
+}
+
 /** What a refusal says, typed. */
 export async function refusalOf(response: Response): Promise<PoolError> {
-  const bytes = await response.arrayBuffer().catch(() => new ArrayBuffer(0))
-  const body = refusalSchema.safeParse(jsonOf(new Uint8Array(bytes)))
+  const body = refusalSchema.safeParse(jsonOf(await beginningOf(response)))
   return refusedWith(body.success ? body.data.error : null, response.status, response.headers.get('retry-after'))
 }
 

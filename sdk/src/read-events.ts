@@ -14,6 +14,7 @@ export function createEventReader(): (bytes: Uint8Array) => ServerEvent[] {
   let rest = ''
   let event = ''
   let data: string[] = []
+  let dataChars = 0
   return bytes => {
     rest += decoder.decode(bytes, { stream: true })
     if (rest.length > mostChars) throw new RangeError('An event of the pool is too long.')
@@ -25,6 +26,7 @@ export function createEventReader(): (bytes: Uint8Array) => ServerEvent[] {
         if (data.length > 0) events.push({ event: event === '' ? 'message' : event, data: data.join('\n') })
         event = ''
         data = []
+        dataChars = 0
         continue
       }
       const colon = line.indexOf(':')
@@ -32,8 +34,11 @@ export function createEventReader(): (bytes: Uint8Array) => ServerEvent[] {
       if (colon === 0) continue
       const name = colon === -1 ? line : line.slice(0, colon)
       const value = colon === -1 ? '' : line.slice(colon + 1).replace(/^ /, '')
-      if (name === 'data') data.push(value)
-      else if (name === 'event') event = value
+      if (name === 'data') {
+        dataChars += value.length + 1
+        if (dataChars > mostChars) throw new RangeError('An event of the pool is too long.')
+        data.push(value)
+      } else if (name === 'event') event = value
     }
     return events
   }
