@@ -150,7 +150,7 @@ test('a pool that never stops sending is left, whether it answers, refuses or ma
   const oneEvent = endless('data: aaaaaaaaaaaaaaaaaaaaaaaaaaa\n', 200)
   await expect(streamChat(oneEvent.door, 'demo', { messages }).answer()).rejects.toMatchObject({ kind: 'answer_cut' })
   expect(oneEvent.taken.bytes).toBeLessThan(4 << 20)
-  const silent = endless(': warm\n\n', 200)
+  const silent = endless(`: ${'warm '.repeat(2000)}\n\n`, 200)
   await expect(streamChat(silent.door, 'demo', { messages }).answer()).rejects.toMatchObject({
     code: 'sdk_answer_too_long',
   })
