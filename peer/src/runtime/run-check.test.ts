@@ -52,6 +52,28 @@ describe.each(places)('a check of %s', (_, place) => {
   })
 })
 
+const ends = places.slice(2)
+describe.each(ends)('a check of %s that hands over a wrong beginning of its draws', (_, place) => {
+  it.each([
+    ['finds what it drew at random', (engine: Engine) => garbage(engine, { vocab }), 'differs'],
+    ['goes by what it signed', (engine: Engine) => engine, 'agreed'],
+  ] as const)('%s', async (_, cheat, outcome) => {
+    let lies = 0
+    const { report } = await checked({
+      ...place,
+      cheat,
+      sendingAs(_, frame) {
+        const text = Buffer.from(frame).toString('latin1')
+        const lie = text.replace('"firstPosition":40', '"firstPosition":41')
+        if (lie !== text) lies += 1
+        return new Uint8Array(Buffer.from(lie, 'latin1'))
+      },
+    })
+    expect(lies).toBe(1)
+    expect(report).toMatchObject({ outcome, blamed: null })
+  })
+})
+
 const cheats: [string, (engine: Engine) => Engine][] = [
   ['the input handed on', identity],
   ['another request’s rows', replayed],

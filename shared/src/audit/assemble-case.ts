@@ -8,7 +8,7 @@ import { type CaseBundle, faultsOfIncoming, faultsOfOutgoing } from './check-evi
 import { heldBytes } from './evidence-bundle.ts'
 import type { EvidenceAttempt, EvidenceCase, EvidenceFrames } from './evidence-header.ts'
 import type { HandedAttempt, Handover } from './handover.ts'
-import { termOf } from './pair-frames.ts'
+import { firstDrawn, termOf } from './pair-frames.ts'
 
 export type RunCheck = Extract<DeskCommand, { type: 'run-check' }>
 
@@ -101,7 +101,10 @@ function drawsOf(
 ): Exclude<EvidenceCase['outgoing'], EvidenceFrames> | null {
   if (handed?.draws == null) return null
   const params = plan.terms.sampling
-  const { tokens, firstPosition } = handed.draws
+  const { tokens } = handed.draws
+  // The hand-over says so too, and nobody signed it: by a wrong one the accused would end every check of itself.
+  const firstPosition = firstDrawn(incoming)
+  if (firstPosition === null) return null
   const of = (name: 'prompt' | 'generated'): number[] => {
     if (incoming.kind === 'text') return name === 'prompt' && params.repetitionPenalty !== 1 ? incoming.tokens : []
     const said = incoming.links[0] === undefined ? [] : termOf(incoming.links[0], name)

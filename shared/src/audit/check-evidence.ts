@@ -24,7 +24,7 @@ import { canonicalJson, commitmentOf } from './commitment.ts'
 import { rowBytes } from './evidence-bundle.ts'
 import type { EvidenceAttempt, EvidenceCase, EvidenceFrames } from './evidence-header.ts'
 import { finalRows } from './final-rows.ts'
-import { samplingTerms, termOf } from './pair-frames.ts'
+import { firstDrawn, samplingTerms, termOf } from './pair-frames.ts'
 import { planChecks } from './plan-checks.ts'
 
 /** True where the wallet `address` signed `message` (EIP-191); false, never an error, for anything that is no signature. */
@@ -289,16 +289,14 @@ function faultsOfSampling({ attempts, outgoing, check }: EvidenceCase): string[]
   if (incoming.kind === 'text') {
     const wanted = params.repetitionPenalty === 1 ? [] : incoming.tokens
     const isAsked = canonicalJson([prompt, generated]) === canonicalJson([wanted, []])
-    return isAsked && firstPosition === incoming.tokens.length ? faults : [...faults, askedOtherwise]
+    return isAsked && firstPosition === firstDrawn(incoming) ? faults : [...faults, askedOtherwise]
   }
   const [first] = incoming.links
-  const drawing = incoming.links.find(link => termOf(link, 'sample') === true)
-  if (first === undefined || drawing === undefined) return [...faults, askedOtherwise]
-  const guesses = termOf(drawing, 'draft')
+  if (first === undefined) return [...faults, askedOtherwise]
   const isAsked =
     JSON.stringify(termOf(first, 'sampling')) === samplingTerms(params) &&
     canonicalJson([termOf(first, 'prompt'), termOf(first, 'generated')]) === canonicalJson([prompt, generated]) &&
-    drawing.position + drawing.rows - (Array.isArray(guesses) ? guesses.length : 0) === firstPosition
+    firstDrawn(incoming) === firstPosition
   return isAsked ? faults : [...faults, askedOtherwise]
 }
 

@@ -3,7 +3,7 @@
  * from its end; all else that an honest seat does not do is named. It knows links, and neither rows nor engines.
  */
 import { linkOfFrame } from '../receipts/index.ts'
-import type { EvidenceCase, EvidenceLink } from './evidence-header.ts'
+import type { EvidenceAttempt, EvidenceCase, EvidenceLink } from './evidence-header.ts'
 
 export type Pairing =
   /** The first so many frames that came were answered, the last of them in part at least. */
@@ -85,6 +85,13 @@ export function unpairedFrames({ attempts, outgoing, check }: EvidenceCase): str
     length = position + rows
   }
   return null
+}
+
+/** Position of the first token that the exit was asked for: as it received and signed it, whatever it says later. Null where nobody asked for any. */
+export function firstDrawn(incoming: EvidenceAttempt['incoming']): number | null {
+  if (incoming.kind === 'text') return incoming.tokens.length
+  const drawing = incoming.links.find(link => termOf(link, 'sample') === true)
+  return drawing === undefined ? null : drawing.position + drawing.rows - guessesOf(drawing)
 }
 
 /** As `linkOfFrame` writes them. */
