@@ -5,6 +5,7 @@
 import { isFinalKeeperStatus, type KeeperInput } from '@computepool/shared/ports'
 import { z } from 'zod'
 import { breachOrder } from '../coalition/index.ts'
+import { unitsWithout } from '../payments/work-of-rings.ts'
 import type { DisputeRow } from '../store/dispute-tables.ts'
 import type { StepContext } from './dispute-steps.ts'
 
@@ -76,10 +77,10 @@ export async function runBreach(context: StepContext, row: DisputeRow): Promise<
   return pollMs
 }
 
-/** The ledger's members without the guilty one; nothing where it is none. */
+/** The ledger's members without the guilty one, and auditors without what was a part of its: nobody, where it served alone. Nothing where it is none. */
 async function orderUnits({ ledger }: StepContext, guilty: string): Promise<void> {
   const last = await ledger.units()
   const members = last?.members ?? []
   if (!members.some(({ member }) => member.toLowerCase() === guilty)) return
-  await ledger.setUnits(members.filter(({ member }) => member.toLowerCase() !== guilty))
+  await ledger.setUnits(unitsWithout(members, guilty))
 }

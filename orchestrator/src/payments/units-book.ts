@@ -36,7 +36,7 @@ export function createUnitsBook({ db, clock, vault, inOrder, onOrdered }: UnitsB
   ) =>
     inOrder(async () => {
       const wanted = [...members]
-        .map(({ member, units: count }) => ({ member: member.toLowerCase(), units: count }))
+        .map(each => ({ ...each, member: each.member.toLowerCase() }))
         .sort((a, b) => (a.member < b.member ? -1 : 1))
       const last = await units()
       const isSame = last !== null && JSON.stringify(normal(last.members)) === JSON.stringify(normal(wanted))
@@ -63,5 +63,5 @@ export function createUnitsBook({ db, clock, vault, inOrder, onOrdered }: UnitsB
   }
 }
 
-const normal = (members: readonly MemberUnits[]): [string, number][] =>
-  members.map(({ member, units }) => [member, units])
+const normal = (members: readonly MemberUnits[]): [string, number, number][] =>
+  members.map(({ member, units, forChecks = 0 }) => [member, units, forChecks])

@@ -28,9 +28,28 @@ export function unitsNow(snapshot: PoolSnapshot, earnsNothing: (operator: string
     workUnits(workOfRings(servingRings(snapshot), earnsNothing)).map(({ member, units }) => [member, units]),
   )
   if (units.size === 0) return []
+  const forChecks = new Map<string, number>()
   for (const { operator, units: more } of snapshot.auditPay ?? []) {
     const own = units.get(operator)
-    if (own !== undefined || units.size < mostMembers) units.set(operator, (own ?? 0) + more)
+    if (own === undefined && units.size >= mostMembers) continue
+    units.set(operator, (own ?? 0) + more)
+    forChecks.set(operator, more)
   }
-  return [...units].map(([member, units]) => ({ member, units })).sort((a, b) => (a.member < b.member ? -1 : 1))
+  return [...units]
+    .map(([member, units]) => ({
+      member,
+      units,
+      ...(forChecks.has(member) ? { forChecks: forChecks.get(member)! } : {}),
+    }))
+    .sort((a, b) => (a.member < b.member ? -1 : 1))
 }
+
+/**
+ * Members as they were ordered, without one of them and without what auditors had for their checks: of fewer operators that could be any part, up to
+ * all. The next ring's order gives auditors theirs again.
+ */
+export const unitsWithout = (members: readonly MemberUnits[], gone: string): MemberUnits[] =>
+  members
+    .filter(({ member }) => member.toLowerCase() !== gone.toLowerCase())
+    .map(({ member, units, forChecks = 0 }) => ({ member, units: units - forChecks }))
+    .filter(({ units }) => units > 0)

@@ -16,6 +16,8 @@ export interface MemberUnits {
   /** Lower case. */
   readonly member: string
   readonly units: number
+  /** How many of the units it has for checks of others' work; absent: none. They are a part of what operators have, and nothing without these. */
+  readonly forChecks?: number
 }
 
 /** Superfluid rounds a flow to a multiple of the units: few of them keep that loss small. */
