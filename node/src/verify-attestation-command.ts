@@ -13,8 +13,8 @@ import {
   verifyAnswer,
 } from '@computepool/shared/attestation'
 import { ComputePoolError } from '@computepool/shared/errors'
-import type { z } from 'zod'
 import { askAttestation, askSignature } from './attestation/ask-attestation.ts'
+import { readEvidenceFile } from './attestation/read-evidence-file.ts'
 import { collateralSchema, verifyQuote } from './attestation/verify-quote.ts'
 import { fromHere } from './from-here.ts'
 import { parseOrigin } from './parse-origin.ts'
@@ -54,8 +54,8 @@ export async function verifyAttestationCommand(args: readonly string[]): Promise
   if (url === undefined || rest.length > 0) throw usage('verify-attestation takes one URL.')
   const origin = parseOrigin(url)
   if (origin === null) throw usage(`"${url}" is no address like https://pool.example.org.`)
-  const collateral = await readAs(collateralSchema, values.collateral)
-  const measurements = await readAs(expectedMeasurementsSchema, values.measurements)
+  const collateral = await readEvidenceFile(collateralSchema, values.collateral)
+  const measurements = await readEvidenceFile(expectedMeasurementsSchema, values.measurements)
   const answer = await readAnswer(values, origin)
   const nonce = randomBytes(32).toString('hex')
   const body = await askAttestation(origin, nonce)
@@ -83,7 +83,7 @@ async function readAnswer(
     throw usage('--answer, --request and --response go together.')
   }
   const isKey = /^[0-9a-f]{32}$/.test(answer)
-  const signed = isKey ? await askSignature(origin, answer) : await readAs(answerSignatureSchema, answer)
+  const signed = isKey ? await askSignature(origin, answer) : await readEvidenceFile(answerSignatureSchema, answer)
   const [sent, received] = await Promise.all([request, response].map(file => readFile(fromHere(file)).catch(unread)))
   return { request: sent!, response: received!, signed: signed! }
 }
@@ -118,19 +118,6 @@ function tellJudgement({ kind, signer, claims }: AttestationBody, judged: Attest
         ? 'NOT verified: SIMULATED. No hardware vouches for this; anybody can make such evidence.'
         : 'NOT verified.',
   ]
-}
-
-async function readAs<T extends z.ZodType>(schema: T, file: string | undefined): Promise<z.infer<T> | null> {
-  if (file === undefined) return null
-  const path = fromHere(file)
-  try {
-    return schema.parse(JSON.parse(await readFile(path, 'utf8')))
-  } catch (cause) {
-    throw new ComputePoolError('input_invalid', `${path} cannot be used: ${String(cause).slice(0, 300)}`, {
-      remedy: 'computepool verify-attestation --help tells what it reads.',
-      cause,
-    })
-  }
 }
 
 function readArguments(args: readonly string[]) {

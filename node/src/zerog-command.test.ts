@@ -71,10 +71,12 @@ const prices = ['--input-price', '0.05', '--output-price', '0.1']
 
 it('registers once, says the chain’s boolean, and that only 0G’s team sets it', async () => {
   expect(await run('status')).toContain('not registered')
+  await expect(run('register', 'http://pool.example.org', ...prices)).rejects.toThrow('by https, or on this machine')
   expect(await run('register', pool.url, ...prices, '--dry-run')).toContain('would register')
   const told = await run('register', pool.url, ...prices)
   expect(told).toContain('registered (0x')
   expect(told).toContain('100 0G')
+  expect(told).toContain('quote          none: SIMULATED')
   expect(told).toContain('NOT acknowledged. Only 0G’s team can')
   const service = await bench.serviceOf(provider.address)
   expect(service).toMatchObject({

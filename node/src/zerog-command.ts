@@ -4,6 +4,8 @@ import { parseArgs } from 'node:util'
 import { ComputePoolError } from '@computepool/shared/errors'
 import { formatEther, formatUnits } from 'viem'
 import { askAttestation } from './attestation/ask-attestation.ts'
+import { readEvidenceFile } from './attestation/read-evidence-file.ts'
+import { collateralSchema, verifyQuote } from './attestation/verify-quote.ts'
 import { parseOrigin } from './parse-origin.ts'
 import { askToSettle, askZerogStatus } from './zerog/ask-pool.ts'
 import { neuronPerToken, registerPool } from './zerog/register-pool.ts'
@@ -15,7 +17,9 @@ A pool as one provider of 0G Compute. Its key is in COMPUTEPOOL_ZEROG_KEY; the
 pool itself is started with --zerog-provider and the same key.
 
 register <pool>   says the pool's signer, model and prices to 0G's contract; the
-                  first time the contract keeps 100 0G. Again: only what changed
+                  first time the contract keeps 100 0G. Again: only what changed.
+                  The pool is asked by https, or on this machine; a quote that
+                  does not bind the signer is refused
 status [pool]     what the chain says of the provider, and the pool of its fees
 settle <pool>     has the pool settle what its users owe, now
 remove <pool>     takes the provider out of the contract; the 100 0G come back
@@ -27,6 +31,8 @@ remove <pool>     takes the provider out of the contract; the 100 0G come back
 --input-price P   0G for a million tokens of prompts
 --output-price P  0G for a million tokens of answers
 --url URL         under which 0G's clients reach the pool (default: <pool>)
+--collateral FILE of register: Intel's, to check the quote's signature by, as
+                  verify-attestation takes it; without it that is not checked
 --simulated       of register: although nothing real attests the pool
 --again           of register: although 0G's team has to acknowledge it again
 --force           of remove: although fees are unsettled, which are lost then
@@ -40,6 +46,13 @@ hand. Before that the pool serves none of 0G's users: it could not be paid.`
 const notAcknowledged =
   'NOT acknowledged. Only 0G’s team can do that, by hand: ask them, with the provider’s address and the pool’s.'
 const acknowledged = 'acknowledged by 0G’s team.'
+
+const quoteWords = {
+  verified:
+    'signed by Intel, over this signer. Whether the right program runs there, verify-attestation --measurements says.',
+  'not checked': 'binds this signer; NOT checked whether Intel signed it (--collateral).',
+  none: 'none: SIMULATED, no hardware vouches for this signer.',
+} as const
 
 type Values = ReturnType<typeof readArguments>['values']
 
@@ -66,10 +79,15 @@ interface Told {
 const commands: Readonly<Record<string, (values: Values, pool: string | null) => Promise<Told>>> = {
   register: async (values, pool) => {
     const origin = required(pool, 'register takes the pool’s address.')
+    requirePrivateWay(origin)
+    const collateral = await readEvidenceFile(collateralSchema, values.collateral)
     const place = await placeOf(values)
+    const nonce = randomBytes(32).toString('hex')
+    const attestation = await askAttestation(origin, nonce)
+    const quote = attestation.quote === null ? null : Buffer.from(attestation.quote, 'hex')
     const registered = await registerPool({
-      place,
-      attestation: await askAttestation(origin, randomBytes(32).toString('hex')),
+      ...{ place, attestation, nonce },
+      verdict: collateral === null || quote === null ? null : verifyQuote(quote, collateral, Date.now()),
       url: values.url === undefined ? origin : required(parseOrigin(values.url), `--url is "${values.url}".`),
       inputPriceNeuron: neuronPerToken(
         required(values['input-price'] ?? null, '--input-price is missing.'),
@@ -83,7 +101,7 @@ const commands: Readonly<Record<string, (values: Values, pool: string | null) =>
       isLossMeant: values.again,
       isDryRun: values['dry-run'],
     })
-    const { did, terms, stakeNeuron, transaction, isAcknowledged } = registered
+    const { did, terms, stakeNeuron, transaction, quoteSignature, isAcknowledged } = registered
     const { serving, provider } = place.serving
     return {
       json: { chainId: place.chainId, serving, provider, ...registered },
@@ -91,6 +109,7 @@ const commands: Readonly<Record<string, (values: Values, pool: string | null) =>
         `${place.chainName}: ${did === 'nothing' ? 'all was so already' : did}${transaction ? ` (${transaction})` : ''}.`,
         `  provider       ${provider}`,
         ...termsLines(terms),
+        `  quote          ${quoteWords[quoteSignature]}`,
         ...(stakeNeuron > 0n ? [`  stake          ${formatEther(stakeNeuron)} 0G`] : []),
         `  signer is      ${isAcknowledged ? acknowledged : notAcknowledged}`,
       ],
@@ -146,6 +165,13 @@ const commands: Readonly<Record<string, (values: Values, pool: string | null) =>
   },
 }
 
+/** Whoever sits on the way could otherwise put their own pool's answer in place of this one's. */
+function requirePrivateWay(origin: string): void {
+  const { protocol, hostname } = new URL(origin)
+  if (protocol === 'https:' || /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname)) return
+  throw usage(`register asks a pool by https, or on this machine; this is ${origin}.`)
+}
+
 const placeOf = (values: Values) =>
   openZerogPlace({
     ...{ chain: values.chain, rpcUrl: values.rpc, contract: values.contract, provider: values.provider },
@@ -172,7 +198,7 @@ function readArguments(args: readonly string[]) {
       options: {
         ...{ chain: { ...text, default: '0g-galileo' }, rpc: text, contract: text, provider: text, url: text },
         ...{ 'input-price': text, 'output-price': text, 'dry-run': flag },
-        ...{ simulated: flag, again: flag, force: flag, json: flag, help: { ...flag, short: 'h' } },
+        ...{ collateral: text, simulated: flag, again: flag, force: flag, json: flag, help: { ...flag, short: 'h' } },
       },
     })
   } catch (cause) {

@@ -1,7 +1,7 @@
 /** Registers a pool with 0G Compute by what the pool itself says of its signer and model. It never says more of it than is so. */
 import type { ServiceTerms } from '@computepool/orchestrator/zerog-compute/serving-client.ts'
 import { needsAcknowledgingAgain } from '@computepool/orchestrator/zerog-compute/serving-client.ts'
-import type { AttestationBody } from '@computepool/shared/attestation'
+import { type AttestationBody, judgeAttestation, type QuoteVerdict } from '@computepool/shared/attestation'
 import { ComputePoolError } from '@computepool/shared/errors'
 import { additionalInfoOf, serviceType, verifiabilityOf } from '@computepool/shared/zerog-compute'
 import { type Address, formatEther, getAddress, type Hex, parseUnits } from 'viem'
@@ -10,6 +10,10 @@ import type { ZerogPlace } from './zerog-place.ts'
 export interface RegisterOptions {
   readonly place: ZerogPlace
   readonly attestation: AttestationBody
+  /** That the attestation was asked with. */
+  readonly nonce: string
+  /** Whether Intel signed its quote; null: nobody brought collateral to tell by. */
+  readonly verdict: QuoteVerdict | null
   /** Under which 0G's clients reach it. */
   readonly url: string
   readonly inputPriceNeuron: bigint
@@ -26,6 +30,8 @@ export interface Registered {
   readonly transaction: Hex | null
   readonly terms: ServiceTerms
   readonly stakeNeuron: bigint
+  /** Of the pool's quote, by Intel; `none` of simulated evidence, which has no quote. */
+  readonly quoteSignature: 'verified' | 'not checked' | 'none'
   /** What the chain says afterwards. */
   readonly isAcknowledged: boolean
 }
@@ -48,15 +54,7 @@ export async function registerPool(options: RegisterOptions): Promise<Registered
       remedy: 'Name the public address with --url.',
     })
   }
-  if (attestation.kind === 'simulated' && !isLocal && !options.isSimulationMeant) {
-    throw new ComputePoolError(
-      'attestation_refused',
-      'The pool’s attestation is simulated: nobody will acknowledge it.',
-      {
-        remedy: 'Start the pool in a TEE (--attestation tdx-dstack), or say --simulated to stake 100 0G all the same.',
-      },
-    )
-  }
+  const quoteSignature = vouchedBy(options, isLocal)
   const { model } = attestation.claims
   if (typeof model !== 'string') {
     throw new ComputePoolError('input_invalid', 'The pool’s attestation claims no model.', {
@@ -84,8 +82,36 @@ export async function registerPool(options: RegisterOptions): Promise<Registered
   }
   if (options.isDryRun) {
     const did = now === null ? 'would register' : 'would update'
-    return { did, transaction: null, terms, stakeNeuron, isAcknowledged: now?.isAcknowledged ?? false }
+    return { did, transaction: null, terms, stakeNeuron, quoteSignature, isAcknowledged: now?.isAcknowledged ?? false }
   }
   const { did, transaction } = await serving.register(terms, stakeNeuron)
-  return { did, transaction, terms, stakeNeuron, isAcknowledged: (await serving.service())?.isAcknowledged ?? false }
+  const isAcknowledged = (await serving.service())?.isAcknowledged ?? false
+  return { did, transaction, terms, stakeNeuron, quoteSignature, isAcknowledged }
 }
+
+/** What an answer must pass before 100 0G are staked on its kind; Intel's signature only where collateral was brought. */
+const asked = ['hardware', 'debug', 'event-log', 'report-data', 'freshness'] as const
+const askedOfIntel = ['collateral', 'signature'] as const
+
+function vouchedBy(options: RegisterOptions, isLocal: boolean): Registered['quoteSignature'] {
+  const { attestation, nonce, verdict, isSimulationMeant } = options
+  if (attestation.kind === 'simulated') {
+    if (isLocal || isSimulationMeant) return 'none'
+    throw refused(
+      'The pool’s attestation is simulated: nobody will acknowledge it.',
+      'Start the pool in a TEE (--attestation tdx-dstack), or say --simulated to stake 100 0G all the same.',
+    )
+  }
+  const { checks } = judgeAttestation(attestation, verdict, { nonce, measurements: null, statuses: [] })
+  const counted: readonly string[] = verdict === null ? asked : [...asked, ...askedOfIntel]
+  const failed = checks.filter(({ name, ok }) => !ok && counted.includes(name))
+  if (failed.length === 0) return verdict === null ? 'not checked' : 'verified'
+  const why = failed.map(({ name, detail }) => `${name}: ${detail}`).join('; ')
+  throw refused(
+    `The pool says ${attestation.kind}, and its evidence does not bear it out (${why}).`,
+    'Look at it with computepool verify-attestation, and start the pool in the TEE that it names.',
+  )
+}
+
+const refused = (message: string, remedy: string): ComputePoolError =>
+  new ComputePoolError('attestation_refused', message, { remedy })

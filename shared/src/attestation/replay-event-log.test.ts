@@ -29,10 +29,8 @@ function registerAfter(log: EventLog): Uint8Array {
 
 /** The names of the checks that fail where `measured` happened and `shown` is told. */
 function failing(measured: EventLog, shown: EventLog): string[] {
-  const bound = {
-    ...{ layout: 'claims-v1', kind: 'tdx-dstack', signer: `0x${'aa'.repeat(20)}`, nonce: '11'.repeat(32) },
-    claims: { model: 'm' },
-  } as const
+  const [nonce, signer] = ['11'.repeat(32), `0x${'aa'.repeat(20)}`]
+  const bound = { layout: 'claims-v1', kind: 'tdx-dstack', signer, nonce, claims: { model: 'm' } } as const
   const reportData = reportDataOf(bound)
   const quote = new Uint8Array(48 + 584)
   const view = new DataView(quote.buffer)
@@ -45,7 +43,7 @@ function failing(measured: EventLog, shown: EventLog): string[] {
     ...{ simulatedSignature: null, notice: null },
   }
   const measurements = { mrtd: zeros, rtmr0: zeros, rtmr1: zeros, rtmr2: zeros, composeHash: expected }
-  const policy = { nonce: bound.nonce, measurements, statuses: ['UpToDate'] }
+  const policy = { nonce, measurements, statuses: ['UpToDate'] }
   const { checks } = judgeAttestation(body, { isSigned: true, status: 'UpToDate' }, policy)
   return checks.filter(check => !check.ok).map(check => check.name)
 }
