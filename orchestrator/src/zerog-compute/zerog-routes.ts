@@ -33,6 +33,10 @@ const wordMs = 300_000
 export function zerogRoutes(options: ZerogRoutesOptions): Hono {
   const { desk, service, limiter, addressOf, isProxyTrusted, maxBodyBytes, answers, quotes } = options
   const routes = new Hono()
+  // Asked as an app of its own it would tell a failure in its own way, without a code.
+  quotes.onError(thrown => {
+    throw thrown
+  })
 
   /** Counted as one call of its address while it runs. */
   const counted = async (c: Context, work: () => Promise<Response>): Promise<Response> => {
