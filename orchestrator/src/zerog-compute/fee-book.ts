@@ -36,6 +36,8 @@ export interface FeeBook {
   write(user: string, nonceNow: bigint, fromBlock: bigint): Promise<FeeVoucher>
   /** The user's voucher is over: so much of it was paid, and the rest is owed still. Resolves when it is on the disk. */
   close(user: string, paidNeuron: bigint): Promise<void>
+  /** Why nothing may be settled out of this book any more; null where all is well. */
+  problem(): string | null
   /** After the last line is on the disk. */
   end(): Promise<void>
 }
@@ -73,7 +75,7 @@ const noRequests: Hex = `0x${'00'.repeat(32)}`
 export interface FeeBookOptions {
   readonly file: string
   readonly clock: Pick<Clock, 'wallMs'>
-  /** A fee that could not be written: it counts as long as the process lives. */
+  /** A fee that could not be written: it counts as long as the process lives, and is lost with it. */
   readonly onFault: (fault: unknown) => void
 }
 
@@ -93,7 +95,7 @@ export async function openFeeBook({ file, clock, onFault }: FeeBookOptions): Pro
     if (nonce > lastNonce) lastNonce = nonce
     return { nonce, feeNeuron: fee, requestsHash, fromBlock }
   }
-  /** The one place where an account changes: what is read back and what happens go the same way. */
+  /** The one place where an account's money changes: what is read back and what happens go the same way. */
   const apply = (line: Line): void => {
     if (line.type === 'nonce') {
       if (line.nonce > lastNonce) lastNonce = line.nonce
@@ -149,16 +151,23 @@ export async function openFeeBook({ file, clock, onFault }: FeeBookOptions): Pro
       // As 0G's own broker counts: ten million a second, so that a lost book still goes on above what was used.
       const nonce = [nonceNow + 1n, lastNonce + 1n, BigInt(Math.floor(clock.wallMs())) * 10_000n].reduce(larger)
       const fee = account.owedNeuron
-      const line = { type: 'voucher', user, nonce, fee, requestsHash: account.requests, fromBlock } as const
-      apply(line)
-      await journal.append(asText(line))
-      return account.voucher!
+      const { requests: requestsHash } = account
+      // Fees that come while it is written stand after it in the file, and belong to the next one.
+      account.requests = noRequests
+      await journal.append(asText({ type: 'voucher', user, nonce, fee, requestsHash, fromBlock }))
+      // Not before: what a restart does not know would be asked for again under another nonce.
+      account.voucher = voucherOf({ nonce, fee, requestsHash, fromBlock })
+      return account.voucher
     },
     close: async (of, paid) => {
       const line = { type: 'closed', user: of.toLowerCase() as Hex, paid, atMs: clock.wallMs() } as const
       await journal.append(asText(line))
       apply(line)
     },
+    problem: () =>
+      journal.hasFailed()
+        ? 'The fee book could not be written: nothing is settled until the pool is started again.'
+        : null,
     end: () => journal.close(),
   }
 }

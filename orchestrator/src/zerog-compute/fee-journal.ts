@@ -11,6 +11,8 @@ export interface FeeJournal {
   readonly lines: readonly unknown[]
   /** Resolves when the line is on the disk. Once one could not be written, all later ones reject too: nothing may be missing in between. */
   append(line: object): Promise<void>
+  /** A line could not be written: what the file holds is less than what was appended, until it is opened again. */
+  hasFailed(): boolean
   close(): Promise<void>
 }
 
@@ -33,16 +35,24 @@ export async function openFeeJournal(
   const handle = await open(file, 'a', 0o600)
   let waiting: string[] = []
   let writing: Promise<void> | null = null
+  let hasFailed = false
   const writeAll = async (): Promise<void> => {
     const text = waiting.join('')
     waiting = []
-    await handle.appendFile(text)
-    await handle.sync()
+    try {
+      await handle.appendFile(text)
+      await handle.sync()
+    } catch (thrown) {
+      hasFailed = true
+      throw thrown
+    }
   }
   let last: Promise<void> = Promise.resolve()
   return {
     lines,
+    hasFailed: () => hasFailed,
     append: line => {
+      if (hasFailed) return last
       waiting.push(asLine(line))
       if (writing === null) {
         const mine = last.then(() => {

@@ -94,7 +94,7 @@ export async function openZerog(options: OpenZerogOptions): Promise<Zerog> {
           outputPriceNeuron: String(service.outputPriceNeuron),
           isAcknowledged: service.isAcknowledged,
         },
-        problem: problemOf(service, address),
+        problem: book.problem() ?? problemOf(service, address),
         unsettledNeuron: String(debts.reduce((sum, { owedNeuron }) => sum + owedNeuron, 0n)),
         unsettledUsers: debts.length,
       }

@@ -116,6 +116,8 @@ export function createSettler(options: SettlerOptions): Settler {
       problem,
       unsettledNeuron: String(book.debts().reduce((sum, { owedNeuron }) => sum + owedNeuron, 0n)),
     })
+    const lost = book.problem()
+    if (lost !== null) return told(lost)
     const due = book.debts().filter(debt => isDue(debt, isAll))
     if (due.length === 0) return told(null)
     const account = await signer()
@@ -123,8 +125,15 @@ export function createSettler(options: SettlerOptions): Settler {
     if (problem !== null) return told(problem)
     const vouchers = new Map<string, FeeVoucher>()
     for (const debt of due) {
-      const voucher = await voucherFor(debt, item => void items.push(item))
-      if (voucher !== null) vouchers.set(debt.user, voucher)
+      if (isClosed || book.problem() !== null) return told(book.problem())
+      try {
+        const voucher = await voucherFor(debt, item => void items.push(item))
+        if (voucher !== null) vouchers.set(debt.user, voucher)
+      } catch (thrown) {
+        // The others' fees do not wait for this one's.
+        if (!isClosed) onFault(thrown)
+        items.push(inDoubt(debt.user, debt.voucher ?? { feeNeuron: debt.owedNeuron }))
+      }
     }
     const { provider } = serving
     const sign = async ([user, { feeNeuron, requestsHash, nonce }]: [string, FeeVoucher]): Promise<SignedItem> => {
@@ -133,20 +142,26 @@ export function createSettler(options: SettlerOptions): Settler {
       return { ...item, signature: await account.signTypedData(typed) }
     }
     const all = [...vouchers]
-    for (let at = 0; at < all.length && !isClosed; at += mostSettlements) {
+    for (let at = 0; at < all.length && !isClosed && book.problem() === null; at += mostSettlements) {
       const batch = all.slice(at, at + mostSettlements)
+      let outcomes: readonly ItemOutcome[]
       try {
-        const outcomes = await serving.settle(await Promise.all(batch.map(sign)))
-        for (const [index, [user, voucher]] of batch.entries()) items.push(await take(user, voucher, outcomes[index]!))
+        outcomes = await serving.settle(await Promise.all(batch.map(sign)))
       } catch (thrown) {
         if (!isClosed) onFault(thrown)
-        for (const [user, voucher] of batch) {
-          const { feeNeuron: unsettledNeuron } = voucher
-          items.push(itemOf(user, voucher, { status: 'unknown', unsettledNeuron, transaction: null }))
+        for (const [user, voucher] of batch) items.push(inDoubt(user, voucher))
+        continue
+      }
+      for (const [index, [user, voucher]] of batch.entries()) {
+        try {
+          items.push(await take(user, voucher, outcomes[index]!))
+        } catch (thrown) {
+          if (!isClosed) onFault(thrown)
+          items.push(inDoubt(user, voucher))
         }
       }
     }
-    return told(null)
+    return told(book.problem())
   }
 
   const settle: Settler['settle'] = ({ isAll = false } = {}) => {
@@ -184,10 +199,13 @@ interface Outcome extends Omit<ItemOutcome, 'status' | 'transaction'> {
 
 const itemOf = (
   user: string,
-  { feeNeuron }: FeeVoucher,
+  { feeNeuron }: Pick<FeeVoucher, 'feeNeuron'>,
   { status, unsettledNeuron, transaction }: Outcome,
 ): SettledItem => ({
   ...{ user, outcome: status, transaction },
   feeNeuron: String(feeNeuron),
   unsettledNeuron: String(unsettledNeuron),
 })
+
+const inDoubt = (user: string, fee: Pick<FeeVoucher, 'feeNeuron'>): SettledItem =>
+  itemOf(user, fee, { status: 'unknown', unsettledNeuron: fee.feeNeuron, transaction: null })

@@ -16,7 +16,7 @@ export interface ZerogDoorOptions {
   readonly provider: Address
   readonly signer: () => Promise<{ readonly address: Address }>
   readonly accounts: AccountCache
-  readonly book: Pick<FeeBook, 'owedNeuron' | 'add'>
+  readonly book: Pick<FeeBook, 'owedNeuron' | 'add' | 'problem'>
   readonly clock: Pick<Clock, 'wallMs'>
 }
 
@@ -136,7 +136,7 @@ export function createZerogDoor({ provider, signer, accounts, book, clock }: Zer
         throw refused('Its user has taken it back.')
       }
       // What could not be settled is not served: it would be lost.
-      const problem = problemOf(service, address)
+      const problem = book.problem() ?? problemOf(service, address)
       if (problem !== null || service === null) {
         throw new ComputePoolError('chain_unavailable', `This provider cannot be paid by 0G now. ${problem}`, {
           remedy: 'Pay by x402 at /v1/chat/completions, or ask again when it is acknowledged.',

@@ -3,7 +3,7 @@
  * owes, and what the provider is paid. Only 0G's contract is not 0G's.
  */
 import { createHash } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, open, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { embeddedChain } from '@computepool/contracts/chain'
@@ -19,7 +19,7 @@ import {
 } from '@computepool/shared/zerog-compute'
 import { type Hex, parseEther, recoverMessageAddress } from 'viem'
 import { privateKeyToAccount } from 'viem/accounts'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import type { FakeTab } from '../../testing/fake-tab.ts'
 import { openSocketRing } from '../../testing/open-socket-ring.ts'
 import { tinyModel, writeTinyPack } from '../../testing/tiny-pack.ts'
@@ -200,6 +200,25 @@ it('outlives a restart, and is paid once for all that was answered', async () =>
   expect(balance - (await purse()).balance).toBe(before)
   expect((await settle()).items).toEqual([])
   expect([await owed(), balance - (await purse()).balance]).toEqual([0n, before])
+})
+
+it('serves nobody once a fee could not be written, and settles after a restart', async () => {
+  const reply = chat(await keyOf(), ask)
+  await say('Hi')
+  await (await reply).arrayBuffer()
+  const before = await owed()
+  const any = await open(join(folder, 'any'), 'w')
+  await any.close()
+  const full = vi.spyOn(Object.getPrototypeOf(any), 'appendFile').mockRejectedValue(new Error('The disk is full.'))
+  const problem = expect.stringContaining('could not be written')
+  expect(await settle()).toMatchObject({ problem, unsettledNeuron: String(before) })
+  full.mockRestore()
+  expect(await get('/v1/zerog')).toMatchObject({ problem })
+  expect(await codeOf(chat(await keyOf(), ask))).toEqual([503, 'chain_unavailable'])
+  expect(faults.splice(0)).toHaveLength(1)
+  await running.close()
+  await start()
+  expect(await settle()).toMatchObject({ problem: null, items: [{ outcome: 'success', feeNeuron: String(before) }] })
 })
 
 it('lets nobody in by a key that its user took back on the chain', async () => {
