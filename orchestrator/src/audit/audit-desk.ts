@@ -282,7 +282,9 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
         else end(check, 'unanswered')
       } else {
         const operator = operatorOf(peer)
-        if (blamed !== null && ask.seats.includes(blamed)) check.withheld ??= { operator, blamed }
+        // An entry hands over nothing, and may have signed floats that it had not announced.
+        const isOfCheck = blamed !== null && [...ask.seats, check.drawn.accused].includes(blamed)
+        if (isOfCheck) check.withheld ??= { operator, blamed }
         const { outcome, blamed: named } = said
         if (outcome === 'failed' && named !== null && ask.seats.includes(named) && isTrusted(operator))
           check.unlinked ??= named

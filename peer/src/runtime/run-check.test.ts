@@ -1,5 +1,5 @@
 import { decodeEvidence } from '@computepool/shared/audit'
-import { activationFromValues, activationValues } from '@computepool/shared/engine'
+import { activationFromValues, activationValues, convertActivation } from '@computepool/shared/engine'
 import { greedy } from '@computepool/shared/pipeline'
 import type { Engine } from '@computepool/shared/ports'
 import { decodeFrame } from '@computepool/shared/wire'
@@ -102,6 +102,28 @@ it('takes a seat by the floats that it signed, not by those that it said: coarse
   expect(outcome).toBe('differs')
   const { header } = decodeEvidence(stage.pool.evidence.get(evidence!.sha256)!)
   expect(header.engines.accused).toEqual({ kind: 'native', dtype: 'f32' })
+})
+
+describe('floats that nobody measured', () => {
+  const inBf16 = (engine: Engine): Engine => ({
+    ...engine,
+    run: async rows =>
+      (await engine.run(rows)).map(output =>
+        output.kind === 'activation' ? { ...output, activation: convertActivation(output.activation, 'bf16') } : output,
+      ),
+  })
+
+  it.each([0, 1])('are held against seat %i where it had announced others', async seat => {
+    const { stage, report } = await checked({ seat, cheat: inBf16 })
+    expect(report).toMatchObject({ outcome: 'withheld', blamed: stage.command.accused, words: /in bf16/ })
+  })
+
+  it('are not where it had announced them', async () => {
+    const stage = await openCheckStage({ seat: 1, cheat: inBf16 })
+    stage.handOver()
+    stage.run({ engine: { kind: 'native', dtype: 'bf16' } })
+    expect(await stage.reported()).toMatchObject({ outcome: 'unjudged', blamed: null })
+  })
 })
 
 describe.each(places.slice(0, 3))('a check of %s, where tokens are guessed ahead', (_, place) => {

@@ -77,6 +77,11 @@ export async function runCheck(
     const replay = { bundle, ...host, engine, chunk: auditChunk, requestId: command.check, signal }
     const told = toldEngine(command, bundle)
     const strict = await replayEvidence({ ...replay, accused: told })
+    if (strict.verdict === 'unjudged' && told.dtype !== command.engine.dtype)
+      return withheld(
+        command.accused,
+        `It signed rows in ${told.dtype}, which nobody measured, and had said that it computes in ${command.engine.dtype}.`,
+      )
     const found = strict.verdict === 'cheated' ? await asOthersJudge(replay, told, strict) : strict
     const computeMs = Math.max(0, host.clock.monotonicMs() - startedMs)
     return await reportOf(host, command, { bundle, found, engine, computeMs }, signal)
