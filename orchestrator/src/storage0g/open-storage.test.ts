@@ -1,5 +1,5 @@
 /** A pool's storage on a chain of its own: the same contract, port and files after a start, and nothing paid twice. */
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { embeddedChain } from '@computepool/contracts/chain'
@@ -89,4 +89,33 @@ it('does not take a broken book for an empty one', async () => {
   expect(await (await openSubmissionBook(file)).get(root)).toEqual({ hash: root, signed: '0xab' })
   await writeFile(file, '{"0x11')
   await expect(openSubmissionBook(file)).rejects.toMatchObject({ code: 'chain_state_invalid' })
+})
+
+it('forgets what is stored for good but for the last few, and never what is on its way', async () => {
+  const file = path.join(dataDir, 'long.json')
+  const rootAt = (at: number): Hex => `0x${at.toString(16).padStart(64, '0')}`
+  const book = await openSubmissionBook(file)
+  for (let at = 0; at < 50; at++) {
+    await book.set(rootAt(at), { hash: rootAt(at), signed: '0xab' })
+    if (at > 0) await book.finish(rootAt(at))
+  }
+  await book.finish(rootAt(99))
+  const kept = Object.keys(JSON.parse(await readFile(file, 'utf8')) as object)
+  expect(kept).toEqual([0, ...Array.from({ length: 32 }, (_, at) => at + 18)].map(rootAt))
+  const again = await openSubmissionBook(file)
+  expect(await again.get(rootAt(0))).toEqual({ hash: rootAt(0), signed: '0xab' })
+  expect(await again.get(rootAt(49))).toMatchObject({ hash: rootAt(49), isFinished: true })
+})
+
+it('does not know of a payment that it could not write down', async () => {
+  const folder = path.join(dataDir, 'gone')
+  await mkdir(folder)
+  const book = await openSubmissionBook(path.join(folder, 'book.json'))
+  await rm(folder, { recursive: true })
+  const root: Hex = `0x${'11'.repeat(32)}`
+  await expect(book.set(root, { hash: root, signed: '0xab' })).rejects.toThrow('ENOENT')
+  expect(await book.get(root)).toBeUndefined()
+  await mkdir(folder)
+  await book.set(root, { hash: root, signed: '0xab' })
+  expect(await book.get(root)).toEqual({ hash: root, signed: '0xab' })
 })

@@ -129,7 +129,10 @@ describe('a blob', () => {
 
   it('is not paid for where that cannot be written down', async () => {
     const before = await submissions()
-    const full = { get: async () => undefined, set: () => Promise.reject(new Error('No space left on the disk.')) }
+    const full = {
+      ...createMemorySubmissions(),
+      set: () => Promise.reject(new Error('No space left on the disk.')),
+    }
     const put = storeWith({ submissions: full }).put(bytesOf(500, 12))
     await expect(put).rejects.toMatchObject({ code: 'artifact_store_failed', message: expect.stringContaining('disk') })
     expect(await submissions()).toBe(before)

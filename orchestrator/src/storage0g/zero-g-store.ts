@@ -67,7 +67,11 @@ export function createZeroGStore(options: ZeroGStoreOptions): BlobStore {
     )
     if (run.outcome && 'stored' in run.outcome) {
       const { root, sizeBytes, isFinal } = run.outcome.stored
-      if (root === blob.root && sizeBytes === blob.sizeBytes && isFinal) return blob
+      if (root === blob.root && sizeBytes === blob.sizeBytes && isFinal) {
+        // It is stored: a book that is longer than it need be harms nobody.
+        await submissions.finish(root).catch(() => {})
+        return blob
+      }
       throw storeFailed(
         blob,
         `It says that it stored ${sizeBytes} bytes as ${root}${isFinal ? '' : ', not for good yet'}.`,
