@@ -25,7 +25,9 @@ same command again.
 --json          one JSON object a line
 --help          this text
 
-On other chains than the embedded one COMPUTEPOOL_STORAGE_KEY pays. Nothing else may send from that key meanwhile.`
+On other chains than the embedded one COMPUTEPOOL_STORAGE_KEY pays. Nothing else may send from that key
+meanwhile. It pays at 0G's own contract alone (another: COMPUTEPOOL_STORAGE_FLOW), and at most COMPUTEPOOL_STORAGE_MOST_WEI for each
+256 bytes (default: 345700000000, ten times what was seen).`
 
 const defaultDataDir = fileURLToPath(new URL('../../.computepool', import.meta.url))
 

@@ -5,6 +5,7 @@ import type { Hex } from 'viem'
 import type { InftSettings } from './inft/index.ts'
 import type { ChainChoice } from './payments/money-chain.ts'
 import type { RunningOrchestrator } from './serve.ts'
+import { storageLimitsOf } from './storage0g/index.ts'
 
 export interface InftValues {
   readonly private?: boolean | undefined
@@ -47,7 +48,9 @@ function storageOf(
     throw invalid('--storage', '--storage must be the address of a 0G Storage indexer, with http:// or https://.')
   }
   const privateKey = environment.COMPUTEPOOL_STORAGE_KEY ?? ''
-  if (/^0x[0-9a-f]{64}$/i.test(privateKey)) return { indexerUrl: url, privateKey: privateKey as Hex }
+  if (/^0x[0-9a-f]{64}$/i.test(privateKey)) {
+    return { indexerUrl: url, privateKey: privateKey as Hex, limits: storageLimitsOf(environment) }
+  }
   throw invalid('COMPUTEPOOL_STORAGE_KEY', 'COMPUTEPOOL_STORAGE_KEY must be a private key: 0x and 64 hex digits.')
 }
 

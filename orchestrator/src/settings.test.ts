@@ -140,8 +140,17 @@ it('takes the pool’s token, and a storage for it, without repeating a key', ()
   expect(parseSettings(args, { COMPUTEPOOL_STORAGE_KEY: storageKey }).inft).toEqual({
     isPrivate: true,
     tokenId: 7n,
-    storage: { indexerUrl: 'https://indexer.example', privateKey: storageKey },
+    storage: { indexerUrl: 'https://indexer.example', privateKey: storageKey, limits: {} },
   })
+  const flow = '0x22E03a6A89B950F1c82ec5e74F8eCa321a105296'
+  const limits = { COMPUTEPOOL_STORAGE_FLOW: flow.toLowerCase(), COMPUTEPOOL_STORAGE_MOST_WEI: '7' }
+  expect(parseSettings(args, { COMPUTEPOOL_STORAGE_KEY: storageKey, ...limits }).inft?.storage?.limits).toEqual({
+    flow,
+    mostWeiPerSector: 7n,
+  })
+  expect(() =>
+    parseSettings(args, { COMPUTEPOOL_STORAGE_KEY: storageKey, COMPUTEPOOL_STORAGE_MOST_WEI: '1e9' }),
+  ).toThrow(/^COMPUTEPOOL_STORAGE_MOST_WEI is "1e9"/)
   const short = storageKey.slice(0, -2)
   expect(() => parseSettings(args, { COMPUTEPOOL_STORAGE_KEY: short })).toThrow(/^((?!abab).)*$/)
   const keys = { COMPUTEPOOL_SETTLER_KEY: storageKey, COMPUTEPOOL_KEEPER_KEY: storageKey }

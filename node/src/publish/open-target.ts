@@ -1,7 +1,12 @@
 /** Where a command stores: the stand-in of the embedded chain, whether a pool runs it or not, or 0G through an indexer, with a key from the environment. */
 import { type JoinedChain, joinEmbeddedChain, knownChain, startEmbeddedChain } from '@computepool/contracts/chain'
 import { readChainManifest } from '@computepool/contracts/deploy'
-import { type OpenStorage, openStorage, openStorageNetwork } from '@computepool/orchestrator/storage0g/index.ts'
+import {
+  type OpenStorage,
+  openStorage,
+  openStorageNetwork,
+  storageLimitsOf,
+} from '@computepool/orchestrator/storage0g/index.ts'
 import { ComputePoolError } from '@computepool/shared/errors'
 import type { BlobStore } from '@computepool/shared/ports'
 import { concat, type Hex, keccak256, parseEther, stringToHex } from 'viem'
@@ -82,6 +87,7 @@ async function openRemote(options: TargetOptions): Promise<StorageTarget> {
   const { dataDir, onNotice } = options
   const storage = await openStorage({
     ...{ dataDir, chain: { rpcUrl: url }, indexerUrl, privateKey: privateKey as Hex, onNotice, onFault: () => {} },
+    limits: storageLimitsOf(options.environment),
   })
   return targetOf(storage, { chain, rpcUrl: url, privateKey: privateKey as Hex, leave: async () => {} })
 }
@@ -98,7 +104,7 @@ function targetOf(
     isStandIn: storage.kind === 'stand-in',
     gateway,
     payer: privateKeyToAccount(opened.privateKey).address,
-    network: openStorageNetwork({ indexerUrl: gateway, rpcUrl: opened.rpcUrl }),
+    network: openStorageNetwork({ indexerUrl: gateway, rpcUrl: opened.rpcUrl, flow: storage.flow }),
     async close() {
       await storage.close()
       await opened.leave()

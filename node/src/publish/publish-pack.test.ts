@@ -67,7 +67,7 @@ beforeAll(async () => {
     ...{ dataDir: folder, chain: { rpcUrl: anvil.url }, indexerUrl: null, privateKey },
     ...{ onNotice: () => {}, onFault: () => {} },
   })
-  network = openStorageNetwork({ indexerUrl: storage.gateway!, rpcUrl: anvil.url })
+  network = openStorageNetwork({ indexerUrl: storage.gateway!, rpcUrl: anvil.url, flow: storage.flow })
   target = { chainId: 31337, isStandIn: true, gateways: [storage.gateway!], isFirst: false }
 }, 120_000)
 afterAll(async () => {

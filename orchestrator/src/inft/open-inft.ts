@@ -11,7 +11,7 @@ import { getAddress, type Hex, hexToBytes, type PublicClient } from 'viem'
 import { privateKeyToAddress } from 'viem/accounts'
 import { createSiweMessage } from 'viem/siwe'
 import type { OpenedChain } from '../payments/money-chain.ts'
-import { type OpenStorage, openStorage } from '../storage0g/index.ts'
+import { type OpenStorage, openStorage, type StorageLimits } from '../storage0g/index.ts'
 import { createAccessGate } from './access-gate.ts'
 import { createBlobBook, uploadsSchema } from './blob-book.ts'
 import { ensureContracts } from './ensure-contracts.ts'
@@ -32,7 +32,9 @@ export interface InftSettings {
   /** A token that is there already; null: the pool's own, minted where the chain is ours. */
   readonly tokenId: bigint | null
   /** Of 0G Storage; absent: the stand-in, on a chain of one's own. */
-  readonly storage?: { readonly indexerUrl: string; readonly privateKey: Hex } | undefined
+  readonly storage?:
+    | { readonly indexerUrl: string; readonly privateKey: Hex; readonly limits?: StorageLimits | undefined }
+    | undefined
 }
 
 export interface OpenInftOptions {

@@ -11,6 +11,7 @@ export {
   type StorageStandInOptions,
 } from './stand-in/open-storage-stand-in.ts'
 export type { StandInFaults } from './stand-in/stand-in-methods.ts'
+export { type StorageLimits, storageLimitsOf } from './storage-limits.ts'
 export { gasPerFile, openStorageNetwork, type StorageCost, type StorageNetwork } from './storage-network.ts'
 export {
   createZeroGStore,

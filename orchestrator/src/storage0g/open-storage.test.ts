@@ -7,9 +7,10 @@ import { clientsFor, type SpawnedAnvil, spawnAnvil, type TestClients } from '@co
 import { type Hex, parseEther } from 'viem'
 import { privateKeyToAccount } from 'viem/accounts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openStorage, openSubmissionBook, storageKeyOf } from './index.ts'
+import { openStorage, openSubmissionBook, type StorageLimits, storageKeyOf } from './index.ts'
 
 const privateKey = storageKeyOf(`0x${'07'.repeat(32)}`)
+const otherKey: Hex = `0x${'08'.repeat(32)}`
 const bytes = Uint8Array.from({ length: 3000 }, (_, at) => (at * 7) & 255)
 let anvil: SpawnedAnvil
 let clients: TestClients
@@ -27,12 +28,13 @@ afterAll(async () => {
   if (dataDir) await rm(dataDir, { recursive: true })
 })
 
-const open = (indexerUrl: string | null = null, key: Hex = privateKey) =>
+const open = (indexerUrl: string | null = null, key: Hex = privateKey, limits?: StorageLimits) =>
   openStorage({
     dataDir,
     chain: { rpcUrl: anvil.url },
     indexerUrl,
     privateKey: key,
+    limits,
     onNotice: text => notices.push(text),
     onFault: fault => faults.push(fault),
   })
@@ -55,13 +57,18 @@ describe('storage beside a pool', { timeout: 60_000 }, () => {
     expect(await again.store.get(blob)).toEqual(bytes)
     expect([await count(), await facts()]).toEqual([2, before])
 
-    // A second process, while the pool runs: the same one, which outlives it.
-    const beside = await open()
+    // Another program that would pay from the same key.
+    await expect(open()).rejects.toMatchObject({
+      code: 'chain_ledger_locked',
+      message: expect.stringContaining(`process ${process.pid}`),
+    })
+    // A second process with a key of its own, while the pool runs: the same one, which outlives it.
+    const beside = await open(null, otherKey)
     expect([beside.kind, beside.gateway, await beside.store.get(blob)]).toEqual(['stand-in', again.gateway, bytes])
     await beside.close()
     expect(await facts()).toEqual(before)
 
-    const named = await open(`${again.gateway}/`)
+    const named = await open(`${again.gateway}/`, otherKey)
     expect([named.kind, named.gateway]).toEqual(['stand-in', again.gateway])
     await named.close()
     await again.close()
@@ -75,10 +82,32 @@ describe('storage beside a pool', { timeout: 60_000 }, () => {
     await expect(open()).rejects.toMatchObject({ code: 'input_invalid' })
     await clients.testClient.request({ method: 'anvil_setChainId' as never, params: [31338] as never })
     await expect(open(null, `0x${'09'.repeat(32)}`)).rejects.toMatchObject({ code: 'chain_underfunded' })
+    const nobody = 'http://127.0.0.1:9'
+    await expect(open(nobody)).rejects.toMatchObject({
+      code: 'input_invalid',
+      message: expect.stringContaining('31338'),
+    })
     const silent = { dataDir, chain: { rpcUrl: 'http://127.0.0.1:9' }, indexerUrl: null, privateKey }
     await expect(openStorage({ ...silent, onNotice() {}, onFault() {} })).rejects.toMatchObject({
       code: 'chain_unreachable',
     })
+  })
+
+  it('pays at 0G’s own contract there, and is 0G only where it does, though nobody answers yet', async () => {
+    const nobody = 'http://127.0.0.1:9'
+    const flow = '0x22E03a6A89B950F1c82ec5e74F8eCa321a105296'
+    const own = '0x1111111111111111111111111111111111111111'
+    await clients.testClient.request({ method: 'anvil_setChainId' as never, params: [16602] as never })
+    const real = await open(nobody)
+    expect([real.kind, real.flow]).toEqual(['0g', flow])
+    await real.close()
+    const other = await open(nobody, privateKey, { flow: own })
+    expect([other.kind, other.flow]).toEqual(['stand-in', own])
+    await other.close()
+    await clients.testClient.request({ method: 'anvil_setChainId' as never, params: [31337] as never })
+    const unknown = await open(nobody)
+    expect([unknown.kind, unknown.flow]).toEqual(['stand-in', null])
+    await unknown.close()
   })
 })
 

@@ -4,14 +4,16 @@
  */
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { lockFile } from '@computepool/contracts/chain'
 import { ComputePoolError } from '@computepool/shared/errors'
 import type { BlobStore } from '@computepool/shared/ports'
 import { type Address, concat, createPublicClient, type Hex, http, keccak256, stringToHex } from 'viem'
 import { privateKeyToAccount } from 'viem/accounts'
 import { ensureStorageFlow } from './ensure-storage-flow.ts'
-import { openSubmissionBook } from './open-submission-book.ts'
+import { openSubmissionBook, type SubmissionBook } from './open-submission-book.ts'
 import { openStorageStandIn, type StorageStandIn } from './stand-in/open-storage-stand-in.ts'
 import { readStandInFacts, writeStandInFacts } from './stand-in/stand-in-facts.ts'
+import { type StorageLimits, zeroGFlows } from './storage-limits.ts'
 import { createZeroGStore } from './zero-g-store.ts'
 
 export interface OpenStorageOptions {
@@ -22,6 +24,8 @@ export interface OpenStorageOptions {
   readonly indexerUrl: string | null
   /** Pays for uploads, and for the stand-in's contract; nothing else may send from it at the same time. */
   readonly privateKey: Hex
+  /** Default: the chain's known contract, and ten times the price that was seen. */
+  readonly limits?: StorageLimits | undefined
   readonly onNotice: (text: string) => void
   readonly onFault: (fault: unknown) => void
 }
@@ -32,6 +36,8 @@ export interface OpenStorage {
   readonly kind: 'stand-in' | '0g'
   /** Origin whose `/file?root=` gives a file's bytes to any page. */
   readonly gateway: string | null
+  /** The only contract at which it pays; null: whichever a node names, on a chain of one's own. */
+  readonly flow: Address | null
   /** Ends uploads and downloads that are on their way; what they paid stays paid. Idempotent. */
   close(): Promise<void>
 }
@@ -42,34 +48,78 @@ export const storageKeyOf = (ownerKey: Hex): Hex =>
 
 /** Patience with one's own machine, in milliseconds between two looks. */
 const localPollMs = 50
+/** One node, which lags behind no other. */
+const localLostAfterMs = 2_500
 
 /**
- * Errors: `chain_unreachable`, `input_invalid` where the chain has 0G's storage itself and no indexer was named, `chain_underfunded`
- * where the stand-in's contract cannot be deployed, `chain_state_invalid` for a broken file of the data folder.
+ * Errors: `chain_unreachable`, `input_invalid` where the chain has 0G's storage itself and no indexer was named, or where no contract to
+ * pay at is known; `chain_ledger_locked` where another pays with the same key and data folder, `chain_underfunded` where the stand-in's
+ * contract cannot be deployed, `chain_state_invalid` for a broken file of the data folder.
  */
 export async function openStorage(options: OpenStorageOptions): Promise<OpenStorage> {
-  const { dataDir, chain, indexerUrl, privateKey, onNotice, onFault } = options
-  const folder = join(dataDir, 'storage')
+  const folder = join(options.dataDir, 'storage')
   await mkdir(folder, { recursive: true, mode: 0o700 })
-  const chainId = await chainIdAt(chain.rpcUrl)
+  const chainId = await chainIdAt(options.chain.rpcUrl)
+  const { address } = privateKeyToAccount(options.privateKey)
   // Each key its own: another process that pays with another key would overwrite what this one writes.
-  const payer = privateKeyToAccount(privateKey).address.slice(2, 12).toLowerCase()
-  const submissions = await openSubmissionBook(join(folder, `submissions-${chainId}-${payer}.json`))
+  const book = join(folder, `submissions-${chainId}-${address.slice(2, 12).toLowerCase()}`)
+  const lock = await lockedBook(`${book}.lock`, address)
+  try {
+    const storage = await openWith(options, { folder, chainId, submissions: await openSubmissionBook(`${book}.json`) })
+    let closed: Promise<void> | undefined
+    return {
+      ...storage,
+      close() {
+        closed ??= storage.close().finally(() => lock.release())
+        return closed
+      },
+    }
+  } catch (thrown) {
+    lock.release()
+    throw thrown
+  }
+}
+
+/** Two that write the same book lose each other's payments, and two that send from one key take each other's numbers. */
+async function lockedBook(file: string, payer: Address): Promise<{ release(): void }> {
+  const attempt = await lockFile(file)
+  if (attempt.kind === 'locked') return attempt
+  const { pid } = attempt
+  const who = `Another program${pid === null ? '' : ` (process ${pid})`}`
+  throw new ComputePoolError('chain_ledger_locked', `${who} pays for storage from ${payer} with this data folder.`, {
+    remedy: 'Stop it first, a pool or a `publish`, or set COMPUTEPOOL_STORAGE_KEY to a key of its own for this one.',
+    context: { pid },
+  })
+}
+
+async function openWith(
+  { chain, indexerUrl, privateKey, limits = {}, onNotice, onFault }: OpenStorageOptions,
+  { folder, chainId, submissions }: { folder: string; chainId: number; submissions: SubmissionBook },
+): Promise<OpenStorage> {
   const closing = new AbortController()
-  const shared = { rpcUrl: chain.rpcUrl, privateKey, submissions, stop: closing.signal }
   const closed = () => new ComputePoolError('artifact_store_failed', 'Storage was closed.')
+  const isOwnChain = zeroGFlows[chainId] === undefined && isThisMachine(chain.rpcUrl)
+  const storeAt = (url: string, flow: Address | null, pollMs: number | undefined) =>
+    createZeroGStore({
+      ...{ indexerUrl: url, rpcUrl: chain.rpcUrl, privateKey, submissions, stop: closing.signal, flow, pollMs },
+      mostWeiPerSector: limits.mostWeiPerSector,
+      lostAfterMs: isOwnChain ? localLostAfterMs : undefined,
+    })
   if (indexerUrl !== null) {
     const gateway = indexerUrl.replace(/\/+$/, '')
-    const kind = (await isStandIn(gateway)) ? 'stand-in' : '0g'
-    const pollMs = kind === 'stand-in' ? localPollMs : undefined
-    return {
-      store: createZeroGStore({ ...shared, indexerUrl: gateway, pollMs }),
-      kind,
-      gateway,
-      close: async () => closing.abort(closed()),
+    const flow = limits.flow ?? zeroGFlows[chainId] ?? null
+    if (flow === null && chainId !== embeddedChainId) {
+      throw new ComputePoolError('input_invalid', `No contract of 0G Storage is known on chain ${chainId}.`, {
+        remedy: 'Name it with COMPUTEPOOL_STORAGE_FLOW: a node’s word alone is not paid on.',
+      })
     }
+    // Where nobody answers it is 0G's only if what is paid there is.
+    const isReal = flow !== null && flow === zeroGFlows[chainId]
+    const kind = ((await isStandIn(gateway)) ?? !isReal) ? 'stand-in' : '0g'
+    const store = storeAt(gateway, flow, kind === 'stand-in' ? localPollMs : undefined)
+    return { store, kind, gateway, flow, close: async () => closing.abort(closed()) }
   }
-  if (chainsWithStorage.includes(chainId)) {
+  if (zeroGFlows[chainId] !== undefined) {
     throw new ComputePoolError('input_invalid', `Chain ${chainId} has 0G Storage itself, and no indexer was named.`, {
       remedy: 'Name one with --storage, e.g. https://indexer-storage-testnet-turbo.0g.ai.',
     })
@@ -82,9 +132,10 @@ export async function openStorage(options: OpenStorageOptions): Promise<OpenStor
   const running = known && `http://127.0.0.1:${known.port}`
   if (running !== undefined && (await isStandInOf(running, flow))) {
     return {
-      store: createZeroGStore({ ...shared, indexerUrl: running, pollMs: localPollMs }),
+      store: storeAt(running, flow, localPollMs),
       kind: 'stand-in',
       gateway: running,
+      flow,
       close: async () => closing.abort(closed()),
     }
   }
@@ -94,22 +145,22 @@ export async function openStorage(options: OpenStorageOptions): Promise<OpenStor
   )
   await writeStandInFacts(factsFile, { version: 1, chainId, flow, port: Number(new URL(standIn.url).port) })
   onNotice(`Storage is a stand-in for 0G's on this machine (${standIn.url}): nobody else keeps what it keeps.`)
-  let isClosed = false
   return {
-    store: createZeroGStore({ ...shared, indexerUrl: standIn.url, pollMs: localPollMs }),
+    store: storeAt(standIn.url, flow, localPollMs),
     kind: 'stand-in',
     gateway: standIn.url,
+    flow,
     async close() {
-      if (isClosed) return
-      isClosed = true
       closing.abort(closed())
       await standIn.close()
     },
   }
 }
 
-/** 0G's own chains. */
-const chainsWithStorage = [16602, 16661]
+/** Coins there are anybody's for the asking. */
+const embeddedChainId = 31337
+
+const isThisMachine = (url: string): boolean => /^(127\.0\.0\.1|localhost|\[::1\])$/.test(new URL(url).hostname)
 
 /** Where it was before, so that whoever was told of it finds it again; elsewhere only where somebody else has that port by now. */
 async function openAtItsPort(
@@ -150,13 +201,13 @@ async function isStandInOf(url: string, flow: Address): Promise<boolean> {
   }
 }
 
-/** False where nobody answers: then it is what it is named. */
-async function isStandIn(url: string): Promise<boolean> {
+/** Null where nobody answers. */
+async function isStandIn(url: string): Promise<boolean | null> {
   try {
     const response = await fetch(`${url}/file?root=0x${'00'.repeat(32)}`, { signal: AbortSignal.timeout(5_000) })
     await response.body?.cancel()
     return response.headers.get('x-computepool-storage') === 'stand-in'
   } catch {
-    return false
+    return null
   }
 }

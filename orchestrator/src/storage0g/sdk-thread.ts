@@ -4,7 +4,7 @@
  * while for the next order, since to load the SDK takes longer than most. It verifies nothing.
  */
 import { Worker } from 'node:worker_threads'
-import type { Hex } from 'viem'
+import type { Address, Hex } from 'viem'
 import type { Submission } from './open-submission-book.ts'
 
 export interface UploadOrder {
@@ -18,6 +18,12 @@ export interface UploadOrder {
   readonly gasPriceWei?: bigint | undefined
   /** An earlier transaction for these bytes, which may be on its way still, or never sent. */
   readonly submitted?: Submission | undefined
+  /** For how long that transaction must be missing where its number is taken, in milliseconds, before it is paid again. */
+  readonly lostAfterMs: number
+  /** The contract to pay at; null: whichever the node names. */
+  readonly flow: Address | null
+  /** No more than this is paid. */
+  readonly mostWei: bigint
   /** Between two looks at the node, in milliseconds; default: the SDK's second. */
   readonly pollMs?: number | undefined
 }

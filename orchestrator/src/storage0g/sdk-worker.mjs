@@ -20,9 +20,25 @@ const sleep = milliseconds => new Promise(resolve => wait(resolve, milliseconds)
 
 let onRecorded = () => {}
 
-/** Tells what it signed, and sends it only once that is written down: killed in between, the same bytes are sent again. */
+/**
+ * Tells what it signed, and sends it only once that is written down: killed in between, the same bytes are sent again. The SDK takes the
+ * contract from a node and the price from that contract's market: only what the order allows is signed.
+ */
 class RecordingWallet extends ethers.Wallet {
+  constructor({ privateKey, flow, mostWei }, provider) {
+    super(privateKey, provider)
+    this.flow = flow
+    this.mostWei = mostWei
+  }
+
   async sendTransaction(given) {
+    const [to, value] = [String(given.to), BigInt(given.value ?? 0)]
+    if (this.flow !== null && to.toLowerCase() !== this.flow.toLowerCase()) {
+      throw new Error(`A node names ${to} as the contract to pay at, and not ${this.flow}: nothing was sent.`)
+    }
+    if (value > this.mostWei) {
+      throw new Error(`${value} wei are asked, and at most ${this.mostWei} are paid for it: nothing was sent.`)
+    }
     const transaction = await this.populateTransaction(given)
     delete transaction.from
     const signed = await this.signTransaction(transaction)
@@ -35,12 +51,12 @@ class RecordingWallet extends ethers.Wallet {
   }
 }
 
-/** How often a transaction must be missing where its number is taken, before it is given up: a node may lag behind another. */
-const looksForLost = 5
-
-/** Waits until a node knows what was paid for earlier; returns early where that transaction can never come. */
-async function awaitPaid(provider, infoOf, { hash, signed }) {
-  let lost = 0
+/**
+ * Waits until a node knows what was paid for earlier; returns early where that transaction can never come: it is missing where its number
+ * is taken, for so long that no node that merely lags behind another is meant.
+ */
+async function awaitPaid(provider, infoOf, { hash, signed }, lostAfterMs) {
+  let lostSince = null
   while ((await infoOf()) === null) {
     const receipt = await provider.getTransactionReceipt(hash)
     if (receipt !== null && receipt.status !== 1) return
@@ -50,10 +66,10 @@ async function awaitPaid(provider, infoOf, { hash, signed }) {
       } catch (thrown) {
         if (thrown?.code === 'INSUFFICIENT_FUNDS') throw thrown
         const isTaken = thrown?.code === 'NONCE_EXPIRED' || /nonce too low/i.test(lineOf(thrown))
-        lost = isTaken ? lost + 1 : 0
-        if (lost >= looksForLost) return
+        lostSince = isTaken ? (lostSince ?? performance.now()) : null
+        if (isTaken && performance.now() - lostSince >= lostAfterMs) return
       }
-    }
+    } else lostSince = null
     post({ said: 'An earlier submission is not known to the node yet.' })
     await sleep(Math.min(pollMs, 500))
   }
@@ -66,12 +82,12 @@ async function upload(order) {
   if (noNodes) return { failed: lineOf(noNodes) }
   const infoOf = () => nodes[0].getFileInfo(order.root, false)
   // Paid for already: else the SDK would pay again.
-  if (order.submitted) await awaitPaid(provider, infoOf, order.submitted)
+  if (order.submitted) await awaitPaid(provider, infoOf, order.submitted, order.lostAfterMs)
   const onProgress = text => post({ said: lineOf(text) })
   const [told, failure] = await indexer.upload(
     new sdk.MemData(order.bytes),
     order.rpcUrl,
-    new RecordingWallet(order.privateKey, provider),
+    new RecordingWallet(order, provider),
     // skipTx: no second payment where a node knows the file, whatever is missing of it.
     { skipTx: true, skipIfFinalized: true, finalityRequired: true, onProgress },
     { Retries: 3, Interval: 1, MaxGasPrice: 0, TooManyDataRetries: 5 },

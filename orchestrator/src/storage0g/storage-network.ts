@@ -2,7 +2,7 @@
 import { storageFlowAbi } from '@computepool/contracts/abi'
 import { ComputePoolError } from '@computepool/shared/errors'
 import { chunkBytes, paddedChunks } from '@computepool/shared/storage0g'
-import { type Address, createPublicClient, type Hex, http, isAddress } from 'viem'
+import { type Address, createPublicClient, type Hex, http, isAddress, isAddressEqual } from 'viem'
 import { z } from 'zod'
 
 export interface StorageCost {
@@ -29,7 +29,14 @@ const shardedNodes = z.object({
 const status = z.object({ networkIdentity: z.object({ flowAddress: z.string().refine(value => isAddress(value)) }) })
 const patienceMs = 20_000
 
-export function openStorageNetwork({ indexerUrl, rpcUrl }: { indexerUrl: string; rpcUrl: string }): StorageNetwork {
+export interface StorageNetworkOptions {
+  readonly indexerUrl: string
+  readonly rpcUrl: string
+  /** Whose price is told; null: of whichever contract a node names. */
+  readonly flow: Address | null
+}
+
+export function openStorageNetwork({ indexerUrl, rpcUrl, flow }: StorageNetworkOptions): StorageNetwork {
   const client = createPublicClient({ transport: http(rpcUrl, { timeout: patienceMs }) })
   return {
     async costOf(sizes) {
@@ -39,6 +46,9 @@ export function openStorageNetwork({ indexerUrl, rpcUrl }: { indexerUrl: string;
       const told = status.safeParse(await call(node.url, 'zgs_getStatus', []))
       if (!told.success) throw silent(node.url, 'tells no flow contract')
       const address = told.data.networkIdentity.flowAddress as Address
+      if (flow !== null && !isAddressEqual(address, flow)) {
+        throw silent(node.url, `follows the contract ${address}, and not ${flow}, where storage is paid`)
+      }
       try {
         const market = await client.readContract({ address, abi: storageFlowAbi, functionName: 'market' })
         const asked = { address: market, abi: storageFlowAbi, functionName: 'pricePerSector' } as const

@@ -1,7 +1,10 @@
 /** 0G’s own SDK, unmodified, against the stand-in on a real chain: what comes back is what was stored, and every fault has a name in time. */
 import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { storageFlowAbi } from '@computepool/contracts/abi'
 import { artifactOf } from '@computepool/contracts/build'
 import { embeddedChain } from '@computepool/contracts/chain'
@@ -15,9 +18,11 @@ import {
 import type { BlobStore, StoredBlob } from '@computepool/shared/ports'
 import { fileRootOf } from '@computepool/shared/storage0g'
 import { type Address, type Hex, keccak256, parseEther, stringToHex, toEventSelector, toFunctionSelector } from 'viem'
+import { privateKeyToAccount } from 'viem/accounts'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import {
   createMemorySubmissions,
+  openStorageNetwork,
   openStorageStandIn,
   type StandInFaults,
   type StorageStandIn,
@@ -50,9 +55,7 @@ beforeAll(async () => {
   for (const { address } of [deployer, ...payers.map(testAccount)]) {
     await clients.testClient.setBalance({ address, value: parseEther('1000') })
   }
-  const { abi, bytecode } = await artifactOf('StorageFlow', ['src/chain'])
-  const hash = await clients.wallet(deployer).deployContract({ abi, bytecode })
-  flow = (await clients.publicClient.waitForTransactionReceipt({ hash })).contractAddress!
+  flow = await deployFlow()
   folder = await mkdtemp(path.join(tmpdir(), 'computepool-storage-'))
   standIn = await openStorageStandIn({ rpcUrl: anvil.url, flow, folder, faults })
   usual = storeWith({})
@@ -68,6 +71,11 @@ afterAll(async () => {
   if (folder) await rm(folder, { recursive: true })
 })
 
+const deployFlow = async (): Promise<Address> => {
+  const { abi, bytecode } = await artifactOf('StorageFlow', ['src/chain'])
+  const hash = await clients.wallet(deployer).deployContract({ abi, bytecode })
+  return (await clients.publicClient.waitForTransactionReceipt({ hash })).contractAddress!
+}
 const threads = createSdkThreads()
 const storeWith = (options: Partial<ZeroGStoreOptions>) =>
   createZeroGStore({
@@ -75,6 +83,7 @@ const storeWith = (options: Partial<ZeroGStoreOptions>) =>
     rpcUrl: anvil.url,
     privateKey: payerKey,
     pollMs: 20,
+    flow,
     threads,
     ...options,
   })
@@ -138,6 +147,28 @@ describe('a blob', () => {
     expect(await submissions()).toBe(before)
   })
 
+  it('is paid for at no contract but the known one, whatever a node says', async () => {
+    const node = await openStorageStandIn({ rpcUrl: anvil.url, flow: await deployFlow() })
+    const count = () => clients.publicClient.getTransactionCount({ address: testAccount('storage payer').address })
+    const before = await count()
+    const put = storeWith({ indexerUrl: node.url }).put(bytesOf(500, 13))
+    await expect(put).rejects.toMatchObject({ code: 'artifact_store_failed', message: expect.stringContaining(flow) })
+    const network = openStorageNetwork({ indexerUrl: node.url, rpcUrl: anvil.url, flow })
+    await expect(network.costOf([500])).rejects.toMatchObject({ message: expect.stringContaining(flow) })
+    expect(await count()).toBe(before)
+    await node.close()
+  })
+
+  it('is paid for with no more than was allowed', async () => {
+    const [before, bytes] = [await submissions(), bytesOf(500, 14)]
+    const price = 34_570_000_000n
+    const put = storeWith({ mostWeiPerSector: price - 1n }).put(bytes)
+    await expect(put).rejects.toMatchObject({ message: expect.stringContaining(`${2n * price} wei are asked`) })
+    expect(await submissions()).toBe(before)
+    await storeWith({ mostWeiPerSector: price }).put(bytes)
+    expect(await submissions()).toBe(before + 1n)
+  })
+
   it('outlives the stand-in where that has a folder', async () => {
     const again = await openStorageStandIn({ rpcUrl: anvil.url, flow, folder })
     const empty = await openStorageStandIn({ rpcUrl: anvil.url, flow })
@@ -198,6 +229,50 @@ describe('a fault', () => {
     expect((await submissions()) - before).toBe(2n)
   })
 
+  it('of an RPC that has not heard of a payment yet does not let it be made twice', async () => {
+    const own: StandInFaults = { neverSyncs: true }
+    const node = await openStorageStandIn({ rpcUrl: anvil.url, flow, faults: own })
+    let looks = 0
+    const lagging = await openLaggingRpc(anvil.url, () => {
+      looks += 1
+      if (looks === 20) delete own.neverSyncs
+    })
+    const before = await submissions()
+    const memory = createMemorySubmissions()
+    let wasPaid = () => {}
+    const paid = new Promise<void>(resolve => {
+      wasPaid = resolve
+    })
+    const choice = { indexerUrl: node.url, privateKey: keyOf(payers[3]!), submissions: memory }
+    const first = storeWith({
+      ...choice,
+      submissions: { ...memory, set: (root, given) => memory.set(root, given).then(wasPaid) },
+      pause: () => paid.then(mined),
+    })
+    const bytes = bytesOf(2_000, 41)
+    await expect(first.put(bytes)).rejects.toMatchObject({ code: 'artifact_store_failed' })
+    await storeWith({ ...choice, rpcUrl: lagging.url }).put(bytes)
+    expect([looks >= 20, await submissions()]).toEqual([true, before + 1n])
+    await Promise.all([lagging.close(), node.close()])
+
+    /** The transaction is sent once that it was written down is told. */
+    async function mined(): Promise<void> {
+      while ((await submissions()) === before) await setImmediate()
+    }
+  })
+
+  it('of a payment whose number another took ends with another payment', async () => {
+    const [bytes, before] = [bytesOf(600, 42), await submissions()]
+    const memory = createMemorySubmissions()
+    const signed = await privateKeyToAccount(payerKey).signTransaction({
+      ...{ to: flow, value: 1n, nonce: 0, chainId: 31337, type: 'eip1559' },
+      ...{ gas: 100_000n, maxFeePerGas: 10_000_000_000n, maxPriorityFeePerGas: 1n },
+    })
+    await memory.set(fileRootOf(bytes).root, { hash: keccak256(signed), signed })
+    await storeWith({ submissions: memory, lostAfterMs: 0 }).put(bytes)
+    expect(await submissions()).toBe(before + 1n)
+  })
+
   it('that nobody waits for any more is over at once', async () => {
     faults.isSilent = true
     const stop = new AbortController()
@@ -252,3 +327,37 @@ describe('the stand-in', () => {
     expect([unknown.status, await unknown.json()]).toEqual([404, { code: 101, message: 'File not found' }])
   })
 })
+
+interface Asked {
+  readonly id: unknown
+  readonly method: string
+}
+
+/** Forwards to `url`, but is as one that lags: it knows no single transaction, and says of each that is sent that its number is taken. */
+async function openLaggingRpc(url: string, onSent: () => void): Promise<{ url: string; close(): Promise<void> }> {
+  const answer = async (request: Asked): Promise<unknown> => {
+    const { id, method } = request
+    if (method === 'eth_getTransactionReceipt' || method === 'eth_getTransactionByHash') {
+      return { jsonrpc: '2.0', id, result: null }
+    }
+    if (method === 'eth_sendRawTransaction') {
+      onSent()
+      return { jsonrpc: '2.0', id, error: { code: -32000, message: 'nonce too low' } }
+    }
+    const headers = { 'content-type': 'application/json' }
+    return (await fetch(url, { method: 'POST', headers, body: JSON.stringify(request) })).json()
+  }
+  const server = createServer(async (request, response) => {
+    const asked = JSON.parse(Buffer.concat(await request.toArray()).toString()) as Asked | Asked[]
+    const told = Array.isArray(asked) ? await Promise.all(asked.map(answer)) : await answer(asked)
+    response.setHeader('content-type', 'application/json').end(JSON.stringify(told))
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    async close() {
+      server.closeAllConnections()
+      await new Promise<void>(resolve => server.close(() => resolve()))
+    },
+  }
+}

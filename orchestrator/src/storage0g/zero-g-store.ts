@@ -6,7 +6,7 @@ import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import { ComputePoolError } from '@computepool/shared/errors'
 import type { BlobStore, StoredBlob } from '@computepool/shared/ports'
 import { createRootHasher } from '@computepool/shared/storage0g'
-import type { Hex } from 'viem'
+import type { Address, Hex } from 'viem'
 import { createMemorySubmissions, type Submission, type SubmissionBook } from './open-submission-book.ts'
 import {
   createSdkThreads,
@@ -15,12 +15,19 @@ import {
   type SdkThreads,
   type UploadOrder,
 } from './sdk-thread.ts'
+import { mostWeiFor, usualMostWeiPerSector } from './storage-limits.ts'
 
 export interface ZeroGStoreOptions {
   readonly indexerUrl: string
   readonly rpcUrl: string
   /** Pays for uploads; nothing else may send from it at the same time. */
   readonly privateKey: Hex
+  /** The contract to pay at; null: whichever a node names, for chains where money is worth nothing. */
+  readonly flow: Address | null
+  /** Of a sector of 256 bytes. Default: ten times what 0G's test network asked. */
+  readonly mostWeiPerSector?: bigint | undefined
+  /** How long a payment whose number is taken must be missing before it is made again; default 3 minutes, for nodes that lag behind others. */
+  readonly lostAfterMs?: number | undefined
   readonly gasPriceWei?: bigint | undefined
   /** Default: in memory. */
   readonly submissions?: SubmissionBook | undefined
@@ -45,6 +52,7 @@ const hashedAtOnce = 256 * 1024
 
 export function createZeroGStore(options: ZeroGStoreOptions): BlobStore {
   const { indexerUrl, rpcUrl, privateKey, gasPriceWei, putTimeoutMs = 600_000, getTimeoutMs = 180_000 } = options
+  const { flow, mostWeiPerSector = usualMostWeiPerSector, lostAfterMs = 180_000 } = options
   const { pause = (timeoutMs, signal) => sleep(timeoutMs, undefined, { signal }) } = options
   const submissions = options.submissions ?? createMemorySubmissions()
   const threads = options.threads ?? createSdkThreads()
@@ -56,8 +64,9 @@ export function createZeroGStore(options: ZeroGStoreOptions): BlobStore {
   async function upload(blob: StoredBlob, bytes: Uint8Array): Promise<StoredBlob> {
     const submitted = await submissions.get(blob.root)
     const { root } = blob
-    const paying = { indexerUrl, rpcUrl, privateKey, gasPriceWei, pollMs: options.pollMs }
-    const order: UploadOrder = { kind: 'upload', bytes, root, submitted, ...paying }
+    const paying = { indexerUrl, rpcUrl, privateKey, gasPriceWei, pollMs: options.pollMs, lostAfterMs, flow }
+    const mostWei = mostWeiFor(bytes.length, mostWeiPerSector)
+    const order: UploadOrder = { kind: 'upload', bytes, root, submitted, mostWei, ...paying }
     const run = await runThread(
       threads,
       order,
