@@ -12,7 +12,7 @@ import { z } from 'zod'
 import type { SignerQueue } from '../chain/signer-queue.ts'
 import { type InftPlace, readInft } from './inft-reader.ts'
 import type { KeptFile } from './kept-file.ts'
-import { findMint } from './read-history.ts'
+import { findMint, mintedBy } from './read-history.ts'
 import { storeIntelligence } from './store-intelligence.ts'
 
 const hex = z
@@ -32,7 +32,10 @@ const rowSchema = z.strictObject({
   model: z.string(),
   /** What is to be minted, or was; and what we wrote since, or were to write. */
   versions: z.array(versionSchema).min(1).max(20),
-  /** Every version of the minting transaction that was ever signed. */
+  /**
+   * Every version of the minting transaction that was ever signed, kept for good: what the pool's token is, is what one of them minted.
+   * Empty beside a token's id in what older orchestrators wrote.
+   */
   signed: z.array(z.strictObject({ hash: hex, nonce: z.int(), raw: hex })),
   tokenId: z.string().nullable(),
 })
@@ -78,31 +81,38 @@ export async function mintPoolToken(options: MintOptions): Promise<bigint> {
     signed.push({ hash: each.hash, nonce: each.nonce, raw: each.raw })
     await keep({ ...planned, signed: [...signed] })
   })
-  const tokenId = await settled(options, { ...planned, signed })
+  const tokenId = await settled(options, signed)
   if (tokenId === null) {
     throw new ComputePoolError('chain_reverted', 'The transaction that mints the pool’s token came to nothing.', {
       remedy: 'Start again: it is sent anew.',
     })
   }
-  await keep({ ...planned, tokenId: String(tokenId) })
+  await keep({ ...planned, signed, tokenId: String(tokenId) })
   return tokenId
 }
 
 /** Of a row that an earlier run left; null where nothing was minted by it, and nothing of it can be minted any more. */
 async function tokenOf(options: MintOptions, row: Row, keep: (row: Row) => Promise<void>): Promise<bigint | null> {
-  const { client, place, fromBlock, sender } = options
-  let tokenId = await findMint(client, place, fromBlock, { root: row.versions[0]!.root })
-  const last = row.signed.at(-1)
-  if (tokenId === null && last !== undefined) {
-    const signed = [...row.signed]
-    await sender.resubmit(last, async each => {
+  const { client, place, fromBlock, owner, sender } = options
+  const [{ root }, last] = [row.versions[0]!, row.signed.at(-1)]
+  const signed = [...row.signed]
+  let tokenId = await mintedBy(client, place, hashesOf(signed))
+  if (last === undefined && row.tokenId !== null) {
+    tokenId = await findMint(client, place, fromBlock, { root, owner: owner.address })
+  }
+  if (tokenId === null && last !== undefined && row.tokenId === null) {
+    const onSigned = async (each: Row['signed'][number]) => {
       signed.push({ hash: each.hash, nonce: each.nonce, raw: each.raw })
       await keep({ ...row, signed: [...signed] })
+    }
+    await sender.resubmit(last, onSigned).catch(async (thrown: unknown) => {
+      // Another version of it is mined, or another transaction in its place: that is seen next.
+      if ((await sender.minedNonce()) <= last.nonce) throw thrown
     })
-    tokenId = await settled(options, { ...row, signed })
+    tokenId = await settled(options, signed)
   }
   if (tokenId === null) return null
-  const found = { ...row, signed: [], tokenId: String(tokenId) }
+  const found = { ...row, signed, tokenId: String(tokenId) }
   if (row.tokenId !== found.tokenId) await keep(found)
   await follow(options, found, tokenId, keep)
   return tokenId
@@ -113,11 +123,12 @@ async function follow(options: MintOptions, row: Row, tokenId: bigint, keep: (ro
   const { client, place, owner, sender, intelligence, onNotice } = options
   const { owner: holder, entries } = await readInft(client, place, tokenId)
   const shown = row.versions.find(({ root }) => entries.length === 1 && root === entries[0]!.blob.root)
-  if (shown?.sha256 === digestOf(intelligence)) return
+  // Before what it says: whoever else holds it decides who may use the pool.
   if (shown === undefined || !isAddressEqual(holder, owner.address)) {
     onNotice(`Token ${tokenId} is ${holder}’s to change, and may tell other settings than this pool runs with.`)
     return
   }
+  if (shown.sha256 === digestOf(intelligence)) return
   const next = await seal(options)
   await keep({ ...row, versions: [row.versions[0]!, ...row.versions.slice(1).slice(-18), next] })
   const args = [tokenId, [dataOf(next)], [next.sealedKey]] as const
@@ -137,15 +148,16 @@ async function seal({ store, place, owner, intelligence, signal }: MintOptions):
   return { description, root: blob.root, sealedKey, sha256: digestOf(intelligence) }
 }
 
-/** Waits until the transaction is mined, or can never be. */
-async function settled(options: MintOptions, { versions, signed }: Row): Promise<bigint | null> {
-  const { client, place, fromBlock, sender, clock, signal } = options
+const hashesOf = (signed: Row['signed']): Hex[] => signed.map(({ hash }) => hash)
+
+/** Waits until the transaction is mined in one of its versions, which may become more meanwhile, or can never be. */
+async function settled({ client, place, sender, clock, signal }: MintOptions, signed: Row['signed']) {
   const nonce = signed.at(-1)!.nonce
   for (let missed = 0; missed < 2; ) {
     signal.throwIfAborted()
     // In this order: one that is mined in between is found the next time.
     if ((await sender.minedNonce()) > nonce) missed++
-    const tokenId = await findMint(client, place, fromBlock, { root: versions[0]!.root })
+    const tokenId = await mintedBy(client, place, hashesOf(signed))
     if (tokenId !== null) return tokenId
     await new Promise<void>(resolve => void clock.schedule(200, resolve))
   }

@@ -5,14 +5,16 @@ import {
   type Address,
   formatLog,
   type Hex,
+  isAddressEqual,
   type Log,
   type PublicClient,
   parseEventLogs,
   type RpcLog,
+  TransactionReceiptNotFoundError,
   toEventSelector,
   zeroAddress,
 } from 'viem'
-import { newestFirst, oldestFirst } from '../chain/block-ranges.ts'
+import { oldestFirst } from '../chain/block-ranges.ts'
 import type { InftPlace } from './inft-reader.ts'
 import { isOracleSimulated } from './oracle-key.ts'
 
@@ -20,18 +22,39 @@ const mostShown = 100
 const mintedEvent = selectorOf('Minted')
 const updatedEvent = selectorOf('Updated')
 
-/** The token whose first version has this root; null where none was minted so. Errors: the client's. */
+/** The token that one of these transactions minted; null where none of them is mined, or it reverted. Errors: the client's. */
+export async function mintedBy(
+  client: PublicClient,
+  { token }: Pick<InftPlace, 'token'>,
+  transactions: readonly Hex[],
+): Promise<bigint | null> {
+  for (const hash of transactions) {
+    const receipt = await client.getTransactionReceipt({ hash }).catch((thrown: unknown) => {
+      if (thrown instanceof TransactionReceiptNotFoundError) return null
+      throw thrown
+    })
+    const logs = receipt?.logs.filter(({ address }) => isAddressEqual(address, token)) ?? []
+    const [minted] = parseEventLogs({ abi: poolInftAbi, logs, eventName: 'Minted' })
+    if (minted !== undefined) return minted.args.tokenId
+  }
+  return null
+}
+
+/**
+ * The first token that was minted to `owner` with this root; null where none was. Roots are public and anybody may mint anything, so a
+ * later token of the same root is a copy. Errors: the client's.
+ */
 export async function findMint(
   client: PublicClient,
   { token }: Pick<InftPlace, 'token'>,
   fromBlock: bigint,
-  { root }: { root: Hex },
+  { root, owner }: { root: Hex; owner: Address },
 ): Promise<bigint | null> {
   const toBlock = await client.getBlockNumber({ cacheTime: 0 })
-  for (const range of newestFirst({ fromBlock, toBlock })) {
+  for (const range of oldestFirst({ fromBlock, toBlock })) {
     const logs = await client.getLogs({ address: token, ...range })
     for (const { args } of parseEventLogs({ abi: poolInftAbi, logs, eventName: 'Minted' })) {
-      if (args.data[0]?.dataHash === root) return args.tokenId
+      if (args.data[0]?.dataHash === root && isAddressEqual(args.owner, owner)) return args.tokenId
     }
   }
   return null
