@@ -81,6 +81,74 @@ export interface FeeBookOptions {
 
 /** Errors: `chain_state_invalid`. */
 export async function openFeeBook({ file, clock, onFault }: FeeBookOptions): Promise<FeeBook> {
+  const replay = (lines: readonly unknown[]): Accounts => {
+    const replayed = createAccounts()
+    for (const [at, line] of lines.entries()) {
+      const parsed = lineSchema.safeParse(line)
+      if (!parsed.success) throw damaged(file, at, parsed.error)
+      replayed.apply(parsed.data)
+    }
+    return replayed
+  }
+  const journal = await openFeeJournal({ file, shorten: lines => replay(lines).asLines(), onFault })
+  const { accounts, accountOf, voucherOf, apply, lastNonce } = replay(journal.lines)
+
+  return {
+    owedNeuron: of => accounts.get(of.toLowerCase() as Hex)?.owedNeuron ?? 0n,
+    debts: () =>
+      [...accounts].map(([user, { owedNeuron, sinceMs, voucher }]) => ({ user, owedNeuron, sinceMs, voucher })),
+    add: (of, feeNeuron, request) => {
+      if (feeNeuron === 0n) return
+      const line = {
+        type: 'fee',
+        user: of.toLowerCase() as Hex,
+        fee: feeNeuron,
+        request,
+        atMs: clock.wallMs(),
+      } as const
+      apply(line)
+      journal.append({ ...line, fee: String(feeNeuron) }).catch(onFault)
+    },
+    write: async (of, nonceNow, fromBlock) => {
+      const user = of.toLowerCase() as Hex
+      const account = accountOf(user)
+      // As 0G's own broker counts: ten million a second, so that a lost book still goes on above what was used.
+      const nonce = [nonceNow + 1n, lastNonce() + 1n, BigInt(Math.floor(clock.wallMs())) * 10_000n].reduce(larger)
+      const fee = account.owedNeuron
+      const line = { nonce, fee, requestsHash: account.requests, fromBlock }
+      const voucher = voucherOf(line)
+      // Fees that come while it is written stand after it in the file, and belong to the next one.
+      account.requests = noRequests
+      await journal.append(asText({ type: 'voucher', user, ...line }))
+      // Not before: what a restart does not know would be asked for again under another nonce.
+      account.voucher = voucher
+      return voucher
+    },
+    close: async (of, paid) => {
+      const line = { type: 'closed', user: of.toLowerCase() as Hex, paid, atMs: clock.wallMs() } as const
+      await journal.append(asText(line))
+      apply(line)
+    },
+    problem: () =>
+      journal.hasFailed()
+        ? 'The fee book could not be written: nothing is settled until the pool is started again.'
+        : null,
+    end: () => journal.close(),
+  }
+}
+
+interface Accounts {
+  readonly accounts: ReadonlyMap<Hex, Account>
+  lastNonce(): bigint
+  accountOf(user: Hex): Account
+  /** Its nonce is used from now on. */
+  voucherOf(line: VoucherLine): FeeVoucher
+  apply(line: Line): void
+  /** Fewer lines, of which the same accounts come. */
+  asLines(): object[]
+}
+
+function createAccounts(): Accounts {
   const accounts = new Map<Hex, Account>()
   let lastNonce = 0n
 
@@ -91,7 +159,7 @@ export async function openFeeBook({ file, clock, onFault }: FeeBookOptions): Pro
     accounts.set(of, fresh)
     return fresh
   }
-  const voucherOf = ({ nonce, fee, requestsHash, fromBlock }: Extract<Line, { type: 'voucher' }> | VoucherLine) => {
+  const voucherOf = ({ nonce, fee, requestsHash, fromBlock }: VoucherLine): FeeVoucher => {
     if (nonce > lastNonce) lastNonce = nonce
     return { nonce, feeNeuron: fee, requestsHash, fromBlock }
   }
@@ -120,55 +188,9 @@ export async function openFeeBook({ file, clock, onFault }: FeeBookOptions): Pro
     }
   }
 
-  const journal = await openFeeJournal(file, lines => {
-    for (const [at, line] of lines.entries()) {
-      const parsed = lineSchema.safeParse(line)
-      if (!parsed.success) throw damaged(file, at, parsed.error)
-      apply(parsed.data)
-    }
-    return [{ type: 'nonce', nonce: String(lastNonce) }, ...[...accounts].map(asDebtLine)]
-  })
-
   return {
-    owedNeuron: of => accounts.get(of.toLowerCase() as Hex)?.owedNeuron ?? 0n,
-    debts: () =>
-      [...accounts].map(([user, { owedNeuron, sinceMs, voucher }]) => ({ user, owedNeuron, sinceMs, voucher })),
-    add: (of, feeNeuron, request) => {
-      if (feeNeuron === 0n) return
-      const line = {
-        type: 'fee',
-        user: of.toLowerCase() as Hex,
-        fee: feeNeuron,
-        request,
-        atMs: clock.wallMs(),
-      } as const
-      apply(line)
-      journal.append({ ...line, fee: String(feeNeuron) }).catch(onFault)
-    },
-    write: async (of, nonceNow, fromBlock) => {
-      const user = of.toLowerCase() as Hex
-      const account = accountOf(user)
-      // As 0G's own broker counts: ten million a second, so that a lost book still goes on above what was used.
-      const nonce = [nonceNow + 1n, lastNonce + 1n, BigInt(Math.floor(clock.wallMs())) * 10_000n].reduce(larger)
-      const fee = account.owedNeuron
-      const { requests: requestsHash } = account
-      // Fees that come while it is written stand after it in the file, and belong to the next one.
-      account.requests = noRequests
-      await journal.append(asText({ type: 'voucher', user, nonce, fee, requestsHash, fromBlock }))
-      // Not before: what a restart does not know would be asked for again under another nonce.
-      account.voucher = voucherOf({ nonce, fee, requestsHash, fromBlock })
-      return account.voucher
-    },
-    close: async (of, paid) => {
-      const line = { type: 'closed', user: of.toLowerCase() as Hex, paid, atMs: clock.wallMs() } as const
-      await journal.append(asText(line))
-      apply(line)
-    },
-    problem: () =>
-      journal.hasFailed()
-        ? 'The fee book could not be written: nothing is settled until the pool is started again.'
-        : null,
-    end: () => journal.close(),
+    ...{ accounts, accountOf, voucherOf, apply, lastNonce: () => lastNonce },
+    asLines: () => [{ type: 'nonce', nonce: String(lastNonce) }, ...[...accounts].map(asDebtLine)],
   }
 }
 
@@ -186,7 +208,10 @@ const asText = (line: object): object =>
   )
 
 function asDebtLine([user, { owedNeuron, sinceMs, requests, voucher }]: readonly [Hex, Account]): object {
-  const named = voucher && { ...voucher, fee: voucher.feeNeuron, feeNeuron: undefined }
-  const kept = named && asText(named)
+  const kept = voucher && asText(lineOf(voucher))
   return { type: 'debt', user, owed: String(owedNeuron), sinceMs, requests, voucher: kept }
 }
+
+const lineOf = ({ feeNeuron: fee, nonce, requestsHash, fromBlock }: FeeVoucher): VoucherLine => ({
+  ...{ nonce, fee, requestsHash, fromBlock },
+})
