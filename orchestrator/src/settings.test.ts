@@ -157,17 +157,3 @@ it('takes the pool’s token, and a storage for it, without repeating a key', ()
   expect(parseSettings(['--chain', '0g-galileo'], keys).inft).toBeNull()
   expect(() => parseSettings(['--chain', '0g-galileo', '--private'], keys)).toThrow(/needs the pool's token/)
 })
-
-it('serves 0G Compute only with a provider’s key, which no message repeats', () => {
-  const key = `0x${'7a'.repeat(32)}`
-  const asked = ['--zerog-provider', '0g-galileo']
-  expect(parseSettings([], { COMPUTEPOOL_ZEROG_KEY: key }).zerog).toBeNull()
-  expect(parseSettings(asked, { COMPUTEPOOL_ZEROG_KEY: key }).zerog).toEqual({
-    chain: '0g-galileo',
-    serving: null,
-    key,
-  })
-  expect(() => parseSettings(asked, {})).toThrow('COMPUTEPOOL_ZEROG_KEY must be')
-  expect(() => parseSettings(['--zerog-contract', `0x${'11'.repeat(20)}`], {})).toThrow('without --zerog-provider')
-  expect(() => parseSettings(asked, { COMPUTEPOOL_ZEROG_KEY: 'my secret' })).not.toThrow(/my secret/)
-})

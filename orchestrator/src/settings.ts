@@ -38,7 +38,7 @@ Serves a language model whose layers are held by browser tabs: the page, an Open
   --attestation KIND  what vouches for this process: none, simulated, tdx-dstack (in a dstack CVM) or sgx-gramine
                       (default: simulated on a chain of its own, else none; it covers the orchestrator and no tab)
   --zerog-provider CHAIN  serve 0G Compute's clients too, as a registered provider: 0g-galileo, 0g-mainnet or an RPC's URL
-                      (key: COMPUTEPOOL_ZEROG_KEY; see docs/zerog.md)
+                      (key: COMPUTEPOOL_ZEROG_KEY; everybody else pays on --chain, which has to be a real one too, or --free; see docs/zerog.md)
   --zerog-contract A  0G Compute's serving contract there (default: 0G's own)
   --data DIR          where chain, keys and ledger are kept (default: .computepool beside the code)
   --help              this text
@@ -135,7 +135,7 @@ export function parseSettings(
     cacheDir: environment.COMPUTEPOOL_CACHE ? fromHere(environment.COMPUTEPOOL_CACHE, environment) : null,
     money,
     attestation: attestationOf(values.attestation, money.chain?.kind === 'embedded', environment),
-    zerog: zerogOf(values, environment),
+    zerog: zerogOf(values, money.chain, environment),
     inft: inftOf(values, money.chain, environment),
     systemPromptFile: values['system-prompt'] === undefined ? null : fromHere(values['system-prompt'], environment),
     auditors: values.auditors === undefined ? 3 : wholeNumber('--auditors', values.auditors, 0, 16),

@@ -1,6 +1,7 @@
 /** What the command line and the environment say of 0G Compute. Returns data. */
 import { ComputePoolError } from '@computepool/shared/errors'
 import { type Hex, isAddress } from 'viem'
+import type { ChainChoice } from './payments/money-chain.ts'
 import type { ZerogSettings } from './zerog-compute/index.ts'
 
 export interface ZerogOptions {
@@ -8,9 +9,13 @@ export interface ZerogOptions {
   readonly 'zerog-contract'?: string | undefined
 }
 
-/** Null where it is not asked for. Errors: `input_invalid`; the key itself is never repeated. */
+/**
+ * Null where it is not asked for. `money` is the chain that everybody else pays on; null: nothing is paid. Errors: `input_invalid`; neither the
+ * key nor an endpoint is ever repeated.
+ */
 export function zerogOf(
   options: ZerogOptions,
+  money: ChainChoice | null,
   environment: Readonly<Record<string, string | undefined>>,
 ): ZerogSettings | null {
   const { 'zerog-provider': chain, 'zerog-contract': contract } = options
@@ -25,7 +30,25 @@ export function zerogOf(
   if (!/^0x[0-9a-f]{64}$/i.test(key)) {
     throw invalid('COMPUTEPOOL_ZEROG_KEY', 'COMPUTEPOOL_ZEROG_KEY must be a private key: 0x and 64 hex digits.')
   }
-  return { chain, serving: contract ?? null, key: key as Hex }
+  if (money?.kind === 'embedded' && !isHere(chain)) {
+    const message =
+      'Everybody else would get for test money what 0G’s users pay for: --zerog-provider is on a real chain, --chain is embedded.'
+    const remedy =
+      'Name the chain that payers come by (--chain 0g-galileo), or say --free if answers are to be given away.'
+    throw new ComputePoolError('input_invalid', message, { remedy, context: { param: '--zerog-provider' } })
+  }
+  const rpcUrl = rpcUrlOf(chain, money, environment.COMPUTEPOOL_RPC_URL)
+  return { chain, serving: contract ?? null, key: key as Hex, ...(rpcUrl === null ? {} : { rpcUrl }) }
+}
+
+/** A chain on this machine is there to try things out. */
+const isHere = (chain: string): boolean => /^https?:\/\/(127\.0\.0\.1|localhost|\[::1\])([:/]|$)/i.test(chain)
+
+/** The endpoint is of the chain that is paid on: another chain’s provider does not speak to it. */
+function rpcUrlOf(chain: string, money: ChainChoice | null, url: string | undefined): string | null {
+  if (!url || (money !== null && (money.kind === 'embedded' || money.name !== chain))) return null
+  if (URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)) return url
+  throw invalid('COMPUTEPOOL_RPC_URL', 'COMPUTEPOOL_RPC_URL must be an address with http:// or https://.')
 }
 
 const invalid = (param: string, message: string): ComputePoolError =>

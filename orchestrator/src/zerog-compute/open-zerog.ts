@@ -22,6 +22,8 @@ import { createZerogDoor, type ZerogDoor } from './zerog-door.ts'
 export interface ZerogSettings {
   /** "0g-galileo", "0g-mainnet" or an RPC's URL. */
   readonly chain: string
+  /** Another endpoint for a chain that has a name. */
+  readonly rpcUrl?: string
   /** The serving contract; default: 0G's own of that chain. */
   readonly serving: Address | null
   /** The provider's: it was registered with, and settles. */
@@ -60,7 +62,7 @@ export interface Zerog {
 /** Errors: `input_invalid`, `chain_unreachable`, `chain_wrong`, `chain_ledger_locked`, `chain_state_invalid`. */
 export async function openZerog(options: OpenZerogOptions): Promise<Zerog> {
   const { settings, attestation, dataDir, clock, onNotice, onFault } = options
-  const { chain, settings: manners, url } = await knownChain(settings.chain)
+  const { chain, settings: manners, url } = await knownChain(settings.chain, settings.rpcUrl)
   const serving = settings.serving ?? servingAddressOf(chain.id)
   const account = privateKeyToAccount(settings.key)
   const client = createPublicClient({
