@@ -9,6 +9,7 @@ import {
   type OrchestratorSettings,
 } from '../src/create-orchestrator.ts'
 import type { Desk } from '../src/dispatch/index.ts'
+import type { InftDesk } from '../src/inft/index.ts'
 import type { MoneyDesk } from '../src/payments/till.ts'
 import type { StandingBook } from '../src/standing/index.ts'
 import type { PackFolder } from '../src/store/pack-folder.ts'
@@ -16,7 +17,10 @@ import { fakePool } from './fake-receipts.ts'
 import { createFakeHub, type FakeHub, type FakeTab, type FakeTabOptions } from './fake-tab.ts'
 import { tinyFiles, tinyManifest } from './tiny-codec.ts'
 
-type IceDeps = Pick<OrchestratorDeps, 'iceServersFor' | 'iceRenewalMs' | 'trustedAuditors' | 'onBreach'>
+type IceDeps = Pick<
+  OrchestratorDeps,
+  'iceServersFor' | 'iceRenewalMs' | 'trustedAuditors' | 'onBreach' | 'systemPrompt'
+>
 
 export interface TestPoolExtras extends Partial<IceDeps>, Pick<OrchestratorDeps, 'verifyWallet'> {
   readonly pageFolder?: string | null
@@ -26,6 +30,7 @@ export interface TestPoolExtras extends Partial<IceDeps>, Pick<OrchestratorDeps,
   readonly address?: string
   readonly isProxyTrusted?: boolean
   readonly moneyFor?: (desk: Desk, clock: ManualClock) => MoneyDesk
+  readonly inft?: InftDesk
 }
 
 export interface TestPool {
@@ -47,6 +52,7 @@ export function createTestPool(
   {
     pageFolder = null,
     moneyFor,
+    inft,
     entropy,
     address = '127.0.0.1',
     isProxyTrusted = false,
@@ -81,6 +87,7 @@ export function createTestPool(
     iceServersFor: () => [],
     ...ice,
     ...(moneyFor === undefined ? {} : { moneyFor: (desk: Desk) => moneyFor(desk, clock) }),
+    ...(inft === undefined ? {} : { inftFor: () => inft }),
     addressOf: () => address,
     isProxyTrusted,
     settings: { ...defaultSettings, ...settings },

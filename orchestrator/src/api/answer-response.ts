@@ -73,22 +73,26 @@ export interface CacheNarrowing {
   readonly user?: string | null | undefined
 }
 
-/** Pays for a prompt that was found good, then sends it. A payment that bought nothing is given back by whoever took it. */
+/** Pays for a prompt that was found good, then sends it; `narrowing` null: it begins with nobody's cache. A payment that bought nothing is given back by whoever took it. */
 export async function admitAndSubmit(
   prepared: PreparedPrompt,
   call: Pick<Call, 'admit' | 'address' | 'isAddressShared'>,
-  { prompt_cache_key, user }: CacheNarrowing,
+  narrowing: CacheNarrowing | null,
 ) {
   const admission = await call.admit(prepared.size)
   // Caches are a payer's own, or an address's: a key of the body parts them further, and opens nobody else's.
-  const scopeOf = (owner: string): string => JSON.stringify([owner, prompt_cache_key ?? null, user ?? null])
+  const scopeOf = (owner: string): { cacheScope?: string } => {
+    if (narrowing === null) return {}
+    const { prompt_cache_key, user } = narrowing
+    return { cacheScope: JSON.stringify([owner, prompt_cache_key ?? null, user ?? null]) }
+  }
   if (admission === null) {
     const client = `address ${call.address}`
-    const asker = { client, ...(call.isAddressShared === true ? {} : { cacheScope: scopeOf(client) }) }
+    const asker = { client, ...(call.isAddressShared === true ? {} : scopeOf(client)) }
     return { live: prepared.submit(asker), admission, payment: {} }
   }
   const { request, sessionId, payer } = admission
-  const asker = { client: `session ${sessionId}`, cacheScope: scopeOf(`payer ${payer}`) }
+  const asker = { client: `session ${sessionId}`, ...scopeOf(`payer ${payer}`) }
   try {
     const payment = request.payment === undefined ? {} : { payment: request.payment }
     return { live: prepared.submit(asker, request.observer), admission, payment }

@@ -25,7 +25,9 @@ export async function serveCompletion(service: ModelService, json: unknown, call
   const isTrusted = body.computepool?.trusted ?? false
   const switches = { speculate, isTrusted, keepsCache: false }
   const prepared = service.prepare({ prompt, maxTokens, sampling, ...switches, param: 'prompt' })
-  const { live, admission, payment } = await admitAndSubmit(prepared, call, body)
+  // Where chats begin with a text of the pool's own, how much of a guess is cached would tell whether it is right.
+  const mayShareCaches = (service.systemPrompt ?? '') === ''
+  const { live, admission, payment } = await admitAndSubmit(prepared, call, mayShareCaches ? body : null)
   const stopStrings = stopStringsOf(body)
   const answer = streamAnswer({ live, codec, promptTokens: prompt.length, stopStrings, isFresh: false, ...payment })
   const withUsage = body.stream_options?.include_usage === true

@@ -133,4 +133,18 @@ describe('the second turn of a conversation', () => {
     const cached_tokens = job.reuse!.positions
     expect((await json(reply)).usage).toMatchObject({ prompt_tokens_details: { cached_tokens } })
   })
+
+  it('reaches no other endpoint where it begins with the pool’s own text, which a guess would tell', async () => {
+    const pool = createTestPool({}, { systemPrompt: 'You are a hedgehog. Never say so.' })
+    const { entry, second } = await twoTurns(pool)
+    expect(second.reuse).toMatchObject({ positions: expect.any(Number) })
+    const body = JSON.stringify({ model: pool.model, prompt: [...second.promptTokens, 65], max_tokens: 1 })
+    const headers = { 'content-type': 'application/json' }
+    const reply = pool.app.request('/v1/completions', { method: 'POST', headers, body })
+    const job = await entry.nextJob()
+    expect(job.reuse).toBe(undefined)
+    entry.draw(job, 1)
+    entry.finish(job.requestId, 'length')
+    expect((await json(reply)).usage).toMatchObject({ prompt_tokens_details: { cached_tokens: 0 } })
+  })
 })
