@@ -109,7 +109,12 @@ export function createApp(options: AppOptions): Hono {
   const claims = { model, manifestSha256: service.manifestSha256, covers: 'orchestrator', workers: 'untrusted' }
   const beginCall = (c: Context) => limiter.begin(addressOf(c))
   const { attestation = null, answers = null, inft } = options
-  app.on('POST', privatePaths, privateDoor(inft))
+  const doorLimiter = createCallLimiter(options.limitsFor, clock)
+  app.on(
+    'POST',
+    privatePaths,
+    privateDoor(inft, c => doorLimiter.begin(addressOf(c))),
+  )
   app.route('/v1', attestationRoutes({ provider: attestation, claims, beginCall }))
   app.route('/v1', signatureRoutes(answers))
   app.route('/v1', zeroGQuoteRoutes({ provider: attestation, clock }))

@@ -5,7 +5,7 @@
 import { ComputePoolError } from '@computepool/shared/errors'
 import { accessHeader } from '@computepool/shared/inft'
 import type { Address } from 'viem'
-import { type InftPlace, readInft } from './inft-reader.ts'
+import type { InftPlace } from './inft-reader.ts'
 import type { SignIn } from './sign-in.ts'
 import type { UsageGate } from './usage-gate.ts'
 
@@ -14,7 +14,8 @@ export interface AccessGateOptions {
   readonly gate: Pick<UsageGate, 'allows'>
   readonly place: InftPlace
   readonly tokenId: bigint
-  readonly client: Parameters<typeof readInft>[0]
+  /** Told to whom is refused; asked each time, so it keeps its answer for a while. */
+  readonly ownerOf: () => Promise<Address>
 }
 
 export interface AccessGate {
@@ -22,7 +23,7 @@ export interface AccessGate {
   require(request: Request): Promise<Address>
 }
 
-export function createAccessGate({ signIn, gate, place, tokenId, client }: AccessGateOptions): AccessGate {
+export function createAccessGate({ signIn, gate, place, tokenId, ownerOf }: AccessGateOptions): AccessGate {
   const which = `token ${tokenId} of ${place.token} on chain ${place.chainId}`
   return {
     async require(request) {
@@ -38,11 +39,7 @@ export function createAccessGate({ signIn, gate, place, tokenId, client }: Acces
         )
       }
       if (await gate.allows(tokenId, user)) return user
-      // The refused can wait for one more question: it tells them whom to ask.
-      const owner = await readInft(client, place, tokenId).then(
-        facts => facts.owner,
-        () => null,
-      )
+      const owner = await ownerOf().catch(() => null)
       throw new ComputePoolError('peer_not_authorised', `${user} may not use this private pool (${which}).`, {
         remedy: `Ask ${owner === null ? 'the token’s owner' : `its owner ${owner}`} to authorise your address (authorizeUsage).`,
         context: { owner, token: place.token, tokenId: String(tokenId), chainId: place.chainId },

@@ -85,7 +85,7 @@ it('says why there is no token, and lets nobody into a private pool without it',
   const desk = noInft('The chain is away.')
   const app = new Hono()
   app.onError(errorResponse)
-  app.on('POST', privatePaths, privateDoor({ ...desk, isPrivate: true }))
+  app.on('POST', privatePaths, privateDoor({ ...desk, isPrivate: true }, () => () => {}))
   app.post('*', c => c.text('served'))
   app.route('/api', inftRoutes({ desk, addressOf: () => 'here', clock: createManualClock() }))
   expect(await (await app.request('/api/inft')).json()).toEqual({ mode: 'none', why: 'The chain is away.' })

@@ -1,5 +1,5 @@
 /** Stands before the routes that ask the model or sell the right to: in a private pool nobody passes whom the token does not let in. */
-import type { MiddlewareHandler } from 'hono'
+import type { Context, MiddlewareHandler } from 'hono'
 import type { InftDesk } from './inft-desk.ts'
 
 /** What is for the owner and its authorised alone; a session is refused before somebody pays for what it could not use. */
@@ -11,11 +11,22 @@ export const privatePaths = [
   '/v1/proxy/completions',
 ]
 
-/** Errors: as the desk's and its gate's. */
+/**
+ * `beginCall` counts a call of its address, and returns what ends it: a refusal may cost questions to the chain. What comes in is counted
+ * again by its route, so the door counts on its own.
+ * Errors: as the desk's and its gate's; `beginCall`'s.
+ */
 export const privateDoor =
-  (desk: InftDesk): MiddlewareHandler =>
+  (desk: InftDesk, beginCall: (c: Context) => () => void): MiddlewareHandler =>
   async (c, next) => {
-    // Closed while the token is not there: `opened` throws then.
-    if (desk.isPrivate) await desk.opened().access!.require(c.req.raw)
+    if (desk.isPrivate) {
+      const end = beginCall(c)
+      try {
+        // Closed while the token is not there: `opened` throws then.
+        await desk.opened().access!.require(c.req.raw)
+      } finally {
+        end()
+      }
+    }
     await next()
   }

@@ -11,7 +11,7 @@ import { type Address, type Hex, isAddressEqual, type PublicClient, zeroAddress 
 import { z } from 'zod'
 import type { SignedAccess } from './accept-transfer.ts'
 import { checkAccess } from './check-access.ts'
-import { type InftPlace, readInft } from './inft-reader.ts'
+import { type InftFacts, type InftPlace, readInft } from './inft-reader.ts'
 import type { KeptFile } from './kept-file.ts'
 import type { PreparedTransfer, TransferOracle, TransferRequest } from './transfer-oracle.ts'
 
@@ -20,6 +20,14 @@ export const keptTransfersSchema = z
   .max(1000)
 export type KeptTransfers = z.output<typeof keptTransfersSchema>
 type Row = KeptTransfers[number]
+
+/** What was read of the chain at its latest block. */
+interface Head {
+  readonly hash: Hex | null
+  readonly timestamp: bigint
+  readonly factsOf: (tokenId: string) => Promise<InftFacts>
+  readonly stateOf: (row: Row) => Promise<TransferView['state']>
+}
 
 export interface TransferDeskOptions {
   readonly client: PublicClient
@@ -62,23 +70,32 @@ export function createTransferDesk(options: TransferDeskOptions): TransferDesk {
   let line: Promise<unknown> = Promise.resolve()
   let waiting = 0
 
-  async function stateOf(row: Row): Promise<TransferView['state']> {
+  async function readState(row: Row, { timestamp, factsOf }: Head): Promise<TransferView['state']> {
     const verifier = { address: place.verifier, abi: teeDataVerifierAbi } as const
     const args = [place.token, row.entries[0]!.ownershipProof.newDataHash] as const
     const [signer] = await client.readContract({ ...verifier, functionName: 'reencryptionOf', args })
     if (signer !== zeroAddress) return 'sent'
-    const [{ timestamp }, { owner, entries }] = await Promise.all([
-      client.getBlock({ blockTag: 'latest' }),
-      readInft(client, place, BigInt(row.tokenId)),
-    ])
+    const { owner, entries } = await factsOf(row.tokenId)
     const isSame = row.entries.every(({ ownershipProof }, at) => entries[at]?.blob.root === ownershipProof.oldDataHash)
     if (timestamp > BigInt(row.deadline) || !isAddressEqual(owner, row.from) || !isSame) return 'over'
     const deadlines = row.accessProofs.map(({ nonce }) => proofContextOf(nonce)?.deadline ?? 0n)
     return deadlines.length > 0 && deadlines.every(deadline => deadline >= timestamp) ? 'accepted' : 'prepared'
   }
-  const viewOf = async (row: Row): Promise<TransferView> => {
+  /** Anybody may ask for anybody's transfers: what a block says of one is read once. */
+  let head: Head | undefined
+  async function latest(): Promise<Head> {
+    const { hash, timestamp } = await client.getBlock({ blockTag: 'latest' })
+    if (head === undefined || head.hash !== hash) {
+      const factsOf = once((tokenId: string) => readInft(client, place, BigInt(tokenId)), new Map())
+      const fresh: Head = { hash, timestamp, factsOf, stateOf: row => stateOnce(row) }
+      const stateOnce = once((row: Row) => readState(row, fresh), new WeakMap())
+      head = fresh
+    }
+    return head
+  }
+  const viewOf = async (row: Row, at?: Head): Promise<TransferView> => {
     const { atMs: _, ...transfer } = row
-    return { ...transfer, state: await stateOf(row) }
+    return { ...transfer, state: await (at ?? (await latest())).stateOf(row) }
   }
 
   const keep = (row: Row): Promise<void> => {
@@ -154,7 +171,14 @@ export function createTransferDesk(options: TransferDeskOptions): TransferDesk {
     },
     async of(address) {
       const theirs = kept.value.filter(({ from, to }) => isAddressEqual(from, address) || isAddressEqual(to, address))
-      return Promise.all(theirs.slice(-mostShown).reverse().map(viewOf))
+      if (theirs.length === 0) return []
+      const at = await latest()
+      return Promise.all(
+        theirs
+          .slice(-mostShown)
+          .reverse()
+          .map(row => viewOf(row, at)),
+      )
     },
     async accept(id, proofs) {
       const row = kept.value.find(row => row.id === id)
@@ -163,7 +187,7 @@ export function createTransferDesk(options: TransferDeskOptions): TransferDesk {
           remedy: 'Have it prepared again: prepared transfers are kept for a day.',
         })
       }
-      const state = await stateOf(row)
+      const { state } = await viewOf(row)
       if (state === 'sent' || state === 'over') {
         throw new ComputePoolError('input_invalid', `The transfer ${id} is ${state}.`, {
           remedy: state === 'sent' ? 'Nothing is left to do.' : 'Have it prepared again.',
@@ -174,6 +198,21 @@ export function createTransferDesk(options: TransferDeskOptions): TransferDesk {
       await keep(accepted)
       return viewOf(accepted)
     },
+  }
+}
+
+/** Asks once for each key, and again only after a failure. */
+function once<K extends object | string, T>(
+  ask: (key: K) => Promise<T>,
+  asked: { get(key: K): Promise<T> | undefined; set(key: K, answer: Promise<T>): unknown; delete(key: K): boolean },
+): (key: K) => Promise<T> {
+  return key => {
+    const known = asked.get(key)
+    if (known !== undefined) return known
+    const answer = ask(key)
+    asked.set(key, answer)
+    answer.catch(() => asked.delete(key))
+    return answer
   }
 }
 

@@ -45,6 +45,8 @@ export function createUsageGate(options: UsageGateOptions): UsageGate {
   const keepMs = Math.min(options.keepMs ?? 15_000, mostKeepMs)
   const token = { address: place.token, abi: poolInftAbi } as const
   const kept = new Map<string, Kept>()
+  /** On their way: one question for all who ask the same since the last change. */
+  const asking = new Map<string, Promise<Kept>>()
   /** Grows with every change: an answer that was asked for before it is not kept. */
   let changeCount = 0
   let nextBlock: bigint | undefined
@@ -98,7 +100,10 @@ export function createUsageGate(options: UsageGateOptions): UsageGate {
       if (known && clock.monotonicMs() < known.untilMs) return known.isAllowed
       kept.delete(key)
       const before = changeCount
-      const answer = await read(tokenId, user).catch((thrown: unknown) => {
+      const question = `${key} ${before}`
+      const asked = asking.get(question) ?? read(tokenId, user).finally(() => asking.delete(question))
+      asking.set(question, asked)
+      const answer = await asked.catch((thrown: unknown) => {
         if (/ERC721NonexistentToken/.test(String(thrown))) {
           throw new ComputePoolError('input_not_found', `There is no token ${tokenId}.`, {
             remedy: 'Mint the pool first.',
