@@ -7,7 +7,7 @@ import { Hono } from 'hono'
 import type { Address, Hex } from 'viem'
 import { expect, it } from 'vitest'
 import { errorResponse } from '../api/openai-routes.ts'
-import { createBlobBook, type Uploads } from './blob-book.ts'
+import { createBlobBook, type Uploads, uploadsSchema } from './blob-book.ts'
 import { noInft } from './inft-desk.ts'
 import { inftRoutes } from './inft-routes.ts'
 import { privateDoor, privatePaths } from './private-door.ts'
@@ -21,13 +21,19 @@ const container = (text: string): Uint8Array =>
     nonce: new Uint8Array(12).fill(2),
   })
 
-function openBook() {
+const owner = account(77)
+
+function openBook(before: Uploads = []) {
   const clock = createManualClock()
   const stored = new Map<Hex, Uint8Array>()
-  let value: Uploads = []
-  let gets = 0
+  let value = before
+  let [puts, gets, asked] = [0, 0, 0]
   const book = createBlobBook({
     clock,
+    ownerOf: async () => {
+      asked++
+      return owner
+    },
     kept: {
       get value() {
         return value
@@ -38,17 +44,20 @@ function openBook() {
     },
     store: {
       async put(bytes): Promise<StoredBlob> {
+        puts++
         const { root } = fileRootOf(bytes)
         stored.set(root, bytes)
         return { root, sizeBytes: bytes.length }
       },
-      async get({ root }) {
+      async get({ root, sizeBytes }) {
         gets++
-        return stored.get(root)!
+        const bytes = stored.get(root)!
+        if (bytes.length !== sizeBytes) throw new Error('another size')
+        return bytes
       },
     },
   })
-  return { book, clock, stored, gets: () => gets }
+  return { book, clock, stored, gets: () => gets, puts: () => puts, asked: () => asked, rows: () => value }
 }
 
 it('keeps containers and nothing else, so many an hour for each account', async () => {
@@ -64,10 +73,69 @@ it('keeps containers and nothing else, so many an hour for each account', async 
   await book.put(container('one more'), account(1))
 })
 
-it('takes so many of all accounts together', async () => {
-  const { book } = openBook()
-  for (let index = 0; index < 120; index++) await book.put(container(`pool ${index}`), account(index))
+it('takes so many of all accounts together, and leaves a part of them to the token’s owner', async () => {
+  const { book, asked, clock } = openBook()
+  for (let index = 0; index < 108; index++) await book.put(container(`pool ${index}`), account(1000 + index))
+  expect(asked()).toBe(0)
   await expect(book.put(container('one more'), account(500))).rejects.toMatchObject({ code: 'swarm_busy' })
+  for (let index = 0; index < 12; index++) await book.put(container(`new version ${index}`), owner)
+  await expect(book.put(container('one more'), owner)).rejects.toMatchObject({ code: 'swarm_busy' })
+  await clock.advance(3_600_000)
+  await book.put(container('one more'), account(500))
+})
+
+it('counts uploads that are on their way, and leaves two of eight to the owner', async () => {
+  const { book } = openBook()
+  const outcomes = await Promise.allSettled(
+    Array.from({ length: 7 }, (_, index) => book.put(container(`pool ${index}`), account(1000 + index))),
+  )
+  expect(outcomes.map(({ status }) => status)).toEqual([...Array(6).fill('fulfilled'), 'rejected'])
+  for (let round = 0; round < 2; round++) {
+    const texts = Array.from({ length: 6 }, (_, index) => container(`${round} ${index}`))
+    await Promise.all(texts.map(bytes => book.put(bytes, account(1))))
+  }
+  const { book: other } = openBook()
+  for (let index = 0; index < 11; index++) await other.put(container(`pool ${index}`), account(1))
+  const two = await Promise.allSettled([container('a'), container('b')].map(bytes => other.put(bytes, account(1))))
+  expect(two.map(({ status }) => status)).toEqual(['fulfilled', 'rejected'])
+  const others = Array.from({ length: 6 }, (_, index) => other.put(container(`p ${index}`), account(2000 + index)))
+  await Promise.all([...others, other.put(container('new version'), owner)])
+})
+
+it('pays once an hour for the same bytes, whoever sends them', async () => {
+  const { book, clock, puts, rows } = openBook()
+  const same = () => book.put(container('same'), account(1))
+  const blobs = await Promise.all([same(), same()])
+  for (let index = 0; index < 98; index++) blobs.push(await same())
+  const { root, sizeBytes } = { root: fileRootOf(container('same')).root, sizeBytes: container('same').length }
+  expect(blobs).toEqual(blobs.map(() => ({ root, sizeBytes })))
+  expect([puts(), rows().length]).toEqual([1, 1])
+  await clock.advance(3_600_000)
+  await same()
+  expect([puts(), rows().length]).toEqual([2, 1])
+})
+
+it('goes on however many were uploaded once, also after a restart', async () => {
+  const many = Array.from({ length: 10_001 }, (_, index) => ({ root: `0x${index}`, sizeBytes: 1, by: 'x', atMs: -1e9 }))
+  const { book, rows } = openBook(uploadsSchema.parse(many))
+  await book.put(container('a new one'), account(1))
+  expect(rows().length).toBe(2_000)
+  expect(rows().at(-1)).toMatchObject({ by: account(1) })
+})
+
+it('is misled about a container’s size by nobody’s token', async () => {
+  const { book, stored } = openBook()
+  const bytes = container('the pool’s')
+  const { root } = fileRootOf(bytes)
+  stored.set(root, bytes)
+  book.learn({ root, sizeBytes: bytes.length })
+  book.learn({ root, sizeBytes: 256 * 1024 * 1024 })
+  await expect(book.get(root, 256 * 1024 * 1024)).rejects.toMatchObject({ code: 'input_not_found' })
+  book.learn({ root, sizeBytes: bytes.length + 1 })
+  await expect(book.get(root)).rejects.toThrow('another size')
+  expect(await book.get(root, bytes.length)).toEqual(bytes)
+  book.learn({ root, sizeBytes: bytes.length + 1 })
+  expect(await book.get(root)).toEqual(bytes)
 })
 
 it('gives what something names, and fetches it once', async () => {
@@ -85,7 +153,11 @@ it('says why there is no token, and lets nobody into a private pool without it',
   const desk = noInft('The chain is away.')
   const app = new Hono()
   app.onError(errorResponse)
-  app.on('POST', privatePaths, privateDoor({ ...desk, isPrivate: true }, () => () => {}))
+  app.on(
+    'POST',
+    privatePaths,
+    privateDoor({ ...desk, isPrivate: true }, () => () => {}),
+  )
   app.post('*', c => c.text('served'))
   app.route('/api', inftRoutes({ desk, addressOf: () => 'here', clock: createManualClock() }))
   expect(await (await app.request('/api/inft')).json()).toEqual({ mode: 'none', why: 'The chain is away.' })

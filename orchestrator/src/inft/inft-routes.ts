@@ -86,7 +86,9 @@ export function inftRoutes({ desk, addressOf, clock }: InftRoutesOptions): Hono 
     look(async c => {
       const root = c.req.param('root')!.toLowerCase()
       if (!/^0x[0-9a-f]{64}$/.test(root)) throw malformed('The root is no 32 bytes in hex.')
-      const bytes = await blobsOf(desk.opened()).get(root as Hex)
+      const size = c.req.query('size') ?? null
+      if (size !== null && !/^[1-9][0-9]{0,7}$/.test(size)) throw malformed('?size= is no number of bytes.')
+      const bytes = await blobsOf(desk.opened()).get(root as Hex, size === null ? null : Number(size))
       return new Response(bytes as Uint8Array<ArrayBuffer>, {
         headers: {
           'content-type': 'application/octet-stream',

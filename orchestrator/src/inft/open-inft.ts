@@ -158,8 +158,7 @@ async function open(options: OpenInftOptions, chain: OpenedChain, signal: AbortS
       storage === null
         ? null
         : createBlobBook({
-            store: storage.store,
-            clock,
+            ...{ store: storage.store, clock, ownerOf },
             kept: await openKeptFile(join(folder, 'uploads.json'), uploadsSchema, []),
           })
     const transfers =

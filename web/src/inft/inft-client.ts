@@ -68,7 +68,7 @@ export function createInftClient(fetchImpl: FetchLike = (path, init) => fetch(pa
       await send(fetchImpl, `${base}/sign-in`, { method: 'DELETE', headers: { [accessHeader]: access } })
     },
     async blob({ root, sizeBytes }) {
-      const response = await get(`/blobs/${root}`)
+      const response = await get(`/blobs/${root}?size=${sizeBytes}`)
       if (!response.ok) throw await refusalOf(response)
       const bytes = new Uint8Array(await response.arrayBuffer().catch(lostOnTheWay))
       // What a server sends is not yet what the chain names: the root is computed here, and does not tell the length.
