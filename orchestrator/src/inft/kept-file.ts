@@ -2,7 +2,7 @@
  * One value in one file of the data folder, whole at any moment: what `set` returned from outlives a kill. What it means it does not know.
  */
 import { mkdir, open, readFile, rename } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { basename, dirname } from 'node:path'
 import { ComputePoolError } from '@computepool/shared/errors'
 import type { z } from 'zod'
 
@@ -54,9 +54,13 @@ async function readKept<T>(file: string, schema: z.ZodType<T>, empty: T): Promis
   try {
     return { value: schema.parse(JSON.parse(text)) }
   } catch {
-    // Without the cause: a parser's message may quote what it read.
-    throw new ComputePoolError('chain_state_invalid', `${file} is not what this orchestrator wrote.`, {
-      remedy: 'Put it back from a backup, or move it away: what it told is then forgotten.',
-    })
+    // Without the cause: a parser's message may quote what it read. Without the folder: strangers are told why there is no token.
+    throw new ComputePoolError(
+      'chain_state_invalid',
+      `${basename(file)} in the data folder is not what this orchestrator wrote.`,
+      {
+        remedy: 'Put it back from a backup, or move it away: what it told is then forgotten.',
+      },
+    )
   }
 }

@@ -2,15 +2,16 @@
  * The pool's token in a running orchestrator: behind a till that is open already it opens storage, mints what is to be minted, and lets
  * people in. What fails is tried again; meanwhile a private pool serves nobody.
  */
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { teeDataVerifierAbi } from '@computepool/contracts/abi'
-import { asComputePoolError, ComputePoolError } from '@computepool/shared/errors'
+import { ComputePoolError } from '@computepool/shared/errors'
 import { encryptionKeyOf, type InftView, type PoolIntelligence } from '@computepool/shared/inft'
 import type { Clock } from '@computepool/shared/ports'
 import { getAddress, type Hex, hexToBytes, type PublicClient } from 'viem'
 import { privateKeyToAddress } from 'viem/accounts'
 import { createSiweMessage } from 'viem/siwe'
 import type { OpenedChain } from '../payments/money-chain.ts'
+import { redactUrls } from '../redact-urls.ts'
 import { type OpenStorage, openStorage, type StorageLimits } from '../storage0g/index.ts'
 import { createAccessGate } from './access-gate.ts'
 import { createBlobBook, uploadsSchema } from './blob-book.ts'
@@ -18,7 +19,6 @@ import { ensureContracts } from './ensure-contracts.ts'
 import type { InftDesk, OpenedInft } from './inft-desk.ts'
 import type { InftPlace } from './inft-reader.ts'
 import { openKeptFile } from './kept-file.ts'
-import { createKeptOwner } from './kept-owner.ts'
 import { mintPoolToken, poolTokensSchema } from './mint-pool-token.ts'
 import { isOracleSimulated, simulatedMeasurement } from './oracle-key.ts'
 import { createSignIn, type SignIn } from './sign-in.ts'
@@ -81,15 +81,17 @@ export function openInft(options: OpenInftOptions): Inft {
         return opened.inft.tokenId
       } catch (thrown) {
         if (closing.signal.aborted) return null
-        trouble = asComputePoolError(thrown)
-        onFault(trouble)
-        if (trouble.row.retry === 'never') return null
+        const fault = openingFault(thrown)
+        onFault(fault)
+        trouble = tellable(fault, options.dataDir)
+        // A bug ends it as little: what it was may be gone the next time.
+        if (fault.row.retry === 'never' && !isBug(fault)) return null
       }
-      await new Promise<void>(resolve => {
-        const cancel = clock.schedule(retryMs, resolve)
+      await new Promise<void>(done => {
+        const cancel = clock.schedule(retryMs, done)
         closing.signal.addEventListener('abort', () => {
           cancel()
-          resolve()
+          done()
         })
       })
       if (closing.signal.aborted) return null
@@ -97,7 +99,7 @@ export function openInft(options: OpenInftOptions): Inft {
   }
   const ready = attempt().catch((thrown: unknown) => {
     // The chain itself is not there: whoever opens it tells.
-    trouble = asComputePoolError(thrown)
+    trouble = tellable(openingFault(thrown), options.dataDir)
     return null
   })
   return {
@@ -120,6 +122,25 @@ export function openInft(options: OpenInftOptions): Inft {
     },
   }
 }
+
+/** What is no error of ours is almost always a node's, or a disk's: it may answer the next time. */
+const openingFault = (thrown: unknown): ComputePoolError =>
+  thrown instanceof ComputePoolError
+    ? thrown
+    : new ComputePoolError('chain_unreachable', 'The pool’s token could not be made ready.', {
+        remedy: 'Try again in a minute; its operator finds the reason in the log.',
+        cause: thrown,
+      })
+
+/** As strangers may read it: no address of a node beyond its host, no folder of this machine, nothing that we did not word. */
+function tellable(fault: ComputePoolError, dataDir: string): ComputePoolError {
+  if (isBug(fault)) return openingFault(null)
+  const { code, context } = fault
+  const told = (text: string) => redactUrls(text).replaceAll(resolve(dataDir), '…')
+  return new ComputePoolError(code, told(fault.message), { remedy: told(fault.remedy), context })
+}
+
+const isBug = ({ code }: ComputePoolError): boolean => code.startsWith('bug_')
 
 interface Opened {
   readonly inft: OpenedInft
@@ -152,13 +173,13 @@ async function open(options: OpenInftOptions, chain: OpenedChain, signal: AbortS
         ? null
         : createTransferOracle({ client, place, store: storage.store, privateKey: chain.oracleKey })
     const signIn = createSignIn({ domain: new URL(url).host, chainId: place.chainId, clock, client })
-    const ownerOf = createKeptOwner({ client, place, tokenId, clock })
     const gate = settings.isPrivate ? createUsageGate({ client, place, clock }) : null
     const blobs =
       storage === null
         ? null
         : createBlobBook({
-            ...{ store: storage.store, clock, ownerOf },
+            store: storage.store,
+            clock,
             kept: await openKeptFile(join(folder, 'uploads.json'), uploadsSchema, []),
           })
     const transfers =
@@ -181,7 +202,7 @@ async function open(options: OpenInftOptions, chain: OpenedChain, signal: AbortS
       signIn,
       blobs,
       transfers,
-      access: gate === null ? null : createAccessGate({ signIn, gate, place, tokenId, ownerOf }),
+      access: gate === null ? null : createAccessGate({ signIn, gate, place, tokenId, client }),
     }
     return { inft, gate, storage }
   } catch (thrown) {
