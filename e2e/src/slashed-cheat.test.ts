@@ -98,6 +98,11 @@ test('a cheat is caught, replaced and slashed, and everybody else has what is th
     bondAtomic,
   })
   expect(slashed.onChain).toMatchObject({ quorum: 2, innocentVotes: 0 })
+  // Through the keeper's workflow: who settles without it has another key.
+  const { hash } = slashed.transactions.find(({ what }) => what === 'settled')!
+  const { from } = await chain.getTransaction({ hash: hash as Hex })
+  const vault = { address: terms.vault as Hex, abi: streamVaultAbi } as const
+  expect(await chain.readContract({ ...vault, functionName: 'isKeeper', args: [from] })).toBe(true)
   const bundle = await (await fetch(`${pool.url}${slashed.evidence!.path}`)).arrayBuffer()
   const { accused, finding } = decodeEvidence(new Uint8Array(bundle)).header
   expect(walletOf(accused.peer)).toBe(cheater.wallet)
@@ -148,7 +153,6 @@ test('a cheat is caught, replaced and slashed, and everybody else has what is th
   const { heldAtomic } = await coalitions.totals()
   expect(await usdc(registry as Hex)).toBe(heldAtomic)
   expect(heldAtomic).toBe(3n * stakeAtomic + (shared % BigInt(shares.length)))
-  const vault = { address: terms.vault as Hex, abi: streamVaultAbi } as const
   // Whoever checked has a part of it.
   const auditors = await until(async ({ auditPay = [] }) => {
     const theirs = await Promise.all(auditPay.map(({ operator }) => units(operator)))
