@@ -27,8 +27,8 @@ import { openTestVault, testPriceAtomic } from './test-vault.ts'
 type Told<T extends DeskCommand['type']> = Extract<DeskCommand, { type: T }>
 type Offer = Told<'terms-offered'>
 
-/** What an operator does with an offer: `sign`, `refuse`, or nothing. */
-export type Answer = 'sign' | 'refuse' | 'silent'
+/** What an operator does with an offer: `sign`, `refuse`, nothing, or sign the terms and be silent when it is asked for its stake. */
+export type Answer = 'sign' | 'agree' | 'refuse' | 'silent'
 
 const layers = 12
 export const manifestSha256 = '5a'.repeat(32)
@@ -109,7 +109,7 @@ export async function openStakePool() {
     const { salt, version } = json
     const answer = answers.get(peer.slice(0, 42)) ?? 'sign'
     if (answer === 'refuse') say(peer, { type: 'terms-refused', salt, version, words: 'No.' })
-    if (answer !== 'sign') return
+    if (answer !== 'sign' && (answer !== 'agree' || needsStake)) return
     const context = { signer, place: registry.place, token }
     const times = needsStake ? { validAfter: 0n, validBefore: BigInt(validBefore) } : null
     const consent = await signConsent(context, coalitionTermsSchema.parse(json), times)

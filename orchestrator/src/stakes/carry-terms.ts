@@ -65,7 +65,8 @@ async function activate(context: CarryContext, row: StakeTerms): Promise<void> {
   let { state } = await reader.coalitionOf(id)
   if (state === 'proposed') {
     if (BigInt(await vault.nowSeconds()) > row.terms.proposalEndsAt) {
-      return book.over(row.termsHash, row.lastError ?? 'The time to make it active passed.')
+      await book.over(row.termsHash, row.lastError ?? 'The time to make it active passed.')
+      return
     }
     const { epoch, members } = await keepUnits(context, row)
     wantedEpoch = epoch
@@ -74,7 +75,10 @@ async function activate(context: CarryContext, row: StakeTerms): Promise<void> {
     state = (await reader.coalitionOf(id)).state
     if (state === 'proposed') throw failed('activate-and-pool', run)
   }
-  if (state !== 'active') return book.over(row.termsHash, `The coalition is ${state}.`)
+  if (state !== 'active') {
+    await book.over(row.termsHash, `The coalition is ${state}.`)
+    return
+  }
   const { unitsEpoch } = await vault.totals()
   // A run may end between the two: then the units go by an order of their own.
   if (wantedEpoch !== null && unitsEpoch < wantedEpoch) await ledger.renewUnits(0, unitsEpoch)
@@ -112,7 +116,10 @@ async function resplit(context: CarryContext, row: StakeTerms): Promise<void> {
     found = await look()
   }
   if (found === 'open') throw new ComputePoolError('chain_unreachable', 'The re-split was sent and is not seen yet.')
-  if (found === 'over') return book.over(termsHash, row.lastError ?? 'Other terms came first, or the time passed.')
+  if (found === 'over') {
+    await book.over(termsHash, row.lastError ?? 'Other terms came first, or the time passed.')
+    return
+  }
   await book.activated(termsHash, terms.id)
   await context.kill('stakes:activated')
 }

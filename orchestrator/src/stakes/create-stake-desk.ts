@@ -9,6 +9,7 @@ import { bytesToHex, hashTypedData } from 'viem'
 import { createIdlers } from '../idlers.ts'
 import { unitsNow } from '../payments/work-of-rings.ts'
 import { carryTerms } from './carry-terms.ts'
+import { findLate } from './find-late.ts'
 import { giveStake } from './give-stake.ts'
 import { createHearing, type Hearing } from './hear-words.ts'
 import { letGo } from './let-go.ts'
@@ -102,11 +103,11 @@ export function createStakeDesk(options: StakeDeskOptions, onChange: () => void)
     ...{ book, place, token: options.token, client: options.client, clock, reader, kill, stakeAtomic },
     rows: () => rows,
     picture: () => picture,
-    onRefused: (offer, operator, words) => {
+    onRefused: (operator, words) => {
       willing.refused(operator, words)
-      quiet.failed(keyOfTerms(offer.terms))
       onNotice(`${operator} does not stake: ${words}`)
     },
+    onOver: ({ terms }) => quiet.failed(keyOfTerms(terms)),
     onAgreed: agreements.note,
     onSigned: willing.signed,
     // What cannot be judged waits for the next tick.
@@ -156,12 +157,17 @@ export function createStakeDesk(options: StakeDeskOptions, onChange: () => void)
     await look()
     haveLooked()
     const nowSeconds = await now()
+    await findLate({ book, reader, vault }, rows)
     hearing.again()
     carryDue()
     const hasSent = await letGo({
       ...{ book, reader, relay: options.relay, place, picture, nowSeconds, kill, onFault: fault },
       forget: pictures.forget,
-      busy: new Set(rows.flatMap(({ state, coalition }) => (state === 'active' || !coalition ? [] : [coalition]))),
+      busy: new Set(
+        rows.flatMap(({ state, coalition }) =>
+          state === 'active' || state === 'over' || !coalition ? [] : [coalition],
+        ),
+      ),
       fateOf: ({ operator, madeAtMs }) => {
         if (clock.wallMs() - madeAtMs < times.leaveGraceMs) return 'keep'
         return rings.some(({ peers }) => peers.has(operator)) ? 'drop' : 'send'

@@ -19,8 +19,10 @@ export interface HearingOptions
   /** As last read. */
   readonly rows: () => readonly StakeTerms[]
   readonly picture: () => StakePicture
-  /** Somebody will not sign, or signed what is not good: the offer is over. */
-  readonly onRefused: (offer: StakeTerms, operator: string, words: string) => void
+  /** Somebody will not sign, or signed what is not good, or is so no more. */
+  readonly onRefused: (operator: string, words: string) => void
+  /** For that these terms are over; once, however many refused them. */
+  readonly onOver: (terms: StakeTerms) => void
   /** It signed the terms, and gives its stake when it is asked. */
   readonly onAgreed: (termsHash: Hex, operator: Hex) => void
   readonly onSigned: (operator: string) => void
@@ -33,10 +35,15 @@ export interface Hearing {
   heard(peer: string, request: DeskRequest): void
   /** Takes words again that could not be judged, for the chain could not be read. */
   again(): void
-  /** Of terms that the chain will not take: whose word is not good any more, such as one that has spent its stake since. */
+  /** Of terms that the chain would not take: over where somebody's word is not good any more, such as one that has spent its stake since. */
   judgeAgain(row: StakeTerms): Promise<void>
   isBusy(): boolean
   settled(): Promise<void>
+}
+
+interface Refusal {
+  readonly operator: string
+  readonly words: string
 }
 
 export function createHearing(options: HearingOptions): Hearing {
@@ -55,9 +62,24 @@ export function createHearing(options: HearingOptions): Hearing {
         terms.parties.some(party => party.operator === operator),
     ) ?? null
 
-  const refuse = async (offer: StakeTerms, operator: string, words: string): Promise<void> => {
-    onRefused(offer, operator, words)
-    await book.over(offer.termsHash, `${operator}: ${words}`)
+  const refuse = async (offer: StakeTerms, refusals: readonly Refusal[]): Promise<void> => {
+    for (const { operator, words } of refusals) onRefused(operator, words)
+    const why = refusals.map(({ operator, words }) => `${operator}: ${words}`).join(' ')
+    // What went to the chain once may be on its way still.
+    if (await book.over(offer.termsHash, why, { mayCome: offer.state === 'signed' })) options.onOver(offer)
+  }
+
+  /** Consents that were good when they came, and are so no more. */
+  const judge = async ({ terms, consents }: StakeTerms): Promise<Refusal[]> => {
+    const refusals: Refusal[] = []
+    for (const consent of consents) {
+      const stake = terms.id === 0n ? null : await reader.stakeOf(terms.id, consent.operator)
+      const fault = await verifyConsent({ client, place, token }, { terms, consent, stake })
+      // It was timely when it came: that time passes is nobody's doing.
+      if (fault !== null && fault !== 'transfer-untimely')
+        refusals.push({ operator: consent.operator, words: faultWords(fault, stakeAtomic) })
+    }
+    return refusals
   }
 
   const takeConsent = async (operator: Hex, said: Said<'terms-signed'>): Promise<void> => {
@@ -76,7 +98,13 @@ export function createHearing(options: HearingOptions): Hearing {
     const fault = isShort ? 'too-short' : await verifyConsent({ client, place, token }, { terms, consent, stake })
     // All but the stake was looked at.
     if (fault === 'stake-missing') return options.onAgreed(termsHash, operator)
-    if (fault !== null) return refuse(offer, operator, faultWords(fault, stakeAtomic))
+    if (fault !== null) return refuse(offer, [{ operator, words: faultWords(fault, stakeAtomic) }])
+    // Before another is asked for its stake, which counts against its owner's day even where nothing comes of it.
+    const spent = await judge(offer)
+    if (spent.length > 0) {
+      options.onSigned(operator)
+      return refuse(offer, spent)
+    }
     const consents = await book.addConsent(termsHash, consent)
     options.onSigned(operator)
     if (consents.length === terms.parties.length) await options.kill('stakes:signed')
@@ -84,7 +112,7 @@ export function createHearing(options: HearingOptions): Hearing {
 
   const takeRefusal = async (operator: Hex, said: Said<'terms-refused'>): Promise<void> => {
     const offer = offerOf(operator, said)
-    if (offer !== null) await refuse(offer, operator, `Refused: ${said.words}`)
+    if (offer !== null) await refuse(offer, [{ operator, words: `Refused: ${said.words}` }])
   }
 
   const takeLeave = async (operator: Hex, { id, version, signature }: Said<'leave-signed'>): Promise<void> => {
@@ -139,14 +167,15 @@ export function createHearing(options: HearingOptions): Hearing {
       for (const [operator, request] of [...waiting]) if (!busy.has(operator)) resume(operator as Hex, request)
     },
     judgeAgain: async row => {
-      const { terms, consents, termsHash } = row
-      for (const consent of consents) {
-        const stake = terms.id === 0n ? null : await reader.stakeOf(terms.id, consent.operator)
-        const fault = await verifyConsent({ client, place, token }, { terms, consent, stake })
-        // What came through after all has used its transfers up.
-        if (fault === null || (await reader.idOf(termsHash)) !== 0n) continue
-        onRefused(row, consent.operator, faultWords(fault, stakeAtomic))
-      }
+      const refusals = await judge(row)
+      if (refusals.length === 0) return
+      // What came through after all has used its transfers up.
+      const { terms, termsHash } = row
+      const isThere =
+        terms.version === 0
+          ? (await reader.idOf(termsHash)) !== 0n
+          : (await reader.coalitionOf(terms.id)).termsHash === termsHash
+      if (!isThere) await refuse(row, refusals)
     },
     isBusy: () => busy.size > 0,
     settled: async () => {

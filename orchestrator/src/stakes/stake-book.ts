@@ -10,7 +10,7 @@ import {
   type Hex,
 } from '@computepool/shared/coalition'
 import { bigintAsString } from '@computepool/shared/money'
-import { and, asc, eq, inArray, sql } from 'drizzle-orm'
+import { and, asc, eq, inArray, ne, sql } from 'drizzle-orm'
 import { z } from 'zod'
 import type { Database } from '../store/database.ts'
 import {
@@ -56,8 +56,8 @@ export interface StakeBook {
   change(termsHash: Hex, change: Change): Promise<void>
   /** In force: signatures are erased. */
   activated(termsHash: Hex, coalition: bigint): Promise<void>
-  /** Came to nothing; signatures are erased. */
-  over(termsHash: Hex, why: string): Promise<void>
+  /** Came to nothing; signatures are erased. `mayCome`: it is looked for until its time has passed. False where it was over before. */
+  over(termsHash: Hex, why: string, options?: { readonly mayCome?: boolean }): Promise<boolean>
   /** Nothing of this coalition is left. */
   close(coalition: bigint): Promise<void>
   addLeave(leave: LeaveToSend): Promise<void>
@@ -129,17 +129,19 @@ export function createStakeBook(
         .set({ state: 'active', coalitionId: String(coalition), consents: [] })
         .where(eq(terms.termsHash, termsHash))
     },
-    over: async (termsHash, why) => {
+    over: async (termsHash, why, { mayCome = false } = {}) => {
       // A proposal's coalition may be there all the same, with stakes in it: it is looked after until nothing is left.
-      await db
+      const ended = await db
         .update(terms)
         .set({
           state: 'over',
           consents: [],
           lastError: why.slice(0, 1000),
-          isClosed: sql`${terms.coalitionId} IS NULL OR ${terms.version} > 0`,
+          isClosed: mayCome ? sql`${terms.version} > 0` : sql`${terms.coalitionId} IS NULL OR ${terms.version} > 0`,
         })
-        .where(eq(terms.termsHash, termsHash))
+        .where(and(eq(terms.termsHash, termsHash), ne(terms.state, 'over')))
+        .returning({ termsHash: terms.termsHash })
+      return ended.length > 0
     },
     close: async coalition => {
       await db

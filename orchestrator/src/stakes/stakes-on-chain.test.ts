@@ -153,6 +153,47 @@ it('finds whoever signs and then spends its stake, and spares the others', { tim
   expect(await pool.chain.usdcOf(willing.address)).toBe(stakeAtomic)
 })
 
+it('ends what a spender had signed before another is asked for its stake, and asks the spender first then', {
+  timeout: 90_000,
+}, async () => {
+  const members = await pool.operators(3)
+  for (const member of members) pool.answers.set(wallet(member), 'agree')
+  pool.stand(members)
+  const asked = () => members.filter(member => pool.offersTo(member).some(({ needsStake }) => needsStake))
+  await pool.until(() => asked().length === 1)
+  const spender = asked()[0]!
+  await pool.answer(spender)
+  await pool.until(() => asked().length === 2)
+  const next = asked().find(member => member !== spender)!
+  await pool.spend(spender, stakeAtomic)
+  const { salt } = pool.offersTo(spender).at(-1)!.terms
+  for (const member of members) pool.answers.set(wallet(member), 'sign')
+  await pool.answer(next)
+  await pool.until(() => pool.toldTo(spender)?.words.includes('holds less than the stake') === true)
+  // Other terms, a moment later; nothing had gone to the chain.
+  await pool.until(() => pool.offersTo(next).at(-1)!.terms.salt !== salt)
+  await pool.until(() => pool.offersTo(spender).filter(({ needsStake }) => needsStake).length > 2)
+  expect(asked()).toHaveLength(2)
+  expect(pool.offersTo(next).filter(({ needsStake }) => needsStake)).toHaveLength(1)
+  expect(pool.faults).toEqual([])
+})
+
+it('ends at once what the chain will not take for somebody has spent its stake', { timeout: 90_000 }, async () => {
+  const [willing, spender] = (await pool.operators(2)) as [PrivateKeyAccount, PrivateKeyAccount]
+  const dies = pool.dieAt('stakes:signed')
+  pool.stand([willing, spender])
+  await dies
+  const { salt } = pool.offersTo(spender).at(-1)!.terms
+  await pool.spend(spender, stakeAtomic)
+  pool.faults.length = 0
+  await pool.restart()
+  await pool.until(() => pool.toldTo(spender)?.words.includes('holds less than the stake') === true)
+  await pool.until(() => pool.offersTo(willing).at(-1)!.terms.salt !== salt)
+  // It was tried once.
+  expect(pool.faults).toMatchObject([{ code: 'chain_reverted' }])
+  await pool.until(async () => (await earners()) === wallet(willing))
+})
+
 it('takes a word that could not be judged once the chain can be read', { timeout: 90_000 }, async () => {
   const members = await pool.operators(2)
   pool.failReads(2)

@@ -78,7 +78,10 @@ async function sweepOne(sweep: SweepFormer, registry: FormerRegistry): Promise<n
       // A proposal that was sent may be there, and nobody noted its number.
       const found = id ?? (state === 'offered' ? 0n : await reader.idOf(termsHash))
       if (id === null && found !== 0n) await book.change(termsHash, { coalitionId: String(found) })
-      if (id === null && found === 0n) await book.over(termsHash, 'The registry is a former one.')
+      if (id === null && found === 0n) {
+        await book.over(termsHash, 'The registry is a former one.')
+        await book.change(termsHash, { isClosed: true })
+      }
     }
     const known = await book.open()
     const hasSent = await letGo({
