@@ -118,11 +118,61 @@ describe('floats that nobody measured', () => {
     expect(report).toMatchObject({ outcome: 'withheld', blamed: stage.command.accused, words: /in bf16/ })
   })
 
-  it('are not where it had announced them', async () => {
-    const stage = await openCheckStage({ seat: 1, cheat: inBf16 })
+  it.each([
+    ['where it had announced them', inBf16, { kind: 'native', dtype: 'bf16' }],
+    ['where it had announced coarser ones', (engine: Engine) => engine, { kind: 'webgpu', dtype: 'f16' }],
+  ] as const)('are not %s', async (_, cheat, engine) => {
+    const stage = await openCheckStage({ seat: 1, cheat })
     stage.handOver()
-    stage.run({ engine: { kind: 'native', dtype: 'bf16' } })
+    stage.run({ engine })
     expect(await stage.reported()).toMatchObject({ outcome: 'unjudged', blamed: null })
+  })
+})
+
+describe('of a seat whose engine nobody measured', () => {
+  const engine = { kind: 'webgpu', dtype: 'f32' } as const
+  const run = async (options: StageOptions) => {
+    const stage = await openCheckStage({ sampling: greedy, ...options })
+    stage.handOver()
+    stage.run({ engine })
+    return { stage, report: await stage.reported() }
+  }
+  /** Rows as far off as `share` of their own length; those before `until`. */
+  const off =
+    (share: number, until = Number.POSITIVE_INFINITY) =>
+    (engine: Engine): Engine => ({
+      ...engine,
+      run: async rows =>
+        (await engine.run(rows)).map((output, i) => {
+          if (output.kind !== 'activation') return output
+          const { hidden, dtype } = output.activation
+          const values = activationValues(output.activation)
+          const first = rows[i]!.position
+          const changed = values.map((value, at) =>
+            first + Math.floor(at / hidden) < until ? value * (1 + share) : value,
+          )
+          return { ...output, activation: activationFromValues(changed, hidden, dtype) }
+        }),
+    })
+
+  it.each(places)('garbage of %s is found all the same, and judged so', async (_, place) => {
+    const { stage, report } = await run({ ...place, cheat: engine => garbage(engine, { vocab }) })
+    expect(report).toMatchObject({ outcome: 'differs', blamed: null })
+    const { sha256 } = report.evidence!
+    const { layers, epoch } = stage.command
+    const check = `audit:${'1e'.repeat(12)}`
+    const path = `/api/evidence/${sha256}`
+    stage.pool.command(stage.auditor, { type: 'judge-evidence', check, epoch, layers, path, sha256, withinMs: 60_000 })
+    await stage.pool.until('a verdict', () => heardBy(stage.auditor, 'evidence-judged').length > 0)
+    expect(heardBy(stage.auditor, 'evidence-judged')).toMatchObject([{ verdict: 'guilty' }])
+  })
+
+  it.each([
+    ['rows that are a fifth of their length off, as bf16 may be', off(0.2)],
+    ['some rows that no float can hold', off(9, 20)],
+  ])('%s prove nothing', async (_, cheat) => {
+    const { report } = await run({ seat: 1, cheat })
+    expect(report).toMatchObject({ outcome: 'unjudged', blamed: null, evidence: null })
   })
 })
 

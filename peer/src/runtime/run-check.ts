@@ -52,6 +52,7 @@ const computeShare = 0.4
 /** Positions between two breaths: a live request's steps go between. */
 export const auditChunk = 64
 const version = '0.1.0'
+const coarseness = { f32: 0, f16: 1, bf16: 2 } as const
 
 /** Errors: the signal's reason alone; all others are reports. */
 export async function runCheck(
@@ -77,12 +78,14 @@ export async function runCheck(
     const replay = { bundle, ...host, engine, chunk: auditChunk, requestId: command.check, signal }
     const told = toldEngine(command, bundle)
     const strict = await replayEvidence({ ...replay, accused: told })
-    if (strict.verdict === 'unjudged' && told.dtype !== command.engine.dtype)
+    // Finer ones excuse nobody, and may come of an engine that gave way to another.
+    if (strict.verdict === 'unjudged' && coarseness[told.dtype] > coarseness[command.engine.dtype])
       return withheld(
         command.accused,
         `It signed rows in ${told.dtype}, which nobody measured, and had said that it computes in ${command.engine.dtype}.`,
       )
-    const found = strict.verdict === 'cheated' ? await asOthersJudge(replay, told, strict) : strict
+    const found =
+      strict.verdict === 'cheated' && strict.isBeyondFloor !== true ? await asOthersJudge(replay, told, strict) : strict
     const computeMs = Math.max(0, host.clock.monotonicMs() - startedMs)
     return await reportOf(host, command, { bundle, found, engine, computeMs }, signal)
   } catch (thrown) {

@@ -7,18 +7,26 @@ import type { Engine } from '../ports/index.ts'
 import type { Digest } from '../receipts/index.ts'
 import { type CaseBundle, checkEvidence, type VerifyWallet } from './check-evidence.ts'
 import type { EvidenceHeader } from './evidence-header.ts'
+import { floorFor, isBeyondFloor, type Tolerance } from './loose-floor.ts'
 import { unpairedFrames } from './pair-frames.ts'
 import { type RecomputeReport, recompute } from './recompute.ts'
 import { replayOf } from './replay-of.ts'
-import { type ToleranceRow, type ToleranceSide, type ToleranceTable, toleranceFor } from './tolerance.ts'
+import { type ToleranceSide, type ToleranceTable, toleranceFor } from './tolerance.ts'
 
 /**
  * `unsound`: it proves nothing, and `faults` say why. `honest`: what the accused signed is what its layers compute. `cheated`: it is not.
- * `unpaired`: the accused signed for what no honest seat does. `unjudged`: nobody measured such engines, or too little is known.
+ * `unpaired`: the accused signed for what no honest seat does. `unjudged`: nobody measured such engines and it is not beyond the floor for those
+ * (`looseFloor`), or too little is known.
  */
 export type EvidenceVerdict =
   | { readonly verdict: 'unsound' | 'unpaired' | 'unjudged'; readonly faults: readonly string[] }
-  | { readonly verdict: 'honest' | 'cheated'; readonly report: RecomputeReport; readonly tolerance: ToleranceRow }
+  | {
+      readonly verdict: 'honest' | 'cheated'
+      readonly report: RecomputeReport
+      readonly tolerance: Tolerance
+      /** Nobody measured such engines: it is further off than any floats are. */
+      readonly isBeyondFloor?: true
+    }
 
 export interface ReplayInput {
   readonly bundle: CaseBundle
@@ -49,13 +57,14 @@ export async function replayEvidence(input: ReplayInput): Promise<EvidenceVerdic
   if (sides.some(side => side.kind === 'frames' && side.hidden !== hidden))
     return { verdict: 'unsound', faults: [`Its rows are not of the model's ${hidden} numbers.`] }
   const ours = { kind: engine.facts.kind, dtype: engine.facts.activationDtype }
-  const tolerance = toleranceFor(table, {
-    sides: [accused, ours],
-    quantisation: manifest.quantisation,
-    layers: layers.end - layers.start,
-  })
-  if (tolerance === null)
-    return { verdict: 'unjudged', faults: [unmeasured(accused, ours, manifest.quantisation, layers)] }
+  const count = layers.end - layers.start
+  const measured = toleranceFor(table, { sides: [accused, ours], quantisation: manifest.quantisation, layers: count })
+  const tolerance = measured ?? floorFor({ ours, layers: count })
+  const unjudged = {
+    verdict: 'unjudged',
+    faults: [unmeasured(accused, ours, manifest.quantisation, layers)],
+  } as const
+  if (tolerance === null) return unjudged
   const { chunk, requestId, breathe, signal } = input
   const report = await recompute({
     engine,
@@ -66,6 +75,8 @@ export async function replayEvidence(input: ReplayInput): Promise<EvidenceVerdic
     ...(breathe === undefined ? {} : { breathe }),
     ...(signal === undefined ? {} : { signal }),
   })
+  if (measured === null)
+    return isBeyondFloor(report) ? { verdict: 'cheated', report, tolerance, isBeyondFloor: true } : unjudged
   return { verdict: report.isHonest ? 'honest' : 'cheated', report, tolerance }
 }
 
@@ -104,7 +115,7 @@ export interface JudgeInput {
 }
 
 /**
- * Judges a bundle that somebody else made. What the accused computed on is its accuser's word: `unjudged` where nobody measured that pair,
+ * Judges a bundle that somebody else made. What the accused computed on is its accuser's word: by the floor where nobody measured that pair,
  * else the loosest row of our engine's is taken, to the accused's favour (`sideToJudgeBy`).
  */
 export async function judgeEvidence(input: JudgeInput): Promise<EvidenceVerdict> {

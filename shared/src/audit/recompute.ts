@@ -61,6 +61,8 @@ export interface RecomputeReport {
   readonly worst: number
   readonly worstPosition: number
   readonly mean: number
+  /** Rows that were compared; 0 at an exit. */
+  readonly compared: number
   /** Rows above the tolerance, and the position of the first; null where none is. */
   readonly over: number
   readonly firstOver: number | null
@@ -99,7 +101,7 @@ export async function recompute(input: RecomputeInput): Promise<RecomputeReport>
         ...(input.signal === undefined ? {} : { signal: input.signal }),
         ...(input.breathe === undefined ? {} : { breathe: input.breathe }),
       })
-      const none = { worst: 0, worstPosition: 0, mean: 0, over: 0, firstOver: null }
+      const none = { worst: 0, worstPosition: 0, mean: 0, compared: 0, over: 0, firstOver: null }
       return { isHonest: draws.isHonest, positions, overwritten, ...none, draws }
     }
     const total = { worst: 0, worstPosition: 0, over: 0, firstOver: null as number | null, sum: 0, rows: 0 }
@@ -136,6 +138,7 @@ export async function recompute(input: RecomputeInput): Promise<RecomputeReport>
       overwritten,
       ...found,
       mean: rows === 0 ? 0 : sum / rows,
+      compared: rows,
       draws: null,
     }
   } finally {

@@ -56,7 +56,7 @@ it('says of which seats the work is not judged', () => {
   expect(seatOf(b)).toMatchObject({
     isJudged: false,
     reason: expect.stringContaining(
-      '; its work is not judged, for nobody measured how far webgpu in f16 may lie from an auditor’s engine on q8 weights',
+      '; its work is not judged closely, for nobody measured how far webgpu in f16 may lie from an auditor’s engine on q8 weights',
     ),
   })
   expect(seatOf(a).reason).not.toContain('judged')

@@ -32,7 +32,7 @@ export function isSeatJudged({ peers, config }: SwarmState, seat: { peer: string
 function unjudged({ peers, config }: SwarmState, peer: string): string {
   const { engine, activationDtype } = peers[peer]!.capability!
   const what = `${engine} in ${activationDtype} may lie from an auditor’s engine on ${config.quantisation} weights`
-  return `its work is not judged, for nobody measured how far ${what} over so many layers`
+  return `its work is not judged closely, for nobody measured how far ${what} over so many layers`
 }
 
 function explainSeat(state: SwarmState, { seats }: Coalition, input: PlacementInput, index: number): string {

@@ -12,10 +12,10 @@ export function lyingAuditor(honest: RecomputeReport, lie: AuditorLie, seed = 1)
   const random = createSeededRandom(seed)
   const says = { opposite: !honest.isHonest, blames: false, clears: true }[lie]
   if (says === honest.isHonest) return honest
-  const { positions, overwritten, draws } = honest
+  const { positions, overwritten, compared, draws } = honest
   const clean = { worst: 0, worstPosition: 0, mean: 0, over: 0, firstOver: null }
   const wrong = { worst: 1 + random.next(), worstPosition: 0, mean: random.next(), over: positions, firstOver: 0 }
-  return { isHonest: says, positions, overwritten, draws, ...(says ? clean : wrong) }
+  return { isHonest: says, positions, overwritten, compared, draws, ...(says ? clean : wrong) }
 }
 
 /** Outputs that the accused never sent: one row of the honest ones, changed so that it is over any tolerance. */

@@ -52,7 +52,7 @@ export function fadedCount(value: number): string {
 export function seatTrustWords({ standing, isStaked, isJudged }: SeatTrust): string | null {
   const stake = isStaked === undefined ? null : isStaked ? 'Staked.' : 'Not staked.'
   const unjudged =
-    isJudged === false ? 'Its work is not judged: nobody measured how far such an engine may be off.' : null
+    isJudged === false ? 'Its work is not judged closely: nobody measured how far such an engine may be off.' : null
   if (standing === undefined) return stake === null ? unjudged : [stake, unjudged].filter(Boolean).join(' ')
   const { weight, trust, checked, failed } = standing
   const isOut = weight === 0 && failed > 0
