@@ -17,8 +17,10 @@ const worker = path.join(web, 'src/peer/peer-worker.ts')
 const replaced = ['../engine/open-web-engine.ts', '@computepool/peer/runtime/prove-slice.ts']
 
 export interface CheatingWorker {
-  /** Before the page goes anywhere: its tab will cheat so. */
+  /** Before the page goes anywhere: its tab will cheat so, once it is told. */
   serveTo(page: Page, cheat: Cheat): Promise<void>
+  /** From its next request on that tab cheats. */
+  tell(page: Page): Promise<void>
   close(): Promise<void>
 }
 
@@ -77,6 +79,7 @@ export async function serveCheatingWorker(): Promise<CheatingWorker> {
         return scripts.has(pathname) ? route.continue({ url: `${origin}${pathname}` }) : route.continue()
       })
     },
+    tell: page => page.evaluate(() => new BroadcastChannel('cheat').postMessage('now')),
     close: async () => {
       server.closeAllConnections()
       await new Promise(resolve => server.close(resolve))

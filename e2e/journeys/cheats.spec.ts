@@ -1,21 +1,22 @@
 /**
  * Tabs that cheat, in a pool with a price and a stake, one after the other in the same seat: each is caught and out, the waiting tab takes its
- * place, its stake is taken on chain through the workflow, and text and money of everybody else are right.
+ * place and answers right until it cheats itself, its stake is taken on chain through the workflow, and text and money of everybody else are right.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
-import { superfluidPoolAbi, usdcAbi } from '@computepool/contracts/abi'
+import { streamVaultAbi, superfluidPoolAbi, usdcAbi } from '@computepool/contracts/abi'
 import { embeddedRules } from '@computepool/contracts/deploy'
 import { createCoalitionReader } from '@computepool/orchestrator/coalition/index.ts'
 import { type RunningOrchestrator, startOrchestrator } from '@computepool/orchestrator/serve.ts'
+import { activityRunsSchema, type WorkflowRun } from '@computepool/shared/money'
 import { expect, type Page, test } from '@playwright/test'
 import type { Hex } from 'viem'
 import type { Cheat } from '../../web/testing/cheating-engine.ts'
 import { type FollowedPeers, followPeers } from '../harness/follow-peers.ts'
 import { demoPackDir as packDir, type Reply, readTranscripts, shortestFirst } from '../harness/golden-answers.ts'
 import { openTabs } from '../harness/open-ring.ts'
-import { createPayingClient, type PaidSession } from '../harness/paying-client.ts'
+import { createPayingClient, type PaidSession, receivedWei } from '../harness/paying-client.ts'
 import { type CheatingWorker, serveCheatingWorker } from '../harness/serve-cheating-worker.ts'
 import { disputesOf, untilPool } from '../harness/watch-pool.ts'
 
@@ -71,6 +72,13 @@ async function standingOf(wallet: string): Promise<Told> {
   return (await fetch(`${server.url}/api/operators/${wallet}/standing`)).json()
 }
 
+/** What the owner sees of the keeper. */
+async function runsOf(workflow: string): Promise<WorkflowRun[]> {
+  const headers = { authorization: `Bearer ${server.money!.desk.ownerToken}` }
+  const { runs } = activityRunsSchema.parse(await (await fetch(`${server.url}/api/activity/runs`, { headers })).json())
+  return runs.filter(run => run.workflow === workflow)
+}
+
 /** No check is under way. */
 function areChecksOver(): boolean {
   const { drawn, agreed, differs, withheld, unanswered, unjudged } = server.desk.snapshot().checks!
@@ -110,6 +118,8 @@ test('three cheats in turn are caught, replaced and slashed, and everybody else 
   await payer.askFaucet()
   const startAtomic = await payer.usdcAtomic()
   const sessions: PaidSession[] = []
+  // Of its own: a stake pays back what its session owes, as the chain has booked it by then.
+  let rightAnswers: PaidSession | null = null
   let asked = 0
 
   for (const [turn, cheat] of cheats.entries()) {
@@ -123,6 +133,7 @@ test('three cheats in turn are caught, replaced and slashed, and everybody else 
       sessions.push(session)
       await peers.untilPrepared(3)
       expect(seated().sort()).toEqual([cheater, honest[0]].sort())
+      await cheating.tell(tabs.get(cheater)!)
       for (let answers = 0; (await standingOf(cheater)).weight > 0; answers++) {
         expect(answers, 'answers until it is caught').toBeLessThan(mostAnswers)
         await askOn(session, transcripts[asked++ % transcripts.length]!, 40)
@@ -131,18 +142,14 @@ test('three cheats in turn are caught, replaced and slashed, and everybody else 
       const { changes } = await standingOf(cheater)
       expect(changes[0]!.reason).toContain('A check computed your layers again and got something else')
       await expect.poll(() => seated().sort(), { intervals: [50] }).toEqual([waiting, honest[0]].sort())
+      await peers.untilPrepared(2)
+      rightAnswers ??= await payer.openSession(capAtomic)
+      const reply = await askOn(rightAnswers, transcripts[turn]!)
+      expect(reply.choices[0]!.message.content).toBe(transcripts[turn]!.text)
+      expect(reply.computepool.route).toHaveLength(2)
     })
   }
-
-  await test.step('answers are the whole model’s', async () => {
-    await peers.untilPrepared(2)
-    for (const transcript of transcripts.slice(0, 2)) {
-      const reply = await askOn(sessions.at(-1)!, transcript)
-      expect(reply.choices[0]!.message.content).toBe(transcript.text)
-      expect(reply.computepool.route).toHaveLength(2)
-    }
-    for (const wallet of honest) expect(await standingOf(wallet)).toMatchObject({ failed: 0 })
-  })
+  for (const wallet of honest) expect(await standingOf(wallet)).toMatchObject({ failed: 0 })
 
   await test.step('stakes are taken and given to whom they belong', async () => {
     const { chain, terms } = payer
@@ -155,8 +162,13 @@ test('three cheats in turn are caught, replaced and slashed, and everybody else 
     }
     await expect.poll(isSettled, { intervals: [500] }).toBe(true)
     const settled = await disputesOf(url)
+    const succeeded = (await runsOf('handle-breach')).filter(({ status }) => status === 'success')
+    const carried = succeeded.flatMap(({ transactionHashes }) => transactionHashes)
+    for (const { transactions } of settled)
+      expect(carried).toContain(transactions.find(({ what }) => what === 'settled')!.hash)
     await untilStaked()
-    const receipts = await Promise.all(sessions.map(session => session.close()))
+    const receipts = await Promise.all([...sessions, rightAnswers!].map(session => session.close()))
+    expect(receipts.at(-1)!.refundedBySlashAtomic).toBeUndefined()
     const coalitions = createCoalitionReader(chain, settled[0]!.onChain!.registry as Hex)
     const usdc = (account: string): Promise<bigint> =>
       chain.readContract({
@@ -182,6 +194,17 @@ test('three cheats in turn are caught, replaced and slashed, and everybody else 
     }
     const paidAtomic = receipts.reduce((sum, receipt) => sum + receipt.paidAtomic, 0n)
     expect(await payer.usdcAtomic()).toBe(startAtomic - paidAtomic + toPayerAtomic)
+    // All of it went to whoever served and checked, but for what the books say.
+    const checkers = (server.desk.snapshot().auditPay ?? []).map(({ operator }) => operator)
+    const earnedWei = await Promise.all([...cheaters, ...honest, ...checkers].map(wallet => receivedWei(payer, wallet)))
+    const vault = { address: terms.vault as Hex, abi: streamVaultAbi } as const
+    const [prepaidWei, owedWei] = await Promise.all([
+      chain.readContract({ ...vault, functionName: 'prepaidWei' }),
+      chain.readContract({ ...vault, functionName: 'owedWei' }),
+    ])
+    const earned = earnedWei.reduce((sum, wei) => sum + wei, 0n)
+    expect(earned).toBe(paidAtomic * 10n ** 12n + prepaidWei - (owedWei > 0n ? owedWei : 0n))
+    expect(await receivedWei(payer, honest[0]!)).toBeGreaterThan(0n)
 
     // The honest have their stakes, and all that neither the payer nor the accuser got.
     const slashes = BigInt(cheats.length)
