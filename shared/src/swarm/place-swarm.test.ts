@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { byChannels, byDaemon, createSwarmShell, type SwarmShell, shellPeer } from '../../testing/swarm-shell.ts'
-import { canPlace, placeSwarm } from './place-swarm.ts'
+import { protocolVersion } from '../wire/index.ts'
+import { canPlace, placementInput, placeSwarm } from './place-swarm.ts'
 import { planPlacement } from './plan-placement.ts'
 
 vi.mock('./plan-placement.ts', async importOriginal => {
@@ -86,5 +87,33 @@ describe('the search for a placement', () => {
     const before = placeSwarm(shell.state())
     const webrtc = { rttMs: 9, bytesPerSecond: null }
     expect(placeSwarm({ ...shell.state(), measures: { [`${a}|${b}`]: { webrtc } } })).not.toBe(before)
+  })
+})
+
+describe('a seat whose work nobody could judge closely', () => {
+  /** One seat; `b` is so much slower than `a`, and says what it computes on. */
+  function seated(slower: number, engine: 'wasm' | 'webgpu'): string[] {
+    const shell = createSwarmShell({ minSeats: 1 })
+    for (const peer of [a, b]) {
+      shell.happen({ type: 'peer-connected', peer, atMs: 0 })
+      const joined = { type: 'peer-joined', version: protocolVersion, agent: 'test', role: 'operator' } as const
+      shell.say(peer, { ...joined, reach: byChannels })
+    }
+    for (const [peer, kind, msPerLayer] of [
+      [a, 'webgpu', 4],
+      [b, engine, 4 * slower],
+    ] as const) {
+      const facts = { device: 'gpu', isSoftware: false, activationDtype: kind === 'webgpu' ? 'f16' : 'f32' } as const
+      const capability = { engine: kind, ...facts, msPerLayer, headMs: 1, memoryBudgetBytes: 5000 }
+      shell.say(peer, { type: 'capability-reported', model: 'demo', capability })
+    }
+    const placed = planPlacement(placementInput(shell.state(), Object.values(shell.state().peers)))
+    return placed.kind === 'placed' ? placed.seats.map(({ peer }) => peer) : []
+  }
+
+  it('goes to somebody whose could be, unless that takes twice as long, and is as good as any where nobody is', () => {
+    expect(seated(1.5, 'wasm')).toEqual([b])
+    expect(seated(3, 'wasm')).toEqual([a])
+    expect(seated(1.5, 'webgpu')).toEqual([a])
   })
 })

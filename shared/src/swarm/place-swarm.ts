@@ -2,6 +2,7 @@
  * Where a swarm's state would put the model, with those that have no seat. Searched anew only when something changed that the search
  * reads: every desk message makes another state, and strangers may send many.
  */
+import { isJudged } from '../audit/is-judged.ts'
 import { seatedPeers } from './coalitions.ts'
 import { explainUnlinked } from './explain-unlinked.ts'
 import { fillHoles } from './fill-holes.ts'
@@ -60,10 +61,18 @@ function factsOf(state: SwarmState, peers: readonly SwarmPeer[]): unknown[] {
   const add = ({ peer, reach }: SwarmPeer): number => facts.push(peer, reach.webrtc, reach.axl)
   const factor = factorOf(state)
   for (const peer of peers) {
-    const { engine, memoryBudgetBytes, headMs } = peer.capability!
+    const { engine, activationDtype, memoryBudgetBytes, headMs } = peer.capability!
     add(peer)
     facts.push(weightOfPeer(state, peer.peer), mayHoldTextHere(state, peer.peer))
-    facts.push(engine, memoryBudgetBytes, expectedLayerMs(peer, factor), headMs, peer.held?.start, peer.held?.end)
+    facts.push(
+      engine,
+      activationDtype,
+      memoryBudgetBytes,
+      expectedLayerMs(peer, factor),
+      headMs,
+      peer.held?.start,
+      peer.held?.end,
+    )
   }
   for (const relay of openRelays(state)) add(relay)
   return facts
@@ -123,18 +132,29 @@ const factorOf = (state: SwarmState): number => workFactor(Object.values(state.p
 const penaltyBeside = (best: number, weight: number): number =>
   best > weight ? best / Math.max(weight, best / 1000) : 1
 
+/** Of whoever’s work nobody could judge closely, where somebody is here whose could be. It is the peer’s own word what it computes on. */
+const unjudgedPenalty = 2
+
+/** A layer is asked for: how many it will hold is not known yet. */
+function isJudgedHere({ config }: SwarmState, { capability }: SwarmPeer): boolean {
+  const { engine: kind, activationDtype: dtype } = capability!
+  return isJudged({ kind, dtype }, { quantisation: config.quantisation, layers: 1 })
+}
+
 /** What the search is asked, for these peers. */
 export function placementInput(state: SwarmState, candidates: readonly SwarmPeer[]): PlacementInput {
   const { config } = state
   const factor = factorOf(state)
   // Beside the best that is here: a pool of newcomers is placed as if nobody were weighed.
   const best = Math.max(0, ...candidates.map(({ peer }) => weightOfPeer(state, peer)))
+  const isAnyJudged = candidates.some(known => isJudgedHere(state, known))
+  const unjudged = (known: SwarmPeer): number => (isAnyJudged && !isJudgedHere(state, known) ? unjudgedPenalty : 1)
   const peers = candidates.map(known => ({
     peer: known.peer,
     memoryBudgetBytes: known.capability!.memoryBudgetBytes,
     msPerLayer: expectedLayerMs(known, factor),
     headMs: known.capability!.headMs,
-    penalty: penaltyBeside(best, weightOfPeer(state, known.peer)),
+    penalty: penaltyBeside(best, weightOfPeer(state, known.peer)) * unjudged(known),
     mayHoldText: mayHoldTextHere(state, known.peer),
   }))
   const { minSeats, maxSeats, hopMs, lapTolerance, placement } = config
