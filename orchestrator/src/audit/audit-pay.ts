@@ -24,7 +24,10 @@ export interface AuditPayOptions {
   readonly isPaid: (operator: string) => boolean
 }
 
-/** A ring's own sum is 1,000 or little less: of both together this is below 2 %, about what checks cost in compute. */
+/**
+ * A ring's own sum is 1,000 or little less: of both together this is about 2 %. So much compute do the checks of a seat that is no exit take; those of an
+ * exit take several times as much of its own, and newcomers' more (docs/performance.md): they are paid no better.
+ */
 export const auditUnits = 20
 const windowMs = 3_600_000
 export const auditPeriodMs = 600_000
