@@ -8,7 +8,7 @@ import type { Address, Hex } from 'viem'
 import { expect, it } from 'vitest'
 import { errorResponse } from '../api/openai-routes.ts'
 import { createBlobBook, type Uploads, uploadsSchema } from './blob-book.ts'
-import { noInft } from './inft-desk.ts'
+import { type InftDesk, noInft, type OpenedInft } from './inft-desk.ts'
 import { inftRoutes } from './inft-routes.ts'
 import { privateDoor, privatePaths } from './private-door.ts'
 
@@ -136,6 +136,21 @@ it('is misled about a container’s size by nobody’s token', async () => {
   expect(await book.get(root, bytes.length)).toEqual(bytes)
   book.learn({ root, sizeBytes: bytes.length + 1 })
   expect(await book.get(root)).toEqual(bytes)
+})
+
+it('gives a container of the size that is asked for', async () => {
+  const { book, stored } = openBook()
+  const bytes = container('the pool’s')
+  const { root } = fileRootOf(bytes)
+  stored.set(root, bytes)
+  book.learn({ root, sizeBytes: bytes.length })
+  book.learn({ root, sizeBytes: bytes.length + 1 })
+  const desk: InftDesk = { ...noInft(''), opened: () => ({ blobs: book }) as unknown as OpenedInft }
+  const app = new Hono().route('/api', inftRoutes({ desk, addressOf: () => 'here', clock: createManualClock() }))
+  app.onError(errorResponse)
+  const get = (size: number | string) => app.request(`/api/inft/blobs/${root}?size=${size}`)
+  expect(new Uint8Array(await (await get(bytes.length)).arrayBuffer())).toEqual(bytes)
+  expect([(await get(bytes.length + 2)).status, (await get('all')).status]).toEqual([404, 400])
 })
 
 it('gives what something names, and fetches it once', async () => {
