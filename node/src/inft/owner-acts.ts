@@ -81,7 +81,7 @@ export async function openActor({ door, view, account, rpcUrl }: ActorOptions): 
   }
   const client = createPublicClient({ chain, transport: http(url), cacheTime: 0 }) as PublicClient
   const deployer = createDeployer({ client, chain, account, settings })
-  const place: InftPlace = { chainId: view.chainId, token: view.token, verifier: view.verifier }
+  const place: InftPlace = { chainId: view.chainId, token: view.token, verifier: await verifierOf(client, view) }
   const blobs = door.blobs(account)
 
   async function send(functionName: string, args: readonly unknown[]): Promise<TransactionReceipt> {
@@ -176,7 +176,7 @@ export async function openActor({ door, view, account, rpcUrl }: ActorOptions): 
       for (const transfer of waiting) {
         const prepared = { ...transfer, tokenId: BigInt(transfer.tokenId) }
         const deadline = BigInt(transfer.deadline)
-        const proofs = await acceptTransfer(prepared, { place, store: blobs, account, secret, deadline })
+        const proofs = await acceptTransfer(prepared, { client, place, store: blobs, account, secret, deadline })
         accepted.push(
           await door.accept(
             transfer.id,
@@ -187,4 +187,16 @@ export async function openActor({ door, view, account, rpcUrl }: ActorOptions): 
       return accepted
     },
   }
+}
+
+/** As the token has it for good: whose oracle count for it the pool could else say as it likes. */
+async function verifierOf(client: PublicClient, { token, verifier }: TokenView): Promise<Address> {
+  const asked = client.readContract({ address: token, abi: poolInftAbi, functionName: 'verifier' })
+  const found = await asked.catch((thrown: unknown) => {
+    throw chainError(thrown, `The verifier of ${token}`)
+  })
+  if (isAddressEqual(found, verifier)) return found
+  throw new ComputePoolError('chain_wrong', `The pool names the verifier ${verifier}, and its token has ${found}.`, {
+    remedy: 'Nothing was sealed or sent. Do not trust this pool with the token.',
+  })
 }

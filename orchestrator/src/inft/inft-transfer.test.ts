@@ -35,6 +35,7 @@ import {
   entryKey,
   type InftPlace,
   openIntelligence,
+  type PreparedTransfer,
   readInft,
   sealingEntropy,
   storeIntelligence,
@@ -98,11 +99,12 @@ async function send(from: PrivateKeyAccount, functionName: string, args: readonl
   return client.waitForTransactionReceipt({ hash })
 }
 
-async function mint(): Promise<bigint> {
+async function mint(entryCount = 1): Promise<bigint> {
   const publicKey = encryptionKeyOf(sellerSecret)
-  const { description, blob, sealedKey } = await storeIntelligence(store, place, { intelligence, publicKey })
-  const entry = { dataDescription: description, dataHash: blob.root }
-  const { logs } = await send(seller, 'mint', [seller.address, [entry], [sealedKey]])
+  const stored = () => storeIntelligence(store, place, { intelligence, publicKey })
+  const entries = await Promise.all(Array.from({ length: entryCount }, stored))
+  const data = entries.map(({ description, blob }) => ({ dataDescription: description, dataHash: blob.root }))
+  const { logs } = await send(seller, 'mint', [seller.address, data, entries.map(({ sealedKey }) => sealedKey)])
   return parseEventLogs({ abi: poolInftAbi, logs, eventName: 'Minted' })[0]!.args.tokenId
 }
 /** What the seller hands to the oracle: each container's key, sealed to it. */
@@ -121,7 +123,7 @@ it('is cloned for a program with its own key, and the source stays its owner’s
   const request = { tokenId, to: buyer.address, isClone: true, publicKey: encryptionKeyOf(secret) }
   const prepared = await oracle.prepare({ ...request, keysForOracle: await handOver(tokenId) })
   const deadline = (await client.getBlock()).timestamp + 3_600n
-  const proofs = await acceptTransfer(prepared, { place, store, account: buyer, secret, deadline })
+  const proofs = await acceptTransfer(prepared, { client, place, store, account: buyer, secret, deadline })
   expect(proofs[0]!.accessProof.encryptedPubKey).toBe('0x')
   const { logs } = await send(seller, 'iClone', [buyer.address, tokenId, proofs])
   const { newTokenId } = parseEventLogs({ abi: poolInftAbi, logs, eventName: 'Cloned' })[0]!.args
@@ -152,10 +154,51 @@ it('is not accepted by who cannot fetch it, or was promised another key', async 
   const keysForOracle = await handOver(tokenId)
   const prepared = await oracle.prepare({ tokenId, to: buyer.address, isClone: false, publicKey, keysForOracle })
   const accept = (key: Uint8Array) =>
-    acceptTransfer(prepared, { place, store, account: buyer, secret: key, deadline: 2n ** 40n })
+    acceptTransfer(prepared, { client, place, store, account: buyer, secret: key, deadline: 2n ** 40n })
   await expect(accept(sellerSecret)).rejects.toMatchObject({ code: 'input_invalid' })
   isCorrupt = true
   await expect(accept(secret)).rejects.toMatchObject({ code: 'artifact_digest_mismatch' })
   isCorrupt = false
   expect(await accept(secret)).toHaveLength(1)
+})
+
+it('is not accepted where it is about something else than the chain has, and of two not one where the other is missing', async () => {
+  const { secret, publicKey } = await walletKeyOf(buyer)
+  const asked = { to: buyer.address, isClone: false, publicKey }
+  const tokenId = await mint(2)
+  const prepared = await oracle.prepare({ ...asked, tokenId, keysForOracle: await handOver(tokenId) })
+  let signed = 0
+  const account: PrivateKeyAccount = {
+    ...buyer,
+    signTypedData: data => {
+      signed++
+      return buyer.signTypedData(data)
+    },
+  }
+  const accept = (change: Partial<PreparedTransfer>, from: BlobStore = store) =>
+    acceptTransfer({ ...prepared, ...change }, { client, place, store: from, account, secret, deadline: 2n ** 40n })
+  const [first, second] = prepared.entries as [PreparedTransfer['entries'][number], PreparedTransfer['entries'][number]]
+  const otherToken = await mint(2)
+  const isShort = { ...first, blob: { ...first.blob, sizeBytes: first.blob.sizeBytes - 1 } }
+  for (const change of [
+    { from: buyer.address },
+    { entries: [first] },
+    { entries: [second, first] },
+    { entries: [isShort, second] },
+    { tokenId: otherToken },
+  ]) {
+    await expect(accept(change)).rejects.toMatchObject({ code: 'input_invalid' })
+  }
+  const missing: BlobStore = {
+    ...store,
+    get: (blob, signal) =>
+      blob.root === second.blob.root
+        ? Promise.reject(new ComputePoolError('input_not_found', 'Gone.'))
+        : store.get(blob, signal),
+  }
+  await expect(accept({}, missing)).rejects.toMatchObject({ code: 'input_not_found' })
+  expect(signed).toBe(0)
+  // What the pool says of an entry counts for nothing.
+  const renamed = prepared.entries.map(entry => ({ ...entry, description: 'any words' }))
+  expect([(await accept({ entries: renamed })).length, signed]).toEqual([2, 2])
 })

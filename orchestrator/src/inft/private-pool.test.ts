@@ -230,7 +230,7 @@ it('goes to its next owner, who reads and asks; the one before can neither', { t
       new Uint8Array(await (await fetch(`${running.url}/api/inft/blobs/${root}`)).arrayBuffer()),
   }
   const { timestamp } = await client.getBlock()
-  const accepting = { place, store, secret: key.secret, deadline: timestamp + 3_600n }
+  const accepting = { client, place, store, secret: key.secret, deadline: timestamp + 3_600n }
   const transfer = { ...offered!, tokenId: BigInt(offered!.tokenId) }
   const accessOf = async (account: PrivateKeyAccount) =>
     (await acceptTransfer(transfer, { ...accepting, account })).map(({ accessProof }) => accessProof)

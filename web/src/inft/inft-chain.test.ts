@@ -9,7 +9,8 @@ import {
   type TestClients,
   testAccount,
 } from '@computepool/contracts/testing'
-import { type Address, type Hex, parseEther } from 'viem'
+import { encryptionKeyOf } from '@computepool/shared/inft'
+import { type Address, type Hex, keccak256, parseEther } from 'viem'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { ContractCall } from '../wallet/payer-wallet.ts'
 import { tokenCalls, tokenCallsAbi } from './inft-calls.ts'
@@ -22,6 +23,7 @@ const friend = testAccount('page friend').address
 let anvil: SpawnedAnvil
 let clients: TestClients
 let token: Address
+let verifier: Address
 let chain: InftChain
 
 beforeAll(async () => {
@@ -30,7 +32,7 @@ beforeAll(async () => {
   for (const { address } of [owner, stranger]) {
     await clients.testClient.setBalance({ address, value: parseEther('100') })
   }
-  const verifier = await deploy('TeeDataVerifier', [owner.address, true])
+  verifier = await deploy('TeeDataVerifier', [owner.address, true])
   token = await deploy('PoolINFT', [verifier])
   chain = openInftChain({ rpcUrl: anvil.url, token })
   const entry = { dataDescription: 'pool', dataHash: `0x${'11'.repeat(32)}` } as const
@@ -94,4 +96,25 @@ test('a transaction that the chain refused is told as such, and one that nobody 
   await expect(chain.confirm(hash)).rejects.toMatchObject({ code: 'chain_reverted' })
   const nowhere = openInftChain({ rpcUrl: 'http://127.0.0.1:9', token })
   await expect(nowhere.check(owner.address, call)).rejects.toMatchObject({ code: 'chain_unreachable' })
+})
+
+test('an oracle counts where the token’s own verifier has it, under its own key', async () => {
+  const encryptionKey = encryptionKeyOf(new Uint8Array(32).fill(7))
+  const address: Hex = `0x${keccak256(encryptionKey).slice(-40)}`
+  const oracle = { address, encryptionKey, measurement: `0x${'44'.repeat(32)}` as const, isSimulated: true }
+  const register = async (at: Address) => {
+    const args = [address, oracle.measurement, '', true] as const
+    const of = { address: at, abi: teeDataVerifierAbi, functionName: 'setOracle', args } as const
+    await chain.confirm(await clients.wallet(owner).writeContract(of))
+  }
+  // A pool can deploy one of its own, and register whom it likes there.
+  const ofPool = await deploy('TeeDataVerifier', [owner.address, true])
+  await register(ofPool)
+  await expect(chain.requireOracle({ verifier: ofPool, oracle })).rejects.toMatchObject({ code: 'chain_wrong' })
+  await expect(chain.requireOracle({ verifier, oracle })).rejects.toMatchObject({ code: 'chain_wrong' })
+  await register(verifier)
+  await chain.requireOracle({ verifier, oracle })
+  await expect(chain.requireOracle({ verifier: ofPool, oracle })).rejects.toMatchObject({ code: 'chain_wrong' })
+  const other = { ...oracle, encryptionKey: encryptionKeyOf(new Uint8Array(32).fill(8)) }
+  await expect(chain.requireOracle({ verifier, oracle: other })).rejects.toMatchObject({ code: 'chain_wrong' })
 })

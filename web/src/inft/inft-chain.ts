@@ -1,10 +1,11 @@
 /** The chain as the token's page needs it: a dry run before a wallet is asked, the wait for a block, published keys, the chain's time. */
 import { ComputePoolError } from '@computepool/shared/errors'
-import { createClient, http } from 'viem'
+import { createClient, http, keccak256 } from 'viem'
 import { call, getBlock, readContract, waitForTransactionReceipt } from 'viem/actions'
 import { told } from '../money/chain-error.ts'
 import type { ContractCall } from '../wallet/payer-wallet.ts'
 import { refusalInWords, tokenCallsAbi } from './inft-calls.ts'
+import type { PoolToken } from './inft-store.ts'
 
 type Hex = `0x${string}`
 
@@ -15,6 +16,8 @@ export interface InftChain {
   confirm(hash: Hex): Promise<void>
   /** `0x` where it published none. */
   encryptionKeyOf(account: Hex): Promise<Hex>
+  /** @throws chain_wrong unless the token's own verifier counts this oracle, and its key is that oracle's. */
+  requireOracle(pool: Pick<PoolToken, 'verifier' | 'oracle'>): Promise<void>
   /** Unix seconds of the newest block. */
   nowSeconds(): Promise<bigint>
 }
@@ -44,6 +47,25 @@ export function openInftChain({ rpcUrl, token }: { readonly rpcUrl: string; read
       told(() =>
         readContract(client, { address: token, abi: tokenCallsAbi, functionName: 'encryptionKeyOf', args: [account] }),
       ),
+    requireOracle: ({ verifier, oracle }) =>
+      told(async () => {
+        const abi = tokenCallsAbi
+        const found = await readContract(client, { address: token, abi, functionName: 'verifier' })
+        const of = { address: found, abi, functionName: 'oracleOf', args: [oracle.address] } as const
+        const { isRegistered } = await readContract(client, of)
+        // An address is the end of the hash of its public key.
+        const isItsKey = isSame(`0x${keccak256(oracle.encryptionKey).slice(-40)}`, oracle.address)
+        if (isSame(found, verifier) && isRegistered && isItsKey) return
+        throw new ComputePoolError(
+          'chain_wrong',
+          `The token’s contract does not count the pool’s oracle ${oracle.address}.`,
+          {
+            remedy: 'Nothing was sealed to it. Ask the pool’s operator.',
+          },
+        )
+      }),
     nowSeconds: () => told(async () => (await getBlock(client, { blockTag: 'latest' })).timestamp),
   }
 }
+
+const isSame = (one: string, other: string): boolean => one.toLowerCase() === other.toLowerCase()

@@ -7,6 +7,7 @@ import {
   accessTypedData,
   containerKeyBytes,
   containerOverheadBytes,
+  describedSize,
   describeIntelligence,
   type EncryptionKey,
   encryptionKeyOf,
@@ -116,10 +117,15 @@ export async function writeVersion(powers: ActPowers, key: EncryptionKey, next: 
   await submit(powers, callsOf(powers).write({ description, root: stored.root as Hex, sealedKey }))
 }
 
-/** Hands the oracle the containers' keys, sealed to it; it encrypts anew for the receiver. Moves nothing yet. */
+/**
+ * Hands the oracle the containers' keys, sealed to it; it encrypts anew for the receiver. Moves nothing yet. @throws chain_wrong where the
+ * oracle is none of the token's.
+ */
 export async function offer(powers: ActPowers, toText: string, { secret }: EncryptionKey): Promise<void> {
-  const { client, pool, token, tell } = powers
+  const { client, pool, token, chain, tell } = powers
   const to = addressOf(toText)
+  // Who gets these keys can read all: the pool's word for its oracle is not enough.
+  await chain.requireOracle(pool)
   const keysForOracle = token.entries.map(({ sealedKey }) =>
     bytesToHex(sealTo(pool.oracle.encryptionKey, unseal(hexToBytes(sealedKey), secret), sealingEntropy(powers))),
   )
@@ -166,13 +172,21 @@ export async function accept(
   tell('opening')
   let opened: PoolIntelligence | null = null
   const hashes: { oldDataHash: Hex; newDataHash: Hex }[] = []
-  for (const { description, blob, ownershipProof } of entries) {
+  for (const [at, { blob, ownershipProof }] of entries.entries()) {
+    // A transfer leaves it as it is, so it is not what the transfer says of it.
+    const { description } = token.entries[at]!
     const { oldDataHash, newDataHash, sealedKey, encryptedPubKey } = ownershipProof
     if (!isSame(encryptedPubKey, publicKey) || !isSame(newDataHash, blob.root)) {
       const remedy = 'Have it prepared again, for the key that this wallet published.'
       throw inputInvalid('The oracle prepared this transfer for another key.', remedy, 'transfer')
     }
-    opened ??= await openEntry(powers, description, blob, unseal(hexToBytes(sealedKey), secret))
+    if (describedSize(description) !== blob.sizeBytes) {
+      const remedy = 'Do not go on; ask the owner to have it prepared again.'
+      throw inputInvalid('The oracle’s container is not as long as the token says.', remedy, 'transfer')
+    }
+    // Each of them: what was not opened is not signed for.
+    const says = await openEntry(powers, description, blob, unseal(hexToBytes(sealedKey), secret))
+    opened ??= says
     hashes.push({ oldDataHash, newDataHash })
   }
   // The contract takes an empty key for that of the receiver's own address.

@@ -254,9 +254,12 @@ function signedAnew(message: string, seed: number): `0x${string}` {
   return bytesToHex(Uint8Array.from([...bytes.slice(1), 27 + bytes[0]!]))
 }
 
+/** As long as the seller's: a real oracle leaves the text as it is. */
+const forBuyer = 'For the buyer.'.padEnd(sampleIntelligence.systemPrompt.length, '.')
+
 async function transferTo(inft: FakeInft, publicKey: `0x${string}`, lie: object = {}): Promise<TransferView> {
   const old = inft.token.entries[0]!
-  const next = sealedEntry(inft, pool, publicKey, { ...sampleIntelligence, systemPrompt: 'For the buyer.' })
+  const next = sealedEntry(inft, pool, publicKey, { ...sampleIntelligence, systemPrompt: forBuyer })
   const ownershipProof = {
     oracleType: 0,
     oldDataHash: old.root,
@@ -290,7 +293,7 @@ test('a receiver opens what was made for it, and only then signs', async () => {
   expect(screen.getByTestId('transfer-row').dataset.state).toBe('prepared')
   fireEvent.click(screen.getByTestId('accept'))
   await settled('done')
-  expect(screen.getByTestId('received').dataset.prompt).toBe('For the buyer.')
+  expect(screen.getByTestId('received').dataset.prompt).toBe(forBuyer)
   const [{ accessProofs }] = inft.accepted as [(typeof inft.accepted)[0]]
   expect(accessProofs).toHaveLength(1)
   expect(accessProofs[0]!.newDataHash).toBe(inft.transfers[0]!.entries[0]!.blob.root)

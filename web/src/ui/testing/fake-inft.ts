@@ -74,6 +74,8 @@ export interface FakeInft {
   readonly accepted: AccessOrder[]
   /** Runs before the chain is asked whether it would take a transaction; a throw is its refusal. */
   onCheck: () => void
+  /** Runs when the oracle is looked up; a throw says that it is none of the token's. */
+  onOracle: () => void
   /** Runs when a block is waited for. */
   onConfirm: () => Promise<void>
   stores(wallet: WalletStore): InftStores
@@ -124,6 +126,7 @@ export function createFakeInft(owner: Hex, pool: PoolToken = samplePoolToken()):
     },
     confirm: () => fake.onConfirm(),
     encryptionKeyOf: async account => fake.keys.get(account.toLowerCase()) ?? '0x',
+    requireOracle: async () => fake.onOracle(),
     nowSeconds: async () => 1_700_000_000n,
   }
   const fake: FakeInft = {
@@ -155,6 +158,7 @@ export function createFakeInft(owner: Hex, pool: PoolToken = samplePoolToken()):
     orders: [],
     accepted: [],
     onCheck() {},
+    onOracle() {},
     onConfirm: async () => {},
     stores(wallet) {
       const tokens = createTokenStore(client)
