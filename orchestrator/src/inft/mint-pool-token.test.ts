@@ -186,13 +186,19 @@ it('follows what the pool runs with by a new version, and writes none where noth
 
 it('is known where an older orchestrator forgot what it had signed, and took a copy for it', async () => {
   const store = memoryStore()
-  const tokenId = await run('forgotten', '', store, () => {})
-  const kept = await keptOf('forgotten')
-  const { root } = kept.value[0]!.versions[0]!
+  // The signature is recorded then, and nothing sent: a stranger comes first.
+  let passed = 0
+  const killed = run('forgotten', '', store, () => {
+    if (++passed === 7) throw new Error('killed')
+  })
+  await expect(killed).rejects.toThrow('killed')
+  const { root } = (await keptOf('forgotten')).value[0]!.versions[0]!
   await copy(root)
+  const tokenId = await run('forgotten', '', store, () => {})
   await copy(root, owner.address)
+  const kept = await keptOf('forgotten')
   const notices: string[] = []
-  for (const wrong of [tokenId, tokenId + 1n, tokenId + 2n]) {
+  for (const wrong of [tokenId - 1n, tokenId, tokenId + 1n]) {
     await kept.set(kept.value.map(row => ({ ...row, signed: [], tokenId: String(wrong) })))
     expect([
       await run(
