@@ -19,6 +19,7 @@ import { ensureContracts } from './ensure-contracts.ts'
 import type { InftDesk, OpenedInft } from './inft-desk.ts'
 import type { InftPlace } from './inft-reader.ts'
 import { openKeptFile } from './kept-file.ts'
+import { createKeptOwner } from './kept-owner.ts'
 import { mintPoolToken, poolTokensSchema } from './mint-pool-token.ts'
 import { isOracleSimulated, simulatedMeasurement } from './oracle-key.ts'
 import { createSignIn, type SignIn } from './sign-in.ts'
@@ -173,13 +174,13 @@ async function open(options: OpenInftOptions, chain: OpenedChain, signal: AbortS
         ? null
         : createTransferOracle({ client, place, store: storage.store, privateKey: chain.oracleKey })
     const signIn = createSignIn({ domain: new URL(url).host, chainId: place.chainId, clock, client })
+    const ownerOf = createKeptOwner({ client, place, tokenId, clock })
     const gate = settings.isPrivate ? createUsageGate({ client, place, clock }) : null
     const blobs =
       storage === null
         ? null
         : createBlobBook({
-            store: storage.store,
-            clock,
+            ...{ store: storage.store, clock, ownerOf },
             kept: await openKeptFile(join(folder, 'uploads.json'), uploadsSchema, []),
           })
     const transfers =
@@ -202,7 +203,7 @@ async function open(options: OpenInftOptions, chain: OpenedChain, signal: AbortS
       signIn,
       blobs,
       transfers,
-      access: gate === null ? null : createAccessGate({ signIn, gate, place, tokenId, client }),
+      access: gate === null ? null : createAccessGate({ signIn, gate, place, tokenId, ownerOf }),
     }
     return { inft, gate, storage }
   } catch (thrown) {
