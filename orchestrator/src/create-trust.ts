@@ -84,10 +84,11 @@ export function createTrust(options: TrustOptions): Trust {
   const tickets = createEvidenceTickets(clock, entropy)
   // A temporary folder is made when the first bundle comes.
   let folder: string | null = dataDir === null ? null : join(dataDir, 'evidence')
-  const archive = createEvidenceArchive(() => {
+  const evidenceFolder = (): string => {
     folder ??= mkdtempSync(join(tmpdir(), 'computepool-evidence-'))
     return folder
-  })
+  }
+  const archive = createEvidenceArchive(evidenceFolder, { wallMs: () => clock.wallMs(), onFull: onFault })
   if (folder !== null) archive.sweep().catch(onFault)
   for (const { operator, what, evidence } of convictions?.left ?? []) {
     void archive

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rm, utimes } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
+import type { EvidenceArchiveOptions } from '../audit/evidence-archive.ts'
 import { createEvidenceArchive } from '../audit/index.ts'
 import { evidenceRoutes } from './evidence-routes.ts'
 import { errorResponse } from './openai-routes.ts'
@@ -16,8 +17,8 @@ afterEach(() => rm(folder, { recursive: true }))
 const digestOf = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
 const bundle = (fill: number, sizeBytes = 1000) => new Uint8Array(sizeBytes).fill(fill)
 
-function open(mostBytes?: number) {
-  const archive = createEvidenceArchive(() => folder, mostBytes)
+function open(mostBytes?: number, options: EvidenceArchiveOptions = {}) {
+  const archive = createEvidenceArchive(() => folder, mostBytes === undefined ? options : { ...options, mostBytes })
   const tickets = new Map(['good', 'better', 'best', ...'abcdef'].map(ticket => [ticket, `wallet-of-${ticket}`]))
   for (let i = 0; i < 8; i++) tickets.set(`junk-${i}`, 'junk')
   const takeTicket = (ticket: string): string | null => {
@@ -104,4 +105,21 @@ it('counts who fetches a bundle until all of it was sent, or nobody wants more',
   await left.body!.cancel()
   await app.request(`/evidence/${digestOf(bundle(2))}`)
   expect(running()).toBe(0)
+})
+
+it('tells the owner once that convictions fill it, and gives up those that are a month old for what comes', async () => {
+  const told: string[] = []
+  let now = Date.now()
+  const archive = open(2500, { wallMs: () => now, onFull: ({ message }) => told.push(message) })
+  expect([await archive.put(bundle(1), 'good'), await archive.put(bundle(2), 'better')]).toEqual([201, 201])
+  for (const fill of [1, 2]) await archive.archive.hold(digestOf(bundle(fill)))
+  await utimes(join(folder, `${digestOf(bundle(1))}.held`), now / 1000 - 60, now / 1000 - 60)
+  expect([await archive.put(bundle(3), 'best'), await archive.put(bundle(4), 'a')]).toEqual([503, 503])
+  expect(told).toEqual([expect.stringContaining('fills the 2500 bytes')])
+  now += 30 * 24 * 3_600_000 - 1000
+  expect(await archive.put(bundle(3), 'b')).toBe(201)
+  expect([await archive.get(bundle(1)), await archive.get(bundle(2))]).toEqual([404, 200])
+  expect((await readdir(folder)).sort()).toEqual(
+    [digestOf(bundle(2)), `${digestOf(bundle(2))}.held`, digestOf(bundle(3))].sort(),
+  )
 })

@@ -31,7 +31,7 @@ export interface EvidenceArchive {
   holdWhile(sha256: string): () => void
   /** Takes away what uploads left that a killed process had begun. */
   sweep(): Promise<void>
-  /** Somebody was convicted by it: it stays, whatever comes, and over restarts. */
+  /** Somebody was convicted by it: it stays for 30 days, whatever comes, and over restarts; then for as long as there is room. */
   hold(sha256: string): Promise<void>
 }
 
@@ -40,6 +40,8 @@ export const maxEvidenceBytes = 145 << 20
 const usualMostBytes = 2 ** 31
 /** Of one wallet, of bundles by which nobody was convicted: its own eldest go first. */
 const mostOfAccuser = 4
+/** Longer than any dispute: what is in it was judged, and settled. */
+const surelyHeldMs = 30 * 24 * 3_600_000
 /** More than checks are open at once. */
 const mostSubjects = 256
 const namePattern = /^[0-9a-f]{64}$/
@@ -49,8 +51,19 @@ const partMark = '.part'
 /** Magic and the header's length. */
 const prefixBytes = 12
 
+export interface EvidenceArchiveOptions {
+  readonly mostBytes?: number
+  /** As files are dated. */
+  readonly wallMs?: () => number
+  /** What came was refused, for all that is kept is needed: nobody can be convicted until there is room. Told once, until something fits again. */
+  readonly onFull?: (fault: ComputePoolError) => void
+}
+
 /** `folderOf` is asked when a bundle comes or is fetched; the folder is made where it is not there. */
-export function createEvidenceArchive(folderOf: () => string, mostBytes = usualMostBytes): EvidenceArchive {
+export function createEvidenceArchive(
+  folderOf: () => string,
+  { mostBytes = usualMostBytes, wallMs = Date.now, onFull = () => {} }: EvidenceArchiveOptions = {},
+): EvidenceArchive {
   /** The latest last. */
   const subjects = new Map<string, string>()
   const pathOf = (sha256: string): string => {
@@ -66,12 +79,23 @@ export function createEvidenceArchive(folderOf: () => string, mostBytes = usualM
   /** Uploads of this process. */
   const parts = new Set<string>()
   let admitting: Promise<unknown> = Promise.resolve()
+  let isToldFull = false
 
-  /** Room for one more: its wallet's own eldest go, then the eldest of all; never one that convicted somebody, or is being judged. */
+  /** When somebody was convicted by each. */
+  const heldSince = async (folder: string, names: readonly string[]): Promise<Map<string, number>> => {
+    const marks = names.filter(name => name.endsWith(heldMark))
+    const since = await Promise.all(marks.map(mark => stat(join(folder, mark)).then(each => each.mtimeMs, wallMs)))
+    return new Map(marks.map((mark, i) => [mark.slice(0, -heldMark.length), since[i]!]))
+  }
+
+  /**
+   * Room for one more: its wallet's own eldest go, then the eldest of all, then those of the eldest convictions; never one that convicted
+   * somebody lately, or is being judged.
+   */
   const makeRoom = async (sizeBytes: number, by: string): Promise<void> => {
     const folder = folderOf()
     const all = await readdir(folder)
-    const convicting = new Set(all.filter(name => name.endsWith(heldMark)).map(name => name.slice(0, -heldMark.length)))
+    const convicting = await heldSince(folder, all)
     const names = all.filter(name => namePattern.test(name))
     const files = await Promise.all(
       names.map(async name => {
@@ -87,15 +111,26 @@ export function createEvidenceArchive(folderOf: () => string, mostBytes = usualM
     const doomed = new Set(ownLoose.slice(0, Math.max(0, own + 1 - mostOfAccuser)))
     if (own - doomed.size >= mostOfAccuser) throw isFull(`${own} bundles that this wallet left are being judged`)
     let total = sizeBytes + files.reduce((sum, file) => sum + (doomed.has(file) ? 0 : file.size), 0)
-    for (const file of loose) {
+    const sinceMs = ({ name }: { name: string }): number => convicting.get(name) ?? Number.POSITIVE_INFINITY
+    const old = files
+      .filter(file => wallMs() - sinceMs(file) > surelyHeldMs && !judged.has(file.name))
+      .sort((a, b) => sinceMs(a) - sinceMs(b))
+    for (const file of [...loose, ...old]) {
       if (total <= mostBytes) break
       if (doomed.has(file)) continue
       doomed.add(file)
       total -= file.size
     }
-    if (total > mostBytes) throw isFull(`Evidence that is needed fills the ${mostBytes} bytes that there are for it`)
+    if (total > mostBytes) {
+      const full = isFull(`Evidence that is needed fills the ${mostBytes} bytes that there are for it`)
+      if (!isToldFull) onFull(full)
+      isToldFull = true
+      throw full
+    }
+    isToldFull = false
     for (const { name } of doomed) {
       await rm(join(folder, name), { force: true })
+      await rm(join(folder, name + heldMark), { force: true })
       leftBy.delete(name)
       subjects.delete(name)
     }
