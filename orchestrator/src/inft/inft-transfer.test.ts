@@ -41,6 +41,7 @@ import {
   storeIntelligence,
   type TransferOracle,
 } from './index.ts'
+import { readHistory } from './read-history.ts'
 
 const keyOf = (name: string): Hex => keccak256(stringToHex(`computepool test key: ${name}`))
 const seller = testAccount('inft seller')
@@ -130,6 +131,23 @@ it('is cloned for a program with its own key, and the source stays its owner’s
   const [source, clone] = [await readInft(client, place, tokenId), await readInft(client, place, newTokenId)]
   expect(await openIntelligence(store, place, clone.entries[0]!, secret)).toEqual(intelligence)
   expect(await openIntelligence(store, place, source.entries[0]!, sellerSecret)).toEqual(intelligence)
+
+  const pastOf = (id: bigint) => {
+    const ownOracle = testAccount('another oracle').address
+    return readHistory(client, place, { fromBlock: 0n, tokenId: id, ownOracle })
+  }
+  const simulated = { address: oracle.address, isSimulated: true }
+  expect(await pastOf(newTokenId)).toMatchObject([{ version: 1, by: 'mint', oracle: simulated }])
+  // Whoever writes down a root that an oracle made has had nothing encrypted anew.
+  const [entry] = clone.entries
+  const data = [{ dataDescription: entry!.description, dataHash: entry!.blob.root }]
+  const copied = await send(seller, 'mint', [seller.address, data, [entry!.sealedKey]])
+  const { tokenId: copy } = parseEventLogs({ abi: poolInftAbi, logs: copied.logs, eventName: 'Minted' })[0]!.args
+  await send(seller, 'update', [copy, data, [entry!.sealedKey]])
+  expect(await pastOf(copy)).toMatchObject([
+    { by: 'mint', oracle: null },
+    { by: 'update', oracle: null },
+  ])
 })
 
 it('is not prepared with a wrong key, for its owner, or where there is none', async () => {

@@ -12,7 +12,6 @@ import {
   type RpcLog,
   TransactionReceiptNotFoundError,
   toEventSelector,
-  zeroAddress,
 } from 'viem'
 import { oldestFirst } from '../chain/block-ranges.ts'
 import type { InftPlace } from './inft-reader.ts'
@@ -83,19 +82,27 @@ export async function readHistory(
     times.set(block, known)
     return known
   }
+  /** Who encrypted all of these anew in that transaction. A root alone tells nothing: anybody may write down one that an oracle once made. */
+  const oracleOf = async (hash: Hex, roots: readonly Hex[]): Promise<InftToken['history'][number]['oracle']> => {
+    const { logs } = await client.getTransactionReceipt({ hash })
+    const ofVerifier = logs.filter(({ address }) => isAddressEqual(address, verifier))
+    const said = parseEventLogs({ abi: teeDataVerifierAbi, logs: ofVerifier, eventName: 'Reencrypted' })
+      .map(({ args }) => args)
+      .filter(args => isAddressEqual(args.token, token))
+    const own = roots.map(root => said.find(({ newDataHash }) => newDataHash === root))
+    const [first] = own
+    if (first === undefined || own.includes(undefined)) return null
+    const isSimulated = own.some(one =>
+      isOracleSimulated({ address: one!.oracle, isSimulated: one!.isSimulated }, ownOracle),
+    )
+    return { address: first.oracle, isSimulated }
+  }
   const rows = found
     .map((log, index) => ({ log, version: index + 1 }))
     .slice(-mostShown)
     .map(async ({ log, version }): Promise<InftToken['history'][number]> => {
       const roots = (log.eventName === 'Minted' ? log.args.data : log.args.newData).map(({ dataHash }) => dataHash)
-      const [address, , said] = await client.readContract({
-        address: verifier,
-        abi: teeDataVerifierAbi,
-        functionName: 'reencryptionOf',
-        args: [token, roots[0]!],
-      })
-      const isSimulated = isOracleSimulated({ address, isSimulated: said }, ownOracle)
-      const oracle = address === zeroAddress ? null : { address, isSimulated }
+      const oracle = await oracleOf(log.transactionHash!, roots)
       return {
         version,
         roots,
