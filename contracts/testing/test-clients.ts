@@ -1,11 +1,16 @@
-/** viem's three clients for a chain of this machine, with the short intervals that tests want. */
+/**
+ * viem's three clients for a chain of this machine, with the short intervals that tests want. What its wallets send has gas to spare; the
+ * other two give estimates as they are.
+ */
 import {
   type Chain,
   createPublicClient,
   createTestClient,
   createWalletClient,
+  type Hex,
   type HttpTransport,
   http,
+  numberToHex,
   type PrivateKeyAccount,
   type PublicClient,
   type TestClient,
@@ -27,6 +32,33 @@ export function clientsFor(chain: Chain, url: string): TestClients {
     chain,
     publicClient: createPublicClient({ chain, transport, ...often }),
     testClient: createTestClient({ mode: 'anvil', chain, transport }),
-    wallet: account => createWalletClient({ account, chain, transport, ...often }),
+    wallet: account => createWalletClient({ account, chain, transport: withHeadroom(transport), ...often }),
   }
 }
+
+interface Call {
+  readonly method: string
+  readonly params?: readonly { readonly gas?: Hex }[]
+}
+
+const raised = (gas: Hex): Hex => numberToHex((BigInt(gas) * 3n) / 2n)
+
+/**
+ * Half as much again as each estimate: a block of the next second may store what one of this second finds stored, and after a revert of the
+ * chain even the newest block is one of another time.
+ */
+const withHeadroom =
+  (transport: HttpTransport): HttpTransport =>
+  options => {
+    const plain = transport(options)
+    const ask = plain.request as (call: Call, options?: unknown) => Promise<unknown>
+    const request = async (call: Call, options?: unknown) => {
+      const answer = await ask(call, options)
+      if (call.method === 'eth_estimateGas') return raised(answer as Hex)
+      // Where a node fills transactions, it estimates what was not asked for.
+      if (call.method !== 'eth_fillTransaction' || call.params?.[0]?.gas !== undefined) return answer
+      const { tx, ...rest } = answer as { tx: { gas: Hex } }
+      return { ...rest, tx: { ...tx, gas: raised(tx.gas) } }
+    }
+    return { ...plain, request: request as typeof plain.request }
+  }
