@@ -83,6 +83,16 @@ export {
 export type { DrawsClaim } from './redraw.ts'
 export { replayOf } from './replay-of.ts'
 export {
+  createRowSketcher,
+  distanceOfSketches,
+  isSameComputed,
+  type RowSketcher,
+  type RowsSketched,
+  rowSketchBound,
+  rowSketchDigits,
+  rowSketchSums,
+} from './sketch-rows.ts'
+export {
   parseToleranceTable,
   type ToleranceQuery,
   type ToleranceRow,
