@@ -321,7 +321,7 @@ it('the same files run by KeeperHub’s REST', async () => {
     apiKey: 'owner-key',
     fetch: async (address, init) => {
       const { pathname, search } = new URL(String(address))
-      return keeperRoutes(stage.home.keeper, { apiKey: 'owner-key' }).request(
+      return keeperRoutes([{ keeper: stage.home.keeper, apiKey: 'owner-key' }]).request(
         pathname.replace('/api/keeper', '') + search,
         init,
       )

@@ -39,6 +39,8 @@ export type KeeperNotice =
 
 export interface EmbeddedKeeperOptions {
   readonly db: Database
+  /** Whose workflows and runs these are; several keepers share a database, each with its own. Default: the pool's. */
+  readonly organisation?: string
   readonly sender: TransactionSender
   readonly publicClient: PublicClient
   readonly clock: Clock
@@ -89,8 +91,8 @@ const pruneEveryMs = 3_600_000
 
 export function createEmbeddedKeeper(options: EmbeddedKeeperOptions): EmbeddedKeeper {
   const { db, sender, publicClient, clock, entropy, onNotice = () => {}, mostRunsAtOnce = 32, pollMs = 250 } = options
-  const store = options.store ?? createRunStore(db)
-  const workflows = createWorkflowStore(db, store, clock, entropy)
+  const store = options.store ?? createRunStore(db, options.organisation)
+  const workflows = createWorkflowStore(db, store, clock, entropy, options.organisation)
   const names = new Map((options.workflows ?? []).map(({ key, definition }) => [key, definition.workflow.name]))
   let chainId: Promise<number> | null = null
   let cancelPrune = (): void => {}

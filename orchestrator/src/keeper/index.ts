@@ -15,7 +15,7 @@ export {
   type KeeperNotice,
   type RunDetail,
 } from './embedded-keeper.ts'
-export { type KeeperRoutesAuth, keeperRoutes } from './keeper-routes.ts'
+export { type KeeperOrganisation, keeperRoutes } from './keeper-routes.ts'
 export { createKeeperHubClient, type KeeperHubClient, type KeeperHubClientOptions } from './keeperhub-client.ts'
 export {
   coalitionWorkflowKeys,

@@ -79,7 +79,7 @@ describe('the REST client in front of the embedded keeper', () => {
   for (const { name, run } of keeperContract) {
     it(name, async () => {
       const embedded = await openEmbedded(false)
-      const app = new Hono().route('/api/keeper', keeperRoutes(embedded.keeper, { apiKey: 'owner-key' }))
+      const app = new Hono().route('/api/keeper', keeperRoutes([{ keeper: embedded.keeper, apiKey: 'owner-key' }]))
       const server = await new Promise<ReturnType<typeof serve>>(resolve => {
         const listening = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' }, () => resolve(listening))
       })

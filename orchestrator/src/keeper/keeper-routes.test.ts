@@ -32,7 +32,7 @@ beforeEach(async () => {
     fetch: async () => Response.json({}),
     pollMs: 5,
   })
-  const routes = keeperRoutes(keeper, { apiKey: 'owner-key' })
+  const routes = keeperRoutes([{ keeper, apiKey: 'owner-key' }])
   ask = async (method, path, body, headers = { authorization: 'Bearer owner-key' }) =>
     routes.request(path, {
       method,

@@ -38,6 +38,8 @@ export type Begun =
   | { readonly kind: 'new' | 'known'; readonly run: KeeperRunRow }
   | { readonly kind: 'conflict'; readonly runId: string }
 
+/** The pool's own, where a keeper serves several. */
+export const poolOrganisation = 'pool'
 /** As KeeperHub remembers them. */
 export const keyLifetimeMs = 24 * 3_600_000
 const dayMs = 24 * 3_600_000
@@ -55,7 +57,9 @@ export function canonicalJson(value: unknown): string {
 
 export type RunStore = ReturnType<typeof createRunStore>
 
-export function createRunStore(db: Database) {
+/** Of one organisation: runs of another are not there for it. */
+export function createRunStore(db: Database, organisation = poolOrganisation) {
+  const isOurs = eq(keeperRunsTable.organisation, organisation)
   const stepIs = ({ runId, nodeId, iteration }: StepKey) =>
     and(
       eq(keeperStepsTable.runId, runId),
@@ -100,26 +104,29 @@ export function createRunStore(db: Database) {
         const { key: _, ...values } = run
         const [row] = await tx
           .insert(keeperRunsTable)
-          .values({ ...values, status: 'pending' })
+          .values({ ...values, organisation, status: 'pending' })
           .returning()
         return { kind: 'new', run: row as KeeperRunRow }
       }),
     async run(id: string): Promise<KeeperRunRow | null> {
-      const [row] = await db.select().from(keeperRunsTable).where(eq(keeperRunsTable.id, id))
+      const [row] = await db
+        .select()
+        .from(keeperRunsTable)
+        .where(and(isOurs, eq(keeperRunsTable.id, id)))
       return row ?? null
     },
     unfinished: (): Promise<KeeperRunRow[]> =>
       db
         .select()
         .from(keeperRunsTable)
-        .where(isNull(keeperRunsTable.completedAtMs))
+        .where(and(isOurs, isNull(keeperRunsTable.completedAtMs)))
         .orderBy(asc(keeperRunsTable.createdAtMs)),
     /** The newest first. */
     runs: (workflowId: string | null, limit: number): Promise<KeeperRunRow[]> =>
       db
         .select()
         .from(keeperRunsTable)
-        .where(workflowId === null ? undefined : eq(keeperRunsTable.workflowId, workflowId))
+        .where(workflowId === null ? isOurs : and(isOurs, eq(keeperRunsTable.workflowId, workflowId)))
         .orderBy(desc(keeperRunsTable.createdAtMs))
         .limit(limit),
     /** A run that has ended stays as it ended. */
@@ -127,7 +134,7 @@ export function createRunStore(db: Database) {
       await db
         .update(keeperRunsTable)
         .set(values)
-        .where(and(eq(keeperRunsTable.id, id), isNull(keeperRunsTable.completedAtMs)))
+        .where(and(isOurs, eq(keeperRunsTable.id, id), isNull(keeperRunsTable.completedAtMs)))
     },
     steps: (runId: string): Promise<KeeperStepRow[]> =>
       db.select().from(keeperStepsTable).where(eq(keeperStepsTable.runId, runId)).orderBy(asc(keeperStepsTable.seq)),

@@ -1,11 +1,11 @@
-/** The workflows that the embedded keeper holds, by id and by name. It checks what comes in and starts nothing. */
+/** The workflows that an organisation has in the embedded keeper, by id and by name. It checks what comes in and starts nothing. */
 import { ComputePoolError } from '@computepool/shared/errors'
 import type { Clock, Entropy } from '@computepool/shared/ports'
-import { asc, eq } from 'drizzle-orm'
+import { and, asc, eq } from 'drizzle-orm'
 import { z } from 'zod'
 import type { Database } from '../store/database.ts'
 import { keeperWorkflowsTable } from '../store/keeper-tables.ts'
-import type { RunStore } from './run-store.ts'
+import { poolOrganisation, type RunStore } from './run-store.ts'
 import { readGraph, type WorkflowGraph } from './workflow-graph.ts'
 import { mostImportBytes, type WorkflowExport, workflowExportSchema } from './workflow-schema.ts'
 
@@ -31,7 +31,16 @@ const patchSchema = z.strictObject({
 
 export type WorkflowStore = ReturnType<typeof createWorkflowStore>
 
-export function createWorkflowStore(db: Database, runs: RunStore, clock: Clock, entropy: Entropy) {
+export function createWorkflowStore(
+  db: Database,
+  runs: RunStore,
+  clock: Clock,
+  entropy: Entropy,
+  organisation = poolOrganisation,
+) {
+  const table = keeperWorkflowsTable
+  const isOurs = eq(table.organisation, organisation)
+  const isNamed = (name: string) => and(isOurs, eq(table.name, name))
   const parsed = new Map<string, { definition: WorkflowExport; graph: WorkflowGraph }>()
   const definitionOf = async (digest: string): Promise<{ definition: WorkflowExport; graph: WorkflowGraph }> => {
     const known = parsed.get(digest)
@@ -48,7 +57,10 @@ export function createWorkflowStore(db: Database, runs: RunStore, clock: Clock, 
     ...(await definitionOf(row.digest)),
   })
   const find = async (id: string): Promise<StoredWorkflow> => {
-    const [row] = await db.select().from(keeperWorkflowsTable).where(eq(keeperWorkflowsTable.id, id))
+    const [row] = await db
+      .select()
+      .from(table)
+      .where(and(isOurs, eq(table.id, id)))
     if (!row) throw unknownWorkflow(id)
     return complete(row)
   }
@@ -59,26 +71,30 @@ export function createWorkflowStore(db: Database, runs: RunStore, clock: Clock, 
     const { name, description = '' } = definition.workflow
     const nowMs = clock.wallMs()
     const values = { name, description, digest, enabled, updatedAtMs: nowMs }
-    if (id !== null) await db.update(keeperWorkflowsTable).set(values).where(eq(keeperWorkflowsTable.id, id))
+    if (id !== null)
+      await db
+        .update(table)
+        .set(values)
+        .where(and(isOurs, eq(table.id, id)))
     else {
       id = `wf_${Buffer.from(entropy.bytes(12)).toString('hex')}`
       await db
-        .insert(keeperWorkflowsTable)
-        .values({ id, ...values, createdAtMs: nowMs })
-        .onConflictDoUpdate({ target: keeperWorkflowsTable.name, set: values })
+        .insert(table)
+        .values({ id, organisation, ...values, createdAtMs: nowMs })
+        .onConflictDoUpdate({ target: [table.organisation, table.name], set: values })
     }
-    const [row] = await db.select().from(keeperWorkflowsTable).where(eq(keeperWorkflowsTable.name, name))
+    const [row] = await db.select().from(table).where(isNamed(name))
     return complete(row as typeof keeperWorkflowsTable.$inferSelect)
   }
   return {
     definitionOf,
     find,
     async byName(name: string): Promise<StoredWorkflow | null> {
-      const [row] = await db.select().from(keeperWorkflowsTable).where(eq(keeperWorkflowsTable.name, name))
+      const [row] = await db.select().from(table).where(isNamed(name))
       return row ? complete(row) : null
     },
     async list(): Promise<StoredWorkflow[]> {
-      const rows = await db.select().from(keeperWorkflowsTable).orderBy(asc(keeperWorkflowsTable.createdAtMs))
+      const rows = await db.select().from(table).where(isOurs).orderBy(asc(table.createdAtMs))
       return Promise.all(rows.map(complete))
     },
     /** A new workflow, or the new version of the one of that name. Errors: `input_invalid`. */

@@ -94,7 +94,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'computepool-keeper-url-'))
   const app = new Hono().all('/api/*', async c => {
     house ??= openHouse()
-    const routes = new Hono().route('/api', keeperRoutes((await house).keeper, { apiKey }))
+    const routes = new Hono().route('/api', keeperRoutes([{ keeper: (await house).keeper, apiKey }]))
     return routes.fetch(c.req.raw)
   })
   server = createAdaptorServer({ fetch: app.fetch }) as Server

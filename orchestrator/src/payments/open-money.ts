@@ -254,7 +254,7 @@ async function open(
     .route('/activity', activityRoutes({ ledger, runs }))
     .route('/x402', facilitatorRoutes(facilitator, secrets.ownerToken))
   ownerRoutes.onError(errorResponse)
-  if (embedded !== null) ownerRoutes.route('/keeper', keeperRoutes(embedded, { apiKey: secrets.ownerToken }))
+  if (embedded !== null) ownerRoutes.route('/keeper', keeperRoutes([{ keeper: embedded, apiKey: secrets.ownerToken }]))
   const pageChain = pageChainOf({ chain, isEmbedded, rpcUrl: money.rpcUrl, origin: url })
   const till = createTill({
     clock,

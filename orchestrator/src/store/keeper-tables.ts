@@ -1,5 +1,5 @@
 /**
- * The embedded keeper's tables as Drizzle sees them; `020-keeper.sql` is what makes them. It knows no workflows: JSON is text here.
+ * The embedded keeper's tables as Drizzle sees them; `020-keeper.sql` and `070-keeper-organisations.sql` are what make them. It knows no workflows: JSON is text here.
  */
 import { bigint, bigserial, boolean, integer, pgTable, text } from 'drizzle-orm/pg-core'
 
@@ -23,6 +23,7 @@ export const keeperDefinitionsTable = pgTable('keeper_definitions', {
 
 export const keeperWorkflowsTable = pgTable('keeper_workflows', {
   id: text('id').primaryKey(),
+  organisation: text('organisation').notNull().default('pool'),
   name: text('name').notNull(),
   description: text('description').notNull(),
   digest: text('digest').notNull(),
@@ -33,6 +34,7 @@ export const keeperWorkflowsTable = pgTable('keeper_workflows', {
 
 export const keeperRunsTable = pgTable('keeper_runs', {
   id: text('id').primaryKey(),
+  organisation: text('organisation').notNull().default('pool'),
   workflowId: text('workflow_id').notNull(),
   digest: text('digest').notNull(),
   startedBy: text('started_by', { enum: ['manual', 'schedule'] }).notNull(),
