@@ -1,4 +1,5 @@
 /** A pool of fake tabs whose work is checked: two seats, others that wait, and auditors; and answers that draw checks. */
+import { rowSketchSums } from '@computepool/shared/audit'
 import { createSeededRandom } from '@computepool/shared/testing'
 import type { DeskCommand, DeskRequest } from '@computepool/shared/wire'
 import type { Breach } from '../src/audit/index.ts'
@@ -8,6 +9,17 @@ import { createTestPool, type TestPool } from './test-pool.ts'
 
 export type RunCheck = Extract<DeskCommand, { type: 'run-check' }>
 export type Outcome = Extract<DeskRequest, { type: 'check-reported' }>['outcome']
+
+export interface Sketched {
+  readonly sketch: string
+  readonly rows: number
+}
+/** The same of the same `of`, and of nothing else. */
+export function sketchedRows(of: number): Sketched {
+  const sums = Buffer.alloc(4 * rowSketchSums)
+  for (let at = 0; at < rowSketchSums; at++) sums.writeFloatLE(Math.sin(of * (at + 1)) / 4, 4 * at)
+  return { sketch: sums.toString('hex'), rows: 12 }
+}
 
 export interface AuditedPool {
   readonly pool: TestPool
@@ -25,11 +37,13 @@ export interface AuditedPool {
   reportAll(outcome: Outcome, blamed?: (check: RunCheck) => string | null): Promise<number>
   /** Leaves a bundle for the check, and accuses by it. Status of the upload. */
   accuse(auditor: FakeTab, check: RunCheck, change?: Parameters<typeof fakeEvidence>[1]): Promise<number>
+  /** Says first what it computed, as every auditor must where the check has a nonce; the same as all others unless told otherwise. */
   report(
     auditor: FakeTab,
     check: RunCheck,
     outcome: Outcome,
     extra?: Partial<Extract<DeskRequest, { type: 'check-reported' }>>,
+    computed?: Sketched | null,
   ): Promise<void>
   checks(): object
 }
@@ -73,7 +87,14 @@ export async function openAuditedPool(options: AuditedPoolOptions = {}): Promise
     read.set(tab, all.length)
     return news
   }
-  const report: AuditedPool['report'] = async (auditor, { check }, outcome, extra = {}) => {
+  const report: AuditedPool['report'] = async (auditor, command, outcome, extra = {}, computed) => {
+    const { check, nonce } = command
+    const isAnswer = outcome !== 'failed' && outcome !== 'withheld'
+    const said = computed === undefined ? sketchedRows(1) : computed
+    if (nonce !== null && isAnswer && said !== null) {
+      auditor.say({ type: 'check-computed', check, ...said })
+      await pool.clock.settle()
+    }
     const nothing = { blamed: null, words: '', computeMs: 5, finding: null, evidence: null }
     auditor.say({ type: 'check-reported', check, outcome, ...nothing, ...extra })
     await pool.clock.settle()

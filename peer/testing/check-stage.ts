@@ -17,7 +17,7 @@ export interface CheckStage {
   readonly auditor: PoolPeer
   /** What the desk tells the auditor of the last attempt. */
   readonly command: RunCheck
-  /** Tells the seats to hand over, as the desk does. */
+  /** Tells the seats to hand over, as the desk does: what the accused sent when the auditor has said what it computed itself. */
   handOver(changes?: Partial<Extract<DeskCommand, { type: 'hand-over' }>>): void
   run(changes?: Partial<RunCheck>): void
   reported(): Promise<Of<'check-reported'>>
@@ -172,6 +172,7 @@ export async function openCheckStage(options: StageOptions): Promise<CheckStage>
     attempts,
     receivedFrom: seat === 0 ? null : accused.peer(),
     sentFrom: sentFrom.peer(),
+    nonce: sentFrom === accused ? null : 'c0'.repeat(32),
     plan: { secret, terms, positions: last.positions, endPosition: planned!.endPosition },
     withinMs: 60_000,
     evidence: { path: '/api/evidence', ticket: 'ticket' },
@@ -187,7 +188,10 @@ export async function openCheckStage(options: StageOptions): Promise<CheckStage>
       const order = (tab: PoolPeer, as: 'received' | 'sent') =>
         pool.command(tab, { ...ask, as, attempts: ids, ...changes })
       if (seat !== 0 || sentFrom === accused) order(accused, 'received')
-      if (sentFrom !== accused) order(sentFrom, 'sent')
+      if (sentFrom !== accused)
+        pool.onHeard((_, said) => {
+          if (said.type === 'check-computed' && said.check === check) order(sentFrom, 'sent')
+        })
     },
     run: changes => pool.command(auditor, { ...command, ...changes }),
     async reported() {

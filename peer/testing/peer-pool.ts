@@ -63,6 +63,8 @@ export interface PeerPool {
       >,
     engine?: FakeEngineOptions,
   ): PoolPeer
+  /** Whatever a tab says to the desk. */
+  onHeard(listener: (peer: string, request: DeskRequest) => void): void
   command(tab: PoolPeer, command: DeskCommand): void
   offer(tab: PoolPeer, iceServers?: IceServer[]): void
   /** Deals the layers to these tabs. */
@@ -85,6 +87,7 @@ export function openPeerPool(answer?: (path: string, earlier: number, start: num
   const files = Object.fromEntries(parts.map((part, index) => [`packs/${part.path}`, bodies[index]!]))
   const server = createFakeFileServer({ ...files, 'packs/manifest.json': manifestBytes }, answer)
   const heard = new Map<string, DeskRequest[]>()
+  const listeners: ((peer: string, request: DeskRequest) => void)[] = []
   const gone: { peer: string; reason: GoneReason }[] = []
   const hub = createSignalingHub({
     clock,
@@ -92,7 +95,10 @@ export function openPeerPool(answer?: (path: string, earlier: number, start: num
     domain: { domain: 'pool.test', uri: 'http://pool.test', chainId: 1 },
     desk: {
       peerConnected: () => {},
-      peerRequest: (peer, request) => heard.set(peer, [...(heard.get(peer) ?? []), request]),
+      peerRequest: (peer, request) => {
+        heard.set(peer, [...(heard.get(peer) ?? []), request])
+        for (const listener of listeners) listener(peer, request)
+      },
       peerGone: (peer, reason) => void gone.push({ peer, reason }),
     },
     verifySignature,
@@ -201,6 +207,7 @@ export function openPeerPool(answer?: (path: string, earlier: number, start: num
         },
       }
     },
+    onHeard: listener => void listeners.push(listener),
     command: (tab, command) => void hub.command(tab.peer(), command),
     offer: (tab, iceServers = []) =>
       pool.command(tab, {

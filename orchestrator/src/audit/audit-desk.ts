@@ -10,18 +10,21 @@ import { createAuditPay } from './audit-pay.ts'
 import type { AuditDesk, AuditDeskOptions } from './audit-ports.ts'
 import { createAuditorRoster } from './auditor-roster.ts'
 import { type CheckOutcome, createCheckCounts } from './check-counts.ts'
-import { handOvers, runCheck } from './check-orders.ts'
+import { handOvers, isOfRows, runCheck } from './check-orders.ts'
 import { drawTerms } from './check-terms.ts'
 import { canCheckUpon, checkableSeats, type DrawnCheck, drawChecks } from './draw-checks.ts'
 import { createErrands, type Errand } from './errands.ts'
 import { subjectOfCheck } from './evidence-fits.ts'
 import { createFailingSeats } from './failing-seats.ts'
+import { createKnownAnswers } from './known-answers.ts'
+import type { Ask, OpenCheck } from './open-check.ts'
 import { openTrial, type Trial } from './try-evidence.ts'
 import { createUnseenSeats } from './unseen-seats.ts'
 import { createWhoMayCheck } from './who-may-check.ts'
 import { createWithheldChecks } from './withheld-checks.ts'
 
 type Reported = Extract<DeskRequest, { type: 'check-reported' }>
+type Computed = Extract<DeskRequest, { type: 'check-computed' }>
 
 /** Auditors that are asked one after the other, before a check is given up. */
 const mostTries = 3
@@ -30,6 +33,7 @@ const patienceMs = 60_000
 const mostDissolved = 64
 const mostWithinMs = 300_000
 const idBytes = 10
+const nonceBytes = 32
 /** Of the 64 MiB that a peer keeps of what it received; the rest is for what the estimate does not see. */
 const surelyKeptBytes = 48 << 20
 /** Of a slow tab, on a machine that has other work. */
@@ -37,28 +41,6 @@ const msPerPosition = 100
 
 /** Of a challenge: each seat that somebody could check, to the end. What nobody could check is not drawn. */
 const challengePolicy = { window: 1, windowShare: 0, endShare: 1 }
-
-/** A check that is open: who was asked so far, and what they said. */
-interface OpenCheck {
-  readonly drawn: DrawnCheck
-  readonly asked: Set<string>
-  /** The auditor that said so first; the blamed peer. */
-  withheld: { readonly operator: string; readonly blamed: string } | null
-  /** The seat to which somebody who is vouched for found no link. */
-  unlinked: string | null
-  /** Who found nothing: this is the second look. */
-  readonly agreedBy: string | null
-  /** Auditors to whom it counts already. */
-  readonly paid: Set<string>
-  /** It ended as met: a second look counts only where it finds something. */
-  readonly isMet: boolean
-}
-interface Ask {
-  readonly check: OpenCheck
-  readonly errand: Errand
-  readonly auditor: string
-  readonly seats: readonly string[]
-}
 
 export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
   const { clock, entropy, send, evidence, isTrusted, isBanned, onChecked, onFailed, onFault = () => {} } = options
@@ -76,7 +58,8 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
   const failingSeats = createFailingSeats(clock)
   const counts = createCheckCounts()
   const pay = createAuditPay({ nowMs: () => clock.monotonicMs(), isPaid: operator => !isBanned(operator) })
-  const drawId = (): string => `audit:${Buffer.from(entropy.bytes(idBytes)).toString('hex')}`
+  const drawHex = (bytes: number): string => Buffer.from(entropy.bytes(bytes)).toString('hex')
+  const drawId = (): string => `audit:${drawHex(idBytes)}`
 
   const ended = (outcome: CheckOutcome, { job }: SettledAttempt): void => {
     counts.ended(outcome)
@@ -121,9 +104,10 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
   }
 
   const compute = (check: OpenCheck): void => {
-    const { drawn, asked } = check
+    const { drawn, asked, agreedBy } = check
     const { accused, sentFrom, layers } = drawn
-    if (asked.size >= mostTries) {
+    const isThird = agreedBy.length > 1
+    if (asked.size >= mostTries + Number(isThird)) {
       giveUp(check)
       return
     }
@@ -138,8 +122,9 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
       isBarred: operator =>
         asked.has(operator) ||
         !who.may(drawn, operator) ||
+        (isThird && !isTrusted(operator)) ||
         // A second look by another stranger would prove as little.
-        ((check.agreedBy !== null || check.withheld !== null) && !isTrusted(operator) && who.hasTrusted(drawn, asked)),
+        ((agreedBy.length > 0 || check.withheld !== null) && !isTrusted(operator) && who.hasTrusted(drawn, asked)),
       begin: (auditor, epoch) => {
         const engine = options.engineOf(accused)
         if (engine === null) {
@@ -149,13 +134,14 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
         }
         id = drawId()
         asked.add(operatorOf(auditor))
-        const about = { check: id, epoch, auditor, withinMs }
-        const orders = handOvers(drawn, about)
-        asks.set(id, { check, errand, auditor, seats: orders.map(({ peer }) => peer) })
+        const about = { check: id, epoch, auditor, withinMs, nonce: check.known?.nonce ?? null }
+        const { now, later } = handOvers(drawn, about)
+        const seats = [...now, ...later].map(({ peer }) => peer)
+        asks.set(id, { check, errand, auditor, seats, later: later.length === 0 ? null : later })
         const ticket = evidence?.openTicket(operatorOf(auditor), withinMs + 60_000)
         const place = evidence === null || ticket === undefined ? null : { path: evidence.path, ticket }
         send(auditor, runCheck(drawn, about, { engine, evidence: place }))
-        for (const { peer, command } of orders) send(peer, command)
+        for (const { peer, command } of now) send(peer, command)
       },
       failed: auditor => {
         errandsOpen.delete(errand)
@@ -185,8 +171,9 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
       owes(check, withheld.blamed)
       return
     }
-    end(check, check.agreedBy === null ? 'unanswered' : 'agreed')
-    if (check.agreedBy === null && unlinked !== null) unseen.missed(unlinked)
+    const isAgreed = check.agreedBy.length > 0
+    end(check, isAgreed ? 'agreed' : 'unanswered')
+    if (!isAgreed && unlinked !== null) unseen.missed(unlinked)
   }
 
   /** It did not hand over what it had signed for. Once is bad luck. */
@@ -209,7 +196,7 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
     const release = evidence.holdWhile(sha256)
     const operator = operatorOf(drawn.accused)
     const path = `${evidence.path}/${sha256}`
-    const otherwise = check.agreedBy === null ? [] : [{ operator: check.agreedBy, says: 'innocent' as const }]
+    const otherwise = check.agreedBy.map(operator => ({ operator, says: 'innocent' as const }))
     const trial = openTrial({
       ...{ errands, send, drawId, isTrusted, path, sha256, layers: drawn.layers },
       isBarred: other => !who.may(drawn, other),
@@ -240,25 +227,65 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
   }
 
   const agreed = (check: OpenCheck, auditor: string): void => {
-    const { drawn, asked } = check
-    const isLast = check.agreedBy !== null || !who.needsSecond(drawn, asked, auditor)
-    if (!isLast && !isTrusted(auditor)) {
-      compute({ ...check, agreedBy: auditor })
+    const { drawn, asked, agreedBy, known } = check
+    const [first, second] = agreedBy
+    if (first !== undefined && second !== undefined) {
+      settleDispute(check, [first, second, auditor])
       return
     }
-    const both = check.agreedBy === null ? [auditor] : [check.agreedBy, auditor]
-    if (both.some(isTrusted)) confirmed(check, both)
+    const isLast = first !== undefined || !who.needsSecond(drawn, asked, auditor)
+    if (!isLast && !isTrusted(auditor)) {
+      compute({ ...check, agreedBy: [auditor] })
+      return
+    }
+    const both = [...agreedBy, auditor]
+    const isSame = first === undefined || known === null || known.isSame(first, auditor)
+    if (first !== undefined && known !== null) counts.secondLook('audited')
+    if (isSame && both.some(isTrusted)) confirmed(check, both)
     end(check, 'agreed')
-    // One stranger's word earns nobody trust.
-    if (!check.isMet && (isTrusted(auditor) || check.agreedBy !== null)) onChecked(operatorOf(drawn.accused))
-    if (!isLast) compute({ ...check, agreedBy: auditor, isMet: true })
+    // One stranger's word earns nobody trust, nor that of two of whom one computed nothing.
+    if (!check.isMet && (isTrusted(auditor) || (first !== undefined && isSame))) onChecked(operatorOf(drawn.accused))
+    if (!isSame) {
+      counts.secondLook('disputed')
+      compute({ ...check, agreedBy: both, isMet: true })
+    } else if (!isLast) compute({ ...check, agreedBy: [auditor], isMet: true })
+  }
+
+  /** Both found nothing, and did not compute the same: a third, who is vouched for, has computed it too. */
+  const settleDispute = (check: OpenCheck, three: readonly [string, string, string]): void => {
+    const lazy = check.known?.lazyOf(three) ?? null
+    if (lazy === null) return
+    counts.secondLook('lazy')
+    const right = three.filter(operator => operator !== lazy)
+    confirmed(check, right)
+    onFailed(lazy, 'lazy-audit')
+  }
+
+  /** Only who has said what it computed is shown what the seat sent. */
+  const computed = (peer: string, { check: id, sketch, rows }: Computed): void => {
+    const ask = asks.get(id)
+    if (ask === undefined || ask.auditor !== peer || ask.later === null) return
+    const { later } = ask
+    ask.later = null
+    ask.check.known?.computed(operatorOf(peer), { sketch, rows })
+    for (const { peer: seat, command } of later) send(seat, command)
   }
 
   const reported = (peer: string, said: Reported): void => {
     const ask = asks.get(said.check)
     if (ask === undefined || ask.auditor !== peer) return
-    asks.delete(said.check)
     const { check, errand } = ask
+    const operator = operatorOf(peer)
+    const isAnswer = said.outcome === 'agreed' || said.outcome === 'differs' || said.outcome === 'unjudged'
+    // Nobody can compare with what was not handed over; and whoever is barred meanwhile is not heard.
+    if (isAnswer && (ask.later !== null || isBanned(operator))) {
+      drop(said.check)
+      finish(errand)
+      roster.bench(peer)
+      compute(check)
+      return
+    }
+    asks.delete(said.check)
     counts.computed(said.computeMs)
     if (said.outcome === 'differs') {
       accuse(ask, said)
@@ -267,21 +294,21 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
     finish(errand)
     if (said.outcome === 'agreed') {
       unseen.seen(check.drawn.accused)
-      agreed(check, operatorOf(peer))
+      agreed(check, operator)
     } else if (said.outcome === 'unjudged') {
       // Else a seat's friend could end all its checks so.
-      const operator = operatorOf(peer)
-      const isDoubted = check.agreedBy === null && !isTrusted(operator)
+      const isDoubted = check.agreedBy.length === 0 && !isTrusted(operator)
       if (isDoubted && who.needsSecond(check.drawn, check.asked, operator)) compute(check)
       else end(check, 'unjudged')
     } else {
-      const blamed = said.outcome === 'withheld' && said.blamed !== null ? said.blamed : null
+      // What was not asked for yet nobody withheld.
+      const isAsked = ask.later?.every(({ peer: seat }) => seat !== said.blamed) ?? true
+      const blamed = said.outcome === 'withheld' && isAsked ? said.blamed : null
       // Two must say the same of it: one may have had a bad link. And one be vouched for: two strangers may be friends.
       if (blamed !== null && check.withheld?.blamed === blamed) {
-        if ([check.withheld.operator, operatorOf(peer)].some(isTrusted)) owes(check, blamed)
+        if ([check.withheld.operator, operator].some(isTrusted)) owes(check, blamed)
         else end(check, 'unanswered')
       } else {
-        const operator = operatorOf(peer)
         // An entry hands over nothing, and may have signed floats that it had not announced.
         const isOfCheck = blamed !== null && [...ask.seats, check.drawn.accused].includes(blamed)
         if (isOfCheck) check.withheld ??= { operator, blamed }
@@ -315,7 +342,8 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
     },
     canCheck: seats => seats.some(seat => who.isCheckable(seats, seat)),
     canCheckUpon: requestId => canCheckUpon(log, requestId),
-    isIdle: () => errands.size() === 0 && trials.size === 0,
+    isIdle: (own = 0) => errands.size() <= own && trials.size === 0,
+    helpers: { add: errands.add, end: errands.end, hasAny: roster.hasAny },
     settled: (verdict, settled) => {
       unseen.receipts(verdict, settled)
       const attempt = log.settled(settled, checkableSeats(verdict, settled))
@@ -324,8 +352,9 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
       for (let i = 0; i < missed + checks.length; i++) counts.drawn()
       for (let i = 0; i < missed; i++) ended('unanswered', settled)
       for (const drawn of checks) {
-        const open = { withheld: null, unlinked: null, agreedBy: null, isMet: false }
-        const check: OpenCheck = { drawn, asked: new Set(), paid: new Set(), ...open }
+        const known = isOfRows(drawn) ? createKnownAnswers(drawHex(nonceBytes), isTrusted) : null
+        const open = { withheld: null, unlinked: null, agreedBy: [], isMet: false }
+        const check: OpenCheck = { drawn, known, asked: new Set(), paid: new Set(), ...open }
         if (isHopeless(drawn)) end(check, 'unanswered')
         else compute(check)
       }
@@ -347,6 +376,8 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
         case 'slice-refused':
           if (roster.isAuditor(peer)) errands.sliceRefused(peer)
           return
+        case 'check-computed':
+          return computed(peer, request)
         case 'check-reported':
           return reported(peer, request)
         case 'hand-over-refused':

@@ -1,15 +1,17 @@
 /** What the audit desk asks of its pool, and promises to it. Types only; `audit-desk.ts` keeps them. */
+import type { BreachReason } from '@computepool/shared/coalition'
 import type { Clock, Entropy } from '@computepool/shared/ports'
 import type { ReceiptVerdict } from '@computepool/shared/receipts'
 import type { FailureKind } from '@computepool/shared/standing'
 import type { DeskCommand, DeskRequest, Seat } from '@computepool/shared/wire'
 import type { SentAttempt, SettledAttempt } from '../receipts/receipt-book.ts'
 import type { AuditShare } from './audit-pay.ts'
+import type { AuditorRoster } from './auditor-roster.ts'
 import type { CheckFigures, CheckOutcome } from './check-counts.ts'
 import type { CheckedEngine } from './check-orders.ts'
 import type { TermsSource } from './check-terms.ts'
 import type { DrawnCheck } from './draw-checks.ts'
-import type { ErrandsOptions } from './errands.ts'
+import type { Errands, ErrandsOptions } from './errands.ts'
 
 /** Proven by evidence that anybody can replay. */
 export interface Breach {
@@ -21,7 +23,7 @@ export interface Breach {
   readonly seat: number
   /** Wallets of its ring. */
   readonly members: readonly string[]
-  readonly what: FailureKind
+  readonly what: BreachReason
   readonly evidence: { readonly sha256: string; readonly path: string }
 }
 
@@ -74,8 +76,10 @@ export interface AuditDesk {
   canCheck(seats: readonly Seat[]): boolean
   /** What begins with that attempt's kept cache could be checked. */
   canCheckUpon(requestId: string): boolean
-  /** Nobody computes anything again, or waits to. */
-  isIdle(): boolean
+  /** Nobody computes anything again, or waits to, but for `own` errands of whoever asks. Default: none. */
+  isIdle(own?: number): boolean
+  /** Those who can compute others' layers, for work that is no check. */
+  readonly helpers: Pick<Errands, 'add' | 'end'> & Pick<AuditorRoster, 'hasAny'>
   /** Its receipts are there, or overdue: what is drawn of it is checked. */
   settled(verdict: ReceiptVerdict, attempt: SettledAttempt): void
   heard(peer: string, request: DeskRequest): void

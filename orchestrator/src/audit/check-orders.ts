@@ -13,17 +13,30 @@ export interface AskedCheck {
   readonly epoch: number
   readonly auditor: string
   readonly withinMs: number
+  /** What it is to sketch its own rows under; null: it computes none. */
+  readonly nonce: string | null
 }
 
+export interface HandOverOrder {
+  readonly peer: string
+  readonly command: Command<'hand-over'>
+}
+
+/** Of an exit what is handed over are its draws: they come with what it received. */
+export const isOfRows = ({ accused, sentFrom }: Pick<DrawnCheck, 'accused' | 'sentFrom'>): boolean =>
+  accused !== sentFrom
+
+/** `later`: when the auditor has said what it computed. */
 export function handOvers(
-  { accused, sentFrom, receivedFrom, attempts, endPosition }: DrawnCheck,
+  drawn: DrawnCheck,
   { check, epoch, auditor }: AskedCheck,
-): Array<{ readonly peer: string; readonly command: Command<'hand-over'> }> {
+): { readonly now: readonly HandOverOrder[]; readonly later: readonly HandOverOrder[] } {
+  const { accused, sentFrom, receivedFrom, attempts, endPosition } = drawn
   const ids = attempts.map(({ requestId }) => requestId)
-  const order = (peer: string, as: 'received' | 'sent') => ({
+  const order = (peer: string, as: 'received' | 'sent'): HandOverOrder => ({
     peer,
     command: {
-      type: 'hand-over' as const,
+      type: 'hand-over',
       check,
       epoch,
       to: auditor as LinkRoute['peer'],
@@ -32,19 +45,18 @@ export function handOvers(
       endPosition,
     },
   })
-  // The exit tells its draws with what it received.
-  const own = receivedFrom === null && sentFrom !== accused ? [] : [order(accused, 'received')]
-  return sentFrom === accused ? own : [...own, order(sentFrom, 'sent')]
+  if (!isOfRows(drawn)) return { now: [order(accused, 'received')], later: [] }
+  return { now: receivedFrom === null ? [] : [order(accused, 'received')], later: [order(sentFrom, 'sent')] }
 }
 
 export function runCheck(
   { attempt, accused, sentFrom, receivedFrom, layers, seat, attempts, positions, endPosition }: DrawnCheck,
-  { check, epoch, withinMs }: AskedCheck,
+  { check, epoch, withinMs, nonce }: AskedCheck,
   { engine, evidence }: { readonly engine: CheckedEngine; readonly evidence: Command<'run-check'>['evidence'] },
 ): Command<'run-check'> {
   const { secret, terms } = attempt
   return {
-    ...{ type: 'run-check', check, epoch, layers, seat, engine, withinMs, evidence },
+    ...{ type: 'run-check', check, epoch, layers, seat, engine, withinMs, nonce, evidence },
     accused: accused as LinkRoute['peer'],
     attempts: [...attempts],
     receivedFrom: receivedFrom as LinkRoute['peer'] | null,

@@ -95,6 +95,18 @@ export function createPoolMetrics({ snapshot, memory }: PoolMetricsOptions): Poo
     },
   })
 
+  new Counter({
+    name: 'computepool_second_looks_total',
+    help: 'Checks that two auditors computed, one not knowing of the other; those in which they had not computed the same; auditors shown not to have computed',
+    labelNames: ['what'],
+    registers,
+    collect() {
+      this.reset()
+      const { audited = 0, disputed = 0, lazy = 0 } = snapshot()?.checks ?? {}
+      for (const [what, count] of Object.entries({ audited, disputed, lazy })) this.inc({ what }, count)
+    },
+  })
+
   const gauge = <L extends string>(
     name: string,
     help: string,

@@ -2,7 +2,7 @@
 import { standingSchema } from '@computepool/shared/standing'
 import { z } from 'zod'
 
-const failureKind = z.enum(['wrong-output', 'broken-receipts', 'withheld', 'false-witness'])
+const failureKind = z.enum(['wrong-output', 'broken-receipts', 'withheld', 'false-witness', 'lazy-audit'])
 const weight = z.number().min(0).max(1)
 const words = z.string().max(1000)
 

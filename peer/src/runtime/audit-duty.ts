@@ -6,6 +6,7 @@ import {
   decodeEvidence,
   judgeEvidence,
   measuredTolerances,
+  type RowsSketched,
   type RunCheck,
   type ToleranceTable,
 } from '@computepool/shared/audit'
@@ -20,7 +21,8 @@ import { createHandOvers } from './hand-over.ts'
 import { createHandoverInbox } from './handover-inbox.ts'
 import { createKeptFrames, type KeptFrames } from './kept-frames.ts'
 import type { PeerPowers, PeerTransport } from './peer-powers.ts'
-import { auditChunk, failed, runCheck } from './run-check.ts'
+import { auditChunk, runCheck } from './run-check.ts'
+import { failed } from './take-handover.ts'
 import { verifyWallet } from './verify-wallet.ts'
 
 type JudgeCommand = Extract<DeskCommand, { type: 'judge-evidence' }>
@@ -140,7 +142,9 @@ export function createAuditDuty({
         if (slice === null) return say(notHeld(command.layers))
         const upload = (bundle: Uint8Array, place: NonNullable<RunCheck['evidence']>) =>
           leaveEvidence(store, bundle, place, signal)
-        const host = { clock, breathe, digest, inbox, isLinked, table, upload, ...slice }
+        const computed = (sketch: RowsSketched): void =>
+          send({ type: 'check-computed', check: command.check, ...sketch })
+        const host = { clock, breathe, digest, inbox, isLinked, table, upload, computed, ...slice }
         return say(await runCheck(host, command, slice.engine, signal))
       },
       words => say(failed(words)),

@@ -1,41 +1,45 @@
 /**
- * One check, as an auditor makes it: waits for what two peers hand over, lays it against their receipts, computes the layers again, and says
- * what came of it. It knows no queue and no slice; where it lends an engine from is its host's business.
+ * One check, as an auditor makes it: waits for what a seat received, computes the layers again and says so, and only then gets what the seat sent, lays
+ * both against their receipts, and says what came of it. It knows no queue and no slice; where it lends an engine from is its host's business.
  */
 import {
   assembleCase,
+  assembleReceived,
   type CaseBundle,
-  decodeHandover,
+  type ComputedRows,
+  computeRows,
   type EvidenceHeader,
   type EvidenceVerdict,
   encodeEvidence,
   faultsOfWords,
   type Handover,
+  keptPositions,
+  type ReceivedCase,
   type RecomputeReport,
   type ReplayInput,
+  type RowsSketched,
   type RunCheck,
+  receivedFrames,
   replayEvidence,
   sideToJudgeBy,
+  sketchComputed,
   type ToleranceSide,
   type ToleranceTable,
+  type Unassembled,
 } from '@computepool/shared/audit'
-import { asComputePoolError } from '@computepool/shared/errors'
+import { asComputePoolError, ComputePoolError } from '@computepool/shared/errors'
 import type { Manifest } from '@computepool/shared/model'
-import type { Clock, Engine } from '@computepool/shared/ports'
+import type { Engine } from '@computepool/shared/ports'
 import type { Digest } from '@computepool/shared/receipts'
-import { type DeskRequest, protocolVersion } from '@computepool/shared/wire'
-import type { Arrived, HandoverInbox } from './handover-inbox.ts'
+import { protocolVersion } from '@computepool/shared/wire'
+import { type CheckReport, failed, type TakeHost, takeHandover, withheld } from './take-handover.ts'
 import { verifyWallet } from './verify-wallet.ts'
 
-type Reported = Extract<DeskRequest, { type: 'check-reported' }>
-export type CheckReport = Omit<Reported, 'type' | 'check'>
-
-export interface CheckHost {
-  readonly clock: Clock
+export interface CheckHost extends TakeHost {
   readonly breathe: () => Promise<void>
   readonly digest: Digest
-  readonly inbox: Pick<HandoverInbox, 'arrival'>
-  readonly isLinked: (peer: string) => boolean
+  /** Says `check-computed`. */
+  readonly computed: (sketch: RowsSketched) => void
   readonly manifest: Manifest
   readonly manifestSha256: string
   readonly table: ToleranceTable
@@ -49,6 +53,11 @@ export interface CheckHost {
 
 /** Of the time that a check has, what is left for computing when hand-overs are waited for no longer. */
 const computeShare = 0.4
+/** The same where rows are computed first: for what the seat received. */
+const receivedShare = 0.5
+/** What is left for comparing when what it sent is waited for no longer, and what whoever sends that must have had to be blamed. */
+const reportShare = 0.05
+const leastSentShare = 0.2
 /** Positions between two breaths: a live request's steps go between. */
 export const auditChunk = 64
 const version = '0.1.0'
@@ -66,16 +75,19 @@ export async function runCheck(
       return failed(
         `The attempt was served of the manifest ${command.plan.terms.manifestSha256}, which is not held here.`,
       )
-    const handed = await collect(host, command, signal)
-    if ('blamed' in handed) return handed
-    const assembled = assembleCase(command, handed.received, handed.sent, host.digest)
+    const handed = await collect(host, command, engine, signal)
+    if ('outcome' in handed) return handed
+    const assembled = assembleCase(command, handed.of, handed.sent, host.digest)
     if ('failed' in assembled) return failed(assembled.failed)
     if ('blamed' in assembled) return withheld(assembled.blamed, assembled.words)
     const { bundle } = assembled
     const [fault] = await faultsOfWords(bundle.header, verifyWallet)
     if (fault !== undefined) return failed(fault)
     const startedMs = host.clock.monotonicMs()
-    const replay = { bundle, ...host, engine, chunk: auditChunk, requestId: command.check, signal }
+    const replay = {
+      ...{ bundle, ...host, engine, chunk: auditChunk, requestId: command.check, signal },
+      computed: handed.computed ?? undefined,
+    }
     const told = toldEngine(command, bundle)
     const strict = await replayEvidence({ ...replay, accused: told })
     // Finer ones excuse nobody, and may come of an engine that gave way to another.
@@ -86,7 +98,7 @@ export async function runCheck(
       )
     const found =
       strict.verdict === 'cheated' && strict.isBeyondFloor !== true ? await asOthersJudge(replay, told, strict) : strict
-    const computeMs = Math.max(0, host.clock.monotonicMs() - startedMs)
+    const computeMs = handed.computeMs + Math.max(0, host.clock.monotonicMs() - startedMs)
     return await reportOf(host, command, { bundle, found, engine, computeMs }, signal)
   } catch (thrown) {
     signal.throwIfAborted()
@@ -123,49 +135,84 @@ async function asOthersJudge(
   }
 }
 
+interface Handed {
+  readonly of: ReceivedCase
+  readonly sent: Handover
+  /** What was computed before `sent` was there; null: nothing was. */
+  readonly computed: ComputedRows | null
+  readonly computeMs: number
+}
+
+/** What both sides hand over; where what the seat sent is rows, one's own are computed, and the desk is told so, before those are asked for. */
 async function collect(
-  { clock, inbox, isLinked }: CheckHost,
-  { check, withinMs, receivedFrom, sentFrom, accused }: RunCheck,
-  outer: AbortSignal,
-): Promise<{ received: Handover | null; sent: Handover } | CheckReport> {
-  const late = new AbortController()
-  const cancel = clock.schedule(withinMs * (1 - computeShare), () => late.abort(new Error('late')))
-  const give = (): void => late.abort(outer.reason)
-  outer.addEventListener('abort', give, { once: true })
-  /** A blob, or what to report where it does not come. */
-  const take = async (peer: string, as: 'received' | 'sent' | null): Promise<Handover | CheckReport> => {
-    let arrived: Arrived
-    try {
-      arrived = await inbox.arrival(check, peer, as, late.signal)
-    } catch {
-      outer.throwIfAborted()
-      // Whoever has no way to us owes nothing.
-      if (!isLinked(peer)) return { ...failed(`There is no link to ${peer}.`), blamed: peer as Reported['blamed'] }
-      return withheld(peer, 'It handed over nothing in time, or not all.')
-    }
-    if ('noRoom' in arrived) return failed('More was handed over at once than there is room for.')
-    if ('fault' in arrived) return withheld(peer, arrived.fault)
-    try {
-      return decodeHandover(arrived.bytes)
-    } catch (thrown) {
-      return withheld(peer, asComputePoolError(thrown).message)
-    }
-  }
-  try {
+  host: CheckHost,
+  command: RunCheck,
+  engine: Engine,
+  signal: AbortSignal,
+): Promise<Handed | CheckReport> {
+  const { check, withinMs, receivedFrom, sentFrom, accused, nonce } = command
+  const beganMs = host.clock.monotonicMs()
+  if (nonce === null) {
+    const within = withinMs * (1 - computeShare)
     // The exit's draws come with what it received.
     const isOwn = sentFrom === accused
     const asked = [
-      receivedFrom === null ? null : take(receivedFrom, 'received'),
-      isOwn && receivedFrom !== null ? null : take(sentFrom, isOwn ? null : 'sent'),
+      receivedFrom === null
+        ? null
+        : takeHandover(host, { check, peer: receivedFrom, as: 'received', withinMs: within }, signal),
+      isOwn && receivedFrom !== null
+        ? null
+        : takeHandover(host, { check, peer: sentFrom, as: isOwn ? null : 'sent', withinMs: within }, signal),
     ] as const
     const [received, sent] = await Promise.all(asked)
     for (const each of [received, sent]) if (each !== null && 'outcome' in each) return each
-    const whole = received as Handover | null
-    return { received: whole, sent: (sent ?? received) as Handover }
-  } finally {
-    cancel()
-    outer.removeEventListener('abort', give)
+    const of = reportable(assembleReceived(command, received as Handover | null, host.digest))
+    if ('outcome' in of) return of
+    return { of, sent: (sent ?? received) as Handover, computed: null, computeMs: 0 }
   }
+  const received =
+    receivedFrom === null
+      ? null
+      : await takeHandover(
+          host,
+          { check, peer: receivedFrom, as: 'received', withinMs: withinMs * receivedShare },
+          signal,
+        )
+  if (received !== null && 'outcome' in received) return received
+  // Before anything is computed: two auditors must have had the same.
+  const of = reportable(assembleReceived(command, received, host.digest))
+  if ('outcome' in of) return of
+  const startedMs = host.clock.monotonicMs()
+  const computed = await computeFirst(host, { command, of, engine, nonce }, signal)
+  const nowMs = host.clock.monotonicMs()
+  const leftMs = withinMs * (1 - reportShare) - (nowMs - beganMs)
+  const isExcused = leftMs < withinMs * leastSentShare
+  const sent = await takeHandover(host, { check, peer: sentFrom, as: 'sent', withinMs: leftMs, isExcused }, signal)
+  if ('outcome' in sent) return sent
+  return { of, sent, computed, computeMs: Math.max(0, nowMs - startedMs) }
+}
+
+/** Computes, and tells the desk what came of it: 32 numbers, no row. */
+async function computeFirst(
+  { breathe, computed: tell, manifest }: CheckHost,
+  { command, of, engine, nonce }: { command: RunCheck; of: ReceivedCase; engine: Engine; nonce: string },
+  signal: AbortSignal,
+): Promise<ComputedRows> {
+  const { endPosition, positions } = command.plan
+  const { hidden } = manifest.dimensions
+  const isOdd = of.attempts.some(({ incoming }) => incoming.kind === 'frames' && incoming.hidden !== hidden)
+  if (isOdd) throw new ComputePoolError('input_invalid', `Its rows are not of the model's ${hidden} numbers.`)
+  const frames = receivedFrames({ ...of, endPosition: Math.min(endPosition, positions), sent: null }, of.incoming)
+  const how = { chunk: auditChunk, requestId: command.check, breathe, signal }
+  const where = { fromPosition: keptPositions(of), endPosition: Math.min(endPosition, positions) }
+  const rows = await computeRows({ engine, frames, ...where, ...how })
+  tell(await sketchComputed(rows, nonce, { ...where, breathe, signal }))
+  return rows
+}
+
+function reportable(of: ReceivedCase | Unassembled): ReceivedCase | CheckReport {
+  if ('failed' in of) return failed(of.failed)
+  return 'blamed' in of ? withheld(of.blamed, of.words) : of
 }
 
 interface Found {
@@ -219,11 +266,3 @@ function inWords({ positions, over, worst, worstPosition, draws }: RecomputeRepo
 }
 
 const wordsOf = (faults: readonly string[]): string => faults.join(' ').slice(0, 1000)
-
-export function failed(words: string): CheckReport {
-  return { outcome: 'failed', blamed: null, words: words.slice(0, 1000), computeMs: 0, finding: null, evidence: null }
-}
-
-function withheld(peer: string, words: string): CheckReport {
-  return { ...failed(words), outcome: 'withheld', blamed: peer as Reported['blamed'] }
-}

@@ -13,18 +13,19 @@ import { firstDrawn, termOf } from './pair-frames.ts'
 export type RunCheck = Extract<DeskCommand, { type: 'run-check' }>
 
 /** `failed`: what the desk said does not hold together; nobody is to blame. */
-export type Assembled =
-  | { readonly bundle: CaseBundle }
-  | { readonly blamed: string; readonly words: string }
-  | { readonly failed: string }
+export type Unassembled = { readonly blamed: string; readonly words: string } | { readonly failed: string }
+export type Assembled = { readonly bundle: CaseBundle } | Unassembled
 
-/**
- * `received`: of `receivedFrom`; null where the text is all. `sent`: of `sentFrom`; where that is the accused itself, an exit, whichever blob has
- * its draws.
- */
-export function assembleCase(command: RunCheck, received: Handover | null, sent: Handover, digest?: Digest): Assembled {
-  const { receivedFrom, sentFrom, accused, plan } = command
-  const last = command.attempts.at(-1)!
+/** What the accused signed for having received. */
+export type ReceivedCase = Pick<CaseBundle, 'incoming'> & Pick<EvidenceCase, 'attempts'>
+
+/** `received`: of `receivedFrom`; null where the text is all. */
+export function assembleReceived(
+  command: RunCheck,
+  received: Handover | null,
+  digest?: Digest,
+): ReceivedCase | Unassembled {
+  const { receivedFrom, plan } = command
   const attempts: EvidenceAttempt[] = []
   let incoming = new Uint8Array()
   if (receivedFrom === null) {
@@ -33,7 +34,7 @@ export function assembleCase(command: RunCheck, received: Handover | null, sent:
       attempts.push({ receipt, key, incoming: { kind: 'text', ...text } })
     }
   } else {
-    const blame = (words: string): Assembled => ({ blamed: receivedFrom, words })
+    const blame = (words: string): Unassembled => ({ blamed: receivedFrom, words })
     if (received === null) return blame('Nothing was handed over of what it received.')
     const pieces: Uint8Array[] = []
     for (const { receipt, key, requestId } of command.attempts) {
@@ -44,6 +45,20 @@ export function assembleCase(command: RunCheck, received: Handover | null, sent:
     }
     incoming = joined(pieces, received.payloads)
   }
+  const [fault] = faultsOfIncoming({ header: { attempts, check: plan }, incoming }, digest)
+  if (fault === undefined) return { attempts, incoming }
+  return receivedFrom === null ? { failed: fault } : { blamed: receivedFrom, words: fault }
+}
+
+/** `sent`: of `sentFrom`; where that is the accused itself, an exit, whichever blob has its draws. */
+export function assembleCase(
+  command: RunCheck,
+  { attempts, incoming }: ReceivedCase,
+  sent: Handover,
+  digest?: Digest,
+): Assembled {
+  const { sentFrom, accused, plan } = command
+  const last = command.attempts.at(-1)!
   const handed = pieceOf(sent, last.requestId)
   const isOwn = sentFrom === accused
   const outgoing = isOwn
@@ -60,9 +75,6 @@ export function assembleCase(command: RunCheck, received: Handover | null, sent:
     outgoing,
   }
   const bundle = { header, incoming, outgoing: isOwn ? new Uint8Array() : handed!.payloads }
-  const [ofReceived] = faultsOfIncoming(bundle, digest)
-  if (ofReceived !== undefined)
-    return receivedFrom === null ? { failed: ofReceived } : { blamed: receivedFrom, words: ofReceived }
   const [ofSent] = faultsOfOutgoing(bundle, digest)
   return ofSent === undefined ? { bundle } : { blamed: sentFrom, words: ofSent }
 }

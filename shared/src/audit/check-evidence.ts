@@ -70,7 +70,7 @@ export async function faultsOfWords(header: EvidenceCase, verifyWallet: VerifyWa
 }
 
 /** Positions that the judged attempt began with, in a kept cache: the accused signed for them. */
-export function keptPositions({ attempts }: EvidenceCase): number {
+export function keptPositions({ attempts }: Pick<EvidenceCase, 'attempts'>): number {
   const { incoming } = attempts.at(-1)!
   return incoming.kind === 'text' ? incoming.position : (incoming.links[0]?.position ?? 0)
 }
@@ -138,8 +138,13 @@ function goesOn(
   return kept.length === text.position && kept.every((token, at) => token === text.tokens[at])
 }
 
+type Received = Pick<EvidenceCase, 'attempts'> & { readonly check: Pick<EvidenceCase['check'], 'endPosition'> }
+
 /** The accused signed for having received this, and all that a replay needs of it is there. */
-export function faultsOfIncoming({ header, incoming }: Omit<CaseBundle, 'outgoing'>, digest?: Digest): string[] {
+export function faultsOfIncoming(
+  { header, incoming }: { readonly header: Received; readonly incoming: Uint8Array },
+  digest?: Digest,
+): string[] {
   const faults: string[] = []
   let bytes = incoming
   for (const [i, attempt] of header.attempts.entries()) {
@@ -155,7 +160,7 @@ export function faultsOfIncoming({ header, incoming }: Omit<CaseBundle, 'outgoin
 }
 
 /** What later attempts began with is less than all of one, and less than another began with where somebody went back in a conversation. */
-function neededUntil({ attempts, check }: EvidenceCase, index: number): number {
+function neededUntil({ attempts, check }: Received, index: number): number {
   const later = attempts
     .slice(index + 1)
     .map(({ incoming }) => (incoming.kind === 'frames' ? incoming.links[0]?.position : 0))

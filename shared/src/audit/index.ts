@@ -1,4 +1,11 @@
-export { type Assembled, assembleCase, type RunCheck } from './assemble-case.ts'
+export {
+  type Assembled,
+  assembleCase,
+  assembleReceived,
+  type ReceivedCase,
+  type RunCheck,
+  type Unassembled,
+} from './assemble-case.ts'
 export {
   type CatchInput,
   type Cheating,
@@ -33,6 +40,7 @@ export {
 } from './check-reach.ts'
 export { canonicalJson, commitmentOf, digestBytes } from './commitment.ts'
 export { type CompareRowsInput, compareRows, type RowsCompared } from './compare-rows.ts'
+export { type ComputedRows, computeRows, sketchComputed } from './compute-rows.ts'
 export { type CouldDrawInput, couldDraw, type DrawScores } from './could-draw.ts'
 export {
   decodeEvidence,
@@ -81,7 +89,7 @@ export {
   recompute,
 } from './recompute.ts'
 export type { DrawsClaim } from './redraw.ts'
-export { replayOf } from './replay-of.ts'
+export { receivedFrames, replayOf } from './replay-of.ts'
 export {
   createRowSketcher,
   distanceOfSketches,

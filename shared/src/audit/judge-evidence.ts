@@ -6,6 +6,7 @@ import type { Manifest } from '../model/index.ts'
 import type { Engine } from '../ports/index.ts'
 import type { Digest } from '../receipts/index.ts'
 import { type CaseBundle, checkEvidence, type VerifyWallet } from './check-evidence.ts'
+import type { ComputedRows } from './compute-rows.ts'
 import type { EvidenceHeader } from './evidence-header.ts'
 import { floorFor, isBeyondFloor, type Tolerance } from './loose-floor.ts'
 import { unpairedFrames } from './pair-frames.ts'
@@ -37,6 +38,7 @@ export interface ReplayInput {
   /** What the accused computed with, as far as is known. */
   readonly accused: ToleranceSide
   /** As `recompute` has them. */
+  readonly computed?: ComputedRows | undefined
   readonly chunk?: number
   readonly requestId?: string
   readonly breathe?: () => Promise<void>
@@ -65,11 +67,12 @@ export async function replayEvidence(input: ReplayInput): Promise<EvidenceVerdic
     faults: [unmeasured(accused, ours, manifest.quantisation, layers)],
   } as const
   if (tolerance === null) return unjudged
-  const { chunk, requestId, breathe, signal } = input
+  const { chunk, requestId, breathe, signal, computed } = input
   const report = await recompute({
     engine,
     ...replayOf(bundle, vocab),
     tolerance,
+    ...(computed === undefined ? {} : { computed }),
     ...(chunk === undefined ? {} : { chunk }),
     ...(requestId === undefined ? {} : { requestId }),
     ...(breathe === undefined ? {} : { breathe }),

@@ -12,6 +12,7 @@ import {
 import { ComputePoolError } from '../errors/index.ts'
 import type { Activation, Engine, EngineRow } from '../ports/index.ts'
 import { compareRows } from './compare-rows.ts'
+import { type ComputedRows, isComputedOf, piecesOf } from './compute-rows.ts'
 import { chunkRuns, type FramePlace, finalRows, type RowRun } from './final-rows.ts'
 import type { DrawsJudged } from './judge-draws.ts'
 import { type DrawsClaim, type RedrawChunk, redraw } from './redraw.ts'
@@ -48,6 +49,8 @@ export interface RecomputeInput {
   readonly chunk?: number
   readonly requestId?: string
   readonly signal?: AbortSignal
+  /** What this engine gave for these frames already (`computeRows`): it is not asked again, unless other frames count now. */
+  readonly computed?: ComputedRows
 }
 
 export interface RecomputeReport {
@@ -105,15 +108,12 @@ export async function recompute(input: RecomputeInput): Promise<RecomputeReport>
       return { isHonest: draws.isHonest, positions, overwritten, ...none, draws }
     }
     const total = { worst: 0, worstPosition: 0, over: 0, firstOver: null as number | null, sum: 0, rows: 0 }
-    for (const pieces of chunkRuns(runs, chunk)) {
-      await input.breathe?.()
-      input.signal?.throwIfAborted()
-      const position = pieces[0]!.position
-      const [output] = await engine.run([{ requestId, position, input: inputOf(engine, frames, pieces), sample: null }])
-      if (output?.kind !== 'activation') throw unfit(`The engine gave ${output?.kind} where rows were claimed.`)
-      const recomputed = activationValues(output.activation)
-      const { hidden } = output.activation
-      for (const piece of claims!.within(position, position + output.activation.tokens)) {
+    const { computed } = input
+    const pieces = computed !== undefined && isComputedOf(computed, runs) ? computed.pieces : piecesOf(input, runs)
+    for await (const { position, activation } of pieces) {
+      const recomputed = activationValues(activation)
+      const { hidden } = activation
+      for (const piece of claims!.within(position, position + activation.tokens)) {
         const row = piece.position - position
         const compared = compareRows({
           claimed: activationValues(rowsOf(claimed.outputs[piece.frame]!, piece)),
@@ -182,7 +182,7 @@ function* redrawChunks(
 }
 
 /** One chunk's input in the engine's own floats, as neighbours of another type would have sent it. */
-function inputOf(engine: Engine, frames: readonly ReplayFrame[], pieces: readonly RowRun[]): EngineRow['input'] {
+export function inputOf(engine: Engine, frames: readonly ReplayFrame[], pieces: readonly RowRun[]): EngineRow['input'] {
   const tokens: number[] = []
   const activations: Activation[] = []
   for (const piece of pieces) {
@@ -204,24 +204,7 @@ function overwrittenRows(frames: readonly FramePlace[], positions: number): numb
 }
 
 function checkInputs({ engine, frames, claimed }: RecomputeInput): void {
-  const isEntry = engine.layers.start === 0
-  let sizeBytes = 0
-  for (const [i, { rows, input }] of frames.entries()) {
-    if ('tokens' in input !== isEntry)
-      throw unfit(`Frame ${i} brings ${isEntry ? 'activations' : 'tokens'} to layer ${engine.layers.start}.`)
-    const brought = 'tokens' in input ? input.tokens.length : input.activation.tokens
-    if (brought !== rows) throw unfit(`Frame ${i} is of ${rows} rows and brings ${brought}.`)
-    if ('activation' in input) {
-      sizeBytes += input.activation.data.length
-      if (!isFiniteActivation(input.activation)) throw unfit(`Frame ${i} holds what is no number.`)
-    }
-  }
-  if (sizeBytes > maxReplayBytes)
-    throw new ComputePoolError(
-      'input_too_large',
-      `An attempt of ${sizeBytes} bytes was to be computed again; the limit is ${maxReplayBytes}.`,
-      { remedy: 'Check an earlier end.', context: { sizeBytes, limitBytes: maxReplayBytes } },
-    )
+  checkFrames(engine, frames)
   if (claimed.kind === 'draws') return
   const { positions } = claimed
   if (claimed.outputs.length !== (positions?.length ?? frames.length))
@@ -237,7 +220,34 @@ function checkInputs({ engine, frames, claimed }: RecomputeInput): void {
   }
 }
 
-function unfit(message: string): ComputePoolError {
+/** Errors: `input_invalid`, `input_too_large`. */
+export function checkFrames(engine: Engine, frames: readonly ReplayFrame[]): void {
+  const isEntry = engine.layers.start === 0
+  let sizeBytes = 0
+  for (const [i, { rows, input }] of frames.entries()) {
+    if ('tokens' in input !== isEntry)
+      throw unfit(`Frame ${i} brings ${isEntry ? 'activations' : 'tokens'} to layer ${engine.layers.start}.`)
+    const brought = 'tokens' in input ? input.tokens.length : input.activation.tokens
+    if (brought !== rows) throw unfit(`Frame ${i} is of ${rows} rows and brings ${brought}.`)
+    if ('activation' in input) {
+      sizeBytes += input.activation.data.length
+      if (!isFiniteActivation(input.activation)) throw unfit(`Frame ${i} holds what is no number.`)
+    }
+  }
+  checkReplayBytes(sizeBytes)
+}
+
+/** Errors: `input_too_large`. */
+export function checkReplayBytes(sizeBytes: number): void {
+  if (sizeBytes <= maxReplayBytes) return
+  throw new ComputePoolError(
+    'input_too_large',
+    `An attempt of ${sizeBytes} bytes was to be computed again; the limit is ${maxReplayBytes}.`,
+    { remedy: 'Check an earlier end.', context: { sizeBytes, limitBytes: maxReplayBytes } },
+  )
+}
+
+export function unfit(message: string): ComputePoolError {
   return new ComputePoolError('input_invalid', message, {
     remedy: 'Ask the neighbours for the frames again, and check them against the receipts.',
   })

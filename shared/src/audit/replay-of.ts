@@ -2,7 +2,7 @@
 import type { Activation } from '../ports/index.ts'
 import { type CaseBundle, keptPositions, payloadsOf } from './check-evidence.ts'
 import { rowBytes } from './evidence-bundle.ts'
-import type { EvidenceFrames } from './evidence-header.ts'
+import type { EvidenceAttempt, EvidenceFrames } from './evidence-header.ts'
 import { pairFrames } from './pair-frames.ts'
 import type { Claim, RecomputeInput, ReplayFrame } from './recompute.ts'
 
@@ -25,24 +25,37 @@ export function replayOf(
           outputs: activationsOf(sent, outgoing),
           positions: sent.links.slice(0, sent.held).map(({ position }) => position),
         }
-  const received = header.attempts.at(-1)!.incoming
+  const frames = receivedFrames({ ...header, endPosition, sent: sent.kind === 'frames' ? sent : null }, incoming)
+  return { frames, claimed, fromPosition, endPosition }
+}
+
+export interface ReceivedInput {
+  readonly attempts: readonly EvidenceAttempt[]
+  readonly endPosition: number
+  /** What came of it, as far as that is known: frames that were not answered do not count. Null: all do. */
+  readonly sent: EvidenceFrames | null
+}
+
+/** The frames of a case alone, before or after it is known what was sent. */
+export function receivedFrames({ attempts, endPosition, sent }: ReceivedInput, incoming: Uint8Array): ReplayFrame[] {
+  const received = attempts.at(-1)!.incoming
   if (received.kind === 'text') {
     const text = [...received.tokens, ...received.told].slice(0, endPosition)
-    return { frames: [{ position: 0, rows: text.length, input: { tokens: text } }], claimed, fromPosition, endPosition }
+    return [{ position: 0, rows: text.length, input: { tokens: text } }]
   }
   const frames: ReplayFrame[] = []
   let bytes = incoming
-  for (const [i, { incoming: each }] of header.attempts.entries()) {
+  for (const [i, { incoming: each }] of attempts.entries()) {
     if (each.kind !== 'frames') continue
     const activations = activationsOf(each, bytes)
     bytes = bytes.subarray(activations.reduce((sum, { data }) => sum + data.length, 0))
-    const isLast = i === header.attempts.length - 1
-    const paired = isLast && sent.kind === 'frames' ? pairFrames(each.links, sent.links) : null
+    const isLast = i === attempts.length - 1
+    const paired = isLast && sent !== null ? pairFrames(each.links, sent.links) : null
     const answered = paired !== null && 'answered' in paired ? paired.answered : activations.length
     for (const [at, activation] of activations.slice(0, answered).entries())
       frames.push({ position: each.links[at]!.position, rows: activation.tokens, input: { activation } })
   }
-  return { frames, claimed, fromPosition, endPosition }
+  return frames
 }
 
 function activationsOf(frames: EvidenceFrames, bytes: Uint8Array): Activation[] {

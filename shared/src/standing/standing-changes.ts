@@ -37,6 +37,8 @@ const failures: Readonly<Record<FailureKind, string>> = {
   'broken-receipts': 'Your receipt did not meet your neighbour’s',
   withheld: 'You did not hand over what a check asked for',
   'false-witness': 'You accused somebody whom the auditors found innocent, or voted against what can be replayed',
+  'lazy-audit':
+    'You said of a check what you had computed, and two other auditors computed something else, both the same',
 }
 
 /** One or two sentences: what happened, and what it did to the weight. */

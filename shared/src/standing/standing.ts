@@ -29,7 +29,8 @@ export type StandingEvent =
   | { readonly type: 'parted'; readonly minutes: number; readonly why?: string; readonly atMs: number }
   /** What it was convicted of, auditors found it innocent of. */
   | { readonly type: 'acquitted'; readonly what: FailureKind; readonly failedAtMs?: number; readonly atMs: number }
-export type FailureKind = 'wrong-output' | 'broken-receipts' | 'withheld' | 'false-witness'
+/** `lazy-audit`: an auditor that said what it had computed, and had not. No chain hears of it: there is nothing that anybody could replay. */
+export type FailureKind = 'wrong-output' | 'broken-receipts' | 'withheld' | 'false-witness' | 'lazy-audit'
 
 const dayMs = 86_400_000
 
@@ -83,6 +84,7 @@ export function applyStanding(standing: Standing, event: StandingEvent): Standin
 const failureCost: Readonly<Record<FailureKind, number>> = {
   'wrong-output': 1,
   'false-witness': 1,
+  'lazy-audit': 1,
   'broken-receipts': 0.6,
   withheld: 0.6,
 }

@@ -64,6 +64,7 @@ export function hearPeer(heard: SwarmState, peer: SwarmPeer, request: DeskReques
     // Checks, terms and stakes: others of the desk listen to these.
     case 'handed-over':
     case 'hand-over-refused':
+    case 'check-computed':
     case 'check-reported':
     case 'evidence-judged':
     case 'terms-signed':

@@ -126,6 +126,11 @@ export const poolSnapshotSchema = z.strictObject({
       computeMs: ms,
       /** Short requests of the pool's own through idle rings, to check them; absent: it makes none. */
       challenges: count.optional(),
+      /** Checks that two auditors computed, one not knowing of the other: their sketches were compared. */
+      audited: count.optional(),
+      /** Of those, in which the two had not computed the same; and auditors that a third one showed not to have computed at all. */
+      disputed: count.optional(),
+      lazy: count.optional(),
     })
     .optional(),
   /** Auditors (wallets, lower case) with units beside the rings' operators, for checks of the last hour that came out right; absent: none. */

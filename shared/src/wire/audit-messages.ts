@@ -4,6 +4,7 @@
  */
 import { z } from 'zod'
 import { checkPolicySchema } from '../audit/check-policy.ts'
+import { rowSketchDigits } from '../audit/sketch-rows.ts'
 import { samplingParamsSchema } from '../pipeline/sampling-params.ts'
 import { receiptSchema } from '../receipts/receipt.ts'
 import { sessionKeySchema } from '../receipts/session-key.ts'
@@ -16,6 +17,7 @@ const hash = z.string().regex(/^[0-9a-f]{64}$/)
 const tokens = z.array(z.int().nonnegative().max(0xffff_ffff)).max(131_072)
 const position = z.int().min(0).max(1_048_576)
 const words = z.string().max(1000)
+const rowSketch = z.string().regex(new RegExp(`^[0-9a-f]{${rowSketchDigits}}$`))
 const side = z.strictObject({ kind: z.enum(['webgpu', 'wasm', 'native']), dtype: z.enum(['f32', 'f16', 'bf16']) })
 
 /** Drawn by the desk for one check: `audit:` and hex. It is the request id of the check's `handover` frames too. */
@@ -76,6 +78,11 @@ export const auditCommands = [
     /** Who sends what the seat received; null: the text is all of it. Who sends what it sent: the seat behind; or the exit itself, which tells its draws. */
     receivedFrom: peerIdSchema.nullable(),
     sentFrom: peerIdSchema,
+    /**
+     * Fresh, of the desk: it says `check-computed` under this nonce, and only then is handed over what the seat sent. Null: that is not rows, and comes at
+     * once.
+     */
+    nonce: hash.nullable(),
     plan: z.strictObject({
       secret: hash,
       terms: checkTermsSchema,
@@ -114,7 +121,9 @@ export const auditRequests = [
   z.strictObject({ type: z.literal('handed-over'), check: checkIdSchema, bytes: z.int().min(0) }),
   /** Seat: it has these frames no more, or never had. Whoever cannot hand over what it signed for owes that check. */
   z.strictObject({ type: z.literal('hand-over-refused'), check: checkIdSchema, words }),
-  /** Auditor. */
+  /** Auditor: what it computed itself, before it has seen what the seat sent (`createRowSketcher`): all rows from the kept positions to the end. */
+  z.strictObject({ type: z.literal('check-computed'), check: checkIdSchema, sketch: rowSketch, rows: position }),
+  /** Auditor. Where the check had a nonce, nothing else than that it failed or somebody withheld counts without `check-computed`. */
   z.strictObject({
     type: z.literal('check-reported'),
     check: checkIdSchema,
