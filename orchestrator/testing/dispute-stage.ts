@@ -6,6 +6,7 @@ import { coalitionAbi } from '@computepool/contracts/abi'
 import { testAccount } from '@computepool/contracts/testing'
 import { createGate } from '@computepool/shared/testing'
 import { encodeFunctionData, erc20Abi, type Hex, keccak256, type PublicClient, toHex, zeroHash } from 'viem'
+import { createVaultReader } from '../src/chain/vault-reader.ts'
 import { createCoalitionReader } from '../src/coalition/coalition-reader.ts'
 import { relayTo } from '../src/coalition/relay-coalition.ts'
 import { signAccusation } from '../src/coalition/sign-terms.ts'
@@ -14,17 +15,21 @@ import type { Breach, DisputeDesk, DisputeDeskOptions } from '../src/disputes/in
 import { createDisputeDesk } from '../src/disputes/index.ts'
 import { hostClock } from '../src/host.ts'
 import { createLedger } from '../src/payments/ledger.ts'
-import { type Key, longMs, lower, openCoalitionStage } from './coalition-stage.ts'
+import { type Key, longMs, lower, noCallback, openCoalitionStage } from './coalition-stage.ts'
 import { bondAtomic } from './keeper-coalition.ts'
 
 export type DisputeStage = Awaited<ReturnType<typeof openDisputeStage>>
 
 let breaches = 0
 
-/** Close it afterwards. */
-export async function openDisputeStage() {
+/** `sessions`: how many can be harmed. Close it afterwards. */
+export async function openDisputeStage(sessions = 9) {
   const stage = await openCoalitionStage()
   const { chain, coalition, home } = stage
+  // Before the chain’s clock is moved: no voucher is good after that.
+  const opened: Awaited<ReturnType<typeof stage.openSession>>[] = []
+  for (let i = 0; i < sessions; i++) opened.push(await stage.openSession())
+  const openSession = () => opened.shift()!
   const client = chain.publicClient as PublicClient
   const accuser = testAccount('pool’s accuser')
   const { usdc } = chain.manifest.contracts
@@ -39,6 +44,7 @@ export async function openDisputeStage() {
     fund: (to, amountAtomic) => chain.mintUsdc(to, amountAtomic),
     hasWorkflows: true,
   }
+  const harmed = { vaultSession: createVaultReader(client, chain.vault).session }
   const acquitted: string[] = []
   const faults: string[] = []
   const looks = new Set<() => void>()
@@ -52,6 +58,7 @@ export async function openDisputeStage() {
       coalitionsOf: async operator => members.get(operator) ?? [],
       keeper: home.keeper,
       ledger,
+      harmed,
       origin: 'https://pool.example',
       onAcquitted: operator => acquitted.push(operator),
       onFault: fault => {
@@ -170,9 +177,8 @@ export async function openDisputeStage() {
 
   /** A closed session that owes its operators so much, and whoever paid for it. */
   async function harmedSession(dueAtomic: bigint): Promise<{ session: Hex; payer: Key }> {
-    const { id: session, payer } = await stage.openSession()
+    const { id: session, payer } = openSession()
     const input = { session_id: session, epoch: '1', due_atomic: String(dueAtomic), final: true }
-    const noCallback = { outbox_id: '', callback_url: '', callback_token: '' }
     const key = { idempotencyKey: `close ${session}` }
     await ledger.adopt({
       ...{ id: session, payer: payer.address, nonce: session, capAtomic: 2_000_000n, pricePerSecondAtomic: 1_000n },
@@ -181,6 +187,52 @@ export async function openDisputeStage() {
     const { executionId } = await home.keeper.execute('stream-stop', { ...input, ...noCallback }, key)
     await home.keeper.wait(executionId, longMs)
     return { session, payer }
+  }
+
+  /** A session whose only request, the breach’s, ran for 3 s by the ledger, of which the vault hears when it is carried there. */
+  async function owingSession({ requestId }: Breach, isOver = true) {
+    const { id: session, payer } = openSession()
+    await ledger.adopt({
+      ...{ id: session, payer: payer.address, nonce: session, capAtomic: 2_000_000n, pricePerSecondAtomic: 1_000n },
+      ...{ expiresAt: 4_000_000_000, epoch: 0 },
+    })
+    await ledger.startRequest({ sessionId: session, requestId, readMs: () => 3_000 })
+    const end = () =>
+      ledger.endRequest({ sessionId: session, requestId, meteredMs: 3_000, tokens: 1, stoppedBy: 'stop' })
+    if (isOver) await end()
+    const carry = async (): Promise<void> => {
+      const [{ spentAtomic: dueAtomic }, row] = await Promise.all([ledger.view(session), ledger.session(session)])
+      const order = { session_id: session, epoch: String(row!.epoch), due_atomic: String(dueAtomic), final: true }
+      const { executionId } = await home.keeper.execute(
+        'stream-stop',
+        { ...order, ...noCallback },
+        { idempotencyKey: `carry ${session}` },
+      )
+      const { status, error } = await home.keeper.wait(executionId, longMs)
+      if (status !== 'success') throw new Error(`The close ended as ${status}: ${error}`)
+    }
+    return { session, payer, dueAtomic: 3_000n, carry, end }
+  }
+
+  /** The breach’s request is of a session of the pool’s former vault, in the same database. */
+  async function sessionOfFormerVault({ requestId, evidence }: Breach): Promise<void> {
+    const former = createLedger({
+      db: home.database.db,
+      clock: hostClock,
+      terms: { ...terms, vault: `0x${'77'.repeat(20)}` },
+    })
+    const sessionId = `0x${evidence.sha256}` as const
+    await former.adopt({
+      ...{
+        id: sessionId,
+        payer: accuser.address,
+        nonce: sessionId,
+        capAtomic: 2_000_000n,
+        pricePerSecondAtomic: 1_000n,
+      },
+      ...{ expiresAt: 4_000_000_000, epoch: 0 },
+    })
+    await former.startRequest({ sessionId, requestId })
   }
 
   async function setAuditor(auditor: Hex, isAuditor: boolean, owner: Key): Promise<void> {
@@ -212,6 +264,10 @@ export async function openDisputeStage() {
     accuserElsewhere: stage.accuser(),
     accuseBy,
     harmedSession,
+    owingSession,
+    sessionOfFormerVault,
+    harmed,
+    faults,
     spendAll,
     setAuditor,
     ledger,

@@ -4,6 +4,7 @@ import type { ComputePoolError } from '@computepool/shared/errors'
 import type { Clock, KeeperPort } from '@computepool/shared/ports'
 import type { PublicClient } from 'viem'
 import type { SignerQueue } from '../chain/signer-queue.ts'
+import type { VaultSession } from '../chain/vault-reader.ts'
 import type { CoalitionReader, CoalitionRelay, WordSigner } from '../coalition/index.ts'
 import type { Ledger } from '../payments/ledger-port.ts'
 import type { Database } from '../store/database.ts'
@@ -38,6 +39,14 @@ export interface DisputeChain {
   readonly fund: ((to: Hex, amountAtomic: bigint) => Promise<unknown>) | null
 }
 
+/** Sessions that were harmed, as the vault has them. */
+export interface HarmedSessions {
+  /** Errors: `chain_unreachable`. */
+  readonly vaultSession: (id: string) => Promise<Pick<VaultSession, 'state' | 'epoch' | 'dueAtomic'>>
+  /** How long what one owes is waited for to be booked there; default `dueWaitsMs`. */
+  readonly waitsMs?: Readonly<Record<'accusing' | 'settling', number>>
+}
+
 export interface DisputeDeskOptions {
   readonly db: Database
   readonly clock: Clock
@@ -50,7 +59,8 @@ export interface DisputeDeskOptions {
   /** Coalitions of this pool that the operator was ever a party of. Errors: `chain_unreachable`. */
   readonly coalitionsOf: (operator: string) => Promise<readonly bigint[]>
   readonly keeper: Pick<KeeperPort, 'execute' | 'wait' | 'cancel'>
-  readonly ledger: Pick<Ledger, 'units' | 'setUnits'>
+  readonly ledger: Pick<Ledger, 'units' | 'setUnits' | 'session' | 'view' | 'renewTarget'>
+  readonly harmed: HarmedSessions
   /** Where people reach this pool: evidence lies under it. */
   readonly origin: string
   /** Auditors found it innocent: whoever banned it takes that back. May be told twice. */
@@ -64,6 +74,7 @@ export interface DisputeDeskOptions {
 
 /** Every step after which a kill must cost nobody anything, in order. */
 export const disputeKillPoints = [
+  'dispute:due-noted',
   'dispute:block-noted',
   'dispute:funded',
   'dispute:accused',

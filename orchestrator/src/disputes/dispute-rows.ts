@@ -17,6 +17,8 @@ export interface RecordedAt {
 }
 
 export interface DisputeRows {
+  /** The paid session that the attempt was of; null: none that the ledger knows by now. */
+  sessionOf(requestId: string): Promise<string | null>
   /** False where this breach is recorded already. */
   record(breach: Breach, at: RecordedAt, nowMs: number): Promise<boolean>
   /** Unfinished ones whose time has come, oldest first. */
@@ -44,6 +46,7 @@ export function createDisputeRows(db: Database, vaultAddress: string): DisputeRo
     return row?.id ?? null
   }
   return {
+    sessionOf,
     record: async ({ operator, what: reason, requestId, members, evidence }, { registry, isToBeAccused }, nowMs) => {
       const sessionId = await sessionOf(requestId)
       const made = await db

@@ -12,6 +12,7 @@ import { coalitionToAccuse, isLiable } from './coalition-to-accuse.ts'
 import type { DisputeChain, DisputeDeskOptions, DisputeKillPoint } from './dispute-ports.ts'
 import type { DisputeChange, DisputeRows } from './dispute-rows.ts'
 import { findAccusation, findSettlement } from './dispute-truth.ts'
+import { dueWaitsMs, sessionOf, waitForDue } from './harmed-due.ts'
 import { runBreach } from './run-breach.ts'
 
 export interface StepContext extends DisputeDeskOptions {
@@ -46,6 +47,18 @@ async function accuse(context: StepContext, row: DisputeRow): Promise<StepOutcom
     if (signer === null) return withoutAccuserMs
     const coalition = row.coalitionId ?? (await chosen(context, row))
     if (coalition === null) return record(context, row, 'The operator has no stake here.')
+    if (row.sessionId === null) {
+      // The book of requests may have been slower than the conviction.
+      const sessionId = await context.rows.sessionOf(row.requestId)
+      if (sessionId !== null) {
+        await change(row, { sessionId })
+        return null
+      }
+    }
+    const waitMs = (await isSoonFree(context, BigInt(coalition), accused))
+      ? null
+      : await waitForDue(context, row, 'accusing')
+    if (waitMs !== null) return waitMs
     await change(row, {
       ...{ coalitionId: coalition, fromBlock: Number(await blockNumber(chain)), accuser: signer.address.toLowerCase() },
     })
@@ -74,7 +87,7 @@ async function accuse(context: StepContext, row: DisputeRow): Promise<StepOutcom
     const accusation = await signAccusation(
       { signer, place: chain.place, token: chain.token },
       {
-        ...{ id, accused, reason: row.reason, session: sessionOf(row), evidenceHash, bondAtomic },
+        ...{ id, accused, reason: row.reason, session: sessionOf(row) ?? noSession, evidenceHash, bondAtomic },
         evidenceUri: `${context.origin}${row.evidencePath}`,
         validAfter: 0n,
         validBefore: now + bondSeconds,
@@ -196,6 +209,13 @@ async function chosen({ chain, coalitionsOf, clock }: StepContext, row: DisputeR
   return (await coalitionToAccuse(chain.reader, among, sought))?.toString() ?? null
 }
 
+/** Whoever has left is accused in time, whatever is booked by then. */
+async function isSoonFree({ chain, clock, harmed }: StepContext, id: bigint, accused: Hex): Promise<boolean> {
+  const { isMember, releasableAt } = await chain.reader.stakeOf(id, accused)
+  const waitMs = (harmed.waitsMs ?? dueWaitsMs).accusing
+  return !isMember && releasableAt - (await chainSeconds({ chain, clock })) < BigInt(Math.ceil((2 * waitMs) / 1000))
+}
+
 async function haveBond(context: StepContext, accuser: Hex, bondAtomic: bigint): Promise<void> {
   const { client, token, fund } = context.chain
   const held = await client
@@ -222,10 +242,6 @@ const shown = (dispute: DisputeView): DisputeChange => ({
 })
 
 export const evidenceHashOf = ({ evidenceSha256 }: DisputeRow): Hex => `0x${evidenceSha256}`
-
-/** What no vault could know harms nobody by its name. */
-const sessionOf = ({ sessionId }: DisputeRow): Hex =>
-  sessionId !== null && /^0x[0-9a-f]{64}$/.test(sessionId) ? (sessionId as Hex) : noSession
 
 const blockNumber = ({ client }: DisputeChain): Promise<bigint> => client.getBlockNumber({ cacheTime: 0 })
 

@@ -2,6 +2,7 @@
 import type { CoalitionPlace } from '@computepool/shared/coalition'
 import type { DisputeState, DisputeView } from '@computepool/shared/money'
 import type { DisputeRow } from '../store/dispute-tables.ts'
+import { dueOf } from './harmed-due.ts'
 
 /** `place` null: an unstaked pool. `chainSeconds`: as last read. */
 export function viewOf(row: DisputeRow, place: CoalitionPlace | null, chainSeconds: number): DisputeView {
@@ -25,8 +26,17 @@ export function viewOf(row: DisputeRow, place: CoalitionPlace | null, chainSecon
             ...{ respondUntil: row.respondUntil!, voteUntil: row.voteUntil!, quorum: row.quorum! },
             ...{ guiltyVotes: row.guiltyVotes, innocentVotes: row.innocentVotes },
           },
-    note: row.note,
+    note: row.note ?? noteOf(row),
   }
+}
+
+/** Of what the harmed session owes, while it is waited for, and where that was in vain. */
+function noteOf(row: DisputeRow): string | null {
+  const due = dueOf(row)
+  const isWaiting = row.state === 'accusing' || row.state === 'decided'
+  if (due?.state === 'waiting' && isWaiting) return 'Waits until the vault has booked what the harmed session owes.'
+  const isShort = due?.state === 'late' && (row.payerAtomic === null || row.payerAtomic < due.owedAtomic)
+  return isShort ? 'The vault had not booked in time what the harmed session owes: its payer may get less back.' : null
 }
 
 function stateOf(row: DisputeRow, chainSeconds: number): DisputeState {

@@ -1,6 +1,7 @@
 /** Opens the dispute desk of a paid pool over what the till has opened already: which registry, who accuses, who relays, who funds the bond. */
 import type { Hex } from 'viem'
 import type { SignerQueue } from '../chain/signer-queue.ts'
+import type { VaultReader } from '../chain/vault-reader.ts'
 import { createCoalitionReader, relayTo } from '../coalition/index.ts'
 import type { Ledger } from '../payments/ledger-port.ts'
 import type { MoneyChain } from '../payments/money-chain.ts'
@@ -19,6 +20,7 @@ export interface OpenDisputesOptions {
   readonly db: Database
   readonly ledger: Ledger
   readonly keeper: DisputeDeskOptions['keeper']
+  readonly vault: Pick<VaultReader, 'session'>
   readonly relay: SignerQueue
   readonly owner: SignerQueue | null
   /** The figures that a pool shows are others. */
@@ -27,13 +29,14 @@ export interface OpenDisputesOptions {
 
 /** Takes up at once what a killed process left, also where nobody stakes or accuses any more. */
 export function openDisputes(opening: OpenDisputesOptions): DisputeDesk {
-  const { options, money, db, ledger, keeper, onChange } = opening
+  const { options, money, db, ledger, keeper, vault: reader, onChange } = opening
   const { clock, url, onFault, onAcquitted = () => {}, settings } = options
   const disputes = createDisputeDesk({
     ...{ db, clock, ledger, keeper, onAcquitted, onChange, onFault },
     vault: money.vault.address,
     chain: chainOf(opening),
     chainAt: registry => chainAt(opening, { registry, block: 0n }),
+    harmed: { vaultSession: reader.session },
     coalitionsOf: operator => coalitionsOf(opening, operator),
     origin: new URL(url).origin,
     pollMs: money.isEmbedded ? 1000 : 15_000,

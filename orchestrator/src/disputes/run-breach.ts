@@ -8,6 +8,7 @@ import { breachOrder } from '../coalition/index.ts'
 import { unitsWithout } from '../payments/work-of-rings.ts'
 import type { DisputeRow } from '../store/dispute-tables.ts'
 import type { StepContext } from './dispute-steps.ts'
+import { waitForDue } from './harmed-due.ts'
 
 const runSchema = z.object({
   /** Which try; a keeper replays a failure under its key. */
@@ -36,6 +37,11 @@ export async function runBreach(context: StepContext, row: DisputeRow): Promise<
   await orderUnits(context, row.accused)
   await kill('dispute:units-ordered')
   const isDirect = !chain.hasWorkflows || (run !== null && run.at > mostRuns) || row.attempts >= mostTries
+  const isSent = run !== null && run.executionId !== null
+  if (!isSent && !(await isSettled())) {
+    const waitMs = await waitForDue(context, row, 'settling')
+    if (waitMs !== null) return waitMs
+  }
   // A run that is on its way sets units too: it is waited for once.
   if ((isDirect || run === null || run.executionId === null) && (await isSettled())) return 'settled'
   if (isDirect) {

@@ -315,7 +315,7 @@ async function open(
           price: () => client.readContract({ ...contract, functionName: 'pricePerSecondAtomic' }),
         })
   const disputes: DisputeDesk = openDisputes({
-    ...{ options, money, stakes, db, ledger, keeper: (embedded ?? remote)!, relay: settler, owner },
+    ...{ options, money, stakes, db, ledger, keeper: (embedded ?? remote)!, relay: settler, owner, vault: reader },
     // What a verdict moved is shown with the pool.
     onChange: () => {
       if (stakes !== null) desk.setStakes(stakes)

@@ -1,4 +1,4 @@
-/** The table of disputes as Drizzle sees it; `050-disputes.sql` and `060-dispute-parties.sql` are what make it. It knows no rules. */
+/** The table of disputes as Drizzle sees it; `050-disputes.sql` and the files after it are what make it. It knows no rules. */
 import { breachReasons } from '@computepool/shared/coalition'
 import { bigint, bigserial, integer, jsonb, numeric, pgTable, text } from 'drizzle-orm/pg-core'
 
@@ -42,6 +42,7 @@ export const disputesTable = pgTable('disputes', {
   innocentVotes: integer('innocent_votes').notNull().default(0),
   verdict: text('verdict', { enum: ['guilty', 'innocent', 'undecided'] }),
   run: jsonb('run'),
+  due: jsonb('due'),
   slashedAtomic: atomic('slashed_atomic'),
   payerAtomic: atomic('payer_atomic'),
   accuserAtomic: atomic('accuser_atomic'),

@@ -72,6 +72,7 @@ export const errorTable = {
   chain_unreachable: { ...unavailable, retry: 'later' },
   chain_wrong: { ...unavailable, retry: 'never' },
   chain_state_invalid: { ...unavailable, retry: 'never' },
+  chain_due_late: { ...unavailable, retry: 'later' },
   chain_deploy_refused: { httpStatus: 502, openaiType: 'server_error', retry: 'never' },
   chain_underfunded: { httpStatus: 502, openaiType: 'server_error', retry: 'later' },
   chain_keeper_unavailable: { ...unavailable, retry: 'later' },
