@@ -26,7 +26,7 @@ import { moneyRoutes } from './payments/money-routes.ts'
 import { sessionRoutes } from './payments/session-routes.ts'
 import type { MoneyDesk } from './payments/till.ts'
 import type { PackFolder } from './store/pack-folder.ts'
-import { type ZerogDesk, zerogRoutes } from './zerog-compute/index.ts'
+import { type ZerogDesk, zerogEarningsRoutes, zerogRoutes } from './zerog-compute/index.ts'
 
 export interface AppOptions {
   readonly service: ModelService
@@ -126,6 +126,7 @@ export function createApp(options: AppOptions): Hono {
     const common = { service, limiter, addressOf, isProxyTrusted, maxBodyBytes, answers, quotes }
     app.route('/v1', zerogRoutes({ desk, ...common }))
   }
+  app.route('/api', zerogEarningsRoutes({ desk, beginCall }))
   app.route('/v1', openAiRoutes({ service, limiter, addressOf, isProxyTrusted, maxBodyBytes, gate, answers }))
   app.route('/api', moneyRoutes({ desk: money, addressOf, limitsFor: options.limitsFor, clock }))
   const disputes = () => (money.mode === 'paid' ? (money.till().disputes ?? null) : null)

@@ -151,6 +151,7 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
   const { attestation = null, inftFor = () => noInft('It was started without one.') } = deps
   const answers = attestation === null ? null : createAnswerSigner({ provider: attestation, clock, entropy, onFault })
   const { zerog = null } = deps
+  zerog?.follow(desk)
   const app = createApp({ ...common, zerog, money, observatory, trust, attestation, answers, inft: inftFor() })
   return { app, desk, standing: trust.standing, close: trust.close }
 }

@@ -40,6 +40,8 @@ Serves a language model whose layers are held by browser tabs: the page, an Open
   --zerog-provider CHAIN  serve 0G Compute's clients too, as a registered provider: 0g-galileo, 0g-mainnet or an RPC's URL
                       (key: COMPUTEPOOL_ZEROG_KEY; everybody else pays on --chain, which has to be a real one too, or --free; see docs/zerog.md)
   --zerog-contract A  0G Compute's serving contract there (default: 0G's own)
+  --zerog-cut PERCENT  of what 0G's users pay, the provider's own; operators who served get the rest, less gas (default: 0)
+  --zerog-payout-at C  an operator is paid when it is owed so many 0G (default: 0.01)
   --data DIR          where chain, keys and ledger are kept (default: .computepool beside the code)
   --help              this text
 
@@ -48,7 +50,9 @@ COMPUTEPOOL_CORS_ORIGINS (comma-separated; default: any), COMPUTEPOOL_HUB_URL an
 COMPUTEPOOL_SIGNALING_URL and COMPUTEPOOL_SIGNALING_KEY (a hub of its own, and the private key that attaches this orchestrator to it),
 COMPUTEPOOL_CACHE (folder of the packs that --model made; default: .computepool/packs beside the code), COMPUTEPOOL_DATA (as --data),
 COMPUTEPOOL_METRICS_TOKEN (Bearer token that may read /metrics from other machines; 16 characters or more),
-DATABASE_URL (PostgreSQL for the ledger); for other chains COMPUTEPOOL_SETTLER_KEY, COMPUTEPOOL_KEEPER_KEY, COMPUTEPOOL_OWNER_KEY (to deploy),
+COMPUTEPOOL_STORAGE_KEY (pays 0G Storage, with --storage; COMPUTEPOOL_STORAGE_FLOW: another contract than 0G's own,
+COMPUTEPOOL_STORAGE_MOST_WEI: the most that is paid for 256 bytes), DATABASE_URL (PostgreSQL for the ledger);
+for other chains COMPUTEPOOL_SETTLER_KEY, COMPUTEPOOL_KEEPER_KEY, COMPUTEPOOL_OWNER_KEY (to deploy),
 COMPUTEPOOL_ACCUSER_KEY (puts a bond at stake for what the pool convicts operators of) and COMPUTEPOOL_RPC_URL;
 COMPUTEPOOL_ALLOW_SIMULATED_ATTESTATION=1 (lets NODE_ENV=production simulate attestation).`
 
@@ -173,6 +177,8 @@ function readArgs(args: readonly string[]) {
         attestation: text,
         'zerog-provider': text,
         'zerog-contract': text,
+        'zerog-cut': text,
+        'zerog-payout-at': text,
         data: text,
         help: { type: 'boolean', short: 'h' },
       },

@@ -34,3 +34,16 @@ it('asks the provider’s chain where the pool’s own is asked, and no other ch
   expect(zerogOf([...asked, '--chain', '0g-mainnet'], at(url))).not.toHaveProperty('rpcUrl')
   expect(() => zerogOf([...asked, '--free'], at('rpc key'))).toThrow(/^((?!rpc key).)*$/)
 })
+
+it('takes the provider’s cut and when operators are paid, and nothing that is neither', () => {
+  expect(zerogOf([...onChain, '--zerog-cut', '2.55', '--zerog-payout-at', '0.5'])).toMatchObject({
+    ...{ cutBasisPoints: 255, pay: { atNeuron: 5n * 10n ** 17n } },
+  })
+  for (const bad of ['-1', '100.01', '2.555', 'ten', '']) {
+    expect(() => zerogOf([...onChain, `--zerog-cut=${bad}`])).toThrow('--zerog-cut is')
+  }
+  for (const bad of ['0', '0.0', '-1', '1e3']) {
+    expect(() => zerogOf([...onChain, `--zerog-payout-at=${bad}`])).toThrow('--zerog-payout-at is')
+  }
+  expect(() => parseSettings(['--zerog-cut', '1'], {})).toThrow('without --zerog-provider')
+})

@@ -41,7 +41,8 @@ export interface PromptSize {
 }
 
 /** What hears of an answer that is paid for. */
-export interface AdmittedRequest extends Pick<MeteredRequest, 'observer' | 'attach' | 'abandon'> {
+export interface AdmittedRequest extends Pick<MeteredRequest, 'observer' | 'abandon'> {
+  attach(live: Pick<LiveRequest, 'cutShort' | 'seats'>): void
   /** For the answer itself; absent where its price is not by the second. */
   readonly payment?: MeteredRequest['payment']
   /** The answer has its end, and this is told of its length. */

@@ -5,18 +5,23 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { knownChain, lockFile } from '@computepool/contracts/chain'
-import { createDeployer } from '@computepool/contracts/deploy'
 import { ComputePoolError } from '@computepool/shared/errors'
 import type { Clock } from '@computepool/shared/ports'
-import type { ZerogSettled, ZerogStatus } from '@computepool/shared/zerog-compute'
+import type { ZerogEarnings, ZerogSettled, ZerogStatus } from '@computepool/shared/zerog-compute'
 import { type Address, createPublicClient, type Hex, http, type PublicClient } from 'viem'
 import { privateKeyToAccount } from 'viem/accounts'
 import type { AttestationProvider } from '../attestation/index.ts'
+import { createSignerQueue, type SignerQueue } from '../chain/signer-queue.ts'
 import { createAccountCache } from './account-cache.ts'
+import { earningsOf } from './earnings-view.ts'
 import { openFeeBook } from './fee-book.ts'
+import { createOperatorPayer, type PayTerms, payTerms } from './pay-operators.ts'
 import { servingAddressOf } from './serving-address.ts'
-import { createServingClient } from './serving-client.ts'
+import { createServingClient, type Sender } from './serving-client.ts'
 import { createSettler, problemOf, type SettleTerms } from './settle-fees.ts'
+import { openSignerFile } from './signer-file.ts'
+import type { Served } from './split-fee.ts'
+import { type ServingPool, unitsOfRing } from './who-served.ts'
 import { createZerogDoor, type ZerogDoor } from './zerog-door.ts'
 
 export interface ZerogSettings {
@@ -29,6 +34,9 @@ export interface ZerogSettings {
   /** The provider's: it was registered with, and settles. */
   readonly key: Hex
   readonly settle?: Partial<SettleTerms>
+  /** Of what 0G's users pay, the provider's own, in hundredths of a percent; default: nothing. The rest is the operators'. */
+  readonly cutBasisPoints?: number
+  readonly pay?: Partial<PayTerms>
 }
 
 export interface OpenZerogOptions {
@@ -51,6 +59,10 @@ export interface ZerogDesk {
   status(): Promise<ZerogStatus>
   /** All that is owed, at once. Errors: `chain_unreachable`. */
   settle(): Promise<ZerogSettled>
+  /** What operators are owed and were paid. `only`: of that wallet alone. */
+  earnings(only?: string): ZerogEarnings
+  /** Who serves from now on; before, answers are nobody's. */
+  follow(pool: ServingPool): void
 }
 
 export interface Zerog {
@@ -69,18 +81,36 @@ export async function openZerog(options: OpenZerogOptions): Promise<Zerog> {
     ...{ chain, cacheTime: 0, pollingInterval: manners.pollingIntervalMs },
     transport: http(url, { timeout: 20_000, retryCount: 2 }),
   }) as PublicClient
-  const ending = new AbortController()
-  const sender = createDeployer({ client, chain, account, settings: manners, signal: ending.signal })
-  const contract = createServingClient({ client, serving, provider: account.address, sender })
   const name = `${chain.id}-${serving.toLowerCase()}-${account.address.toLowerCase()}`
   const folder = join(dataDir, 'zerog')
   const lock = await lockedFolder(folder, name)
   try {
     const book = await openFeeBook({ file: join(folder, `${name}.jsonl`), clock, onFault })
+    const store = await openSignerFile(join(folder, `${name}.sent.jsonl`), onFault)
+    const { tipFloorWei, pollingIntervalMs: pollMs } = manners
+    const queue = createSignerQueue({ client, account, chainId: chain.id, store, clock, tipFloorWei, pollMs })
+    const sender = receiptSender(queue, client)
+    const contract = createServingClient({ client, serving, provider: account.address, sender })
+    const { cutBasisPoints = 0, pay } = settings
+    const payoutAtNeuron = pay?.atNeuron ?? payTerms.atNeuron
+    const payer = createOperatorPayer({
+      ...{ book: book.earnings, queue, client, clock, onNotice, onFault },
+      ...(pay === undefined ? {} : { terms: pay }),
+    })
+    let pool: ServingPool | null = null
+    const unitsOf = (seats: readonly { readonly peer: string }[]): Served => {
+      try {
+        return pool === null ? [] : unitsOfRing(pool, seats)
+      } catch (thrown) {
+        // An answer is worth more than who is paid for it.
+        onFault(thrown)
+        return []
+      }
+    }
     const accounts = createAccountCache(contract, clock)
     const signer = () => attestation.signer()
     const settler = createSettler({
-      ...{ book, serving: contract, chainId: chain.id, signer, clock, onFault },
+      ...{ book, serving: contract, chainId: chain.id, signer, clock, onFault, cutBasisPoints, payer },
       onSettled: accounts.forget,
       ...(settings.settle === undefined ? {} : { terms: settings.settle }),
     })
@@ -109,14 +139,19 @@ export async function openZerog(options: OpenZerogOptions): Promise<Zerog> {
     return {
       desk: {
         ...{ serving, provider, clock, status },
-        door: createZerogDoor({ provider, signer, accounts, book, clock }),
+        door: createZerogDoor({ provider, signer, accounts, book, clock, unitsOf }),
         owedNeuron: book.owedNeuron,
         settle: () => settler.settle({ isAll: true }),
+        earnings: only =>
+          earningsOf(book.earnings, { chainId: chain.id, provider, cutBasisPoints, payoutAtNeuron }, only),
+        follow: serves => {
+          pool = serves
+        },
       },
       close: async () => {
         // What was sent is looked for at the next start: nobody who stops the pool waits for a block.
-        ending.abort()
-        await settler.close()
+        await Promise.all([queue.close(), settler.close()])
+        await store.end()
         await book.end()
         lock.release()
       },
@@ -126,6 +161,14 @@ export async function openZerog(options: OpenZerogOptions): Promise<Zerog> {
     throw thrown
   }
 }
+
+/** What a settlement did stands in its logs. */
+const receiptSender = (queue: Pick<SignerQueue, 'execute'>, client: PublicClient): Sender => ({
+  send: async ({ to, data, value = 0n }) => {
+    const { hash } = await queue.execute({ to, data, valueWei: value })
+    return client.getTransactionReceipt({ hash })
+  },
+})
 
 /** Two that count the same user's fees would each believe the other's money to be there. */
 async function lockedFolder(folder: string, name: string): Promise<{ release(): void }> {

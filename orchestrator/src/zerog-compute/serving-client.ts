@@ -61,6 +61,8 @@ export interface ItemOutcome {
   readonly status: SettlementStatus
   /** Of the fee, what was not paid. */
   readonly unsettledNeuron: bigint
+  /** The item's part of what its transaction cost; the items' parts together are all of it. */
+  readonly gasNeuron: bigint
   readonly transaction: Hex
 }
 
@@ -163,17 +165,20 @@ export function createServingClient({ client, serving, provider, sender }: Servi
   const leastStakeNeuron = () =>
     asked('Reading the least stake', () => client.readContract({ ...contract, functionName: 'MIN_PROVIDER_STAKE' }))
 
-  const outcomesIn = (
-    receipt: Pick<TransactionReceipt, 'logs' | 'transactionHash'>,
-  ): (ItemOutcome & { user: Address })[] =>
-    parseEventLogs({ abi: inferenceServingAbi, logs: receipt.logs, eventName: 'TEESettlementResult' })
-      .filter(({ address }) => isAddressEqual(address, serving))
-      .map(({ args }) => ({
-        user: args.user,
-        status: settlementStatuses[args.status] ?? 'invalid-signature',
-        unsettledNeuron: args.unsettledAmount,
-        transaction: receipt.transactionHash,
-      }))
+  const outcomesIn = (receipt: SettlingReceipt): (ItemOutcome & { user: Address })[] => {
+    const results = parseEventLogs({ abi: inferenceServingAbi, logs: receipt.logs, eventName: 'TEESettlementResult' })
+    const own = results.filter(({ address }) => isAddressEqual(address, serving))
+    const gasNeuron = receipt.gasUsed * receipt.effectiveGasPrice
+    const each = gasNeuron / BigInt(Math.max(1, own.length))
+    return own.map(({ args }, at) => ({
+      user: args.user,
+      status: settlementStatuses[args.status] ?? 'invalid-signature',
+      unsettledNeuron: args.unsettledAmount,
+      // The first bears what the division leaves: asked again, each has the same part.
+      gasNeuron: at === 0 ? gasNeuron - each * BigInt(own.length - 1) : each,
+      transaction: receipt.transactionHash,
+    }))
+  }
 
   return {
     serving,
@@ -255,6 +260,8 @@ export function createServingClient({ client, serving, provider, sender }: Servi
       }),
   }
 }
+
+type SettlingReceipt = Pick<TransactionReceipt, 'logs' | 'transactionHash' | 'gasUsed' | 'effectiveGasPrice'>
 
 const isSameTerms = (now: ServiceTerms, next: ServiceTerms): boolean =>
   !needsAcknowledgingAgain(now, next) &&

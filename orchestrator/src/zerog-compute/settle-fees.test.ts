@@ -266,7 +266,7 @@ describe('settling', () => {
       account: async () => ({ ...account, revokedBitmap: 0n }),
       settle: async items => {
         sizes.push(items.length)
-        return items.map(() => ({ status: 'success', unsettledNeuron: 0n, transaction: '0x' }))
+        return items.map(() => ({ status: 'success', unsettledNeuron: 0n, gasNeuron: 0n, transaction: '0x' }))
       },
     }
     const { book, settler, end } = await open(many)

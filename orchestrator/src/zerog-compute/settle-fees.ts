@@ -6,7 +6,9 @@ import type { Clock } from '@computepool/shared/ports'
 import { mostSettlements, settlementTypedData, type ZerogSettled } from '@computepool/shared/zerog-compute'
 import { type Address, isAddressEqual, type LocalAccount } from 'viem'
 import type { Debt, FeeBook, FeeVoucher } from './fee-book.ts'
+import type { OperatorPayer } from './pay-operators.ts'
 import type { ItemOutcome, ServiceOnChain, ServingClient, SignedItem } from './serving-client.ts'
+import { cutOf } from './split-fee.ts'
 
 export interface SettlerOptions {
   readonly book: FeeBook
@@ -19,6 +21,10 @@ export interface SettlerOptions {
   readonly onSettled: (user: string) => void
   readonly onFault: (fault: unknown) => void
   readonly terms?: Partial<SettleTerms>
+  /** Of what is received, the provider's own; default: nothing. */
+  readonly cutBasisPoints?: number
+  /** Pays operators in the same line, so that nothing else is sent meanwhile; default: nobody is paid. */
+  readonly payer?: OperatorPayer
 }
 
 export interface SettleTerms {
@@ -58,11 +64,13 @@ export function problemOf(service: ServiceOnChain | null, signer: Address): stri
   return service.isAcknowledged ? null : '0G’s team has not acknowledged the signer yet; only they can.'
 }
 
+const notFound = { status: 'success', unsettledNeuron: 0n, gasNeuron: 0n, transaction: null } as const
+
 /** A user whose settlement was refused although all looked well is left alone for so long. */
 const refusedForMs = 3_600_000
 
 export function createSettler(options: SettlerOptions): Settler {
-  const { book, serving, chainId, signer, clock, onSettled, onFault } = options
+  const { book, serving, chainId, signer, clock, onSettled, onFault, payer, cutBasisPoints = 0 } = options
   const terms = { ...settleTerms, ...options.terms }
   const refusedUntil = new Map<string, number>()
   let line: Promise<unknown> = Promise.resolve()
@@ -81,7 +89,12 @@ export function createSettler(options: SettlerOptions): Settler {
     const isTaken = status === 'success' || status === 'partial'
     // The account first: what was read of it before the payment must not stand beside a debt without it.
     onSettled(user)
-    await book.close(user, isTaken ? voucher.feeNeuron - unsettledNeuron : 0n)
+    const paidNeuron = isTaken ? voucher.feeNeuron - unsettledNeuron : 0n
+    // What no transaction shows was not received, whatever it counts for the user.
+    const receivedNeuron = outcome.transaction === null ? 0n : paidNeuron
+    const { gasNeuron } = outcome
+    const cutNeuron = cutOf(receivedNeuron, cutBasisPoints)
+    await book.close(user, paidNeuron, { receivedNeuron, gasNeuron, cutNeuron })
     return itemOf(user, voucher, outcome)
   }
 
@@ -102,7 +115,7 @@ export function createSettler(options: SettlerOptions): Settler {
     if (voucher !== null && account.nonce >= voucher.nonce) {
       const found = await serving.outcomeOf({ user, nonce: voucher.nonce }, voucher.fromBlock)
       // Used, and its transaction is not to be found: it was most likely ours. Whoever doubts does not ask twice.
-      done(await close(user, voucher, found ?? { status: 'success', unsettledNeuron: 0n, transaction: null }))
+      done(await close(user, voucher, found ?? notFound))
       return null
     }
     if (!account.isAcknowledged || account.balanceNeuron === 0n) return null
@@ -165,7 +178,13 @@ export function createSettler(options: SettlerOptions): Settler {
   }
 
   const settle: Settler['settle'] = ({ isAll = false } = {}) => {
-    const run = line.then(() => round(isAll))
+    const run = line.then(async () => {
+      // First: a payout that was signed has its nonce, which nothing else may take.
+      if (book.problem() === null) await payer?.follow()
+      const told = await round(isAll)
+      if (!isClosed && book.problem() === null) await payer?.pay().catch(thrown => !isClosed && onFault(thrown))
+      return told
+    })
     line = run.catch(() => {})
     return run
   }
@@ -208,4 +227,4 @@ const itemOf = (
 })
 
 const inDoubt = (user: string, fee: Pick<FeeVoucher, 'feeNeuron'>): SettledItem =>
-  itemOf(user, fee, { status: 'unknown', unsettledNeuron: fee.feeNeuron, transaction: null })
+  itemOf(user, fee, { status: 'unknown', unsettledNeuron: fee.feeNeuron, gasNeuron: 0n, transaction: null })

@@ -49,11 +49,12 @@ const contract: ServingClient = {
   remove: async () => ({ did: 'nothing', transaction: null }),
   settle: async items =>
     items.map(({ user, nonce, totalFee }) => {
-      const transaction: Hex = '0x'
-      if (nonce <= (nonces.get(user) ?? 0n)) return { status: 'invalid-nonce', unsettledNeuron: totalFee, transaction }
+      const [transaction, gasNeuron]: [Hex, bigint] = ['0x', 0n]
+      if (nonce <= (nonces.get(user) ?? 0n))
+        return { status: 'invalid-nonce', unsettledNeuron: totalFee, gasNeuron, transaction }
       nonces.set(user, nonce)
       paid.push({ user, fee: totalFee })
-      return { status: 'success', unsettledNeuron: 0n, transaction }
+      return { status: 'success', unsettledNeuron: 0n, gasNeuron, transaction }
     }),
   outcomeOf: async () => null,
 }
@@ -101,7 +102,7 @@ it('asks once for a fee whose payment could not be written down', async () => {
   const first = await start({
     ...contract,
     settle: items => fillDisk().then(() => contract.settle(items)),
-    outcomeOf: async () => ({ status: 'success', unsettledNeuron: 0n, transaction: '0x' }),
+    outcomeOf: async () => ({ status: 'success', unsettledNeuron: 0n, gasNeuron: 0n, transaction: '0x' }),
   })
   first.book.add(ann, 7n, 'r1')
   first.book.add(ben, 5n, 'r2')
@@ -139,7 +140,7 @@ it('settles the others’ fees while one user’s cannot be looked up', async ()
   await end()
   const later = await start({
     ...contract,
-    outcomeOf: async () => ({ status: 'partial', unsettledNeuron: 2n, transaction: '0x' }),
+    outcomeOf: async () => ({ status: 'partial', unsettledNeuron: 2n, gasNeuron: 0n, transaction: '0x' }),
   })
   expect((await later.settle()).unsettledNeuron).toBe('2')
   await later.end()

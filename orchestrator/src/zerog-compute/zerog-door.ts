@@ -11,6 +11,8 @@ import { readAppKey, refused } from './app-key.ts'
 import type { FeeBook } from './fee-book.ts'
 import type { ServiceOnChain, UserAccount } from './serving-client.ts'
 import { problemOf } from './settle-fees.ts'
+import type { Served } from './split-fee.ts'
+import { countServed } from './who-served.ts'
 
 export interface ZerogDoorOptions {
   readonly provider: Address
@@ -18,6 +20,8 @@ export interface ZerogDoorOptions {
   readonly accounts: AccountCache
   readonly book: Pick<FeeBook, 'owedNeuron' | 'add' | 'problem'>
   readonly clock: Pick<Clock, 'wallMs'>
+  /** Who holds these seats, and how much of the work is theirs; never throws. Default: nobody is known. */
+  readonly unitsOf?: (seats: readonly { readonly peer: string }[]) => Served
 }
 
 export interface ZerogTicket {
@@ -35,7 +39,8 @@ export interface ZerogDoor {
 
 const remedy = 'Lock more for this provider with 0G’s client (transfer-fund).'
 
-export function createZerogDoor({ provider, signer, accounts, book, clock }: ZerogDoorOptions): ZerogDoor {
+export function createZerogDoor(options: ZerogDoorOptions): ZerogDoor {
+  const { provider, signer, accounts, book, clock, unitsOf = () => [] } = options
   /** For answers that run, by user. */
   const aside = new Map<string, bigint>()
   const setAside = (user: string, changeNeuron: bigint): void => {
@@ -73,6 +78,8 @@ export function createZerogDoor({ provider, signer, accounts, book, clock }: Zer
     let hasFailed = false
     let isOver = false
     let isClosed = false
+    let seats: () => readonly { readonly peer: string }[] = () => []
+    const count = countServed()
     const settleUp = (): void => {
       if (!isOver || !isClosed || heldNeuron === null) return
       setAside(key, -heldNeuron)
@@ -80,7 +87,8 @@ export function createZerogDoor({ provider, signer, accounts, book, clock }: Zer
       // An error is answered by nobody's money.
       if (!hasFlowed || hasFailed) return
       const input = BigInt(answered?.prompt_tokens ?? promptTokens) * inputPriceNeuron
-      book.add(key, input + BigInt(answered?.completion_tokens ?? tokens) * outputPriceNeuron, answerId)
+      const output = BigInt(answered?.completion_tokens ?? tokens) * outputPriceNeuron
+      book.add(key, input + output, answerId, count.served())
     }
     const end = (): void => {
       isOver = true
@@ -100,7 +108,9 @@ export function createZerogDoor({ provider, signer, accounts, book, clock }: Zer
           payer: key,
           headers: {},
           request: {
-            attach: () => {},
+            attach: live => {
+              seats = live.seats
+            },
             abandon: end,
             onAnswered: usage => {
               answered = usage
@@ -109,10 +119,12 @@ export function createZerogDoor({ provider, signer, accounts, book, clock }: Zer
               onFlowing: requestId => {
                 hasFlowed = true
                 if (answerId === '') answerId = requestId
+                count.began(unitsOf(seats()))
               },
               onToken: () => {},
               onEnded: (_, ended) => {
                 tokens += ended.tokens
+                count.ended(ended.tokens)
                 if (ended.outcome === 'moved') return
                 hasFailed = ended.outcome === 'failed'
                 end()

@@ -14,6 +14,7 @@ import {
   serviceType,
   settleNowMessage,
   verifiabilityOf,
+  zerogEarningsSchema,
   zerogSettledSchema,
   zerogStatusSchema,
 } from '@computepool/shared/zerog-compute'
@@ -33,13 +34,16 @@ const providerKey: Hex = `0x${'7a'.repeat(32)}`
 const provider = privateKeyToAccount(providerKey)
 const user = testAccount('0G client')
 const attestation = createSimulatedProvider(`0x${'5a'.repeat(32)}`)
-const [inputPrice, outputPrice] = [1_000_000_000_000n, 3_000_000_000_000n]
+const [inputPrice, outputPrice] = [1_000_000_000_000_000n, 3_000_000_000_000_000n]
 
 let folder = ''
 let anvil: SpawnedAnvil
+let clients: ReturnType<typeof clientsFor>
 let bench: Awaited<ReturnType<typeof addTestServing>>
 let running: RunningOrchestrator
 let entry: FakeTab
+/** Of all tabs that ever sat in a ring. */
+const wallets = new Set<string>()
 const faults: unknown[] = []
 /** What is remembered of the chain grows old at the test's word. */
 let passedMs = 0
@@ -47,19 +51,25 @@ const clock = { ...hostClock, monotonicMs: () => hostClock.monotonicMs() + passe
 
 async function start(): Promise<void> {
   const zerog = await openZerog({
-    settings: { chain: anvil.url, serving: bench.serving, key: providerKey },
+    settings: {
+      ...{ chain: anvil.url, serving: bench.serving, key: providerKey },
+      ...{ cutBasisPoints: 1_000, pay: { atNeuron: 1n } },
+    },
     ...{ attestation, dataDir: folder, clock, onNotice: () => {} },
     onFault: fault => void faults.push(fault),
   })
   running = await startOrchestrator({ port: 0, packDir: folder, pageFolder: null, minSeats: 2, attestation, zerog })
-  entry = (await openSocketRing(running, tinyModel)).entry
+  const ring = await openSocketRing(running, tinyModel)
+  ;({ entry } = ring)
+  for (const { peer } of ring.tabs) wallets.add(peer.slice(0, 42).toLowerCase())
 }
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'computepool-zerog-'))
   await writeTinyPack(folder)
   anvil = await spawnAnvil()
-  bench = await addTestServing(clientsFor(embeddedChain(anvil.url), anvil.url))
+  clients = clientsFor(embeddedChain(anvil.url), anvil.url)
+  bench = await addTestServing(clients)
   await start()
 }, 240_000)
 afterAll(async () => {
@@ -112,7 +122,7 @@ it('serves nobody before 0G’s team has acknowledged its signer, and says so', 
     [{ ...terms, ...texts, teeSignerAddress: signer }],
     parseEther('100'),
   )
-  await bench.lock(user, provider.address, parseEther('0.001'))
+  await bench.lock(user, provider.address, parseEther('1'))
   passedMs += 60_000
   expect(await codeOf(chat(await keyOf(), ask))).toEqual([503, 'chain_unavailable'])
   await bench.acknowledge(provider.address)
@@ -200,6 +210,29 @@ it('outlives a restart, and is paid once for all that was answered', async () =>
   expect(balance - (await purse()).balance).toBe(before)
   expect((await settle()).items).toEqual([])
   expect([await owed(), balance - (await purse()).balance]).toEqual([0n, before])
+})
+
+it('pays those who served what was received, less gas and the provider’s cut, at their own wallets', async () => {
+  // The settlement before has sent it; this one sees that it is there.
+  await settle()
+  const earnings = zerogEarningsSchema.parse(await get('/api/zerog/earnings'))
+  const [received, gas, cut, carried] = [
+    ...[earnings.receivedNeuron, earnings.gasNeuron, earnings.cutNeuron, earnings.carriedNeuron].map(BigInt),
+  ] as [bigint, bigint, bigint, bigint]
+  expect(gas).toBeGreaterThan(0n)
+  expect(cut).toBe(received / 10n)
+  expect(earnings.operators).toHaveLength(2)
+  let paid = 0n
+  for (const { wallet, ...told } of earnings.operators) {
+    expect(wallets).toContain(wallet)
+    const balance = await clients.publicClient.getBalance({ address: wallet as Hex })
+    expect(told).toEqual({ owedNeuron: '0', sendingNeuron: '0', paidNeuron: String(balance) })
+    paid += balance
+  }
+  expect(paid).toBeGreaterThan(0n)
+  expect(paid + carried + gas + cut).toBe(received)
+  const [{ wallet, paidNeuron }] = earnings.operators as [(typeof earnings.operators)[0]]
+  expect(await get(`/api/zerog/earnings?operator=${wallet}`)).toMatchObject({ operators: [{ wallet, paidNeuron }] })
 })
 
 it('serves nobody once a fee could not be written, and settles after a restart', async () => {

@@ -7,8 +7,10 @@ export {
 } from './settlement-typed-data.ts'
 export {
   settleNowMessage,
+  type ZerogEarnings,
   type ZerogSettled,
   type ZerogStatus,
+  zerogEarningsSchema,
   zerogSettledSchema,
   zerogStatusSchema,
 } from './zerog-api.ts'

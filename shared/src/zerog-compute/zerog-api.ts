@@ -50,6 +50,27 @@ export const zerogSettledSchema = z.object({
 })
 export type ZerogSettled = z.infer<typeof zerogSettledSchema>
 
+/** `GET /api/zerog/earnings`: what operators earned of what 0G's users paid. Received = owed + sending + paid + carried + gas + cut. */
+export const zerogEarningsSchema = z.object({
+  chainId: z.number().int(),
+  provider: address,
+  /** Of what is received, the provider's own, in hundredths of a percent. */
+  cutBasisPoints: z.number().int().min(0).max(10_000),
+  /** Whoever is owed so much is paid. */
+  payoutAtNeuron: neuron,
+  receivedNeuron: neuron,
+  /** Of settling, and of paying operators. */
+  gasNeuron: neuron,
+  cutNeuron: neuron,
+  /** What rounding left, for the next to be divided; below zero what gas took more than there was. */
+  carriedNeuron: z.string().regex(/^-?\d{1,78}$/),
+  /** Those who earned most; lower case. */
+  operators: z
+    .array(z.object({ wallet: address, owedNeuron: neuron, sendingNeuron: neuron, paidNeuron: neuron }))
+    .max(1000),
+})
+export type ZerogEarnings = z.infer<typeof zerogEarningsSchema>
+
 /** The words by which a provider's own key asks its pool to settle at once; good for minutes, and harmless where they are repeated. */
 export const settleNowMessage = (serving: string, atSeconds: number): string =>
   `ComputePool: settle the fees of 0G Compute at ${serving.toLowerCase()}, ${atSeconds}`
