@@ -14,6 +14,7 @@ import { type OpenSessionKey, openSessionKey } from './open-session-key.ts'
 import type { Assignment, Offer, PeerPowers, PeerTransport, Preparation } from './peer-powers.ts'
 import type { JoinOptions } from './peer-snapshot.ts'
 import { createTermsSigner, type HeldWork, type TermsSigner } from './sign-terms.ts'
+import { createSliceProver, type SliceProver } from './slice-prover.ts'
 import { createSnapshotBox, idleSnapshot, noSlice } from './snapshot-box.ts'
 
 export interface RunningPeer {
@@ -51,6 +52,7 @@ export function runPeer(powers: PeerPowers, options: JoinOptions): RunningPeer {
   let store: VerifiedStore | null = null
   let sessionKey: OpenSessionKey | null = null
   let audit: AuditDuty | null = null
+  let prover: SliceProver | null = null
   /** Welcomes: a join that another overtook is not told. */
   let welcomes = 0
   let accepted: Accepted | null = null
@@ -86,17 +88,13 @@ export function runPeer(powers: PeerPowers, options: JoinOptions): RunningPeer {
     })
     transport = powers.openTransport(self, key)
     transport.onSignal((to, signal) => hub?.signal(to, signal))
-    audit = createAuditDuty({
-      powers,
-      transport,
-      send,
-      isSpare: () => held?.isSpare === true,
-      spare() {
-        const engine = held?.isSpare === true ? held.engine() : null
-        if (engine === null || accepted === null) return null
-        return { engine, manifest: accepted.manifest, manifestSha256: accepted.offer.manifestSha256 }
-      },
-    })
+    const spare = () => {
+      const engine = held?.isSpare === true ? held.engine() : null
+      if (engine === null || accepted === null) return null
+      return { engine, manifest: accepted.manifest, manifestSha256: accepted.offer.manifestSha256 }
+    }
+    audit = createAuditDuty({ powers, transport, send, isSpare: () => held?.isSpare === true, spare })
+    prover = createSliceProver({ powers, signer: sessionKey, send, spare })
     box.set({ peer: self })
     hub = openHubClient({
       peer: self,
@@ -155,6 +153,7 @@ export function runPeer(powers: PeerPowers, options: JoinOptions): RunningPeer {
     keepLinks()
     await held?.close()
     await audit?.close()
+    await prover?.release()
     await transport?.close()
     await shelf.clear()
     hub?.close()
@@ -205,6 +204,10 @@ export function runPeer(powers: PeerPowers, options: JoinOptions): RunningPeer {
       case 'judge-evidence':
       case 'drop-check':
         audit?.obey(command)
+        break
+      case 'prove-slice':
+      case 'drop-proof':
+        prover?.obey(command)
         break
       case 'cancel-request':
         held?.cancel(command.requestId)
@@ -281,6 +284,7 @@ export function runPeer(powers: PeerPowers, options: JoinOptions): RunningPeer {
     held = null
     work = null
     await audit?.release()
+    await prover?.release()
     await dropped?.close()
     box.set(noSlice)
   }

@@ -18,6 +18,7 @@ export {
   type RequestShape,
   stepsBefore,
 } from './catch-chance.ts'
+export { type ChallengeInput, challengeInput } from './challenge-input.ts'
 export {
   type CaseBundle,
   checkEvidence,
@@ -100,6 +101,16 @@ export {
   rowSketchDigits,
   rowSketchSums,
 } from './sketch-rows.ts'
+export {
+  type AnswerInput,
+  answerChallenge,
+  type CompareProofsInput,
+  challengedDraws,
+  compareProofs,
+  mostExaggeration,
+  type SliceChallenge,
+  sliceProofText,
+} from './slice-proof.ts'
 export {
   parseToleranceTable,
   type ToleranceQuery,

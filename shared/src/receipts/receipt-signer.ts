@@ -7,6 +7,8 @@ export interface ReceiptSigner {
   /** Public, hex. */
   readonly key: string
   sign(receipt: ReceiptBody): Receipt
+  /** Of a text that says what it is, so that it is taken for no receipt; hex. */
+  signText(text: string): string
 }
 
 /** `secret`: 32 random bytes. */
@@ -15,13 +17,23 @@ export function createReceiptSigner(secret: Uint8Array): ReceiptSigner {
   return {
     key,
     sign: receipt => ({ ...receipt, signature: bytesToHex(ed25519.sign(bytesOf(receipt), secret)) }),
+    signText: text => bytesToHex(ed25519.sign(new TextEncoder().encode(text), secret)),
   }
 }
 
 /** True where the session key `key` (hex) signed the receipt; false, never an error, for anything that is no key or signature. */
 export function isSignedBy(receipt: Receipt, key: string): boolean {
+  return isSigned(receipt.signature, bytesOf(receipt), key)
+}
+
+/** The same of a text: `signature` and `key` in hex. */
+export function isTextSignedBy(text: string, signature: string, key: string): boolean {
+  return isSigned(signature, new TextEncoder().encode(text), key)
+}
+
+function isSigned(signature: string, bytes: Uint8Array, key: string): boolean {
   try {
-    return ed25519.verify(hexToBytes(receipt.signature), bytesOf(receipt), hexToBytes(key))
+    return ed25519.verify(hexToBytes(signature), bytes, hexToBytes(key))
   } catch {
     return false
   }

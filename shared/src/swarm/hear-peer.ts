@@ -67,6 +67,7 @@ export function hearPeer(heard: SwarmState, peer: SwarmPeer, request: DeskReques
     case 'check-computed':
     case 'check-reported':
     case 'evidence-judged':
+    case 'slice-proved':
     case 'terms-signed':
     case 'terms-refused':
     case 'leave-signed':

@@ -8,6 +8,7 @@ import { requestJobSchema, sampledTokenSchema } from '../pipeline/sampling-param
 import { receiptSchema } from '../receipts/receipt.ts'
 import { sessionKeySchema } from '../receipts/session-key.ts'
 import { auditCommands, auditRequests } from './audit-messages.ts'
+import { challengeCommands, challengeRequests } from './challenge-messages.ts'
 import { hopTraceSchema } from './frame-header.ts'
 import { peerIdSchema } from './peer-id.ts'
 import { trustCommands, trustRequests } from './trust-messages.ts'
@@ -189,6 +190,7 @@ export const deskRequestSchema = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('peer-draining') }),
   z.strictObject({ type: z.literal('peer-leaving') }),
   ...auditRequests,
+  ...challengeRequests,
   ...trustRequests,
 ])
 export type DeskRequest = z.infer<typeof deskRequestSchema>
@@ -247,6 +249,7 @@ export const deskCommandSchema = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('cancel-request'), requestId }),
   z.strictObject({ type: z.literal('peer-refused'), error: errorData }),
   ...auditCommands,
+  ...challengeCommands,
   ...trustCommands,
 ])
 export type DeskCommand = z.infer<typeof deskCommandSchema>

@@ -5,6 +5,7 @@ export {
   checkIdSchema,
   checkTermsSchema,
 } from './audit-messages.ts'
+export { challengeIdSchema, type SliceProof, sliceProofSchema } from './challenge-messages.ts'
 export {
   type AssignedRoute,
   assignedRouteSchema,

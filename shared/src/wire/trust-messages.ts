@@ -75,6 +75,9 @@ export const trustCommands = [
     checked: z.number().min(0).max(1e12),
     failed: z.number().min(0).max(1e12),
     leftEarly: z.number().min(0).max(1e12),
+    /** How often a slice that it held without a seat was challenged, and how often it met what others computed; absent: never. */
+    challenged: count.optional(),
+    challengesMet: count.optional(),
     changes: z
       .array(
         z.strictObject({
