@@ -20,9 +20,11 @@ const key: Hex = `0x${'7b'.repeat(32)}`
 const provider = privateKeyToAccount(key)
 const attestation = createSimulatedProvider(`0x${'5b'.repeat(32)}`)
 const user = testAccount('0G command user')
+const operator = testAccount('0G command operator').address.toLowerCase() as Hex
 
 let folder = ''
 let anvil: SpawnedAnvil
+let clients: ReturnType<typeof clientsFor>
 let bench: Awaited<ReturnType<typeof addTestServing>>
 let pool: RunningOrchestrator
 
@@ -34,16 +36,17 @@ beforeAll(async () => {
     dimensions: { ...dimensions, context: 64 },
   })
   anvil = await spawnAnvil()
-  bench = await addTestServing(clientsFor(embeddedChain(anvil.url), anvil.url))
+  clients = clientsFor(embeddedChain(anvil.url), anvil.url)
+  bench = await addTestServing(clients)
   await bench.fund(provider)
   const onFault = (fault: unknown): void => {
     throw fault
   }
   const name = `31337-${bench.serving}-${provider.address.toLowerCase()}.jsonl`
   const book = await openFeeBook({ file: join(folder, 'zerog', name), clock: hostClock, onFault })
-  book.add(user.address, parseEther('0.5'), 'an earlier answer')
+  book.add(user.address, parseEther('0.5'), 'an earlier answer', [[operator, 1000]])
   await book.end()
-  const settings = { chain: anvil.url, serving: bench.serving, key }
+  const settings = { chain: anvil.url, serving: bench.serving, key, cutBasisPoints: 250 }
   const zerog = await openZerog({
     ...{ settings, attestation, dataDir: folder, clock: hostClock, onNotice: () => {}, onFault },
   })
@@ -76,6 +79,7 @@ it('registers once, says the chain’s boolean, and that only 0G’s team sets i
   const told = await run('register', pool.url, ...prices)
   expect(told).toContain('registered (0x')
   expect(told).toContain('100 0G')
+  expect(told).toContain('less gas and 2.5 % for the provider; from 0.01 0G on.')
   expect(told).toContain('quote          none: SIMULATED')
   expect(told).toContain('NOT acknowledged. Only 0G’s team can')
   const service = await bench.serviceOf(provider.address)
@@ -101,6 +105,13 @@ it('has the pool settle, and says why it cannot', async () => {
   const told = await run('settle', pool.url)
   expect(told).toContain(`${user.address.toLowerCase()}  0.2 of 0.5 0G  partial`)
   expect(told).toContain('0.3 0G are still unsettled')
+  // The next settlement sees what the one before has sent.
+  await run('settle', pool.url)
+  const paid = await clients.publicClient.getBalance({ address: operator })
+  expect(paid).toBeGreaterThan(parseEther('0.19'))
+  const after = await run('status', pool.url)
+  expect(after).toContain(`${operator}  owed 0  being sent 0  paid ${formatEther(paid)} 0G`)
+  expect(after).toContain('the provider’s 0.005, carried on -')
   process.env.COMPUTEPOOL_ZEROG_KEY = `0x${'7c'.repeat(32)}`
   await expect(run('settle', pool.url)).rejects.toThrow('HTTP 401')
   process.env.COMPUTEPOOL_ZEROG_KEY = key

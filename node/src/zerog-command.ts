@@ -2,12 +2,13 @@
 import { randomBytes } from 'node:crypto'
 import { parseArgs } from 'node:util'
 import { ComputePoolError } from '@computepool/shared/errors'
+import type { ZerogEarnings } from '@computepool/shared/zerog-compute'
 import { formatEther, formatUnits } from 'viem'
 import { askAttestation } from './attestation/ask-attestation.ts'
 import { readEvidenceFile } from './attestation/read-evidence-file.ts'
 import { collateralSchema, verifyQuote } from './attestation/verify-quote.ts'
 import { parseOrigin } from './parse-origin.ts'
-import { askToSettle, askZerogStatus } from './zerog/ask-pool.ts'
+import { askToSettle, askZerogEarnings, askZerogStatus } from './zerog/ask-pool.ts'
 import { neuronPerToken, registerPool } from './zerog/register-pool.ts'
 import { openZerogPlace, providerAccount } from './zerog/zerog-place.ts'
 
@@ -20,7 +21,8 @@ register <pool>   says the pool's signer, model and prices to 0G's contract; the
                   first time the contract keeps 100 0G. Again: only what changed.
                   The pool is asked by https, or on this machine; a quote that
                   does not bind the signer is refused
-status [pool]     what the chain says of the provider, and the pool of its fees
+status [pool]     what the chain says of the provider, and the pool of its fees,
+                  and of what each operator is owed and was paid out of them
 settle <pool>     has the pool settle what its users owe, now
 remove <pool>     takes the provider out of the contract; the 100 0G come back
 
@@ -82,6 +84,7 @@ const commands: Readonly<Record<string, (values: Values, pool: string | null) =>
     requirePrivateWay(origin)
     const collateral = await readEvidenceFile(collateralSchema, values.collateral)
     const place = await placeOf(values)
+    const earnings = await askZerogEarnings(origin)
     const nonce = randomBytes(32).toString('hex')
     const attestation = await askAttestation(origin, nonce)
     const quote = attestation.quote === null ? null : Buffer.from(attestation.quote, 'hex')
@@ -104,11 +107,18 @@ const commands: Readonly<Record<string, (values: Values, pool: string | null) =>
     const { did, terms, stakeNeuron, transaction, quoteSignature, isAcknowledged } = registered
     const { serving, provider } = place.serving
     return {
-      json: { chainId: place.chainId, serving, provider, ...registered },
+      json: {
+        chainId: place.chainId,
+        serving,
+        provider,
+        ...registered,
+        cutBasisPoints: earnings?.cutBasisPoints ?? null,
+      },
       lines: [
         `${place.chainName}: ${did === 'nothing' ? 'all was so already' : did}${transaction ? ` (${transaction})` : ''}.`,
         `  provider       ${provider}`,
         ...termsLines(terms),
+        `  operators      ${earnings === null ? 'NOT PAID: the pool was not started with --zerog-provider.' : termsOf(earnings)}`,
         `  quote          ${quoteWords[quoteSignature]}`,
         ...(stakeNeuron > 0n ? [`  stake          ${formatEther(stakeNeuron)} 0G`] : []),
         `  signer is      ${isAcknowledged ? acknowledged : notAcknowledged}`,
@@ -121,9 +131,10 @@ const commands: Readonly<Record<string, (values: Values, pool: string | null) =>
     const { serving, provider } = place.serving
     const service = await place.serving.service()
     const fees = pool === null ? null : await askZerogStatus(pool)
+    const earnings = pool === null ? null : await askZerogEarnings(pool)
     const chain = { chainId: place.chainId, serving, provider, service }
     return {
-      json: { ...chain, pool: fees },
+      json: { ...chain, pool: fees, earnings },
       lines: [
         `${place.chainName}, contract ${serving}: provider ${provider}`,
         ...(service === null ? ['  not registered'] : termsLines(service)),
@@ -134,6 +145,7 @@ const commands: Readonly<Record<string, (values: Values, pool: string | null) =>
               `  unsettled      ${formatEther(BigInt(fees.unsettledNeuron))} 0G of ${fees.unsettledUsers} users, by the pool’s word`,
               `  pool           ${fees.problem ?? 'serves 0G’s users.'}`,
             ]),
+        ...(earnings === null ? [] : earningsLines(earnings)),
       ],
     }
   },
@@ -185,6 +197,23 @@ function termsLines(terms: Awaited<ReturnType<typeof registerPool>>['terms']): s
     `  verifiability  ${terms.verifiability} (never TeeML: the tabs that compute are attested by nothing)`,
     `  prices         ${formatUnits(terms.inputPriceNeuron, 12)} and ${formatUnits(terms.outputPriceNeuron, 12)} 0G for a million tokens in and out`,
     `  signer         ${terms.signer}`,
+  ]
+}
+
+const coins = (neuron: string): string => formatEther(BigInt(neuron))
+
+const termsOf = ({ cutBasisPoints, payoutAtNeuron }: ZerogEarnings): string =>
+  `who serves is paid what is received, less gas and ${cutBasisPoints / 100} % for the provider; from ${coins(payoutAtNeuron)} 0G on.`
+
+function earningsLines(earnings: ZerogEarnings): string[] {
+  const { receivedNeuron, gasNeuron, cutNeuron, carriedNeuron, operators } = earnings
+  return [
+    `  operators      ${termsOf(earnings)}`,
+    `  received       ${coins(receivedNeuron)} 0G: gas ${coins(gasNeuron)}, the provider’s ${coins(cutNeuron)}, carried on ${coins(carriedNeuron)}`,
+    ...operators.map(
+      ({ wallet, owedNeuron, sendingNeuron, paidNeuron }) =>
+        `  ${wallet}  owed ${coins(owedNeuron)}  being sent ${coins(sendingNeuron)}  paid ${coins(paidNeuron)} 0G`,
+    ),
   ]
 }
 

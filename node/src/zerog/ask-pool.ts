@@ -2,8 +2,10 @@
 import { ComputePoolError } from '@computepool/shared/errors'
 import {
   settleNowMessage,
+  type ZerogEarnings,
   type ZerogSettled,
   type ZerogStatus,
+  zerogEarningsSchema,
   zerogSettledSchema,
   zerogStatusSchema,
 } from '@computepool/shared/zerog-compute'
@@ -16,6 +18,10 @@ const timeoutMs = 240_000
 
 /** Errors: `peer_unreachable` where it gives no such answer. */
 export const askZerogStatus = (origin: string): Promise<ZerogStatus> => ask(zerogStatusSchema, origin, '/v1/zerog')
+
+/** What its operators are owed and were paid; null: it is no provider. Errors: as `askZerogStatus`. */
+export const askZerogEarnings = (origin: string): Promise<ZerogEarnings | null> =>
+  ask(zerogEarningsSchema.nullable(), origin, '/api/zerog/earnings')
 
 /** Errors: as `askZerogStatus`; a pool of another provider refuses. */
 export async function askToSettle(origin: string, account: PrivateKeyAccount, nowMs: number): Promise<ZerogSettled> {
