@@ -10,12 +10,14 @@ import { createMoneyClient } from './money-client.ts'
 import { createSessionStore, type SessionStore } from './session-store.ts'
 import { createSessionVault } from './session-vault.ts'
 import { createTermsStore, paidTermsOf, type TermsStore } from './terms-store.ts'
+import { createZerogEarningsStore, type ZerogEarningsStore } from './zerog-earnings-store.ts'
 
 export interface MoneyStores {
   readonly terms: TermsStore
   readonly wallet: WalletStore
   readonly sessions: SessionStore
   readonly earnings: EarningsStore
+  readonly zerogEarnings: ZerogEarningsStore
   readonly activity: ActivityStore
   readonly nowMs: () => number
 }
@@ -68,11 +70,12 @@ export function createMoneyStores(window: Window, fetchImpl: typeof fetch = fetc
     nowMs,
     wait,
   })
+  const zerogEarnings = createZerogEarningsStore({ fetch: client.zerogEarnings, wait })
   const activity = createActivityStore({ fetch: (path, init) => fetch(path, init), storage: tabStorage })
   const token = takeTokenFromAddress(window)
   if (token !== null) activity.signIn(token)
   sessions.resume()
-  return { terms, wallet, sessions, earnings, activity, nowMs }
+  return { terms, wallet, sessions, earnings, zerogEarnings, activity, nowMs }
 }
 
 /** Reading a storage throws where a browser refuses it altogether. */

@@ -20,6 +20,7 @@ import {
   type SessionView,
   sessionViewSchema,
 } from '@computepool/shared/money'
+import { type ZerogEarnings, zerogEarningsSchema } from '@computepool/shared/zerog-compute'
 import { createParser } from 'eventsource-parser'
 import { type FetchLike, readJson, refusalOf, send, unreadable } from './api-door.ts'
 import type { SignedVoucher } from './payment-voucher.ts'
@@ -42,6 +43,8 @@ export interface MoneyClient {
   /** Test money and gas, on an embedded chain. */
   askFaucet(address: string): Promise<void>
   earnings(operator: string): Promise<Earnings>
+  /** Null where the pool is no provider of 0G Compute. */
+  zerogEarnings(operator: string): Promise<ZerogEarnings | null>
 }
 
 const current = '/v1/sessions/current'
@@ -103,6 +106,11 @@ export function createMoneyClient(fetchImpl: FetchLike = (path, init) => fetch(p
     },
     earnings: async operator =>
       readJson(await send(fetchImpl, `/api/operators/${encodeURIComponent(operator)}/earnings`), earningsSchema),
+    zerogEarnings: async operator =>
+      readJson(
+        await send(fetchImpl, `/api/zerog/earnings?operator=${encodeURIComponent(operator)}`),
+        zerogEarningsSchema.nullable(),
+      ),
   }
 }
 

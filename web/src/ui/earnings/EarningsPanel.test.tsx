@@ -182,6 +182,34 @@ test('what the chain refuses is shown with its remedy, and nothing is claimed to
   expect(screen.queryByTestId('withdraw-result')).toBeNull()
 })
 
+test('what 0G’s users paid has a line of its own, and only where the pool serves them', async () => {
+  await open()
+  expect(screen.queryByTestId('zerog-earnings')).toBeNull()
+  cleanup()
+  const asked: string[] = []
+  await open({}, money => {
+    money.client.zerogEarnings = async operator => {
+      asked.push(operator)
+      const [coin, none] = [10n ** 18n, '0']
+      const own = {
+        wallet: operator,
+        owedNeuron: String(coin / 400n),
+        sendingNeuron: none,
+        paidNeuron: String(2n * coin),
+      }
+      return {
+        ...{ chainId: 16602, provider: to, cutBasisPoints: 0, payoutAtNeuron: String(coin / 100n) },
+        ...{ receivedNeuron: none, gasNeuron: none, cutNeuron: none, carriedNeuron: none },
+        operators: [{ ...own, wallet: to, owedNeuron: '7' }, own],
+      }
+    }
+  })
+  const line = await screen.findByTestId('zerog-earnings')
+  expect(asked).toEqual([screen.getByTestId('earnings').dataset.operator])
+  expect(plain(line)).toContain('0.0025 0G owed, 2.00 0G paid')
+  expect(plain(line)).toContain('It is paid from 0.01 0G on.')
+})
+
 test('in free mode one line says that operators are not paid', async () => {
   renderPage('/operate')
   await settle()

@@ -17,6 +17,7 @@ import { KeyPanel } from './KeyPanel.tsx'
 import { RequestList } from './RequestList.tsx'
 import { todayWei } from './today.ts'
 import { WithdrawForm } from './WithdrawForm.tsx'
+import { ZerogLine } from './ZerogLine.tsx'
 
 export default function PaidEarnings({ terms }: { terms: PaidTerms }) {
   const { earnings: store } = useServices()
@@ -30,6 +31,7 @@ export default function PaidEarnings({ terms }: { terms: PaidTerms }) {
       {view.chain === null ? <p className="hint">Reading the chain.</p> : <Figures view={view} isTest={isTest} />}
       {view.readError === null ? null : <ErrorPanel error={view.readError} />}
       {view.chain === null ? null : <Share view={view} />}
+      {view.operator === null ? null : <ZerogLine operator={view.operator} />}
       {view.chain === null ? null : <Connection view={view} isTest={isTest} />}
       {view.chain === null ? null : <WithdrawForm view={view} terms={terms} />}
       {view.error === null ? null : <ErrorPanel error={view.error} />}

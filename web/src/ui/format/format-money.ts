@@ -29,6 +29,12 @@ export function formatWei(amountWei: bigint, isTestMoney: boolean): string {
   return formatAtomic(amountWei / 10n ** BigInt(usdcxDecimals - usdcDecimals), isTestMoney)
 }
 
+/** 0G's coin, cut to six decimals; what is less than their least says so. */
+export function formatCoins(neuron: bigint): string {
+  const shown = neuron > 0n && neuron < 10n ** 12n ? 'less than 0.000001' : plainAtomic(neuron / 10n ** 12n)
+  return `${shown}${space}0G`
+}
+
 /** `0.5` → `500000`; null where it is no amount of USDC: a sign, a letter, a seventh decimal. */
 export function parseUsdc(text: string): bigint | null {
   const parsed = /^\s*(\d{1,12})(?:[.,](\d{1,6}))?\s*$/.exec(text)

@@ -133,6 +133,7 @@ export function createFakeMoneyClient(): FakeMoneyClient {
     async earnings(): Promise<Earnings> {
       throw new ComputePoolError('input_not_found', 'No earnings here.', { context: { httpStatus: 404 } })
     },
+    zerogEarnings: async () => null,
   }
   // The wakers of a stream that ended must not keep a test alive.
   wakers = []

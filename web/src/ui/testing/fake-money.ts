@@ -9,6 +9,7 @@ import { createEarningsStore } from '../../money/earnings-store.ts'
 import { createSessionStore } from '../../money/session-store.ts'
 import { createSessionVault } from '../../money/session-vault.ts'
 import { createTermsStore, paidTermsOf } from '../../money/terms-store.ts'
+import { createZerogEarningsStore } from '../../money/zerog-earnings-store.ts'
 import type { InjectedWallets } from '../../wallet/injected-port.ts'
 import type { ActingWallet, ContractCall, TypedData } from '../../wallet/payer-wallet.ts'
 import { createWalletStore } from '../../wallet/wallet-store.ts'
@@ -138,11 +139,12 @@ export function createFakeMoney(given: FakeMoneyGiven = {}): FakeMoney {
     nowMs,
     wait,
   })
+  const zerogEarnings = createZerogEarningsStore({ fetch: operator => client.zerogEarnings(operator), wait })
   const refuse: FetchLike = async () => new Response('{}', { status: 401 })
   const activity: ActivityStore = createActivityStore({ fetch: given.activityFetch ?? refuse, storage: tabStorage })
   const fake: FakeMoney = {
     client,
-    stores: { terms, wallet, sessions, earnings, activity, nowMs },
+    stores: { terms, wallet, sessions, earnings, zerogEarnings, activity, nowMs },
     signed: [],
     onSign: data => payerAccount.signTypedData(data as unknown as Parameters<typeof payerAccount.signTypedData>[0]),
     onMessage: message => payerAccount.signMessage({ message }),
