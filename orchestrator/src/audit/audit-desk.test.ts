@@ -261,7 +261,9 @@ describe('a seat whose work came out otherwise', () => {
       expect(pool.asked(auditor)).toEqual([])
       await pool.reportAll('agreed')
     }
-    expect(pool.checks()).toEqual({ drawn: 10, agreed: 10 })
+    const drawn = pool.pool.desk.snapshot().checks!.drawn
+    expect(pool.checks()).toEqual({ drawn, agreed: drawn })
+    expect(drawn).toBeGreaterThan(5)
   })
 
   it('is neither where one says so and one not, and nobody else is there', async () => {
@@ -368,22 +370,26 @@ describe('auditors that nobody vouches for', () => {
   it('end nothing by their word where one is here that is: it looks again, every time, and only then trust is earned', async () => {
     const pool = await openAuditedPool({ auditors: 2, trusted: 1 })
     const [vouched, stranger] = pool.auditors
+    let [met, looks] = [0, 0]
     for (let round = 1; round <= 6; round++) {
       await pool.answer()
       const theirs = pool.asked(stranger!)
-      // What the entry was sent is whole text: that is for the vouched one.
-      expect(theirs.map(({ seat }) => seat)).toEqual([1])
+      // What the entry was sent is whole text: that is for the vouched one. With the trust that it earns, a seat is left out now and then.
+      expect(theirs.every(({ seat }) => seat === 1)).toBe(true)
       for (const check of theirs) await pool.report(stranger!, check, 'agreed')
-      expect(trustOf(pool, pool.seats[1]!)).toBe(round - 1)
+      expect(trustOf(pool, pool.seats[1]!)).toBe(met)
       const own: number[] = []
       for (let found = pool.asked(vouched!); found.length > 0; found = pool.asked(vouched!)) {
         own.push(...found.map(({ seat }) => seat))
         for (const check of found) await pool.report(vouched!, check, 'agreed')
       }
-      expect(own.sort()).toEqual([0, 1])
-      expect(trustOf(pool, pool.seats[1]!)).toBe(round)
+      for (const { seat } of theirs) expect(own).toContain(seat)
+      looks += own.length
+      met += own.filter(seat => seat === 1).length
+      expect(trustOf(pool, pool.seats[1]!)).toBe(met)
     }
-    expect(pool.checks()).toEqual({ drawn: 12, agreed: 12 })
+    expect(met).toBeGreaterThan(4)
+    expect(pool.checks()).toEqual({ drawn: looks, agreed: looks })
   })
 
   it('cannot end a check by judging nothing where one is here that is vouched for', async () => {

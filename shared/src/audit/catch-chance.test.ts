@@ -3,10 +3,10 @@ import { createSeededRandom, type SeededRandom } from '../../testing/seeded-rand
 import {
   type Cheating,
   type CheckPolicy,
-  catchChance,
   catchChanceWithin,
   defaultCheckPolicy,
   defaultReaches,
+  endChances,
   extraCompute,
   isReached,
   leastDecodeRatio,
@@ -110,8 +110,8 @@ describe('what the defaults reach', () => {
       catchChanceWithin({ policy, cheating: { share: 0.1, pattern }, shapes }, 50)
     expect(within50(defaultCheckPolicy, 'latest')).toBeLessThan(0.6)
     expect(within50(defaultCheckPolicy, 'requests')).toBeCloseTo(1 - (1 - 0.061) ** 50, 9)
-    const toTheEnd = { ...defaultCheckPolicy, endShare: 1 / 6 }
-    expect(within50(toTheEnd, 'latest')).toBeGreaterThan(0.99)
+    const toTheEnd = { ...defaultCheckPolicy, endShare: 1 / 8 }
+    expect(within50(toTheEnd, 'latest')).toBeGreaterThan(0.98)
     const reach = { cheating: { share: 0.1, pattern: 'requests' }, requests: 50, confidence: 0.99 } as const
     expect(leastRate(defaultCheckPolicy, reach, shapes)).toBeCloseTo(0.88, 2)
   })
@@ -153,9 +153,9 @@ describe('what checks cost', () => {
 
   // What the pages say beside auditors' 2 % of the pay; the ratios are those that the trust bench measured.
   test.each([
-    [shapes[0]!, 5.4, 7],
-    [shapes[1]!, 10.7, 9],
-    [shapes[2]!, 12.9, 18],
+    [shapes[0]!, 5.4, 5.6],
+    [shapes[1]!, 10.7, 8.5],
+    [shapes[2]!, 12.9, 17.4],
   ])('an exit’s checks begin to compare at its draws, and cost more: %o at a ratio of %d', (shape, ratio, percent) => {
     const random = createSeededRandom(6)
     const trials = 6000
@@ -186,13 +186,39 @@ describe('what checks cost', () => {
     )
   })
 
-  test('a narrower window keeps both reaches and costs less; a rarer check cannot', () => {
-    const narrower = { ...defaultCheckPolicy, window: 16 }
-    for (const reach of defaultReaches) expect(isReached(narrower, reach, shapes)).toBe(true)
-    expect(extraCompute(narrower, shapes, 10)).toBeLessThan(0.8 * extraCompute(defaultCheckPolicy, shapes, 10))
+  // Each bound is 0.1 percentage points or less above the formula: at the ratios that were measured, a fiftieth is kept with room for heads.
+  test.each([
+    [shapes[0]!, 5.4, 0.0175],
+    [shapes[1]!, 7.9, 0.0135],
+    [shapes[2]!, 11.7, 0.0155],
+  ])('checks of %o at a ratio of %d cost less than a fiftieth', (shape, ratio, bound) => {
+    const extra = extraCompute(defaultCheckPolicy, [shape], ratio)
+    expect(extra).toBeLessThan(bound)
+    expect(extra).toBeGreaterThan(bound - 0.001)
+  })
+
+  test('a wider window costs most where requests are short, more checks that end anywhere where they are long; neither is needed for a reach', () => {
+    const wide = { ...defaultCheckPolicy, window: 64 }
+    const far = { ...defaultCheckPolicy, windowShare: 5 / 6 }
+    const dearer = (policy: CheckPolicy, shape: RequestShape) =>
+      extraCompute(policy, [shape], 10) / extraCompute(defaultCheckPolicy, [shape], 10)
+    expect(dearer(wide, shapes[0]!)).toBeGreaterThan(1.6)
+    expect(dearer(wide, shapes[2]!)).toBeLessThan(1.2)
+    expect(dearer(far, shapes[0]!)).toBeLessThan(1.2)
+    expect(dearer(far, shapes[2]!)).toBeGreaterThan(1.25)
+    // A tenth of a share less, and long requests miss the second.
+    const nearer = { ...defaultCheckPolicy, windowShare: 0.905 }
+    expect(isReached(nearer, defaultReaches[1]!, [shapes[2]!])).toBe(false)
     expect(isReached({ ...defaultCheckPolicy, rate: 0.5 }, defaultReaches[0]!, shapes)).toBe(false)
-    expect(catchChance({ policy: narrower, cheating: { share: 0.1, pattern: 'scattered' }, shapes })).toBeGreaterThan(
-      0.088,
-    )
+  })
+
+  test('who is honest within the window is met by the checks that end anywhere, as seldom as those are', () => {
+    const [, , shape] = shapes
+    const chances = endChances(defaultCheckPolicy, positionsOf(shape!))
+    const beyond =
+      defaultCheckPolicy.rate * chances.subarray(defaultCheckPolicy.window).reduce((sum, chance) => sum + chance, 0)
+    expect(beyond).toBeCloseTo(0.61 / 8, 2)
+    expect(1 - (1 - beyond) ** 50).toBeGreaterThan(0.975)
+    expect(1 - (1 - beyond) ** 50).toBeLessThan(0.99)
   })
 })

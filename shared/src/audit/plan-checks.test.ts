@@ -7,6 +7,9 @@ const random = createSeededRandom(20_261_122)
 const secret = () => random.bytes(32)
 const policies = (count: number, policy: CheckPolicy = defaultCheckPolicy) => new Array<CheckPolicy>(count).fill(policy)
 
+/** Spelled out, so that bytes which must never change do not hang on what the default happens to be. */
+const pinned: CheckPolicy = { rate: 0.61, window: 64, windowShare: 5 / 6, endShare: 0 }
+
 function planInput(changes: Partial<PlanInput> = {}): PlanInput {
   return {
     secret: secret(),
@@ -21,18 +24,20 @@ function planInput(changes: Partial<PlanInput> = {}): PlanInput {
 }
 
 test('the nonce binds secret, manifest, policies and sampling, whatever order their fields are in', () => {
-  const terms = { manifestSha256: 'ab'.repeat(32), policies: policies(3), sampling: greedy }
+  const terms = { manifestSha256: 'ab'.repeat(32), policies: policies(3, pinned), sampling: greedy }
   const one = 'c1'.repeat(32)
   const nonce = commitmentOf(one, terms)
   expect(nonce).toBe('7590afe03777038ad3b896ab3f1a88135377c6a66f1bd5fafe409006969aceb6')
   const { logprobs, ...rest } = greedy
   expect(
-    commitmentOf(one, { sampling: { logprobs, ...rest }, policies: policies(3), manifestSha256: terms.manifestSha256 }),
+    commitmentOf(one, {
+      ...{ sampling: { logprobs, ...rest }, policies: policies(3, pinned), manifestSha256: terms.manifestSha256 },
+    }),
   ).toBe(nonce)
   const others = [
     commitmentOf('c2'.repeat(32), terms),
     commitmentOf(one, { ...terms, manifestSha256: 'ac'.repeat(32) }),
-    commitmentOf(one, { ...terms, policies: policies(2) }),
+    commitmentOf(one, { ...terms, policies: policies(2, pinned) }),
     commitmentOf(one, { ...terms, sampling: { ...greedy, seed: 1 } }),
   ]
   expect(new Set([nonce, ...others]).size).toBe(5)
@@ -71,7 +76,7 @@ test('a plan in bytes that never change', () => {
       positions: 500,
       keptPositions: 0,
       drawsFrom: () => null,
-      policies: policies(4, { ...defaultCheckPolicy, rate: 1 }),
+      policies: policies(4, { ...pinned, rate: 1 }),
     }).map(({ endPosition }) => endPosition)
   expect([plan('a'), plan('b')]).toMatchInlineSnapshot(`
     [

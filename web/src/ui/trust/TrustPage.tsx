@@ -129,7 +129,7 @@ function Checked({ pool }: { pool: ReactNode }) {
         Sampling has limits, computed in advance: at the least rate of 0.61, who cheats on every step is caught within 5
         requests with probability 0.99. That holds where checks are answered, engines were measured, and the pool’s
         owner runs auditors: where nobody does, a cheat whose friend is asked to check it can last twice as long. Who
-        cheats only on the last tenth of long answers can go on for 50 requests with 0.69 to 0.99. And an answer that
+        cheats only on the last tenth of long answers can go on for 50 requests with 0.76 to 0.99. And an answer that
         was wrong has been read by then: a check convicts, it does not mend.
       </p>
       {pool === null ? null : (
