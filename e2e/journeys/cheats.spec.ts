@@ -102,6 +102,8 @@ async function askOn(session: PaidSession, { messages }: (typeof transcripts)[nu
 test('three cheats in turn are caught, replaced and slashed, and everybody else has what is theirs', async ({
   browser,
 }) => {
+  // A minute of a quiet machine: rings form anew three times.
+  test.setTimeout(300_000)
   const { url } = server
   const tabs = new Map<string, Page>()
   const open = async (cheat?: Cheat): Promise<string> => {
