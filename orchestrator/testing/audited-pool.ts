@@ -1,5 +1,6 @@
 /** A pool of fake tabs whose work is checked: two seats, others that wait, and auditors; and answers that draw checks. */
 import { rowSketchSums } from '@computepool/shared/audit'
+import type { Entropy } from '@computepool/shared/ports'
 import { createSeededRandom } from '@computepool/shared/testing'
 import type { DeskCommand, DeskRequest } from '@computepool/shared/wire'
 import type { Breach } from '../src/audit/index.ts'
@@ -57,6 +58,8 @@ export interface AuditedPoolOptions {
   readonly others?: number
   readonly maxSeats?: number
   readonly seed?: number
+  /** Instead of a seed's. */
+  readonly entropy?: Entropy
   /** Default: idle rings are not challenged. */
   readonly challengeEveryMs?: number
 }
@@ -70,7 +73,7 @@ export async function openAuditedPool(options: AuditedPoolOptions = {}): Promise
     {
       trustedAuditors: () => auditors.slice(0, trusted).map(({ peer }) => peer.slice(0, 42)),
       onBreach: breach => breaches.push(breach),
-      entropy: createSeededRandom(options.seed ?? 7),
+      entropy: options.entropy ?? createSeededRandom(options.seed ?? 7),
     },
   )
   const tabs = await pool.joinTabs(maxSeats, options.seat)
@@ -156,7 +159,7 @@ export async function openAuditedPool(options: AuditedPoolOptions = {}): Promise
     report,
     checks: () => {
       const { computeMs: _, ...counts } = pool.desk.snapshot().checks!
-      return Object.fromEntries(Object.entries(counts).filter(([, count]) => count !== undefined && count > 0))
+      return Object.fromEntries(Object.entries(counts).filter(([, count]) => typeof count === 'number' && count > 0))
     },
   }
 }
