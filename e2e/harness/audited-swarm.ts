@@ -50,6 +50,8 @@ export interface AuditedSwarm {
   readonly auditors: readonly SwarmPeer[]
   readonly breaches: readonly Breach[]
   readonly faults: readonly unknown[]
+  /** One more that wants a seat. */
+  join(options: PeerOptions): SwarmPeer
   /** The greedy answer, in words and tokens. */
   ask(content: string, maxTokens?: number): Promise<Answer>
   until(what: string, isTrue: () => boolean): Promise<void>
@@ -190,6 +192,11 @@ export async function openAuditedSwarm(options: AuditedSwarmOptions): Promise<Au
   await until('a ring that serves', () => desk.snapshot().status === 'ready')
   return {
     ...{ manifest: pack.manifest, orchestrator, peers, auditors, breaches, faults, until },
+    join: each => {
+      const peer = openPeer(each, 'operator')
+      peers.push(peer)
+      return peer
+    },
     async ask(content, maxTokens = 12) {
       const response = await app.request('/v1/chat/completions', {
         method: 'POST',

@@ -120,6 +120,8 @@ export function createTrust(options: TrustOptions): Trust {
         onChecked: operator => book.note(operator, { type: 'checked', atMs: clock.wallMs() }),
         onFailed: failed,
         onFailing: standing.part,
+        onChallenged: book.challenged,
+        onWrongSlice: (operator, why) => book.note(operator, { type: 'wrong-slice', why, atMs: clock.wallMs() }),
         onConvicted: breach => {
           // Before the book: whatever a kill cuts off then, the next start convicts and accuses.
           convictions?.keep(breach)

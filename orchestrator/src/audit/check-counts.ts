@@ -2,7 +2,7 @@
 import type { PoolSnapshot } from '@computepool/shared/swarm'
 
 export type CheckFigures = NonNullable<PoolSnapshot['checks']>
-export type CheckOutcome = Exclude<keyof CheckFigures, 'drawn' | 'computeMs' | 'challenges' | SecondLook>
+export type CheckOutcome = Exclude<keyof CheckFigures, 'drawn' | 'computeMs' | 'challenges' | 'slices' | SecondLook>
 /** `audited`: two computed the same check; `disputed`: not the same; `lazy`: and one of them is known not to have computed. */
 export type SecondLook = 'audited' | 'disputed' | 'lazy'
 

@@ -33,6 +33,8 @@ export interface IdleChallenges {
   heard(peer: string, request: DeskRequest): void
   /** Receipts of an attempt were settled; true where it was a challenge. */
   settled(requestId: string): boolean
+  /** One runs, or its receipts are awaited. */
+  isActive(): boolean
   /** Those that ran to their end. */
   view(): { readonly challenges: number }
   close(): void
@@ -167,6 +169,7 @@ export function createIdleChallenges(options: IdleChallengesOptions): IdleChalle
       stir()
       return true
     },
+    isActive: () => active !== null,
     view: () => ({ challenges: count }),
     close: () => {
       isClosed = true

@@ -6,8 +6,11 @@ import {
   type AuditRing,
   createAuditDesk,
   createIdleChallenges,
+  createStandbyChallenges,
   type IdleChallenges,
   type IdleChallengesOptions,
+  type StandbyChallenges,
+  type StandbyChallengesOptions,
 } from '../audit/index.ts'
 import type { CoalitionTeller } from './form-coalition.ts'
 import type { RequestTable } from './request-table.ts'
@@ -16,7 +19,8 @@ import type { RequestTable } from './request-table.ts'
 export type DeskAuditOptions = Omit<
   AuditDeskOptions,
   'clock' | 'entropy' | 'send' | 'manifestSha256' | 'rings' | 'attach' | 'engineOf' | 'bytesOf' | 'isQuiet' | 'rowBytes'
->
+> &
+  Pick<StandbyChallengesOptions, 'onChallenged' | 'onWrongSlice'>
 
 export interface DeskAuditHost
   extends Pick<AuditDeskOptions, 'clock' | 'entropy' | 'send' | 'manifestSha256' | 'isQuiet' | 'rowBytes'> {
@@ -34,10 +38,7 @@ export function createDeskAudit({ state, teller, ...host }: DeskAuditHost, optio
       if (ways === null || !needs.every(peer => ways.routes.some(route => route.peer === peer))) return false
       return teller.attach(auditor, epoch, layers, ways)
     },
-    engineOf: peer => {
-      const capability = state().peers[peer]?.capability ?? null
-      return capability === null ? null : { kind: capability.engine, dtype: capability.activationDtype }
-    },
+    engineOf: peer => engineOf(state(), peer),
     bytesOf: layers => bytesToAudit(state(), layers),
   })
 }
@@ -45,19 +46,69 @@ export function createDeskAudit({ state, teller, ...host }: DeskAuditHost, optio
 export type DeskChallengesOptions = Pick<IdleChallengesOptions, 'everyMs' | 'stopTokens'>
 
 export interface DeskChallengesHost
-  extends Omit<IdleChallengesOptions, keyof DeskChallengesOptions | 'requests' | 'runningOn' | 'audit'> {
+  extends Omit<IdleChallengesOptions, keyof DeskChallengesOptions | 'requests' | 'runningOn' | 'audit'>,
+    Pick<StandbyChallengesOptions, 'sessionKeyOf'> {
   readonly audit: AuditDesk | null
+  readonly judgedBy: DeskAuditOptions | undefined
+  readonly state: () => SwarmState
   readonly table: Pick<RequestTable, 'running' | 'queued' | 'runningOn'>
+}
+
+/** Challenges of idle rings, and of slices that are held without a seat: one of all at a time. */
+export interface DeskChallenges extends Omit<IdleChallenges, 'view' | 'isActive'> {
+  view(): ReturnType<IdleChallenges['view']> & ReturnType<StandbyChallenges['view']>
 }
 
 /** Null where nothing is checked, or nobody asks for it. */
 export function createDeskChallenges(
   options: DeskChallengesOptions | null | undefined,
-  { audit, table, ...host }: DeskChallengesHost,
-): IdleChallenges | null {
-  if (audit === null || options == null) return null
+  { audit, judgedBy, table, state, sessionKeyOf, ...host }: DeskChallengesHost,
+): DeskChallenges | null {
+  if (audit === null || judgedBy === undefined || options == null) return null
   const requests = (): number => table.running() + table.queued()
-  return createIdleChallenges({ ...options, ...host, audit, requests, runningOn: table.runningOn })
+  const idle = createIdleChallenges({ ...options, ...host, audit, requests, runningOn: table.runningOn })
+  const { clock, entropy, send } = host
+  const { isTrusted, isBanned, onChallenged, onWrongSlice, onFailing } = judgedBy
+  const standbys = createStandbyChallenges({
+    ...{ clock, entropy, send, audit, sessionKeyOf, isTrusted, isBanned, onChallenged, onWrongSlice, onFailing },
+    everyMs: options.everyMs,
+    quantisation: state().config.quantisation,
+    rings: () => ringsOf(state()),
+    engineOf: peer => engineOf(state(), peer),
+    isBusy: () => requests() > 0 || idle.isActive(),
+    onFree: idle.stir,
+  })
+  const stir = (): void => {
+    idle.stir()
+    standbys.stir()
+  }
+  return {
+    stir,
+    giveWay: () => {
+      idle.giveWay()
+      standbys.giveWay()
+    },
+    heard: (peer, request) => {
+      idle.heard(peer, request)
+      standbys.heard(peer, request)
+    },
+    settled: requestId => {
+      const isOurs = idle.settled(requestId)
+      // What was drawn of it goes first.
+      standbys.stir()
+      return isOurs
+    },
+    view: () => ({ ...idle.view(), ...standbys.view() }),
+    close: () => {
+      idle.close()
+      standbys.close()
+    },
+  }
+}
+
+function engineOf({ peers }: SwarmState, peer: string) {
+  const capability = peers[peer]?.capability ?? null
+  return capability === null ? null : { kind: capability.engine, dtype: capability.activationDtype }
 }
 
 /** Those whose links stand. */

@@ -212,6 +212,7 @@ export function createDesk(options: DeskOptions): Desk {
   })
   const challenges = createDeskChallenges(options.challenges, {
     ...{ clock, entropy, audit, table, vocab: model.vocab, send: hub.command, receipts: receipts.book },
+    ...{ judgedBy: options.audit, sessionKeyOf: receipts.sessionKeyOf, state: () => state },
     rings: () => ringsOf(state, model.kvBytesPerPosition),
   })
 

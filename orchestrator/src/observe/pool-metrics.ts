@@ -96,14 +96,26 @@ export function createPoolMetrics({ snapshot, memory }: PoolMetricsOptions): Poo
   })
 
   new Counter({
+    name: 'computepool_slice_challenges_total',
+    help: 'Challenges of slices held without a seat that are over, by how they ended',
+    labelNames: ['outcome'],
+    registers,
+    collect() {
+      this.reset()
+      const { proved = 0, wrong = 0, unproved = 0 } = snapshot()?.checks?.slices ?? {}
+      for (const [outcome, count] of Object.entries({ proved, wrong, unproved })) this.inc({ outcome }, count)
+    },
+  })
+
+  new Counter({
     name: 'computepool_second_looks_total',
-    help: 'Checks that two auditors computed, one not knowing of the other; those in which they had not computed the same; auditors shown not to have computed',
+    help: 'Checks that two auditors computed, one not knowing of the other; those in which they had not computed the same; auditors shown not to have computed; answers refused for want of a sketch',
     labelNames: ['what'],
     registers,
     collect() {
       this.reset()
-      const { audited = 0, disputed = 0, lazy = 0 } = snapshot()?.checks ?? {}
-      for (const [what, count] of Object.entries({ audited, disputed, lazy })) this.inc({ what }, count)
+      const { audited = 0, disputed = 0, lazy = 0, uncomputed = 0 } = snapshot()?.checks ?? {}
+      for (const [what, count] of Object.entries({ audited, disputed, lazy, uncomputed })) this.inc({ what }, count)
     },
   })
 

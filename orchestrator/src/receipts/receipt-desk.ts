@@ -30,6 +30,8 @@ export interface ReceiptDesk {
   /** For whoever sends attempts. */
   readonly book: Pick<ReceiptBook, 'sent' | 'ended' | 'forget'>
   readonly withheld: Pick<WithheldUnits, 'isWithheld' | 'reasonOf'>
+  /** With which a peer signs, hex, as its wallet vouched for it; null: there is none, or not yet. */
+  sessionKeyOf(peer: string): string | null
   /** Anything that a peer says. */
   heard(peer: string, request: DeskRequest): void
   gone(peer: string): void
@@ -81,6 +83,7 @@ export function createReceiptDesk({ onSettled, onChange, ...options }: ReceiptDe
   return {
     book,
     withheld,
+    sessionKeyOf: peer => keys.of(peer)?.key ?? null,
     heard: (peer, request) => {
       pulse.heard(peer, request.type === 'stats-reported')
       if (request.type === 'peer-joined') keys.joined(peer, request.sessionKey)

@@ -34,6 +34,8 @@ export interface StandingBook {
   convict(operator: string, what: FailureKind, evidence?: string): void
   /** Takes back the conviction by this evidence, once; the eldest of that kind where none is named; nothing where there is none. */
   acquit(operator: string, what: FailureKind, evidence?: string): void
+  /** A slice that it held without a seat was challenged. It is counted and told, and earns no trust: nobody was served. */
+  challenged(operator: string, isMet: boolean): void
   /** As of now. */
   of(operator: string): Standing
   weightOf(operator: string): number
@@ -110,7 +112,7 @@ export function createStandingBook(options: StandingBookOptions): StandingBook {
     const record = recordOf(operator)
     const { standing, change } = changeStanding(record.standing, event)
     const changes = withChange(record.changes, change, event)
-    keep({ ...record, ...proven, standing, changes }, event.type === 'failed' || event.type === 'acquitted')
+    keep({ ...record, ...proven, standing, changes }, mustLast.has(event.type))
     onChange(operator)
   }
 
@@ -143,6 +145,11 @@ export function createStandingBook(options: StandingBookOptions): StandingBook {
       const event = { type: 'acquitted', what: found.what, failedAtMs: found.atMs, atMs: clock.wallMs() } as const
       apply(operator, event, { convictedAtMs: left.at(-1)?.atMs ?? null, convictions: left })
     },
+    challenged: (operator, isMet) => {
+      const { asked, met } = recordOf(operator).challenges ?? { asked: 0, met: 0 }
+      keep({ ...recordOf(operator), challenges: { asked: asked + 1, met: met + Number(isMet) } })
+      onChange(operator)
+    },
     of: standingOf,
     weightOf: operator => weightOf(standingOf(operator)),
     checkRateOf: (operator, leastRate) => checkRateOf(standingOf(operator), leastRate),
@@ -157,6 +164,7 @@ export function createStandingBook(options: StandingBookOptions): StandingBook {
         trust: trustOf(standing),
         checkRate: checkRateOf(standing, leastCheckRate),
         ...{ served, checked, failed, leftEarly },
+        ...toldChallenges(recordOf(operator)),
         changes: [...recordOf(operator).changes],
       }
     },
@@ -175,6 +183,14 @@ export function createStandingBook(options: StandingBookOptions): StandingBook {
     },
   }
 }
+
+/** Absent where it was never challenged. */
+function toldChallenges({ challenges }: StandingRecord): Pick<StandingTold, 'challenged' | 'challengesMet'> {
+  return challenges === undefined ? {} : { challenged: challenges.asked, challengesMet: challenges.met }
+}
+
+/** They are on the disk before anything else of them. */
+const mustLast: ReadonlySet<StandingEvent['type']> = new Set(['failed', 'wrong-slice', 'acquitted'])
 
 /** A failure that has not faded so far counts in this order. */
 const mattersAbove = 0.06
@@ -206,6 +222,13 @@ function withChange(
   return [change, ...changes].slice(0, mostChanges)
 }
 
+function together(
+  a: StandingRecord['challenges'],
+  b: StandingRecord['challenges'],
+): NonNullable<StandingRecord['challenges']> {
+  return { asked: (a?.asked ?? 0) + (b?.asked ?? 0), met: (a?.met ?? 0) + (b?.met ?? 0) }
+}
+
 /** What was kept, and what was noted before it had been read. */
 function joined(kept: StandingRecord, since: StandingRecord): StandingRecord {
   const old = fade(kept.standing, since.standing.asOfMs)
@@ -223,6 +246,7 @@ function joined(kept: StandingRecord, since: StandingRecord): StandingRecord {
     changes: [...since.changes, ...kept.changes].slice(0, mostChanges),
     convictedAtMs: since.convictedAtMs ?? kept.convictedAtMs,
     ...(convictions.length === 0 ? {} : { convictions }),
+    ...((kept.challenges ?? since.challenges) ? { challenges: together(kept.challenges, since.challenges) } : {}),
     withheld: since.withheld ?? kept.withheld,
   }
 }

@@ -27,6 +27,8 @@ export const standingRecordSchema = z.strictObject({
     .array(z.strictObject({ evidence: z.string().max(100), what: failureKind, atMs: z.number().nonnegative() }))
     .max(mostConvictions)
     .optional(),
+  /** How often a slice that it held without a seat was challenged, and how often it met what others computed. */
+  challenges: z.strictObject({ asked: z.int().min(0), met: z.int().min(0) }).optional(),
   /** Its units, where they are withheld: why, and how many whole receipts it gave since. */
   withheld: z.strictObject({ words, given: z.int().min(0).max(1000) }).nullable(),
 })

@@ -94,7 +94,7 @@ export function sliceProofText(
   return `ComputePool slice proof 1\n${canonicalJson({ challenge, layers, seed, nonce, positions, proof })}`
 }
 
-/** 32 sums estimate a length; that they say twice as much happens once in 10¹³ times. */
+/** 32 sums estimate a length; that they say twice as much happens once in 10¹² times. */
 export const mostExaggeration = 2
 
 export interface CompareProofsInput {

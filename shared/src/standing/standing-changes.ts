@@ -54,6 +54,8 @@ function whatHappened(event: StandingEvent): string {
       return 'A check computed your layers again and agreed'
     case 'failed':
       return failures[event.what]
+    case 'wrong-slice':
+      return `Your slice was challenged while you stood by, and ${event.why}`
     case 'left-early':
       return 'You left a seat while an answer ran through it'
     case 'parted':

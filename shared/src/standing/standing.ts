@@ -27,6 +27,8 @@ export type StandingEvent =
   | { readonly type: 'left-early'; readonly atMs: number }
   /** Answers failed at its seat, one after the other: nothing is held against it, but others sit there for a while. */
   | { readonly type: 'parted'; readonly minutes: number; readonly why?: string; readonly atMs: number }
+  /** Of layers that it held without a seat: two others computed the same of them, and it something else. `why` ends a sentence. */
+  | { readonly type: 'wrong-slice'; readonly why: string; readonly atMs: number }
   /** What it was convicted of, auditors found it innocent of. */
   | { readonly type: 'acquitted'; readonly what: FailureKind; readonly failedAtMs?: number; readonly atMs: number }
 /** `lazy-audit`: an auditor that said what it had computed, and had not. No chain hears of it: there is nothing that anybody could replay. */
@@ -71,6 +73,8 @@ export function applyStanding(standing: Standing, event: StandingEvent): Standin
       return { ...faded, checked: faded.checked + 1 }
     case 'failed':
       return { ...faded, failed: faded.failed + failureCost[event.what] }
+    case 'wrong-slice':
+      return { ...faded, failed: faded.failed + wrongSliceCost }
     case 'left-early':
       return { ...faded, leftEarly: faded.leftEarly + 1 }
     case 'parted':
@@ -88,6 +92,9 @@ const failureCost: Readonly<Record<FailureKind, number>> = {
   'broken-receipts': 0.6,
   withheld: 0.6,
 }
+
+/** Nobody was served by it, and a broken graphics driver can do the same: it bars for 16 days. */
+const wrongSliceCost = 0.6
 
 /** What is left at `atMs` of the failure that is taken back. */
 function leftOf({ what, atMs, failedAtMs = atMs }: Extract<StandingEvent, { type: 'acquitted' }>): number {

@@ -126,6 +126,11 @@ export const poolSnapshotSchema = z.strictObject({
       computeMs: ms,
       /** Short requests of the pool's own through idle rings, to check them; absent: it makes none. */
       challenges: count.optional(),
+      /**
+       * Slices held without a seat that were challenged: how many met what another computed, were found wrong by two others, or came to nothing (not
+       * answered, not judged, nobody to decide). Absent: it challenges none.
+       */
+      slices: z.strictObject({ proved: count, wrong: count, unproved: count }).optional(),
       /** Checks that two auditors computed, one not knowing of the other: their sketches were compared. */
       audited: count.optional(),
       /** Of those, in which the two had not computed the same; and auditors that a third one showed not to have computed at all. */

@@ -1,0 +1,256 @@
+import { createRowSketcher, sliceProofText } from '@computepool/shared/audit'
+import { createReceiptSigner } from '@computepool/shared/receipts'
+import { createManualClock, createSeededRandom } from '@computepool/shared/testing'
+import type { DeskCommand, SliceProof } from '@computepool/shared/wire'
+import { describe, expect, it } from 'vitest'
+import type { AuditRing } from './auditor-roster.ts'
+import type { Errand } from './errands.ts'
+import { createStandbyChallenges } from './standby-challenges.ts'
+
+type Asked = Extract<DeskCommand, { type: 'prove-slice' }>
+const everyMs = 600_000
+const peerOf = (name: string): string => `0x${name.padEnd(40, '0')}.00000001`
+const walletOf = (name: string): string => peerOf(name).slice(0, 42)
+const layers = { start: 2, end: 4 }
+
+/** Standby `a` of one ring; helpers who hold the same layers, by name, in the order in which they are asked. */
+function openStage({ helpers = ['b', 'c', 'd'], trusted = helpers }: { helpers?: string[]; trusted?: string[] } = {}) {
+  const clock = createManualClock()
+  const commands: { to: string; command: DeskCommand }[] = []
+  const last = new Map<string, Asked>()
+  const told: string[] = []
+  const signers = new Map(
+    ['a', ...helpers].map((name, i) => [peerOf(name), createReceiptSigner(new Uint8Array(32).fill(i + 1))]),
+  )
+  const banned = new Set<string>()
+  const errands = new Set<Errand>()
+  const world = { isBusy: false, others: 0, standbys: [{ peer: peerOf('a'), layers, isReady: true }] }
+  const isTrusted = (operator: string): boolean => trusted.some(name => walletOf(name) === operator)
+  const open = (isBarred: (operator: string) => boolean) => helpers.filter(name => !isBarred(walletOf(name)))
+  const nameOf = (operator: string): string => operator.replace(/^0x/, '').replace(/0+$/, '')
+  const seats: AuditRing['seats'] = [{ seat: 0, peer: peerOf('e') as never, layers: { start: 0, end: 2 } }]
+  const challenges = createStandbyChallenges({
+    ...{ clock, entropy: createSeededRandom(3), everyMs, quantisation: 'q8', isTrusted },
+    send: (to, command) => {
+      commands.push({ to: to.slice(2, 3), command })
+      if (command.type === 'prove-slice') last.set(to.slice(2, 3), command)
+    },
+    audit: {
+      isIdle: (own = 0) => errands.size + world.others <= own,
+      helpers: {
+        add: errand => {
+          errands.add(errand)
+          const [name] = open(errand.isBarred)
+          if (name !== undefined) errand.begin(peerOf(name), 1)
+        },
+        end: errand => void errands.delete(errand),
+        hasAny: ({ isBarred }) => open(isBarred).length > 0,
+      },
+    },
+    rings: () => [{ epoch: 1, seats, standbys: world.standbys }],
+    engineOf: () => ({ kind: 'native', dtype: 'f32' }),
+    sessionKeyOf: peer => signers.get(peer)?.key ?? null,
+    isBanned: operator => banned.has(operator),
+    isBusy: () => world.isBusy,
+    onChallenged: (operator, isMet) => told.push(`${nameOf(operator)} ${isMet ? 'met' : 'not met'}`),
+    onWrongSlice: (operator, why) => {
+      banned.add(operator)
+      told.push(`${nameOf(operator)} is wrong: ${why}`)
+    },
+    onFailing: (operator, why) => told.push(`${nameOf(operator)} is put behind: ${why}`),
+  })
+  const take = (): { to: string; command: DeskCommand }[] => commands.splice(0)
+  const askedOf = (name: string): Asked => {
+    const found = commands.findLast(({ to, command }) => to === name && command.type === 'prove-slice')
+    if (found === undefined) throw new Error(`${name} was not asked.`)
+    return found.command as Asked
+  }
+  /** `what`: two who say the same computed the same. */
+  const answer = (name: string, what: number | null, change: Partial<{ signature: string }> = {}): void => {
+    const asked = last.get(name)!
+    const sketcher = createRowSketcher(asked.nonce)
+    const random = createSeededRandom(what ?? 0)
+    sketcher.add(
+      0,
+      Float32Array.from({ length: 16 * asked.positions }, () => random.next() - 0.5),
+      16,
+    )
+    const engine = { kind: 'native', dtype: 'f32' } as const
+    const proof: SliceProof | null = what === null ? null : { kind: 'rows', engine, ...sketcher.sketched() }
+    const signature = proof && signers.get(peerOf(name))!.signText(sliceProofText(asked, proof))
+    const said = {
+      type: 'slice-proved',
+      challenge: asked.challenge,
+      proof,
+      signature,
+      words: 'no',
+      computeMs: 1,
+    } as const
+    challenges.heard(peerOf(name), { ...said, ...change })
+  }
+  const dropped = (): string[] => take().flatMap(({ to, command }) => (command.type === 'drop-proof' ? [to] : []))
+  const asked = (): string[] => take().flatMap(({ to, command }) => (command.type === 'prove-slice' ? [to] : []))
+  return {
+    ...{ clock, challenges, world, errands, told, answer, dropped, asked, askedOf },
+    slices: () => challenges.view().slices,
+  }
+}
+
+describe('a standby', () => {
+  it('and somebody else are asked the same, which nobody could foresee; those who agree are left alone for ten minutes', async () => {
+    const stage = openStage()
+    stage.challenges.stir()
+    const [own, other] = [stage.askedOf('a'), stage.askedOf('b')]
+    expect(own).toEqual(other)
+    expect([own.layers, own.seed === own.nonce]).toEqual([layers, false])
+    stage.answer('b', 1)
+    stage.answer('a', 1)
+    expect([stage.told, stage.slices()]).toEqual([['a met'], { proved: 1, wrong: 0, unproved: 0 }])
+    stage.asked()
+    await stage.clock.advance(everyMs - 1000)
+    expect([stage.asked(), stage.errands.size]).toEqual([[], 0])
+    await stage.clock.advance(1000)
+    expect(stage.askedOf('a').seed).not.toBe(own.seed)
+    expect(stage.asked()).toEqual(['b', 'a'])
+  })
+
+  it('that two others contradict has a wrong slice, and so has a witness whom the standby and a third contradict', () => {
+    const cheat = openStage()
+    cheat.challenges.stir()
+    cheat.answer('a', 9)
+    cheat.answer('b', 1)
+    cheat.answer('c', 1)
+    const why = 'two others computed something else of layers 2 to 4'
+    expect(cheat.told).toEqual(['a not met', `a is wrong: ${why}`])
+    expect(cheat.slices()).toEqual({ proved: 0, wrong: 1, unproved: 0 })
+    const liar = openStage()
+    liar.challenges.stir()
+    liar.answer('b', 9)
+    liar.answer('a', 1)
+    liar.answer('c', 1)
+    expect(liar.told).toEqual(['a met', `b is wrong: ${why}`])
+    expect(liar.slices()).toEqual({ proved: 1, wrong: 0, unproved: 0 })
+  })
+
+  it('is judged by nobody where all three differ, and a vouched one is asked before a stranger decides', () => {
+    const all = openStage()
+    all.challenges.stir()
+    for (const [name, what] of [
+      ['a', 1],
+      ['b', 2],
+      ['c', 3],
+    ] as const)
+      all.answer(name, what)
+    expect([all.told, all.slices().unproved]).toEqual([[], 1])
+    const stage = openStage({ trusted: ['d'] })
+    stage.challenges.stir()
+    stage.answer('a', 1)
+    stage.answer('b', 9)
+    expect(stage.asked().at(-1)).toBe('d')
+  })
+
+  it('is barred by no strangers, however many, and by nobody alone: others are seated before it', () => {
+    const strangers = openStage({ trusted: [] })
+    strangers.challenges.stir()
+    for (const [name, what] of [
+      ['a', 9],
+      ['b', 1],
+      ['c', 1],
+    ] as const)
+      strangers.answer(name, what)
+    expect(strangers.told.at(-1)).toMatch(/^a is put behind: Your slice was challenged, and two others/)
+    const alone = openStage({ helpers: ['b'] })
+    alone.challenges.stir()
+    alone.answer('a', 9)
+    alone.answer('b', 1)
+    expect(alone.told).toEqual(['a not met', expect.stringMatching(/^a is put behind: A challenge of layers 2 to 4/)])
+    expect(alone.slices()).toEqual({ proved: 0, wrong: 0, unproved: 1 })
+    const two = openStage({ helpers: ['b'], trusted: [] })
+    two.challenges.stir()
+    two.answer('a', 9)
+    two.answer('b', 1)
+    expect([two.told, two.slices().unproved]).toEqual([[], 1])
+  })
+
+  it('that does not answer, or whose answer is not signed, is put behind others the second time in a row', async () => {
+    const stage = openStage()
+    stage.challenges.stir()
+    await stage.clock.advance(70_000)
+    expect([stage.told, stage.slices().unproved]).toEqual([[], 1])
+    expect(stage.dropped().sort()).toEqual(['a', 'b'])
+    await stage.clock.advance(everyMs)
+    stage.answer('b', 1)
+    stage.answer('a', 1)
+    await stage.clock.advance(everyMs)
+    stage.answer('a', 1, { signature: 'ab'.repeat(64) })
+    expect(stage.told).toEqual(['a met'])
+    await stage.clock.advance(everyMs)
+    stage.answer('a', null)
+    expect(stage.told.at(-1)).toMatch(/^a is put behind: Twice in a row/)
+    expect(stage.slices()).toEqual({ proved: 1, wrong: 0, unproved: 3 })
+  })
+})
+
+describe('a witness', () => {
+  it('that cannot, or leaves, is replaced by another, and the standby computes once', () => {
+    const stage = openStage()
+    stage.challenges.stir()
+    stage.answer('a', 1)
+    stage.answer('b', null)
+    const [errand] = stage.errands
+    errand!.failed(peerOf('c'))
+    stage.answer('d', 1)
+    expect(stage.told).toEqual(['a met'])
+    expect(stage.asked().filter(name => name === 'a')).toHaveLength(1)
+  })
+
+  it('is never of the standby’s own wallet, and without any nobody is asked', () => {
+    const stage = openStage({ helpers: ['a'] })
+    stage.challenges.stir()
+    expect([stage.asked(), stage.errands.size]).toEqual([[], 0])
+  })
+})
+
+describe('a challenge', () => {
+  type Stage = ReturnType<typeof openStage>
+  it.each<[string, (stage: Stage) => void]>([
+    ['a user’s request', ({ challenges }) => challenges.giveWay()],
+    ['a request that runs', ({ world }) => Object.assign(world, { isBusy: true })],
+    ['a check that was drawn', ({ world }) => Object.assign(world, { others: 1 })],
+    ['its leaving, or a seat', ({ world }) => Object.assign(world, { standbys: [] })],
+    [
+      'other layers',
+      ({ world }) =>
+        Object.assign(world, { isBusy: true, standbys: [{ ...world.standbys[0]!, layers: { start: 0, end: 2 } }] }),
+    ],
+  ])('ends at once for %s, and nothing is held against anybody', async (_, happen) => {
+    const stage = openStage()
+    const standbys = stage.world.standbys
+    stage.challenges.stir()
+    stage.answer('b', 1)
+    happen(stage)
+    stage.challenges.stir()
+    expect(stage.dropped()).toEqual(['a'])
+    stage.answer('a', 9)
+    expect([stage.told, stage.slices(), stage.errands.size]).toEqual([[], { proved: 0, wrong: 0, unproved: 0 }, 0])
+    Object.assign(stage.world, { isBusy: false, others: 0, standbys })
+    stage.challenges.stir()
+    await stage.clock.advance(30_000)
+    expect(stage.asked()).toContain('a')
+  })
+
+  it('does not begin while anything else is to do, nor after its end', async () => {
+    const stage = openStage()
+    stage.world.isBusy = true
+    stage.challenges.stir()
+    stage.world.isBusy = false
+    stage.world.others = 1
+    stage.challenges.stir()
+    expect(stage.asked()).toEqual([])
+    stage.world.others = 0
+    stage.challenges.close()
+    stage.challenges.stir()
+    await stage.clock.advance(everyMs)
+    expect([stage.asked(), stage.clock.pending]).toEqual([[], 0])
+  })
+})
