@@ -119,12 +119,7 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
       isUrgent: false,
       patienceMs,
       withinMs: withinMs + 5000,
-      isBarred: operator =>
-        asked.has(operator) ||
-        !who.may(drawn, operator) ||
-        (isThird && !isTrusted(operator)) ||
-        // A second look by another stranger would prove as little.
-        ((agreedBy.length > 0 || check.withheld !== null) && !isTrusted(operator) && who.hasTrusted(drawn, asked)),
+      isBarred: operator => !who.mayBeAsked(check, operator),
       begin: (auditor, epoch) => {
         const engine = options.engineOf(accused)
         if (engine === null) {
@@ -134,6 +129,7 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
         }
         id = drawId()
         asked.add(operatorOf(auditor))
+        who.shown(drawn, operatorOf(auditor))
         const about = { check: id, epoch, auditor, withinMs, nonce: check.known?.nonce ?? null }
         const { now, later } = handOvers(drawn, about)
         const seats = [...now, ...later].map(({ peer }) => peer)
@@ -255,9 +251,13 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
   const settleDispute = (check: OpenCheck, three: readonly [string, string, string]): void => {
     const lazy = check.known?.lazyOf(three) ?? null
     if (lazy === null) return
+    confirmed(
+      check,
+      three.filter(operator => operator !== lazy),
+    )
+    // Several checks may show the same at once.
+    if (isBanned(lazy)) return
     counts.secondLook('lazy')
-    const right = three.filter(operator => operator !== lazy)
-    confirmed(check, right)
     onFailed(lazy, 'lazy-audit')
   }
 
@@ -279,6 +279,7 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
     const isAnswer = said.outcome === 'agreed' || said.outcome === 'differs' || said.outcome === 'unjudged'
     // Nobody can compare with what was not handed over; and whoever is barred meanwhile is not heard.
     if (isAnswer && (ask.later !== null || isBanned(operator))) {
+      if (ask.later !== null) counts.secondLook('uncomputed')
       drop(said.check)
       finish(errand)
       roster.bench(peer)

@@ -3,8 +3,11 @@ import type { PoolSnapshot } from '@computepool/shared/swarm'
 
 export type CheckFigures = NonNullable<PoolSnapshot['checks']>
 export type CheckOutcome = Exclude<keyof CheckFigures, 'drawn' | 'computeMs' | 'challenges' | 'slices' | SecondLook>
-/** `audited`: two computed the same check; `disputed`: not the same; `lazy`: and one of them is known not to have computed. */
-export type SecondLook = 'audited' | 'disputed' | 'lazy'
+/**
+ * `audited`: two computed the same check; `disputed`: not the same; `lazy`: and one of them is known not to have computed. `uncomputed`: an answer that was
+ * refused, for its auditor had not said what it computed.
+ */
+export type SecondLook = 'audited' | 'disputed' | 'lazy' | 'uncomputed'
 
 export interface CheckCounts {
   drawn(): void
@@ -17,7 +20,7 @@ export interface CheckCounts {
 export function createCheckCounts(): CheckCounts {
   const figures = {
     ...{ drawn: 0, agreed: 0, differs: 0, withheld: 0, unanswered: 0, unjudged: 0, computeMs: 0 },
-    ...{ audited: 0, disputed: 0, lazy: 0 },
+    ...{ audited: 0, disputed: 0, lazy: 0, uncomputed: 0 },
   }
   return {
     drawn: () => {

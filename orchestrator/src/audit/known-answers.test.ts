@@ -74,11 +74,11 @@ describe('what a seat sent', () => {
       await pool.answer()
       const { auditor, check } = await pool.next(0)
       await pool.report(auditor, check, outcome, {}, null)
-      expect([pool.checks(), ordered(pool, check)]).toEqual([{ drawn: 2, agreed: 1 }, []])
+      expect([pool.checks(), ordered(pool, check)]).toEqual([{ drawn: 2, agreed: 1, uncomputed: 1 }, []])
       const again = await pool.next(0)
       expect(again.auditor).not.toBe(auditor)
       await pool.report(again.auditor, again.check, 'agreed')
-      expect(pool.checks()).toEqual({ drawn: 2, agreed: 2 })
+      expect(pool.checks()).toEqual({ drawn: 2, agreed: 2, uncomputed: 1 })
       await pool.answer()
       expect(pool.asked(auditor)).toEqual([])
     },
@@ -111,6 +111,30 @@ describe('what a seat sent', () => {
     await pool.report(auditor, check, 'agreed')
     await pool.pool.clock.advance(60_000)
     expect(pool.checks()).toEqual({ drawn: 2, agreed: 1, unanswered: 1 })
+  })
+
+  it('is not asked of who has it already, from the check of the seat behind, while another is here', async () => {
+    const pool = await openAuditedPool({ maxSeats: 3, auditors: 4 })
+    for (let i = 0; i < 12; i++) {
+      await pool.answer()
+      const seen = new Map<FakeTab, number[]>()
+      const open: Array<{ auditor: FakeTab; check: RunCheck }> = []
+      const look = (): void => {
+        for (const auditor of pool.auditors)
+          for (const check of pool.asked(auditor)) {
+            const before = seen.get(auditor) ?? []
+            expect(before.includes(check.seat + 1) && check.seat < 2).toBe(false)
+            seen.set(auditor, [...before, check.seat])
+            open.push({ auditor, check })
+          }
+      }
+      // The last first, and the entry's by whoever is asked when nobody else has failed at it.
+      for (look(); open.length > 0; look()) {
+        const { auditor, check } = open.sort((a, b) => a.check.seat - b.check.seat).pop()!
+        const isFirst = check.seat === 0 && [...seen.values()].flat().filter(seat => seat === 0).length === 1
+        await pool.report(auditor, check, isFirst ? 'failed' : 'agreed')
+      }
+    }
   })
 
   it('cannot be withheld before it was asked for', async () => {

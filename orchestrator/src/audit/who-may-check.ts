@@ -5,6 +5,7 @@ import type { Seat } from '@computepool/shared/wire'
 import { operatorOf } from '../receipts/operator-of.ts'
 import type { AuditorRoster, AuditRing } from './auditor-roster.ts'
 import type { DrawnCheck } from './draw-checks.ts'
+import type { OpenCheck } from './open-check.ts'
 
 export interface WhoMayCheckOptions {
   readonly entropy: Entropy
@@ -25,6 +26,10 @@ export interface WhoMayCheck {
   /** The same of a bundle about it, which needs no link to its seats. */
   hasJudge(drawn: DrawnCheck, asked: ReadonlySet<string>): boolean
   may(drawn: DrawnCheck, operator: string): boolean
+  /** The same of a check that others were asked about before. */
+  mayBeAsked(check: OpenCheck, operator: string): boolean
+  /** It is shown what the seat received, which is what the seat before it sent. */
+  shown(drawn: DrawnCheck, operator: string): void
   /** Drawn, where it is not certain: whether somebody else looks again at what this one found nothing in. */
   needsSecond(drawn: DrawnCheck, asked: ReadonlySet<string>, auditor: string): boolean
 }
@@ -54,6 +59,15 @@ export function createWhoMayCheck(options: WhoMayCheckOptions): WhoMayCheck {
     return ring !== null && hasTrustedIn(ring, drawn, asked)
   }
 
+  /** By attempt and seat: wallets. */
+  const shown = new WeakMap<DrawnCheck['attempt'], Map<number, Set<string>>>()
+  /** Whoever was shown what the seat behind received could sketch that, and compute nothing. */
+  const haveOutput = ({ attempt, seat }: DrawnCheck): ReadonlySet<string> =>
+    shown.get(attempt)?.get(seat + 1) ?? new Set()
+
+  const may = (drawn: DrawnCheck, operator: string): boolean =>
+    !besideOf(drawn).has(operator) && !isBanned(operator) && maySee(drawn, operator)
+
   /** The ends' checks show what a user wrote, or was answered. */
   const maySee = (drawn: DrawnCheck, operator: string): boolean => {
     const { seats, isTrusted: asksForTrust = false } = drawn.attempt.sent
@@ -78,6 +92,19 @@ export function createWhoMayCheck(options: WhoMayCheckOptions): WhoMayCheck {
       if (!isTrusted(auditor) && hasTrusted(drawn, asked)) return true
       return entropy.bytes(1)[0]! < (isTrusted(auditor) ? secondLookShare : strangersShare) * 256
     },
-    may: (drawn, operator) => !besideOf(drawn).has(operator) && !isBanned(operator) && maySee(drawn, operator),
+    may,
+    mayBeAsked: ({ drawn, asked, agreedBy, withheld, known }, operator) => {
+      if (asked.has(operator) || !may(drawn, operator)) return false
+      // A third look tells of two who is right: somebody vouched for must say so.
+      if (agreedBy.length > 1) return isTrusted(operator)
+      // A second look by another stranger would prove as little.
+      if ((agreedBy.length > 0 || withheld !== null) && !isTrusted(operator) && hasTrusted(drawn, asked)) return false
+      const knowing = haveOutput(drawn)
+      return known === null || !knowing.has(operator) || !hasTrusted(drawn, new Set([...asked, ...knowing]))
+    },
+    shown: ({ attempt, seat }, operator) => {
+      const bySeat = shown.get(attempt) ?? new Map<number, Set<string>>()
+      shown.set(attempt, bySeat.set(seat, (bySeat.get(seat) ?? new Set()).add(operator)))
+    },
   }
 }

@@ -136,6 +136,8 @@ export const poolSnapshotSchema = z.strictObject({
       /** Of those, in which the two had not computed the same; and auditors that a third one showed not to have computed at all. */
       disputed: count.optional(),
       lazy: count.optional(),
+      /** Answers that were refused: their auditor had not said first what it computed. */
+      uncomputed: count.optional(),
     })
     .optional(),
   /** Auditors (wallets, lower case) with units beside the rings' operators, for checks of the last hour that came out right; absent: none. */
