@@ -28,5 +28,6 @@ export {
   type TestCoalitionRules,
   testCoalitionRules,
 } from './open-test-coalition.ts'
+export { openTestInft, type TestEntry, type TestInft } from './open-test-inft.ts'
 export { type AnvilOptions, type SpawnedAnvil, spawnAnvil } from './spawn-anvil.ts'
 export { clientsFor, type TestClients } from './test-clients.ts'

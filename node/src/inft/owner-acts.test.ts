@@ -1,17 +1,9 @@
 /** A pool that lies about its oracle gets no key of a container: on a real chain, behind a door of plain values. */
-import { poolInftAbi, teeDataVerifierAbi } from '@computepool/contracts/abi'
-import { artifactOf } from '@computepool/contracts/build'
-import { embeddedChain } from '@computepool/contracts/chain'
-import {
-  clientsFor,
-  type SpawnedAnvil,
-  spawnAnvil,
-  type TestClients,
-  testAccount,
-} from '@computepool/contracts/testing'
+import { poolInftAbi } from '@computepool/contracts/abi'
+import { openTestInft, type TestInft, testAccount } from '@computepool/contracts/testing'
 import { encryptionKeyOf, type PoolIntelligence } from '@computepool/shared/inft'
 import { fileRootOf } from '@computepool/shared/storage0g'
-import { type Address, type Hex, keccak256, parseEther } from 'viem'
+import { type Address, type Hex, keccak256 } from 'viem'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { openActor } from './owner-acts.ts'
 import type { PoolDoor, TokenView } from './pool-door.ts'
@@ -31,36 +23,23 @@ const intelligence: PoolIntelligence = {
   policy: { pricePerSecondAtomic: '1000', stakeAtomic: '0', checkRate: 0.61 },
 }
 
-let anvil: SpawnedAnvil
-let clients: TestClients
+let inft: TestInft
 let view: TokenView
 let ofPool: Address
 beforeAll(async () => {
-  anvil = await spawnAnvil()
-  clients = clientsFor(embeddedChain(anvil.url), anvil.url)
-  await clients.testClient.setBalance({ address: account.address, value: parseEther('100') })
-  const verifier = await deploy('TeeDataVerifier', [account.address, true])
-  const token = await deploy('PoolINFT', [verifier])
-  ofPool = await deploy('TeeDataVerifier', [account.address, true])
+  inft = await openTestInft(account)
+  const { url: rpcUrl, token, verifier } = inft
+  ofPool = await inft.deploy('TeeDataVerifier', [account.address, true])
   await register(ofPool)
   view = {
-    ...{ mode: 'token', chainId: 31337, rpcUrl: anvil.url, token, verifier, tokenId: '1', isPrivate: true },
+    ...{ mode: 'token', chainId: 31337, rpcUrl, token, verifier, tokenId: '1', isPrivate: true },
     ...{ storage: { kind: 'stand-in', gateway: null }, oracle },
   }
 }, 240_000)
-afterAll(() => anvil?.close())
+afterAll(() => inft?.close())
 
-async function deploy(name: string, args: readonly unknown[]): Promise<Address> {
-  const { abi, bytecode } = await artifactOf(name)
-  const hash = await clients.wallet(account).deployContract({ abi, bytecode, args })
-  return (await clients.publicClient.waitForTransactionReceipt({ hash })).contractAddress!
-}
-async function register(verifier: Address): Promise<void> {
-  const args = [oracle.address, oracle.measurement, '', true] as const
-  const of = { address: verifier, abi: teeDataVerifierAbi, functionName: 'setOracle', args } as const
-  const hash = await clients.wallet(account).writeContract(of)
-  await clients.publicClient.waitForTransactionReceipt({ hash })
-}
+const register = (verifier: Address) =>
+  inft.send(account, 'setOracle', [oracle.address, oracle.measurement, '', true], verifier)
 
 it('seals no key to an oracle of a verifier that is not the token’s, nor to one that it does not count', async () => {
   const asked: unknown[] = []
@@ -75,11 +54,11 @@ it('seals no key to an oracle of a verifier that is not the token’s, nor to on
     },
   }
   const open = (change: Partial<TokenView>) =>
-    openActor({ door: door as PoolDoor, view: { ...view, ...change }, account, rpcUrl: anvil.url })
+    openActor({ door: door as PoolDoor, view: { ...view, ...change }, account, rpcUrl: view.rpcUrl })
   const honest = await open({})
   const tokenId = await honest.mint(intelligence)
   expect(
-    await clients.publicClient.readContract({ address: view.token, abi: poolInftAbi, functionName: 'tokenCount' }),
+    await inft.clients.publicClient.readContract({ address: view.token, abi: poolInftAbi, functionName: 'tokenCount' }),
   ).toBe(tokenId)
   const lied = open({ verifier: ofPool }).then(actor => actor.handOver(tokenId, buyer, false))
   await expect(lied).rejects.toMatchObject({ code: 'chain_wrong', message: expect.stringContaining(ofPool) })

@@ -2,29 +2,19 @@
  * Both sides of a transfer at their borders, on a real chain: keys that do not fit, data that do not arrive, a program with its wallet's
  * own key. The whole way over HTTP, 0G's SDK and the storage stand-in is private-pool.test.ts.
  */
-import { poolInftAbi, teeDataVerifierAbi } from '@computepool/contracts/abi'
-import { artifactOf } from '@computepool/contracts/build'
-import { embeddedChain } from '@computepool/contracts/chain'
-import {
-  clientsFor,
-  type SpawnedAnvil,
-  spawnAnvil,
-  type TestClients,
-  testAccount,
-} from '@computepool/contracts/testing'
+import { poolInftAbi } from '@computepool/contracts/abi'
+import { openTestInft, type TestInft, testAccount } from '@computepool/contracts/testing'
 import { ComputePoolError } from '@computepool/shared/errors'
 import { encryptionKeyOf, type PoolIntelligence, sealTo, walletKey, walletKeyMessage } from '@computepool/shared/inft'
 import type { BlobStore } from '@computepool/shared/ports'
 import { fileRootOf } from '@computepool/shared/storage0g'
 import {
-  type Address,
   bytesToHex,
   type Hex,
   hexToBytes,
   keccak256,
   type PrivateKeyAccount,
   type PublicClient,
-  parseEther,
   parseEventLogs,
   stringToHex,
 } from 'viem'
@@ -71,42 +61,34 @@ const store: BlobStore = {
     throw new ComputePoolError('artifact_digest_mismatch', 'Other bytes came.')
   },
 }
-let anvil: SpawnedAnvil
-let clients: TestClients
+let inft: TestInft
+let clients: TestInft['clients']
 let place: InftPlace
 let oracle: TransferOracle
 let client: PublicClient
 beforeAll(async () => {
-  anvil = await spawnAnvil()
-  clients = clientsFor(embeddedChain(anvil.url), anvil.url)
+  inft = await openTestInft(seller, buyer)
+  ;({ clients } = inft)
   client = clients.publicClient as PublicClient
-  for (const { address } of [seller, buyer]) await clients.testClient.setBalance({ address, value: parseEther('100') })
-  const verifier = await deploy('TeeDataVerifier', [seller.address, true])
-  place = { chainId: 31337, verifier, token: await deploy('PoolINFT', [verifier]) }
+  place = { chainId: 31337, verifier: inft.verifier, token: inft.token }
   oracle = createTransferOracle({ client, place, store, privateKey: keyOf('inft oracle') })
   const measurement = keccak256(stringToHex('test code'))
-  await send(seller, 'setOracle', [oracle.address, measurement, '', true], verifier)
+  await send(seller, 'setOracle', [oracle.address, measurement, '', true], place.verifier)
 }, 240_000)
-afterAll(() => anvil?.close())
+afterAll(() => inft?.close())
 
-async function deploy(name: string, args: readonly unknown[]): Promise<Address> {
-  const { abi, bytecode } = await artifactOf(name)
-  const hash = await clients.wallet(seller).deployContract({ abi, bytecode, args })
-  return (await client.waitForTransactionReceipt({ hash })).contractAddress!
-}
-const abi = [...poolInftAbi, ...teeDataVerifierAbi]
-async function send(from: PrivateKeyAccount, functionName: string, args: readonly unknown[], address = place.token) {
-  const hash = await clients.wallet(from).writeContract({ address, abi, functionName, args } as never)
-  return client.waitForTransactionReceipt({ hash })
-}
+const send: TestInft['send'] = (...said) => inft.send(...said)
 
 async function mint(entryCount = 1): Promise<bigint> {
   const publicKey = encryptionKeyOf(sellerSecret)
   const stored = () => storeIntelligence(store, place, { intelligence, publicKey })
   const entries = await Promise.all(Array.from({ length: entryCount }, stored))
-  const data = entries.map(({ description, blob }) => ({ dataDescription: description, dataHash: blob.root }))
-  const { logs } = await send(seller, 'mint', [seller.address, data, entries.map(({ sealedKey }) => sealedKey)])
-  return parseEventLogs({ abi: poolInftAbi, logs, eventName: 'Minted' })[0]!.args.tokenId
+  return inft.mint(
+    entries.map(({ description, blob, sealedKey }) => ({
+      ...{ dataDescription: description, dataHash: blob.root },
+      sealedKey,
+    })),
+  )
 }
 /** What the seller hands to the oracle: each container's key, sealed to it. */
 const handOver = async (tokenId: bigint) =>

@@ -1,24 +1,15 @@
 /** Whom the gate lets in, on a real chain and with the clock of the test: at once where the chain told, within seconds where it did not. */
-import { poolInftAbi } from '@computepool/contracts/abi'
-import { artifactOf } from '@computepool/contracts/build'
-import { embeddedChain } from '@computepool/contracts/chain'
-import {
-  clientsFor,
-  type SpawnedAnvil,
-  spawnAnvil,
-  type TestClients,
-  testAccount,
-} from '@computepool/contracts/testing'
+import { openTestInft, type TestInft, testAccount } from '@computepool/contracts/testing'
 import { createManualClock, type ManualClock } from '@computepool/shared/testing'
-import { type Address, createPublicClient, custom, type Hex, type PublicClient, parseEther, parseEventLogs } from 'viem'
+import { type Address, createPublicClient, custom, type PublicClient } from 'viem'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
 import { createUsageGate, type UsageGate } from './usage-gate.ts'
 
 const owner = testAccount('gate owner')
 const friend = testAccount('gate friend').address
 
-let anvil: SpawnedAnvil
-let clients: TestClients
+let inft: TestInft
+let clients: TestInft['clients']
 let token: Address
 let tokenId: bigint
 /** The gate's own way to the chain, which a test can cut. */
@@ -28,11 +19,8 @@ let asked = 0
 let clock: ManualClock
 let gate: UsageGate
 beforeAll(async () => {
-  anvil = await spawnAnvil()
-  clients = clientsFor(embeddedChain(anvil.url), anvil.url)
-  await clients.testClient.setBalance({ address: owner.address, value: parseEther('100') })
-  const verifier = await deploy('TeeDataVerifier', [owner.address, true])
-  token = await deploy('PoolINFT', [verifier])
+  inft = await openTestInft(owner)
+  ;({ clients, token } = inft)
   const request = async (body: { method: string; params?: unknown }) => {
     if (isCut) throw new Error('cut')
     if (body.method === 'eth_call') asked++
@@ -43,28 +31,17 @@ beforeAll(async () => {
     transport: custom({ request }, { retryCount: 0 }),
   }) as PublicClient
 }, 240_000)
-afterAll(() => anvil?.close())
+afterAll(() => inft?.close())
 beforeEach(async () => {
   isCut = false
-  const entry = { dataDescription: 'pool', dataHash: `0x${'11'.repeat(32)}` }
-  const { logs } = await send('mint', [owner.address, [entry], ['0x01']])
-  tokenId = parseEventLogs({ abi: poolInftAbi, logs, eventName: 'Minted' })[0]!.args.tokenId
+  tokenId = await inft.mint()
   clock = createManualClock()
   gate = createUsageGate({ client, place: { token }, clock })
   await gate.refresh()
 })
 afterEach(() => gate.close())
 
-async function deploy(name: string, args: readonly unknown[]): Promise<Address> {
-  const { abi, bytecode } = await artifactOf(name)
-  const hash = await clients.wallet(owner).deployContract({ abi, bytecode, args })
-  return (await clients.publicClient.waitForTransactionReceipt({ hash })).contractAddress!
-}
-async function send(functionName: string, args: readonly unknown[]) {
-  const call = { address: token, abi: poolInftAbi, functionName, args } as never
-  const hash: Hex = await clients.wallet(owner).writeContract(call)
-  return clients.publicClient.waitForTransactionReceipt({ hash })
-}
+const send = (functionName: string, args: readonly unknown[]) => inft.send(owner, functionName, args)
 const callsOf = async (work: () => Promise<unknown>): Promise<number> => {
   const before = asked
   await work()

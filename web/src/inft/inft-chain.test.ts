@@ -1,16 +1,8 @@
 /** What the page asks of the token's contract, on a real chain: it takes the calls, and each refusal has words and a way on. */
 import { poolInftAbi, teeDataVerifierAbi } from '@computepool/contracts/abi'
-import { artifactOf } from '@computepool/contracts/build'
-import { embeddedChain } from '@computepool/contracts/chain'
-import {
-  clientsFor,
-  type SpawnedAnvil,
-  spawnAnvil,
-  type TestClients,
-  testAccount,
-} from '@computepool/contracts/testing'
+import { openTestInft, type TestInft, testAccount } from '@computepool/contracts/testing'
 import { encryptionKeyOf } from '@computepool/shared/inft'
-import { type Address, type Hex, keccak256, parseEther } from 'viem'
+import { type Address, type Hex, keccak256 } from 'viem'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { ContractCall } from '../wallet/payer-wallet.ts'
 import { tokenCalls, tokenCallsAbi } from './inft-calls.ts'
@@ -20,34 +12,19 @@ const owner = testAccount('page owner')
 const stranger = testAccount('page stranger')
 const friend = testAccount('page friend').address
 
-let anvil: SpawnedAnvil
-let clients: TestClients
+let inft: TestInft
+let clients: TestInft['clients']
 let token: Address
 let verifier: Address
 let chain: InftChain
 
 beforeAll(async () => {
-  anvil = await spawnAnvil()
-  clients = clientsFor(embeddedChain(anvil.url), anvil.url)
-  for (const { address } of [owner, stranger]) {
-    await clients.testClient.setBalance({ address, value: parseEther('100') })
-  }
-  verifier = await deploy('TeeDataVerifier', [owner.address, true])
-  token = await deploy('PoolINFT', [verifier])
-  chain = openInftChain({ rpcUrl: anvil.url, token })
-  const entry = { dataDescription: 'pool', dataHash: `0x${'11'.repeat(32)}` } as const
-  const minted = await clients.wallet(owner).writeContract({
-    ...{ address: token, abi: poolInftAbi, functionName: 'mint', args: [owner.address, [entry], ['0x01']] },
-  })
-  await chain.confirm(minted)
+  inft = await openTestInft(owner, stranger)
+  ;({ clients, token, verifier } = inft)
+  chain = openInftChain({ rpcUrl: inft.url, token })
+  await inft.mint()
 }, 240_000)
-afterAll(() => anvil?.close())
-
-async function deploy(name: string, args: readonly unknown[]): Promise<Address> {
-  const { abi, bytecode } = await artifactOf(name)
-  const hash = await clients.wallet(owner).deployContract({ abi, bytecode, args })
-  return (await clients.publicClient.waitForTransactionReceipt({ hash })).contractAddress!
-}
+afterAll(() => inft?.close())
 
 const calls = () => tokenCalls(token, '1')
 async function send(call: ContractCall): Promise<Hex> {
@@ -102,13 +79,9 @@ test('an oracle counts where the token’s own verifier has it, under its own ke
   const encryptionKey = encryptionKeyOf(new Uint8Array(32).fill(7))
   const address: Hex = `0x${keccak256(encryptionKey).slice(-40)}`
   const oracle = { address, encryptionKey, measurement: `0x${'44'.repeat(32)}` as const, isSimulated: true }
-  const register = async (at: Address) => {
-    const args = [address, oracle.measurement, '', true] as const
-    const of = { address: at, abi: teeDataVerifierAbi, functionName: 'setOracle', args } as const
-    await chain.confirm(await clients.wallet(owner).writeContract(of))
-  }
+  const register = (at: Address) => inft.send(owner, 'setOracle', [address, oracle.measurement, '', true], at)
   // A pool can deploy one of its own, and register whom it likes there.
-  const ofPool = await deploy('TeeDataVerifier', [owner.address, true])
+  const ofPool = await inft.deploy('TeeDataVerifier', [owner.address, true])
   await register(ofPool)
   await expect(chain.requireOracle({ verifier: ofPool, oracle })).rejects.toMatchObject({ code: 'chain_wrong' })
   await expect(chain.requireOracle({ verifier, oracle })).rejects.toMatchObject({ code: 'chain_wrong' })
