@@ -69,7 +69,7 @@ test('whoever is off in every row by the loosest threshold, four times what any 
 
 test('one row of a hundred that was not computed is beyond it: nothing in its place, or another’s row', () => {
   const without = distances((values, seed) => values.slice().fill(0, (seed + 1) * hidden, (seed + 2) * hidden))
-  // One in five hundred is not: 32 sums estimate a tenth as less than 0.07.
+  // Seven in a thousand are not: 32 sums estimate a tenth as less than 0.07.
   expect(without.filter(distance => distance > rowSketchBound).length).toBeGreaterThanOrEqual(seeds.length - 1)
   const other = rowsOf(77)
   const madeUp = distances((values, seed) => {
