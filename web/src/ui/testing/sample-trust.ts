@@ -18,7 +18,14 @@ export function stakedPool(change: Partial<PoolSnapshot> = {}): PoolSnapshot {
     seats,
     rings: [{ ...ring, stake }],
     stake: { mode: 'staked', amountAtomic: '5000000' },
-    checks: { drawn: 14, agreed: 9, differs: 1, withheld: 1, unanswered: 2, unjudged: 1, computeMs: 1234 },
+    checks: {
+      ...{ drawn: 14, agreed: 9, differs: 1, withheld: 1, unanswered: 2, unjudged: 1, computeMs: 1234 },
+      slices: { proved: 6, wrong: 1, unproved: 2 },
+    },
+    auditPay: [
+      { operator: `0x${'a1'.repeat(20)}`, checks: 7, units: 19 },
+      { operator: `0x${'b2'.repeat(20)}`, checks: 1, units: 1 },
+    ],
     disputes: { open: 1, slashed: 0 },
     ...change,
   })

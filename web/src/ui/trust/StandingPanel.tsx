@@ -2,11 +2,12 @@
 import type { StandingFacts } from '@computepool/peer/runtime/peer-snapshot.ts'
 import { formatDuration, formatShare } from '../format/format-number.ts'
 import { Link } from '../router/Link.tsx'
-import { fadedCount } from './trust-words.ts'
+import { challengeWords, fadedCount } from './trust-words.ts'
 
 export function StandingPanel({ standing }: { standing: StandingFacts | null }) {
   if (standing === null) return null
   const { weight, trust, checkRate, served, checked, failed, leftEarly, changes } = standing
+  const challenges = challengeWords(standing)
   return (
     <section className="panel" aria-label="Your standing" data-testid="own-standing">
       <h2>Your standing</h2>
@@ -25,6 +26,7 @@ export function StandingPanel({ standing }: { standing: StandingFacts | null }) 
           : 'Weight is the part of your measured speed that placement counts. It grows with checks that agree, and everything counted here fades with time.'}{' '}
         <Link to="/trust#checks">How checks work</Link>
       </p>
+      {challenges === null ? null : <p data-testid="own-challenges">{challenges}</p>}
       {changes.length === 0 ? (
         <p className="hint">Nothing has changed it yet.</p>
       ) : (

@@ -4,6 +4,7 @@ import { Link } from '../router/Link.tsx'
 import { useServices } from '../shell/services.ts'
 import { useStore } from '../stores/use-store.ts'
 import { AttestationWords } from './AttestationWords.tsx'
+import { AuditPay } from './AuditPay.tsx'
 import { PoolStakeChip } from './PoolStakeChip.tsx'
 import { PoolTrust } from './PoolTrust.tsx'
 
@@ -25,7 +26,16 @@ export function TrustPage() {
         <Link to="/token">The pool’s token: its owner, whom it authorises, where its intelligence lies</Link>
       </p>
       <Sees />
-      <Checked pool={pool === null ? null : <PoolTrust pool={pool} />} />
+      <Checked
+        pool={
+          pool === null ? null : (
+            <>
+              <PoolTrust pool={pool} />
+              <AuditPay pool={pool} />
+            </>
+          )
+        }
+      />
       <Stakes />
     </div>
   )
@@ -98,6 +108,10 @@ const kinds: readonly (readonly [how: string, what: string])[] = [
   [
     'When nobody asks',
     'Where the pool runs auditors, a ring that has just formed, or has answered nothing for a while, gets a short request of the pool’s own, and is checked on all of it. Seats get it like any other; the first, which sees the words, may guess.',
+  ],
+  [
+    'Before it has a seat',
+    'Who stands by with layers loaded computes what a fresh seed makes, and so does somebody else who holds the same layers. Where the two differ a third decides. It shows that the right layers are at hand, not that they will be used.',
   ],
   [
     'By hardware',

@@ -91,6 +91,14 @@ test('an operator reads its standing, and each change with its reason', async ()
   expect(changes[0]).toContain('weight 0.55 to 0.56A check computed your layers again and agreed.')
   expect(changes[1]).toContain('You left a seat while an answer ran through it.')
   expect(await violations()).toEqual([])
+  // Never challenged: nothing is said of it.
+  expect(screen.queryByTestId('own-challenges')).toBeNull()
+  act(() => tab.become({ standing: sampleStanding({ challenged: 3, challengesMet: 2 }) }))
+  expect(plain(screen.getByTestId('own-challenges'))).toMatch(
+    /^While you stood by, your slice was challenged 3 times, and passed 2 times\./,
+  )
+  act(() => tab.become({ standing: sampleStanding({ challenged: 1, challengesMet: 1 }) }))
+  expect(plain(screen.getByTestId('own-challenges'))).toContain('challenged once, and passed once.')
   act(() => tab.become({ standing: sampleStanding({ weight: 0, failed: 1 }) }))
   expect(plain(panel)).toContain('This key gets no work')
 })

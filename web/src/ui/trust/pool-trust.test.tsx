@@ -68,8 +68,28 @@ test('checks are told as they were counted', async () => {
     'Withheld1',
     'Unanswered2',
     'Not judged1',
+    'Standbys’ slices proved6',
+    'Found wrong1',
+    'Not proved2',
     'Auditors computed1.23 s',
   ])
+})
+
+test('auditors’ pay is told on the page of trust: whose units, for how many checks, and what they are worth', async () => {
+  const services = renderPage('/trust', { money: createFakeMoney() })
+  act(() => services.setPool({ pool: stakedPool() }))
+  await settle()
+  const words = () => plain(screen.getByTestId('audit-pay'))
+  expect(words()).toContain('Beside those of seats, 20 units are auditors’')
+  expect(words()).toContain('Money that streams to the pool is shared by units.')
+  expect(screen.getAllByTestId('audit-share').map(plain)).toEqual([
+    '0xa1a1…a1a1: 19 units, for 7 checks of the last hour',
+    '0xb2b2…b2b2: 1 unit, for 1 check of the last hour',
+  ])
+  expect(await violations()).toEqual([])
+  act(() => services.setPool({ pool: readyPool() }))
+  expect(words()).toContain('No auditor has units now.')
+  expect(screen.queryAllByTestId('audit-share')).toEqual([])
 })
 
 test('each seat’s standing and stake can be read: at its arc, and in the table', async () => {

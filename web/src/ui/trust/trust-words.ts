@@ -1,4 +1,5 @@
 /** Stakes, standing and checks in plain words; pure. It says only what it is given: an absent figure is called absent, not zero. */
+import type { StandingFacts } from '@computepool/peer/runtime/peer-snapshot.ts'
 import type { BreachReason } from '@computepool/shared/coalition'
 import type { DisputeView } from '@computepool/shared/money'
 import type { PoolSnapshot } from '@computepool/shared/swarm'
@@ -73,8 +74,40 @@ export function checkFigures(checks: PoolChecks): readonly (readonly [name: stri
     ['Unanswered', String(checks.unanswered)],
     ['Not judged', String(checks.unjudged)],
     ...(checks.challenges === undefined ? [] : [['Challenges of idle rings', String(checks.challenges)] as const]),
+    ...sliceFigures(checks.slices),
     ['Auditors computed', checks.drawn === 0 ? formatMs(null) : formatMs(checks.computeMs)],
   ]
+}
+
+/** Of slices that were challenged while they had no seat. */
+function sliceFigures(slices: PoolChecks['slices']): readonly (readonly [name: string, value: string])[] {
+  if (slices === undefined) return []
+  return [
+    ['Standbys’ slices proved', String(slices.proved)],
+    ['Found wrong', String(slices.wrong)],
+    ['Not proved', String(slices.unproved)],
+  ]
+}
+
+/** `isFree`: nobody pays here, and units are worth nothing. */
+export function auditPayWords(shares: NonNullable<PoolSnapshot['auditPay']>, isFree: boolean): string {
+  if (shares.length === 0)
+    return 'No auditor has units now. Whoever computes checks, and somebody the pool’s owner vouches for finds the same, has some for an hour.'
+  const units = shares.reduce((sum, share) => sum + share.units, 0)
+  const worth = isFree
+    ? ' Work is free here: no money goes with them.'
+    : ' Money that streams to the pool is shared by units.'
+  return `Beside those of seats, ${units} units are auditors’, by what each computed within the hour and somebody vouched for confirmed.${worth}`
+}
+
+/** Null: its slice was never challenged while it stood by, or it is not told. */
+export function challengeWords({
+  challenged,
+  challengesMet = 0,
+}: Pick<StandingFacts, 'challenged' | 'challengesMet'>): string | null {
+  if (challenged === undefined || challenged === 0) return null
+  const times = challenged === 1 ? 'once' : `${challenged} times`
+  return `While you stood by, your slice was challenged ${times}, and passed ${challengesMet === 1 ? 'once' : `${challengesMet} times`}. That earns no trust, and a slice that is wrong bars your key.`
 }
 
 /** What the accused did, as the end of a sentence that begins with its address. */
