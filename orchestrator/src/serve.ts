@@ -105,6 +105,7 @@ export async function startOrchestrator(options: StartOptions): Promise<RunningO
     let money: Money | null = null
     let inft: Inft | null = null
     let acquit: StandingBook['acquit'] = () => {}
+    let note: StandingBook['note'] = () => {}
     const { money: settings = { mode: 'free' } } = options
     const { dataDir = settings.mode === 'free' ? null : settings.dataDir } = options
     let auditors: OpenAuditors | null = null
@@ -123,7 +124,8 @@ export async function startOrchestrator(options: StartOptions): Promise<RunningO
       const { model } = manifest
       const host = { url, clock: hostClock, entropy: hostEntropy, onNotice, onFault }
       const onAcquitted: StandingBook['acquit'] = (...said) => acquit(...said)
-      money = openMoney({ settings, desk, model, manifestSha256, onAcquitted, ...host })
+      const onStanding: StandingBook['note'] = (...said) => note(...said)
+      money = openMoney({ settings, desk, model, manifestSha256, onAcquitted, onStanding, ...host })
       inft = options.inft ? openPoolInft({ inft: options.inft, settings, money, pack, prompt, ...host }) : null
       return money.desk
     }
@@ -163,6 +165,7 @@ export async function startOrchestrator(options: StartOptions): Promise<RunningO
       onFault,
     })
     acquit = standing.acquit
+    note = standing.note
     for (const breach of left) accuse(breach)
     const signaling = openHub({ server, url, detached: options.signaling ?? null, desk, isProxyTrusted, onFault })
     hub = signaling

@@ -31,6 +31,7 @@ type Offer = Told<'terms-offered'>
 export type Answer = 'sign' | 'agree' | 'refuse' | 'silent'
 
 const layers = 12
+const spentMs = [3_600_000, 4 * 3_600_000, 24 * 3_600_000]
 export const manifestSha256 = '5a'.repeat(32)
 
 export type StakePool = Awaited<ReturnType<typeof openStakePool>>
@@ -69,6 +70,7 @@ export async function openStakePool() {
   outbox.start()
 
   const faults: unknown[] = []
+  const spent: [operator: string, seconds: number][] = []
   const told: { readonly wallet: string; readonly command: DeskCommand }[] = []
   const answers = new Map<string, Answer>()
   const accounts = new Map<string, PrivateKeyAccount>()
@@ -149,7 +151,7 @@ export async function openStakePool() {
         pricePerSecondAtomic: async () => testPriceAtomic,
         maxTermSeconds: 30 * 86_400,
         give: givers,
-        times: { settleMs: 0, tickMs: 100, leaveGraceMs: 0, againMs: 300, silentMs: 1000, forgiveMs: 600_000 },
+        times: { settleMs: 0, tickMs: 100, leaveGraceMs: 0, againMs: 300, silentMs: 1000, forgiveMs: 600_000, spentMs },
         killPoint: point => {
           if (isDead) throw new Error('The process was killed.')
           if (wish === null || wish.point !== point || --wish.left > 0) return
@@ -159,6 +161,7 @@ export async function openStakePool() {
           onDeath()
           throw new Error('The process was killed.')
         },
+        onSpent: (operator, quietMs) => spent.push([operator, quietMs / 1000]),
         onFault: fault => faults.push(fault),
       },
       changed,
@@ -180,6 +183,8 @@ export async function openStakePool() {
     ledger,
     outbox,
     faults,
+    /** Who was found to have spent a signed stake, and for how many seconds it is to be quiet. */
+    spent,
     answers,
     stakes: () => stakes,
     /** Operators with a stake's worth of USDC each, and no coins for gas. */

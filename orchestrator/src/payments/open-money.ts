@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { streamVaultAbi } from '@computepool/contracts/abi'
 import { asComputePoolError } from '@computepool/shared/errors'
 import type { Clock, Entropy } from '@computepool/shared/ports'
+import type { StandingEvent } from '@computepool/shared/standing'
 import { Hono } from 'hono'
 import type { Hex, LocalAccount } from 'viem'
 import { errorResponse } from '../api/openai-routes.ts'
@@ -88,6 +89,8 @@ export interface OpenMoneyOptions {
   readonly entropy: Entropy
   /** Auditors of the chain found an operator innocent whom this pool had convicted. May be told twice. */
   readonly onAcquitted?: DisputeDeskOptions['onAcquitted']
+  /** What an operator did with its stake, for its standing. */
+  readonly onStanding?: (operator: string, event: StandingEvent) => void
   readonly onNotice: (text: string) => void
   readonly onFault: (fault: unknown) => void
 }

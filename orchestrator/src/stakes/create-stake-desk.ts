@@ -15,7 +15,8 @@ import { createHearing, type Hearing } from './hear-words.ts'
 import { letGo } from './let-go.ts'
 import { makeOffers } from './make-offers.ts'
 import { createQuietRings } from './quiet-rings.ts'
-import { createRingAges, keyOfTerms, type RingToStake, ringsToStake } from './rings-to-stake.ts'
+import { createRingAges, keyOfTerms, type RingToStake, ringsToStake, trustIn } from './rings-to-stake.ts'
+import { createSpentStakes } from './spent-stakes.ts'
 import { createStakeBook, type StakeTerms } from './stake-book.ts'
 import { createPictureReader, operatorStake, type StakePicture } from './stake-picture.ts'
 import type { StakeDeskOptions, StakePoint, StakeTimes } from './stake-ports.ts'
@@ -23,7 +24,7 @@ import type { StakeSource } from './stake-source.ts'
 import { createStakeTeller } from './tell-stakes.ts'
 import { createStakeView, type StakeOf } from './view-stakes.ts'
 import { createWillingness } from './who-is-willing.ts'
-import { createAgreements } from './whom-to-ask.ts'
+import { createAgreements, createTurns } from './whom-to-ask.ts'
 
 export interface StakeDesk extends StakeSource {
   /** Wallets in lower case. */
@@ -49,6 +50,7 @@ const defaultTimes: StakeTimes = {
   againMs: 60_000,
   silentMs: 60_000,
   forgiveMs: 600_000,
+  spentMs: [3_600_000, 4 * 3_600_000, 24 * 3_600_000],
 }
 const proposalSeconds = 600n
 /** A week; renewed when a quarter of it is left. */
@@ -66,6 +68,9 @@ export function createStakeDesk(options: StakeDeskOptions, onChange: () => void)
   const underWay = new Map<string, Promise<void>>()
   const quiet = createQuietRings(() => clock.monotonicMs(), times.againMs)
   const agreements = createAgreements()
+  const turns = createTurns(operator => trustIn(rings, operator))
+  const spenders = createSpentStakes({ book, wallMs: () => clock.wallMs(), quietMs: times.spentMs })
+  let isLoaded = false
   const idlers = createIdlers()
   let rings: readonly RingToStake[] = []
   let rows: readonly StakeTerms[] = []
@@ -87,7 +92,7 @@ export function createStakeDesk(options: StakeDeskOptions, onChange: () => void)
   }
   const isStaked = (operator: string): boolean => operatorStake(picture, operator).state === 'staked'
   const { silentMs, forgiveMs } = times
-  const willing = createWillingness({ nowMs: () => clock.monotonicMs(), silentMs, forgiveMs })
+  const willing = createWillingness({ nowMs: () => clock.monotonicMs(), silentMs, forgiveMs, spent: spenders })
   const hasAgreed = (row: StakeTerms, operator: string): boolean => agreements.has(row.termsHash, operator)
   const view = createStakeView({ stakeAtomic, picture: () => picture, rows: () => rows, willing, hasAgreed })
   const mayEarn = (operator: string): boolean => view.reasonOf(operator) === null
@@ -96,7 +101,7 @@ export function createStakeDesk(options: StakeDeskOptions, onChange: () => void)
     desk,
     place,
     token: options.token,
-    ...{ of: view.stakeOf, hasAgreed, wasAtFault: willing.hasFailed },
+    ...{ of: view.stakeOf, hasAgreed, wasAtFault: willing.hasFailed, turnOf: turns.of },
     picture: () => picture,
   })
   const hearing: Hearing = createHearing({
@@ -106,6 +111,11 @@ export function createStakeDesk(options: StakeDeskOptions, onChange: () => void)
     onRefused: (operator, words) => {
       willing.refused(operator, words)
       onNotice(`${operator} does not stake: ${words}`)
+    },
+    hasAgreed,
+    onSpent: async operator => {
+      const quietMs = (await spenders.spent(operator)) - clock.wallMs()
+      options.onSpent?.(operator, quietMs)
     },
     onOver: ({ terms }) => quiet.failed(keyOfTerms(terms)),
     onAgreed: agreements.note,
@@ -141,6 +151,8 @@ export function createStakeDesk(options: StakeDeskOptions, onChange: () => void)
     BigInt(Math.max(Math.floor(clock.wallMs() / 1000), await vault.nowSeconds()))
 
   const look = async (): Promise<void> => {
+    if (!isLoaded) await spenders.load()
+    isLoaded = true
     rows = await book.open()
     const known = await book.guilty()
     picture = await pictures.read(rows, known)
@@ -176,6 +188,7 @@ export function createStakeDesk(options: StakeDeskOptions, onChange: () => void)
     })
     await offer(nowSeconds)
     agreements.keepOnly(rows)
+    turns.keepOnly(rows)
     willing.look({
       rings,
       rows,
@@ -236,7 +249,10 @@ export function createStakeDesk(options: StakeDeskOptions, onChange: () => void)
       termSeconds: BigInt(
         Math.min(options.termSeconds ?? usualTermSeconds, options.maxTermSeconds - Number(proposalSeconds)),
       ),
-      mayOffer: ({ key }) => ages.ageMs(key) >= times.settleMs && !quiet.isQuiet(key),
+      mayOffer: ({ key, peers }) =>
+        ages.ageMs(key) >= times.settleMs &&
+        !quiet.isQuiet(key) &&
+        ![...peers.keys()].some(operator => spenders.quietUntilMs(operator) !== null),
       drawSalt: () => bytesToHex(entropy.bytes(32)),
     })
     refusedRings = offers.refused

@@ -2,9 +2,11 @@
  * Words of peers about stakes: signed terms, refusals, leaves. A signature is checked as the contract would, before it is kept; what is
  * good is written down at once. It sends nothing to the chain.
  */
+import { usdcAbi } from '@computepool/contracts/abi'
 import { type Consent, emptySignature, type Hex } from '@computepool/shared/coalition'
 import type { DeskRequest } from '@computepool/shared/wire'
-import { verifyConsent, verifyLeave } from '../coalition/index.ts'
+import { chainError } from '../chain/chain-error.ts'
+import { verifyConsent, verifyLeave, type WordFault } from '../coalition/index.ts'
 import { operatorOf } from '../receipts/operator-of.ts'
 import type { StakeBook, StakeTerms } from './stake-book.ts'
 import type { StakePicture } from './stake-picture.ts'
@@ -23,6 +25,9 @@ export interface HearingOptions
   readonly onRefused: (operator: string, words: string) => void
   /** For that these terms are over; once, however many refused them. */
   readonly onOver: (terms: StakeTerms) => void
+  /** What it signed, or had when it agreed, it has spent since; resolves when that is kept. */
+  readonly onSpent: (operator: string) => Promise<void>
+  readonly hasAgreed: (row: StakeTerms, operator: Hex) => boolean
   /** It signed the terms, and gives its stake when it is asked. */
   readonly onAgreed: (termsHash: Hex, operator: Hex) => void
   readonly onSigned: (operator: string) => void
@@ -44,6 +49,8 @@ export interface Hearing {
 interface Refusal {
   readonly operator: string
   readonly words: string
+  /** The stake was there before. */
+  readonly hasSpent?: boolean
 }
 
 export function createHearing(options: HearingOptions): Hearing {
@@ -63,7 +70,10 @@ export function createHearing(options: HearingOptions): Hearing {
     ) ?? null
 
   const refuse = async (offer: StakeTerms, refusals: readonly Refusal[]): Promise<void> => {
-    for (const { operator, words } of refusals) onRefused(operator, words)
+    for (const { operator, words, hasSpent } of refusals) {
+      onRefused(operator, words)
+      if (hasSpent) await options.onSpent(operator)
+    }
     const why = refusals.map(({ operator, words }) => `${operator}: ${words}`).join(' ')
     // What went to the chain once may be on its way still.
     if (await book.over(offer.termsHash, why, { mayCome: offer.state === 'signed' })) options.onOver(offer)
@@ -71,15 +81,17 @@ export function createHearing(options: HearingOptions): Hearing {
 
   /** Consents that were good when they came, and are so no more. */
   const judge = async ({ terms, consents }: StakeTerms): Promise<Refusal[]> => {
-    const refusals: Refusal[] = []
+    const refusals: (Refusal & { fault: WordFault })[] = []
     for (const consent of consents) {
       const stake = terms.id === 0n ? null : await reader.stakeOf(terms.id, consent.operator)
       const fault = await verifyConsent({ client, place, token }, { terms, consent, stake })
       // It was timely when it came: that time passes is nobody's doing.
       if (fault !== null && fault !== 'transfer-untimely')
-        refusals.push({ operator: consent.operator, words: faultWords(fault, stakeAtomic) })
+        refusals.push({ operator: consent.operator, words: faultWords(fault, stakeAtomic), fault })
     }
-    return refusals
+    // All used at once: the proposal has come through, and nobody has seen it yet.
+    const areDrawn = refusals.length === consents.length && refusals.every(({ fault }) => fault === 'transfer-used')
+    return refusals.map(({ fault, ...rest }) => ({ ...rest, hasSpent: fault !== 'party-guilty' && !areDrawn }))
   }
 
   const takeConsent = async (operator: Hex, said: Said<'terms-signed'>): Promise<void> => {
@@ -97,8 +109,15 @@ export function createHearing(options: HearingOptions): Hearing {
     const isShort = consent.stakeSignature !== emptySignature && consent.validBefore < terms.proposalEndsAt
     const fault = isShort ? 'too-short' : await verifyConsent({ client, place, token }, { terms, consent, stake })
     // All but the stake was looked at.
-    if (fault === 'stake-missing') return options.onAgreed(termsHash, operator)
-    if (fault !== null) return refuse(offer, [{ operator, words: faultWords(fault, stakeAtomic) }])
+    if (fault === 'stake-missing') {
+      // Nobody else is asked for its stake where this one has none.
+      if ((await heldBy(operator)) < stakeAtomic) return refuse(offer, [unfunded(operator)])
+      return options.onAgreed(termsHash, operator)
+    }
+    if (fault !== null) {
+      const hasSpent = fault === 'transfer-unfunded' && options.hasAgreed(offer, operator)
+      return refuse(offer, [{ operator, words: faultWords(fault, stakeAtomic), hasSpent }])
+    }
     // Before another is asked for its stake, which counts against its owner's day even where nothing comes of it.
     const spent = await judge(offer)
     if (spent.length > 0) {
@@ -109,6 +128,14 @@ export function createHearing(options: HearingOptions): Hearing {
     options.onSigned(operator)
     if (consents.length === terms.parties.length) await options.kill('stakes:signed')
   }
+
+  const unfunded = (operator: string): Refusal => ({ operator, words: faultWords('transfer-unfunded', stakeAtomic) })
+  const heldBy = (operator: Hex): Promise<bigint> =>
+    client
+      .readContract({ address: token.address, abi: usdcAbi, functionName: 'balanceOf', args: [operator] })
+      .catch((thrown: unknown) => {
+        throw chainError(thrown, 'Reading what an operator holds')
+      })
 
   const takeRefusal = async (operator: Hex, said: Said<'terms-refused'>): Promise<void> => {
     const offer = offerOf(operator, said)

@@ -12,6 +12,7 @@ import type { OutboxKeeper } from '../payments/outbox-ports.ts'
 import type { Database } from '../store/database.ts'
 import { createStakeDesk, type StakeDesk } from './create-stake-desk.ts'
 import type { StakeRelay } from './stake-ports.ts'
+import { stakeWords } from './stake-words.ts'
 import { keepSweeping } from './sweep-former.ts'
 
 type Registry = NonNullable<MoneyChain['manifest']['coalition']>
@@ -68,6 +69,15 @@ export async function openStakes(opening: OpenStakesOptions): Promise<StakeDesk>
       give: money.isEmbedded ? testMint(money, owner) : null,
       times: money.isEmbedded ? {} : { tickMs: 30_000 },
       ...(settings.stakeKillPoint === undefined ? {} : { killPoint: settings.stakeKillPoint }),
+      onSpent: (operator, quietMs) => {
+        const atMs = clock.wallMs()
+        options.onStanding?.(operator, {
+          type: 'parted',
+          why: stakeWords.youSpent,
+          minutes: Math.round(quietMs / 60_000),
+          atMs,
+        })
+      },
       onNotice,
       onFault,
     },

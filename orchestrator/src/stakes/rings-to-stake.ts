@@ -11,7 +11,12 @@ export interface RingToStake {
   readonly seats: readonly AssignedSeat[]
   /** By wallet: all its peers in this ring. */
   readonly peers: ReadonlyMap<string, readonly string[]>
+  /** By wallet: what of the pool’s trust it has earned, in [0, 1]; nothing where the pool does not say. */
+  readonly trust?: ReadonlyMap<string, number>
 }
+
+export const trustIn = (rings: readonly RingToStake[], operator: string): number =>
+  rings.map(({ trust }) => trust?.get(operator)).find(found => found !== undefined) ?? 0
 
 /** Each wallet from its first layer to its last; whether that is one span is another question. */
 export function keyOfSeats(seats: Seats): string {
@@ -56,6 +61,7 @@ export function ringsToStake({ rings = [] }: PoolSnapshot): RingToStake[] {
         key: keyOfSeats(seats),
         seats: seats.map(({ peer, layers, msPerLayer }) => ({ operator: operatorOf(peer) as Hex, layers, msPerLayer })),
         peers,
+        trust: new Map(seats.map(({ peer, standing }) => [operatorOf(peer), standing?.trust ?? 0])),
       }
     })
 }

@@ -10,7 +10,7 @@ import {
   type Hex,
 } from '@computepool/shared/coalition'
 import { bigintAsString } from '@computepool/shared/money'
-import { and, asc, eq, inArray, ne, sql } from 'drizzle-orm'
+import { and, asc, eq, gt, inArray, ne, sql } from 'drizzle-orm'
 import { z } from 'zod'
 import type { Database } from '../store/database.ts'
 import {
@@ -18,6 +18,7 @@ import {
   stakeGiftsTable,
   stakeGuiltyTable,
   stakeLeavesTable,
+  stakeSpendersTable,
   stakeTermsTable,
 } from '../store/stake-tables.ts'
 
@@ -41,6 +42,14 @@ export interface LeaveToSend {
   readonly version: number
   readonly signature: Hex
   readonly madeAtMs: number
+}
+
+export interface SpentRecord {
+  readonly operator: string
+  /** How often it spent a stake that it had signed. */
+  readonly times: number
+  /** Wall time: until then nobody is asked for a stake beside it. */
+  readonly untilMs: number
 }
 
 type Change = Partial<
@@ -69,6 +78,9 @@ export interface StakeBook {
   gifts(): Promise<number>
   guilty(): Promise<Set<string>>
   noteGuilty(operator: string, coalition: bigint): Promise<void>
+  /** Whose quiet time ends, or ended, after this; the latest last. */
+  spenders(afterMs: number): Promise<SpentRecord[]>
+  noteSpender(record: SpentRecord): Promise<void>
 }
 
 const consentsSchema = z.array(consentSchema)
@@ -80,6 +92,7 @@ export function createStakeBook(
   { chainId, registry, vault }: { readonly chainId: number; readonly registry: string; readonly vault: string },
 ): StakeBook {
   const [terms, leaves, gifts, guilty] = [stakeTermsTable, stakeLeavesTable, stakeGiftsTable, stakeGuiltyTable]
+  const spenders = stakeSpendersTable
   const isOurs = and(eq(terms.registry, registry), eq(terms.vault, vault))
   const change: StakeBook['change'] = async (termsHash, values) => {
     const lastError = values.lastError?.slice(0, 1000)
@@ -198,6 +211,20 @@ export function createStakeBook(
         .insert(guilty)
         .values({ registry, operator, coalitionId: String(coalition) })
         .onConflictDoNothing()
+    },
+    spenders: async afterMs => {
+      const { operator, times, untilMs } = spenders
+      return db
+        .select({ operator, times, untilMs })
+        .from(spenders)
+        .where(and(eq(spenders.registry, registry), gt(untilMs, afterMs)))
+        .orderBy(asc(untilMs))
+    },
+    noteSpender: async ({ operator, times, untilMs }) => {
+      await db
+        .insert(spenders)
+        .values({ registry, operator, times, untilMs })
+        .onConflictDoUpdate({ target: [spenders.registry, spenders.operator], set: { times, untilMs } })
     },
   }
 }

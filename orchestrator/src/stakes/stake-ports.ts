@@ -62,6 +62,8 @@ export interface StakeDeskOptions {
   /** Times of its own, in milliseconds; for tests. */
   readonly times?: Partial<StakeTimes>
   readonly killPoint?: StakeKillHook
+  /** It spent a stake that it had signed: for so long others are seated before it. */
+  readonly onSpent?: (operator: string, quietMs: number) => void
   readonly onNotice?: (text: string) => void
   readonly onFault: (fault: unknown) => void
 }
@@ -79,4 +81,6 @@ export interface StakeTimes {
   readonly silentMs: number
   /** How long whoever will not stake counts for less in placement, after it was asked last. */
   readonly forgiveMs: number
+  /** How long nobody is asked for a stake beside one that spent a signed one: the first time, the second, and all after. */
+  readonly spentMs: readonly number[]
 }

@@ -20,11 +20,18 @@ export const stakeWords = {
   otherGuilty: (operator: string): string => `${operator} was found guilty of a breach`,
   otherFault: (operator: string, kind: 'refused' | 'silent'): string =>
     kind === 'refused' ? `${operator} does not stake` : `${operator} has not answered the terms`,
+  spent: (untilMs: number): string =>
+    `This wallet signed a stake and had it no more when it was to be drawn: nobody is asked for a stake beside it until ${timeText(untilMs)}, and others are seated before it.`,
+  youSpent: 'You signed a stake and had it no more when it was to be drawn',
+  otherSpent: (operator: string): string => `${operator} has spent a stake that it had signed`,
   otherBound: (operator: string): string => `The stake of ${operator} lies in a coalition whose others are gone`,
   chainFails: 'The terms are signed, and could not be put on the chain yet',
   spared: (why: string): string => `Nothing is at stake, and it earns all the same for now: ${why.replace(/\.$/, '')}.`,
   slashed: 'Found guilty of a breach: no terms are offered to this wallet any more.',
 } as const
+
+/** 2026-01-31 12:00 UTC. */
+const timeText = (atMs: number): string => `${new Date(atMs).toISOString().slice(0, 16).replace('T', ' ')} UTC`
 
 /** Why units are withheld. */
 export const notStakedYet = (words: string): string => `Earns nothing for now: you have not staked yet. ${words}`

@@ -20,6 +20,7 @@ function open() {
     of: () => stake,
     hasAgreed: () => false,
     wasAtFault: () => false,
+    turnOf: () => 0,
     picture: () => ({ coalitions: [], guilty: new Set() }),
   })
   return {

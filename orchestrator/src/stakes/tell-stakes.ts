@@ -17,6 +17,7 @@ export interface StakeTellerOptions {
   readonly picture: () => StakePicture
   readonly hasAgreed: WhomToAsk['hasAgreed']
   readonly wasAtFault: WhomToAsk['wasAtFault']
+  readonly turnOf: WhomToAsk['turnOf']
 }
 
 export interface StakeTeller {

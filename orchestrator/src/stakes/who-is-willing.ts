@@ -1,8 +1,9 @@
 /**
- * Who keeps a ring from being staked: whoever refuses, does not answer, or holds layers that are no one span. Only these earn nothing for
+ * Who keeps a ring from being staked: whoever refuses, does not answer, spent what it had signed, or holds layers that are no one span. Only these earn nothing for
  * it; the others earn without a stake while it lasts. It reads offers and rings, and decides no placement.
  */
 import { type RingToStake, splitWallets } from './rings-to-stake.ts'
+import type { SpentStakes } from './spent-stakes.ts'
 import type { StakeTerms } from './stake-book.ts'
 import { stakeWords } from './stake-words.ts'
 import type { Asking } from './whom-to-ask.ts'
@@ -39,10 +40,13 @@ export interface WillingnessOptions {
   readonly silentMs: number
   /** After so long one that was asked no more may be asked again. */
   readonly forgiveMs: number
+  readonly spent: Pick<SpentStakes, 'quietUntilMs' | 'hasSpent'>
 }
 
 /** Below a newcomer's tenth, so that even one gets the seat of a trusted refuser; a pool of nobody else is served by refusers. */
 const unwillingFactor = 0.02
+/** Where anybody else is, it is not seated: each round with it may cost the others an authorization. */
+const spenderFactor = 0.001
 const mostWallets = 4096
 
 interface Fault {
@@ -51,7 +55,7 @@ interface Fault {
   readonly atMs: number
 }
 
-export function createWillingness({ nowMs, silentMs, forgiveMs }: WillingnessOptions): Willingness {
+export function createWillingness({ nowMs, silentMs, forgiveMs, spent }: WillingnessOptions): Willingness {
   const faults = new Map<string, Fault>()
   const spared = new Map<string, string>()
   /** Staked elsewhere, and unable or unwilling to stake here too: what its neighbours wait for is not their fault. */
@@ -92,6 +96,7 @@ export function createWillingness({ nowMs, silentMs, forgiveMs }: WillingnessOpt
       const whyNot = (operator: string): string | null => {
         if (isGuilty(operator)) return stakeWords.otherGuilty(operator)
         if (split.has(operator)) return stakeWords.otherSplit(operator)
+        if (spent.quietUntilMs(operator) !== null) return stakeWords.otherSpent(operator)
         const fault = faults.get(operator)
         if (fault !== undefined) return stakeWords.otherFault(operator, fault.kind)
         return bound.has(operator) ? stakeWords.otherBound(operator) : null
@@ -115,10 +120,19 @@ export function createWillingness({ nowMs, silentMs, forgiveMs }: WillingnessOpt
         if (isStaked(operator) || whyNot(operator) !== null) spared.delete(operator)
       }
     },
-    faultOf: operator => split.get(operator) ?? faults.get(operator)?.words ?? null,
-    hasFailed: operator => faults.has(operator) || bound.has(operator),
+    faultOf: operator => {
+      const untilMs = spent.quietUntilMs(operator)
+      return (
+        split.get(operator) ??
+        (untilMs === null ? null : stakeWords.spent(untilMs)) ??
+        faults.get(operator)?.words ??
+        null
+      )
+    },
+    hasFailed: operator => faults.has(operator) || bound.has(operator) || spent.hasSpent(operator),
     sparedOf: operator => spared.get(operator) ?? null,
     factorOf: operator => {
+      if (spent.quietUntilMs(operator) !== null) return spenderFactor
       const fault = faults.get(operator)
       return fault !== undefined && nowMs() - fault.atMs < forgiveMs ? unwillingFactor : 1
     },

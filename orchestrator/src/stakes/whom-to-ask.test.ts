@@ -2,7 +2,7 @@ import type { Hex } from '@computepool/shared/coalition'
 import { expect, it } from 'vitest'
 import { createQuietRings } from './quiet-rings.ts'
 import type { StakeTerms } from './stake-book.ts'
-import { createAgreements, whomToAsk } from './whom-to-ask.ts'
+import { createAgreements, createTurns, whomToAsk } from './whom-to-ask.ts'
 
 const [a, b, c] = ['0xaa', '0xbb', '0xcc'] as [Hex, Hex, Hex]
 const termsHash: Hex = '0x01'
@@ -11,6 +11,8 @@ function open(...operators: Hex[]) {
   const agreements = createAgreements()
   const consents: { operator: Hex }[] = []
   const faulty = new Set<Hex>()
+  const trust = new Map<string, number>()
+  const turns = createTurns(operator => trust.get(operator) ?? 0)
   const staked = new Set<Hex>()
   const row = { termsHash, state: 'offered', consents, terms: { parties: operators.map(operator => ({ operator })) } }
   const asked = (): string[] =>
@@ -18,11 +20,21 @@ function open(...operators: Hex[]) {
       hasAgreed: ({ termsHash }, operator) => agreements.has(termsHash, operator),
       needsStake: (_, operator) => !staked.has(operator),
       wasAtFault: operator => faulty.has(operator),
+      turnOf: turns.of,
     }).map(({ operator, needsStake }) => `${operator}${needsStake ? ' stake' : ''}`)
   const agree = (...some: Hex[]): void => {
     for (const operator of some) agreements.note(termsHash, operator)
   }
-  return { agreements, agree, consent: (operator: Hex) => consents.push({ operator }), faulty, staked, asked, row }
+  return {
+    agreements,
+    trust,
+    agree,
+    consent: (operator: Hex) => consents.push({ operator }),
+    faulty,
+    staked,
+    asked,
+    row,
+  }
 }
 
 it('asks nobody for a stake while somebody may still refuse, and then one after the other', () => {
@@ -40,6 +52,21 @@ it('asks nobody for a stake while somebody may still refuse, and then one after 
   expect(asked()).toEqual([`${c} stake`])
   consent(c)
   expect(asked()).toEqual([])
+})
+
+it('asks the least trusted first, in an order that stands while the offer does', () => {
+  const { agree, consent, trust, asked } = open(a, b, c)
+  trust.set(a, 0.8)
+  trust.set(c, 0.5)
+  agree(a, b, c)
+  expect(asked()).toEqual([`${b} stake`])
+  // It has met a check meanwhile: two would be asked at once.
+  trust.set(b, 0.9)
+  expect(asked()).toEqual([`${b} stake`])
+  consent(b)
+  expect(asked()).toEqual([`${c} stake`])
+  consent(c)
+  expect(asked()).toEqual([`${a} stake`])
 })
 
 it('asks whose stake lies there for its word alone, and the last one for both at once', () => {

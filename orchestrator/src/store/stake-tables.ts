@@ -1,4 +1,4 @@
-/** The tables of stakes as Drizzle sees them; `migrations/040-stakes.sql` makes them. They know no chain. */
+/** The tables of stakes as Drizzle sees them; `migrations/040-stakes.sql` and `090-spent-stakes.sql` make them. They know no chain. */
 import { bigint, boolean, integer, jsonb, numeric, pgTable, text } from 'drizzle-orm/pg-core'
 
 const whole = (name: string) => bigint(name, { mode: 'number' })
@@ -44,4 +44,11 @@ export const stakeGuiltyTable = pgTable('stake_guilty', {
   registry: text('registry').notNull(),
   operator: text('operator').notNull(),
   coalitionId: text('coalition_id').notNull(),
+})
+
+export const stakeSpendersTable = pgTable('stake_spenders', {
+  registry: text('registry').notNull(),
+  operator: text('operator').notNull(),
+  times: integer('times').notNull(),
+  untilMs: whole('until_ms').notNull(),
 })
