@@ -12,6 +12,7 @@ import { createAuditorRoster } from './auditor-roster.ts'
 import { type CheckOutcome, createCheckCounts } from './check-counts.ts'
 import { handOvers, isOfRows, runCheck } from './check-orders.ts'
 import { drawTerms } from './check-terms.ts'
+import { creditCheck } from './credit-check.ts'
 import { canCheckUpon, checkableSeats, type DrawnCheck, drawChecks } from './draw-checks.ts'
 import { createErrands, type Errand } from './errands.ts'
 import { subjectOfCheck } from './evidence-fits.ts'
@@ -70,16 +71,6 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
     if (isMet && outcome !== 'differs') return
     if (isMet) counts.drawn()
     ended(outcome, drawn.attempt.settled)
-  }
-
-  /** What they said of it somebody vouched for says too: by how much they computed, once each. */
-  const confirmed = ({ drawn, paid }: OpenCheck, operators: readonly string[]): void => {
-    const { layers, endPosition } = drawn
-    for (const operator of operators) {
-      if (paid.has(operator)) continue
-      paid.add(operator)
-      pay.earned(operator, (layers.end - layers.start) * endPosition)
-    }
   }
 
   /** Nobody waits for this asking any more. */
@@ -200,7 +191,7 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
       before: [{ operator: operatorOf(auditor), says: 'guilty' }, ...otherwise],
       onDecided: ({ verdict, falseWitnesses, inLine }) => {
         trials.delete(trial)
-        confirmed(check, inLine)
+        creditCheck(pay, check, inLine)
         if (verdict === 'guilty') void evidence.hold(sha256).catch(onFault).finally(release)
         else release()
         for (const witness of falseWitnesses) onFailed(witness, 'false-witness')
@@ -237,7 +228,7 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
     const both = [...agreedBy, auditor]
     const isSame = first === undefined || known === null || known.isSame(first, auditor)
     if (first !== undefined && known !== null) counts.secondLook('audited')
-    if (isSame && both.some(isTrusted)) confirmed(check, both)
+    if (isSame && both.some(isTrusted)) creditCheck(pay, check, both)
     end(check, 'agreed')
     // One stranger's word earns nobody trust, nor that of two of whom one computed nothing.
     if (!check.isMet && (isTrusted(auditor) || (first !== undefined && isSame))) onChecked(operatorOf(drawn.accused))
@@ -251,10 +242,8 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
   const settleDispute = (check: OpenCheck, three: readonly [string, string, string]): void => {
     const lazy = check.known?.lazyOf(three) ?? null
     if (lazy === null) return
-    confirmed(
-      check,
-      three.filter(operator => operator !== lazy),
-    )
+    const right = three.filter(operator => operator !== lazy)
+    creditCheck(pay, check, right)
     // Several checks may show the same at once.
     if (isBanned(lazy)) return
     counts.secondLook('lazy')
