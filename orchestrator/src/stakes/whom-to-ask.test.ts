@@ -1,7 +1,8 @@
 import type { Hex } from '@computepool/shared/coalition'
 import { expect, it } from 'vitest'
 import { createQuietRings } from './quiet-rings.ts'
-import type { StakeTerms } from './stake-book.ts'
+import { createSpentStakes } from './spent-stakes.ts'
+import type { SpentRecord, StakeTerms } from './stake-book.ts'
 import { createAgreements, createTurns, whomToAsk } from './whom-to-ask.ts'
 
 const [a, b, c] = ['0xaa', '0xbb', '0xcc'] as [Hex, Hex, Hex]
@@ -100,4 +101,36 @@ it('lets a ring that cannot agree wait twice as long each time, an hour at most,
   nowMs += 3_660_000
   quiet.failed('another')
   expect(waits()).toBe(1)
+})
+
+it('has one that spent a signed stake be quiet for an hour, then four, then a day, and begin anew a week after', async () => {
+  const hourMs = 3_600_000
+  let nowMs = 1_000 * hourMs
+  const kept = new Map<string, SpentRecord>()
+  const open = async () => {
+    const spent = createSpentStakes({
+      book: {
+        spenders: async afterMs => [...kept.values()].filter(({ untilMs }) => untilMs > afterMs),
+        noteSpender: async record => void kept.set(record.operator, record),
+      },
+      wallMs: () => nowMs,
+      quietMs: [hourMs, 4 * hourMs, 24 * hourMs],
+    })
+    await spent.load()
+    return spent
+  }
+  const hours: number[] = []
+  for (let times = 0; times < 4; times++) {
+    await (await open()).spent(a)
+    // A process that comes after knows it.
+    const next = await open()
+    hours.push((next.quietUntilMs(a)! - nowMs) / hourMs)
+    nowMs = next.quietUntilMs(a)!
+    expect([next.quietUntilMs(a), next.hasSpent(a), next.hasSpent(b)]).toEqual([null, true, false])
+  }
+  expect(hours).toEqual([1, 4, 24, 24])
+  nowMs += 8 * 24 * hourMs
+  const later = await open()
+  expect(later.hasSpent(a)).toBe(false)
+  expect(await later.spent(a)).toBe(nowMs + hourMs)
 })
