@@ -25,11 +25,18 @@ export interface InftFacts {
   readonly owner: Address
   readonly version: bigint
   readonly entries: readonly InftEntry[]
+  /** That all of this is of. */
+  readonly blockNumber: bigint
 }
 
-/** All of one block. @throws input_not_found where there is no such token; artifact_invalid where an entry is no pool's intelligence. */
-export async function readInft(client: PublicClient, { token }: InftPlace, tokenId: bigint): Promise<InftFacts> {
-  const blockNumber = await client.getBlockNumber({ cacheTime: 0 })
+/** All of one block, by default the last. @throws input_not_found where there is no such token; artifact_invalid where an entry is no pool's intelligence. */
+export async function readInft(
+  client: PublicClient,
+  { token }: InftPlace,
+  tokenId: bigint,
+  block?: bigint,
+): Promise<InftFacts> {
+  const blockNumber = block ?? (await client.getBlockNumber({ cacheTime: 0 }))
   const at = { address: token, abi: poolInftAbi, args: [tokenId], blockNumber } as const
   const owner = await client.readContract({ ...at, functionName: 'ownerOf' }).catch(thrown => {
     if (!/ERC721NonexistentToken/.test(String(thrown))) throw thrown
@@ -49,5 +56,5 @@ export async function readInft(client: PublicClient, { token }: InftPlace, token
     }
     return { description: dataDescription, blob: { root: dataHash, sizeBytes }, sealedKey: keys[index]! }
   })
-  return { tokenId, owner, version, entries }
+  return { tokenId, owner, version, entries, blockNumber }
 }

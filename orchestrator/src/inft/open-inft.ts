@@ -19,6 +19,7 @@ import { ensureContracts } from './ensure-contracts.ts'
 import type { InftDesk, OpenedInft } from './inft-desk.ts'
 import type { InftPlace } from './inft-reader.ts'
 import { openKeptFile } from './kept-file.ts'
+import { createHistories, keptHistoriesSchema } from './kept-histories.ts'
 import { createKeptOwner } from './kept-owner.ts'
 import { mintPoolToken, poolTokensSchema } from './mint-pool-token.ts'
 import { isOracleSimulated, simulatedMeasurement } from './oracle-key.ts'
@@ -191,12 +192,15 @@ async function open(options: OpenInftOptions, chain: OpenedChain, signal: AbortS
             kept: await openKeptFile(join(folder, 'transfers.json'), keptTransfersSchema, []),
             onBlob: blob => blobs?.learn(blob),
           })
+    const historyOf = createHistories({
+      ...{ client, place, fromBlock, ownOracle: privateKeyToAddress(chain.oracleKey), onFault: options.onFault },
+      kept: await openKeptFile(join(folder, 'histories.json'), keptHistoriesSchema, []),
+    })
     const inft: OpenedInft = {
       tokenId,
       view: () => viewOf(client, { place, tokenId, chain, isPrivate: settings.isPrivate, storage }),
       readToken: createTokenViews({
-        ...{ client, place, fromBlock },
-        ownOracle: privateKeyToAddress(chain.oracleKey),
+        ...{ client, place, historyOf },
         onBlob: blob => blobs?.learn(blob),
       }),
       challenge: address => challengeOf(signIn, { address, place, url, nowMs: clock.wallMs() }),

@@ -17,7 +17,8 @@ import { oldestFirst } from '../chain/block-ranges.ts'
 import type { InftPlace } from './inft-reader.ts'
 import { isOracleSimulated } from './oracle-key.ts'
 
-const mostShown = 100
+/** Versions that a history holds, the last. */
+export const mostShown = 100
 const mintedEvent = selectorOf('Minted')
 const updatedEvent = selectorOf('Updated')
 
@@ -59,17 +60,27 @@ export async function findMint(
   return null
 }
 
-/** Its versions, the oldest first. Errors: the client's. */
+export interface HistoryRange {
+  readonly fromBlock: bigint
+  /** Default: the last. */
+  readonly toBlock?: bigint
+  readonly tokenId: bigint
+  readonly ownOracle: Address
+  /** Versions before the first block; default: none. */
+  readonly versionsBefore?: number
+}
+
+/** Its versions of these blocks, the oldest first, the last hundred of them. Errors: the client's. */
 export async function readHistory(
   client: PublicClient,
   { token, verifier }: InftPlace,
-  { fromBlock, tokenId, ownOracle }: { fromBlock: bigint; tokenId: bigint; ownOracle: Address },
+  { fromBlock, tokenId, ownOracle, versionsBefore = 0, ...range }: HistoryRange,
 ): Promise<InftToken['history']> {
-  const toBlock = await client.getBlockNumber({ cacheTime: 0 })
+  const toBlock = range.toBlock ?? (await client.getBlockNumber({ cacheTime: 0 }))
   const id: Hex = `0x${tokenId.toString(16).padStart(64, '0')}`
   const found: VersionLog[] = []
-  for (const range of oldestFirst({ fromBlock, toBlock })) {
-    const [fromChain, toChain] = [range.fromBlock, range.toBlock].map(block => `0x${block.toString(16)}` as Hex)
+  for (const piece of oldestFirst({ fromBlock, toBlock })) {
+    const [fromChain, toChain] = [piece.fromBlock, piece.toBlock].map(block => `0x${block.toString(16)}` as Hex)
     const logs = await client.request({
       method: 'eth_getLogs',
       params: [{ address: token, topics: [[mintedEvent, updatedEvent], id], fromBlock: fromChain, toBlock: toChain }],
@@ -98,7 +109,7 @@ export async function readHistory(
     return { address: first.oracle, isSimulated }
   }
   const rows = found
-    .map((log, index) => ({ log, version: index + 1 }))
+    .map((log, index) => ({ log, version: versionsBefore + index + 1 }))
     .slice(-mostShown)
     .map(async ({ log, version }): Promise<InftToken['history'][number]> => {
       const roots = (log.eventName === 'Minted' ? log.args.data : log.args.newData).map(({ dataHash }) => dataHash)

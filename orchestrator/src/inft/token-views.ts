@@ -1,17 +1,18 @@
-/** A token as people are shown it: owner, containers, who may use it, its versions. What a chain keeps is asked each time, its past once. */
+/**
+ * A token as people are shown it: owner, containers, who may use it, its versions. What a chain keeps is asked once a block, whoever asks, and its past
+ * once for all.
+ */
 import { poolInftAbi } from '@computepool/contracts/abi'
 import type { InftToken } from '@computepool/shared/inft'
 import type { StoredBlob } from '@computepool/shared/ports'
 import type { Address, PublicClient } from 'viem'
 import { type InftPlace, readInft } from './inft-reader.ts'
-import { readHistory } from './read-history.ts'
+import type { HistoryOf } from './kept-histories.ts'
 
 export interface TokenViewsOptions {
   readonly client: PublicClient
   readonly place: InftPlace
-  readonly fromBlock: bigint
-  /** Of the oracle that runs here. */
-  readonly ownOracle: Address
+  readonly historyOf: HistoryOf
   /** Told of every container that a view names. */
   readonly onBlob: (blob: StoredBlob) => void
 }
@@ -19,43 +20,50 @@ export interface TokenViewsOptions {
 /** Reads one token. Errors: `input_not_found`, `artifact_invalid` of a token that is no pool’s, the client’s. */
 export type ReadToken = (tokenId: bigint) => Promise<InftToken>
 
-const mostPasts = 1000
+/** Of one block, and anybody can ask about any token. */
+const mostViews = 200
 const askedAtOnce = 20
 
-export function createTokenViews({ client, place, fromBlock, ownOracle, onBlob }: TokenViewsOptions): ReadToken {
-  const pasts = new Map<bigint, { readonly version: bigint; readonly history: InftToken['history'] }>()
+export function createTokenViews({ client, place, historyOf, onBlob }: TokenViewsOptions): ReadToken {
   const at = { address: place.token, abi: poolInftAbi } as const
+  let views = new Map<bigint, Promise<InftToken>>()
+  let viewsOf = -1n
+  /** False where the node runs no code that lies nowhere: then users are asked about one by one. */
+  let takesMany = true
 
-  async function historyOf(tokenId: bigint, version: bigint): Promise<InftToken['history']> {
-    const known = pasts.get(tokenId)
-    if (known?.version === version) return known.history
-    const history = await readHistory(client, place, { fromBlock, tokenId, ownOracle })
-    if (pasts.size >= mostPasts) pasts.delete(pasts.keys().next().value!)
-    if (BigInt(history.at(-1)?.version ?? 0) === version) pasts.set(tokenId, { version, history })
-    return history
+  async function expiriesOf(tokenId: bigint, users: readonly Address[], blockNumber: bigint) {
+    const questions = users.map(user => ({
+      ...{ ...at, functionName: 'authorizationOf' as const, args: [tokenId, user] as const },
+    }))
+    if (takesMany && users.length > 1) {
+      const wish = { contracts: questions, deployless: true, allowFailure: false, batchSize: 0, blockNumber } as const
+      const answers = await client.multicall(wish).catch(() => null)
+      if (answers !== null) return answers
+      takesMany = false
+    }
+    const answers: (readonly [boolean, bigint])[] = []
+    for (let from = 0; from < questions.length; from += askedAtOnce) {
+      const some = questions.slice(from, from + askedAtOnce)
+      answers.push(...(await Promise.all(some.map(one => client.readContract({ ...one, blockNumber })))))
+    }
+    return answers
   }
 
-  async function authorisedOf(tokenId: bigint): Promise<InftToken['authorised']> {
-    const users = await client.readContract({ ...at, functionName: 'authorizedUsersOf', args: [tokenId] })
-    const expiryOf = async (user: Address) => {
-      const [isLive, expiresAt] = await client.readContract({
-        ...at,
-        functionName: 'authorizationOf',
-        args: [tokenId, user],
-      })
+  async function authorisedOf(tokenId: bigint, blockNumber: bigint): Promise<InftToken['authorised']> {
+    const users = await client.readContract({ ...at, functionName: 'authorizedUsersOf', args: [tokenId], blockNumber })
+    const answers = await expiriesOf(tokenId, users, blockNumber)
+    return users.flatMap((user, index) => {
+      const [isLive, expiresAt] = answers[index]!
       return isLive ? [{ user, expiresAt: Number(expiresAt) }] : []
-    }
-    const all: InftToken['authorised'] = []
-    for (let from = 0; from < users.length; from += askedAtOnce) {
-      all.push(...(await Promise.all(users.slice(from, from + askedAtOnce).map(expiryOf))).flat())
-    }
-    return all
+    })
   }
 
-  return async tokenId => {
-    const { owner, version, entries } = await readInft(client, place, tokenId)
-    for (const { blob } of entries) onBlob(blob)
-    const [history, authorised] = await Promise.all([historyOf(tokenId, version), authorisedOf(tokenId)])
+  async function read(tokenId: bigint, blockNumber: bigint): Promise<InftToken> {
+    const { owner, version, entries } = await readInft(client, place, tokenId, blockNumber)
+    const [history, authorised] = await Promise.all([
+      historyOf(tokenId, { version, blockNumber }),
+      authorisedOf(tokenId, blockNumber),
+    ])
     return {
       tokenId: String(tokenId),
       owner,
@@ -64,5 +72,23 @@ export function createTokenViews({ client, place, fromBlock, ownOracle, onBlob }
       authorised,
       history,
     }
+  }
+
+  return async tokenId => {
+    const blockNumber = await client.getBlockNumber({ cacheTime: 0 })
+    if (blockNumber !== viewsOf) views = new Map()
+    viewsOf = blockNumber
+    const known = views.get(tokenId)
+    const view = known ?? read(tokenId, blockNumber)
+    if (known === undefined) {
+      const own = views
+      if (own.size >= mostViews) own.delete(own.keys().next().value!)
+      own.set(tokenId, view)
+      view.catch(() => own.delete(tokenId))
+    }
+    const token = await view
+    // Again: whoever keeps containers may have forgotten it.
+    for (const { root, sizeBytes } of token.entries) onBlob({ root, sizeBytes })
+    return token
   }
 }
