@@ -1,10 +1,8 @@
 /**
  * All of it together, on a chain of its own: operators stake, a stranger pays for an answer, one operator computes garbage, is found out and
- * replaced, accused, judged by the auditors that run beside the pool, slashed through the workflow; and every cent is where it belongs.
+ * replaced, accused, judged by the auditors that run beside the pool, slashed through the workflow; and every cent is where it belongs. What
+ * happens is what `npm run demo -- --cheat garbage` shows; its words and figures are held to the chain too.
  */
-import { mkdtemp, rm } from 'node:fs/promises'
-import os from 'node:os'
-import path from 'node:path'
 import { streamVaultAbi, superfluidPoolAbi, usdcAbi } from '@computepool/contracts/abi'
 import { embeddedRules } from '@computepool/contracts/deploy'
 import { createCoalitionReader } from '@computepool/orchestrator/coalition/index.ts'
@@ -13,74 +11,45 @@ import type { DisputeView } from '@computepool/shared/money'
 import type { PoolSnapshot } from '@computepool/shared/swarm'
 import type { Hex } from 'viem'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { garbage } from '../../shared/testing/cheats/index.ts'
 import { walletOf } from '../harness/audited-swarm.ts'
 import { demoPackDir, readTranscripts, shortestFirst } from '../harness/golden-answers.ts'
-import { forkOrchestrator, type OrchestratorProcess } from '../harness/orchestrator-process.ts'
 import { createPayingClient, receivedWei } from '../harness/paying-client.ts'
 import { disputesOf, untilPool } from '../harness/watch-pool.ts'
-import { openWrappedNode, type WrappedNode } from '../harness/wrapped-node.ts'
+import { openSlashStage, type SlashStage, showSlash } from './demo-slash.ts'
 
 const stakeAtomic = 5_000_000n
 const { bondAtomic, accuserCostAtomic } = embeddedRules
-const nodes: WrappedNode[] = []
-let cheat: number | null = null
-let dataDir: string
-let pool: OrchestratorProcess
+/** What the demo says and what `--json` prints. */
+const lines: string[] = []
+let stage: SlashStage
 
 beforeAll(async () => {
-  dataDir = await mkdtemp(path.join(os.tmpdir(), 'computepool-slashed-'))
   // Nobody answers an accusation here: a test need not wait for it.
-  const trust = { stakeAtomic: String(stakeAtomic), auditors: 3, seats: 3, rules: { responseSeconds: 1 } }
-  pool = await forkOrchestrator({ packDir: demoPackDir, dataDir, trust })
-  for (let index = 0; index < 4; index++) {
-    const node = await openWrappedNode(pool.url, async (slice, open) => {
-      const { start, end } = slice.layers
-      const { layers, vocab } = slice.manifest.dimensions
-      if (cheat === null && start > 0 && end < layers) cheat = index
-      const engine = await open(slice)
-      return cheat === index ? garbage(engine, { vocab }) : engine
-    })
-    nodes.push(node)
-  }
+  stage = await openSlashStage(demoPackDir, 1)
 }, 120_000)
-afterAll(async () => {
-  await Promise.all(nodes.map(node => node.leave()))
-  await pool?.close()
-  await rm(dataDir, { recursive: true, force: true })
-})
+afterAll(() => stage?.close())
 
 const until = <T>(look: (snapshot: PoolSnapshot) => Promise<T | null> | T | null): Promise<T> =>
-  untilPool(pool.url, look)
-const disputes = (): Promise<DisputeView[]> => disputesOf(pool.url)
+  untilPool(stage.pool.url, look)
+const disputes = (): Promise<DisputeView[]> => disputesOf(stage.pool.url)
 
 test('a cheat is caught, replaced and slashed, and everybody else has what is theirs', {
   timeout: 120_000,
 }, async () => {
-  await until(({ rings = [] }) => rings[0]?.stake?.state === 'active' || null)
-  const cheater = nodes[cheat!]!
-  const honest = nodes.filter(node => node !== cheater)
   const [golden] = shortestFirst(await readTranscripts())
-  const payer = await createPayingClient(pool.url)
+  const payer = await createPayingClient(stage.pool.url)
   await payer.askFaucet()
   const startAtomic = await payer.usdcAtomic()
-  const session = await payer.openSession(1_000_000n)
-  const ask = async (): Promise<{ text: string; route: string[] }> => {
-    const body = { model: 'computepool-demo', messages: golden!.messages, temperature: 0, max_tokens: 40 }
-    const { choices, computepool } = await (await session.ask(body)).json()
-    const route = computepool.route.map(({ peer }: { peer: string }) => walletOf(peer))
-    return { text: choices[0].message.content, route }
-  }
-  const wrong = await ask()
-  expect(wrong.route).toContain(cheater.wallet)
-  expect(wrong.text).not.toBe(golden!.text)
-
-  const isWithout = ({ status, seats }: PoolSnapshot): true | null =>
-    (status === 'ready' && seats.every(({ peer }) => walletOf(peer) !== cheater.wallet)) || null
-  await until(isWithout)
-  const right = await ask()
-  expect(right.text).toBe(golden!.text)
-  expect(right.route).not.toContain(cheater.wallet)
+  const question = { messages: golden!.messages, maxTokens: 40, wholeText: golden!.text }
+  const { figures, receipt } = await showSlash(stage, payer, question, line => lines.push(line))
+  const { nodes } = stage
+  const cheater = stage.cheat()
+  const honest = nodes.filter(node => node !== cheater)
+  expect(figures).toMatchObject({ cheat: 'garbage', caught: { operator: cheater.wallet, what: 'wrong-output' } })
+  expect(figures.wrongText).not.toBe(golden!.text)
+  expect(figures).toMatchObject({ text: golden!.text, wholeText: golden!.text })
+  expect(figures.route).toHaveLength(3)
+  expect(figures.route).not.toContain(cheater.wallet)
 
   const { chain, terms } = payer
   const slashed = await until(async () => {
@@ -103,12 +72,26 @@ test('a cheat is caught, replaced and slashed, and everybody else has what is th
   const { from } = await chain.getTransaction({ hash: hash as Hex })
   const vault = { address: terms.vault as Hex, abi: streamVaultAbi } as const
   expect(await chain.readContract({ ...vault, functionName: 'isKeeper', args: [from] })).toBe(true)
-  const bundle = await (await fetch(`${pool.url}${slashed.evidence!.path}`)).arrayBuffer()
+  const bundle = await (await fetch(`${stage.pool.url}${slashed.evidence!.path}`)).arrayBuffer()
   const { accused, finding } = decodeEvidence(new Uint8Array(bundle)).header
   expect(walletOf(accused.peer)).toBe(cheater.wallet)
   expect(finding.over).toBeGreaterThan(0)
 
-  const receipt = await session.close()
+  // The demo's figures are the chain's.
+  expect(JSON.parse(JSON.stringify(figures))).toEqual(figures)
+  expect(figures).toMatchObject({
+    ...{ stakeAtomic: String(stakeAtomic), slashedAtomic: String(stakeAtomic) },
+    ...{ payerAtomic: String(slashed.payerAtomic), paidAtomic: String(receipt.paidAtomic) },
+    votes: { guilty: slashed.onChain!.guiltyVotes, innocent: 0, quorum: 2 },
+    check: { evidenceSha256: slashed.evidence!.sha256, over: finding.over, positions: finding.positions },
+  })
+  expect(figures.transactions.map(({ what }) => what)).toEqual(expect.arrayContaining(['accused', 'settled']))
+  const words = lines.join('\n')
+  expect(words.match(/┌▶.*/g)).toEqual([expect.stringContaining('✗ garbage'), expect.not.stringContaining('✗ garbage')])
+  for (const told of [`${cheater.wallet} was caught`, golden!.text, '5.000000 USDC of its stake were slashed'])
+    expect(words).toContain(told)
+  expect(words).toContain(`${(Number(slashed.payerAtomic) / 1e6).toFixed(6)} USDC go back to whoever paid`)
+
   const wrongCost = receipt.requests[0]!.costAtomic
   expect(wrongCost).toBeGreaterThan(0n)
   expect(receipt.refundedBySlashAtomic).toBe(slashed.payerAtomic)
