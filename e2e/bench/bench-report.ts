@@ -12,14 +12,16 @@ export interface BenchRow {
   /** 95 % of where the figure lies, where the row tells it. */
   readonly low?: number
   readonly high?: number
-  /** Where an interval judges: 'not shown' is a figure that may be good, and was not proven to be. */
-  readonly verdict?: 'reached' | 'not shown' | 'not reached'
+  /** Where an interval judges, and no bare figure: null is a figure that may be good, and was not proven to be. */
+  readonly reached?: boolean | null
 }
 
 export interface BenchReport {
   readonly suite: string
   readonly device: string
   readonly rows: readonly BenchRow[]
+  /** The rows that an interval judged, where the suite has such: what an issue asks for, by its name. */
+  readonly reaches?: readonly BenchRow[]
 }
 
 /** The value below which a share `q` (0..1) of `values` lies, by the nearest rank. */
@@ -51,7 +53,7 @@ function round(value: number): number {
 /** The report as a table of plain text. */
 export function formatReport(report: BenchReport): string {
   const lines = report.rows.map(row => {
-    const verdict = row.ok ? 'ok' : (row.verdict ?? 'not reached').toUpperCase()
+    const verdict = row.ok ? 'ok' : row.reached === null ? 'NOT SHOWN' : 'NOT REACHED'
     const reach = row.reach === undefined ? '' : `  reach ${row.reach} ${verdict}`
     const spread =
       row.low === undefined || row.high === undefined ? '' : `  [${row.low.toPrecision(5)}, ${row.high.toPrecision(5)}]`

@@ -1,6 +1,6 @@
 /**
  * How soon a cheat is met: some hundred answers, each served once by a ring with real receipts and computed again once (integer arithmetic in
- * the place of a model), then many secrets drawn over each receipt by `planChecks`.
+ * the place of a model), then many secrets drawn over each receipt by `planChecks`. In batches, whose means are independent of each other.
  */
 import {
   catchChanceWithin,
@@ -11,6 +11,7 @@ import {
   type ReplayFrame,
   type RequestShape,
   recompute,
+  stepsBefore,
 } from '@computepool/shared/audit'
 import type { Activation } from '@computepool/shared/ports'
 import { createSeededRandom, fakeManifest, openFakeEngine, type SeededRandom } from '@computepool/shared/testing'
@@ -19,9 +20,10 @@ import { withRun } from '../../shared/testing/cheats/wrap-engine.ts'
 import { type BenchRow, benchRow } from './bench-report.ts'
 import {
   caughtShare,
-  clusterInterval,
   type DrawnAnswer,
-  judgeReach,
+  firstCheatedSteps,
+  meanInterval,
+  reachRow,
   requestsUntilCaught,
   withinRequests,
 } from './trust-interval.ts'
@@ -29,16 +31,19 @@ import { openTrustRing } from './trust-ring.ts'
 
 const policy = defaultCheckPolicy
 const tolerance = { relative: 1e-3, logit: 1e-3 }
-const confidence = 0.99
+const confidence = { atLeast: 0.99 }
 
 const short: RequestShape = { promptTokens: 60, answerTokens: 150, chunk: 16 }
-const long: RequestShape = { promptTokens: 400, answerTokens: 250, chunk: 64 }
+const middle: RequestShape = { promptTokens: 400, answerTokens: 250, chunk: 64 }
+const long: RequestShape = { promptTokens: 1500, answerTokens: 300, chunk: 128 }
 const quickShape: RequestShape = { promptTokens: 24, answerTokens: 40, chunk: 16 }
 
 interface CatchCase {
   readonly shape: RequestShape
   readonly share: number
   readonly requests: number
+  readonly batches: number
+  /** A multiple of 1 / share holds as many answers that are wrong from the first step on as there should be. */
   readonly answers: number
   /** Secrets over each answer. */
   readonly secrets: number
@@ -46,62 +51,60 @@ interface CatchCase {
   readonly isReach: boolean
 }
 
-/**
- * On all steps each answer is as good as another: few answers, many secrets, and any shape stands for all. On some, answers differ, and it takes
- * many of them. Longer prompts take longer than the whole bench may.
- */
+/** On all steps each answer is as good as another: few answers, many secrets, and any shape stands for all. On some, answers differ. */
 const cases: readonly CatchCase[] = [
-  { shape: short, share: 1, requests: 5, answers: 60, secrets: 2000, isReach: true },
-  { shape: short, share: 0.1, requests: 50, answers: 200, secrets: 200, isReach: true },
-  { shape: short, share: 0.02, requests: 10, answers: 200, secrets: 200, isReach: false },
-  { shape: long, share: 0.1, requests: 50, answers: 320, secrets: 200, isReach: true },
+  { shape: short, share: 1, requests: 5, batches: 20, answers: 3, secrets: 2000, isReach: true },
+  { shape: short, share: 0.1, requests: 50, batches: 12, answers: 10, secrets: 200, isReach: true },
+  { shape: middle, share: 0.1, requests: 50, batches: 20, answers: 10, secrets: 200, isReach: true },
+  { shape: long, share: 0.1, requests: 50, batches: 12, answers: 10, secrets: 200, isReach: true },
+  { shape: short, share: 0.02, requests: 10, batches: 4, answers: 25, secrets: 200, isReach: false },
 ]
 
 /** Errors: what a ring or a replay raised. */
 export async function measureCatching({ isQuick }: { readonly isQuick: boolean }): Promise<BenchRow[]> {
   const rows: BenchRow[] = []
-  for (const full of isQuick ? cases.slice(0, 3) : cases) {
-    const one = isQuick ? { ...full, shape: quickShape, answers: Math.ceil(full.answers / 4) } : full
+  for (const full of isQuick ? cases.slice(0, 2) : cases) {
+    const one = isQuick ? { ...full, shape: quickShape, batches: full.batches / 4 } : full
     const before = performance.now()
     const random = createSeededRandom(Math.round(1000 * one.share) + one.shape.promptTokens)
-    const answers = await drawnAnswers(one, random)
-    rows.push(...rowsOf(one, answers, random))
+    const batches = await drawnBatches(one, random)
+    rows.push(...rowsOf(one, batches, random))
     const seconds = ((performance.now() - before) / 1000).toFixed(0)
-    console.error(`${one.share * 100} % of steps: ${answers.length} answers in ${seconds} s`)
+    console.error(`${one.share * 100} % of steps: ${batches.flat().length} answers in ${seconds} s`)
   }
   return rows
 }
 
 function rowsOf(
   { shape, share, requests, isReach }: CatchCase,
-  answers: readonly DrawnAnswer[],
+  batches: readonly (readonly DrawnAnswer[])[],
   { next }: SeededRandom,
 ): BenchRow[] {
-  const { low, high } = clusterInterval(answers.map(caughtShare), { next })
+  const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length
+  const caught = batches.map(answers => mean(answers.map(caughtShare)))
+  const { low, high } = meanInterval(caught)
   const interval = { low: withinRequests(low, requests), high: withinRequests(high, requests) }
-  const runs = Array.from({ length: 100_000 }, () => requestsUntilCaught(answers, 1000, next))
-  const within = runs.filter(count => count <= requests).length / runs.length
-  const verdict = judgeReach(interval, confidence)
-  const name = `${shape.promptTokens} + ${shape.answerTokens} (${shape.chunk}), cheats on ${share * 100} % of steps`
+  const within = withinRequests(mean(caught), requests)
+  const runs = Array.from({ length: 20_000 }, () => requestsUntilCaught(batches.flat(), 1000, next))
+  const words = `${shape.promptTokens} + ${shape.answerTokens} (${shape.chunk}), cheats on ${share * 100} % of steps`
+  const name = `${words}: out within ${requests}`
   const cheating = { share, pattern: 'scattered' } as const
   return [
-    {
-      ...benchRow(`${name}: out within ${requests}`, 'share', [within]),
-      ...interval,
-      ...(isReach && { reach: confidence, ok: verdict === 'reached', verdict }),
-    },
-    benchRow(`${name}: … by the formula`, 'share', [
+    isReach
+      ? reachRow(name, 'share', within, { interval, reach: confidence })
+      : { ...benchRow(name, 'share', [within]), ...interval },
+    benchRow(`${words}: … by the formula`, 'share', [
       catchChanceWithin({ policy, cheating, shapes: [shape] }, requests),
     ]),
-    benchRow(`${name}: requests until caught`, 'requests', runs),
+    benchRow(`${words}: requests until caught`, 'requests', runs),
   ]
 }
 
-/** Two seats, of which the entry cheats by a coin for each step. */
-async function drawnAnswers(
-  { shape, share, answers, secrets }: CatchCase,
+/** Two seats, of which the entry cheats by a coin for each step; the first that falls so is spread over a batch as coins spread it. */
+async function drawnBatches(
+  { shape, share, batches, answers, secrets }: CatchCase,
   random: SeededRandom,
-): Promise<DrawnAnswer[]> {
+): Promise<DrawnAnswer[][]> {
   const { promptTokens, answerTokens, chunk } = shape
   const positions = positionsOf(shape)
   const manifest = fakeManifest({ dimensions: { layers: 2, vocab: 64, context: positions + 1 } })
@@ -110,7 +113,10 @@ async function drawnAnswers(
     openFakeEngine({ manifest, layers: { start: seat, end: seat + 1 } }, { maxChunk: chunk })
   let frames: ReplayFrame[] = []
   let outputs: Activation[] = []
-  const cheat = garbage(open(0), { vocab, which: () => random.next() < share })
+  let first = 0
+  let steps = 0
+  const isCheated = (step: number) => step === first || (step > first && random.next() < share)
+  const cheat = garbage(open(0), { vocab, which: () => isCheated(steps++) })
   const watched = withRun(cheat, async rows => {
     const given = await cheat.run(rows)
     for (const [i, output] of given.entries()) {
@@ -123,27 +129,39 @@ async function drawnAnswers(
   })
   const ring = openTrustRing({ engines: [watched, open(1)], manifest, hasReceipts: true })
   const auditor = openFakeEngine({ manifest, layers: { start: 0, end: 1 } }, { maxChunk: 64 })
-  const drawn: DrawnAnswer[] = []
+
+  async function drawOne(requestId: string): Promise<DrawnAnswer> {
+    frames = []
+    outputs = []
+    steps = 0
+    const prompt = Array.from({ length: promptTokens }, () => random.int(vocab))
+    const asked = await ring.ask({ requestId, promptTokens: prompt, maxTokens: answerTokens })
+    asked.verify()
+    const claimed = { kind: 'activations' as const, outputs }
+    const found = await recompute({ engine: auditor, frames, claimed, tolerance, requestId })
+    if (found.positions !== positions || frames.length !== stepsBefore(shape, positions))
+      throw new Error(`${found.positions} positions went through in ${frames.length} steps, not ${positions}.`)
+    const plan = {
+      attempt: requestId,
+      receiptHeads: [digestOfReceipt(asked.receipts[0]!)],
+      ...{ positions, keptPositions: 0, drawsFrom: () => null, policies: [policy] },
+    }
+    const ends = Array.from(
+      { length: secrets },
+      () => planChecks({ ...plan, secret: random.bytes(32) })[0]?.endPosition ?? 0,
+    )
+    return { firstBad: found.firstOver, ends }
+  }
+
   try {
-    for (let answer = 0; answer < answers; answer++) {
-      frames = []
-      outputs = []
-      const requestId = `answer-${answer}`
-      const prompt = Array.from({ length: promptTokens }, () => random.int(vocab))
-      const { receipts } = await ring.ask({ requestId, promptTokens: prompt, maxTokens: answerTokens })
-      const claimed = { kind: 'activations' as const, outputs }
-      const found = await recompute({ engine: auditor, frames, claimed, tolerance, requestId })
-      if (found.positions !== positions) throw new Error(`${found.positions} positions went through, not ${positions}.`)
-      const plan = {
-        attempt: requestId,
-        receiptHeads: [digestOfReceipt(receipts[0]!)],
-        ...{ positions, keptPositions: 0, drawsFrom: () => null, policies: [policy] },
+    const drawn: DrawnAnswer[][] = []
+    for (let batch = 0; batch < batches; batch++) {
+      const answered: DrawnAnswer[] = []
+      for (const [i, step] of firstCheatedSteps(share, answers, random.next).entries()) {
+        first = step
+        answered.push(await drawOne(`answer-${batch}-${i}`))
       }
-      const ends = Array.from(
-        { length: secrets },
-        () => planChecks({ ...plan, secret: random.bytes(32) })[0]?.endPosition ?? 0,
-      )
-      drawn.push({ firstBad: found.firstOver, ends })
+      drawn.push(answered)
     }
     return drawn
   } finally {

@@ -1,6 +1,6 @@
 /**
- * What checks compute: engine milliseconds of replays over those of the seats that served, by one timer round `engine.run` on both sides.
- * Native engines of one thread, one after the other, so that none takes another's processor.
+ * What checks compute: processor time of replays over that of the seats that served, by one timer round each step on both sides. Native
+ * engines of one thread, one after the other. Each seat's ends are drawn by `planChecks`, the exit's as an exit's are.
  */
 import { openNativeEngine } from '@computepool/node/engine/open-native-engine.ts'
 import { auditChunk } from '@computepool/peer/runtime/run-check.ts'
@@ -8,6 +8,7 @@ import {
   defaultCheckPolicy,
   extraCompute,
   measuredTolerances,
+  planChecks,
   positionsOf,
   type RequestShape,
   recompute,
@@ -16,54 +17,81 @@ import {
 import { rowTokens } from '@computepool/shared/engine'
 import { greedy } from '@computepool/shared/pipeline'
 import type { Engine } from '@computepool/shared/ports'
+import { createSeededRandom } from '@computepool/shared/testing'
 import { serveAnswer } from '../../node/src/audit/served-answer.ts'
 import { withRun } from '../../shared/testing/cheats/wrap-engine.ts'
 import { median } from '../harness/median.ts'
 import { type BenchRow, benchRow } from './bench-report.ts'
-import { endQuantiles } from './trust-interval.ts'
+import { meanInterval, middlesOf, reachRow } from './trust-interval.ts'
 import { smolPack } from './trust-smol.ts'
 
+interface Measured {
+  readonly shape: RequestShape
+  readonly rounds: number
+}
+
 /** Of docs/decisions/checks.md, but for the prompt of 4,000: one takes as long as all of these. */
-const shapes: readonly RequestShape[] = [
-  { promptTokens: 60, answerTokens: 150, chunk: 16 },
-  { promptTokens: 400, answerTokens: 250, chunk: 64 },
-  { promptTokens: 1500, answerTokens: 300, chunk: 128 },
+const measured: readonly Measured[] = [
+  { shape: { promptTokens: 60, answerTokens: 150, chunk: 16 }, rounds: 4 },
+  { shape: { promptTokens: 400, answerTokens: 250, chunk: 64 }, rounds: 4 },
+  { shape: { promptTokens: 1500, answerTokens: 300, chunk: 128 }, rounds: 3 },
 ]
-const quickShape: RequestShape = { promptTokens: 60, answerTokens: 40, chunk: 16 }
+const quick: readonly Measured[] = [{ shape: { promptTokens: 60, answerTokens: 40, chunk: 16 }, rounds: 3 }]
 const policy = defaultCheckPolicy
 /** Of compute, at the default rate. */
-const budget = 0.02
+const budget = { atMost: 0.02 }
+/** Replays of each seat, whose ends stand for all: of the eighth that ends anywhere two, at a quarter and at three quarters. */
+const checks = 16
+const exit = 2
 
-interface Timer {
-  prompt: { ms: number; positions: number }
-  decodeMs: number[]
+interface Spent {
+  promptMs: number
+  promptPositions: number
+  decodeMs: number
+  decoded: number
 }
-const noTime = (): Timer => ({ prompt: { ms: 0, positions: 0 }, decodeMs: [] })
-const total = ({ prompt, decodeMs }: Timer): number => prompt.ms + decodeMs.reduce((sum, ms) => sum + ms, 0)
+const nothing = (): Spent => ({ promptMs: 0, promptPositions: 0, decodeMs: 0, decoded: 0 })
+const total = ({ promptMs, decodeMs }: Spent): number => promptMs + decodeMs
+
+/** By seat: what it spent on serving, and on one check of it in the mean. */
+interface Round {
+  readonly served: readonly number[]
+  readonly check: readonly number[]
+  /** What a decoded position takes in positions of a prompt. */
+  readonly ratio: number
+}
 
 /** Errors: what an engine raised, and a replay that calls this honest ring wrong. */
 export async function measureCompute({ isQuick }: { readonly isQuick: boolean }): Promise<BenchRow[]> {
   const { manifest, parts } = smolPack(2048)
   const { layers, vocab, context } = manifest.dimensions
-  let timer = noTime()
+  let spent = [nothing(), nothing(), nothing()]
   const open = async (seat: number): Promise<Engine> => {
     const slice = { start: (layers / 3) * seat, end: (layers / 3) * (seat + 1) }
     const engine = await openNativeEngine(
       { manifest, parts, layers: slice, kvBudgetBytes: 2 ** 28, maxContext: context },
       { threads: 1 },
     )
-    return withRun(engine, async rows => {
-      const before = performance.now()
-      const outputs = await engine.run(rows)
-      const ms = performance.now() - before
-      const positions = rows.reduce((sum, row) => sum + rowTokens(row), 0)
-      if (positions === 1) timer.decodeMs.push(ms)
-      else {
-        timer.prompt.ms += ms
-        timer.prompt.positions += positions
+    async function timed<T>(positions: number, work: () => Promise<T>): Promise<T> {
+      const before = process.cpuUsage()
+      const given = await work()
+      const { user, system } = process.cpuUsage(before)
+      const own = spent[seat]!
+      if (positions === 1) {
+        own.decodeMs += (user + system) / 1000
+        own.decoded += 1
+      } else {
+        own.promptMs += (user + system) / 1000
+        own.promptPositions += positions
       }
-      return outputs
-    })
+      return given
+    }
+    return withRun(engine, rows =>
+      timed(
+        rows.reduce((sum, row) => sum + rowTokens(row), 0),
+        () => engine.run(rows),
+      ),
+    )
   }
   const engines = [await open(0), await open(1), await open(2)] as const
   const side = { kind: 'native', dtype: 'f32' } as const
@@ -72,43 +100,43 @@ export async function measureCompute({ isQuick }: { readonly isQuick: boolean })
   })
   if (tolerance === null) throw new Error('No tolerance was measured for native engines.')
 
-  async function measureOnce(shape: RequestShape, checks: number): Promise<{ extra: number; ratio: number }> {
+  async function measureOnce(shape: RequestShape, count: number): Promise<Round> {
     const { promptTokens, answerTokens, chunk } = shape
     const prompt = Array.from({ length: promptTokens }, (_, i) => (i * 71 + 13) % vocab)
     const chunks = Array.from({ length: Math.ceil(promptTokens / chunk) }, (_, i) =>
       Math.min(chunk, promptTokens - i * chunk),
     )
-    timer = noTime()
+    spent = [nothing(), nothing(), nothing()]
     const answer = await serveAnswer({ engines, prompt, chunks, vocab, count: answerTokens, params: greedy })
-    const served = timer
-    timer = noTime()
-    const ends = endQuantiles(policy, positionsOf(shape), checks)
-    for (const [seat, engine] of engines.entries())
-      for (const endPosition of ends) {
-        const claimed =
-          seat === 2 ? answer.draws : { kind: 'activations' as const, outputs: answer.outputs[seat as 0 | 1] }
+    const served = spent
+    const check: number[] = []
+    for (const [seat, engine] of engines.entries()) {
+      spent = [nothing(), nothing(), nothing()]
+      const claimed =
+        seat === exit ? answer.draws : { kind: 'activations' as const, outputs: answer.outputs[seat as 0 | 1] }
+      for (const endPosition of endsOf(shape, seat, count)) {
         const { isHonest } = await recompute({
           ...{ engine, frames: answer.frames[seat]!, claimed, tolerance: tolerance!, endPosition, chunk: auditChunk },
         })
         if (!isHonest) throw new Error(`An honest seat ${seat} was called wrong up to ${endPosition}.`)
       }
-    // All seats have as many positions: one's decode step is three runs, and the medians' ratio that of a seat in the mean.
-    const decodeMs = served.decodeMs.reduce((sum, ms) => sum + ms, 0) / served.decodeMs.length
-    return {
-      extra: total(timer) / ends.length / total(served),
-      ratio: decodeMs / (served.prompt.ms / served.prompt.positions),
+      check.push(total(spent[seat]!) / count)
     }
+    const sum = (of: (one: Spent) => number) => served.reduce((all, one) => all + of(one), 0)
+    const ratio =
+      sum(one => one.decodeMs) / sum(one => one.decoded) / (sum(one => one.promptMs) / sum(one => one.promptPositions))
+    return { served: served.map(total), check, ratio }
   }
 
   try {
     const rows: BenchRow[] = []
     await measureOnce({ promptTokens: 60, answerTokens: 8, chunk: 16 }, 2)
-    for (const shape of isQuick ? [quickShape] : shapes) {
-      const rounds = isQuick || shape !== shapes[0] ? 1 : 3
-      const samples: { extra: number; ratio: number }[] = []
-      for (let round = 0; round < rounds; round++) samples.push(await measureOnce(shape, isQuick ? 6 : 12))
-      rows.push(...rowsOf(shape, samples))
-      for (const { name, median: middle } of rows.slice(-4)) console.error(`${name}: ${middle}`)
+    for (const { shape, rounds } of isQuick ? quick : measured) {
+      const samples: Round[] = []
+      for (let round = 0; round < rounds; round++) samples.push(await measureOnce(shape, checks))
+      const found = rowsOf(shape, samples)
+      rows.push(...found)
+      for (const { name, median: middle } of found) console.error(`${name}: ${middle}`)
     }
     return rows
   } finally {
@@ -116,17 +144,50 @@ export async function measureCompute({ isQuick }: { readonly isQuick: boolean })
   }
 }
 
-function rowsOf(
-  shape: RequestShape,
-  samples: readonly { readonly extra: number; readonly ratio: number }[],
-): BenchRow[] {
+/** Where checks of a seat end, as plans of the default policy draw them. */
+function endsOf(shape: RequestShape, seat: number, count: number): number[] {
+  const random = createSeededRandom(seat)
+  const plan = {
+    attempt: 'bench',
+    receiptHeads: [null, null, null].map((head, at) => (at === seat ? random.bytes(32) : head)),
+    positions: positionsOf(shape),
+    keptPositions: 0,
+    drawsFrom: (at: number) => (at === exit ? shape.promptTokens - 1 : null),
+    policies: [policy, policy, policy].map(each => ({ ...each, rate: 1 })),
+  }
+  const ends = Array.from({ length: 4000 }, () => planChecks({ ...plan, secret: random.bytes(32) })[0]!.endPosition)
+  return middlesOf(ends, count)
+}
+
+function rowsOf(shape: RequestShape, samples: readonly Round[]): BenchRow[] {
   const words = `${shape.promptTokens} + ${shape.answerTokens} (${shape.chunk})`
   const ratios = samples.map(({ ratio }) => ratio)
-  const atRate = (rate: number) => samples.map(({ extra }) => rate * extra)
+  /** At the default rate, of what these seats spent on serving. */
+  const extra = (seats: readonly number[]) =>
+    samples.map(({ served, check }) => {
+      const sum = (of: readonly number[]) => seats.reduce((all, seat) => all + of[seat]!, 0)
+      return (policy.rate * sum(check)) / sum(served)
+    })
+  const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length
+  const part = (name: string, shares: readonly number[]): BenchRow => ({
+    ...benchRow(`${words}: ${name}`, 'share', [mean(shares)]),
+    ...meanInterval(shares),
+  })
+  const all = extra([0, 1, exit])
   return [
     benchRow(`${words}: a decoded position in prompt positions`, 'times', ratios),
-    benchRow(`${words}: extra compute at the default rate`, 'share', atRate(policy.rate), { atMost: budget }),
-    benchRow(`${words}: … by the formula, at that ratio`, 'share', [extraCompute(policy, [shape], median(ratios))]),
-    benchRow(`${words}: extra compute for newcomers`, 'share', atRate(1)),
+    reachRow(`${words}: extra compute at the default rate, all seats`, 'share', mean(all), {
+      interval: meanInterval(all),
+      reach: budget,
+    }),
+    part('… of seats that are no exit, of what they serve', extra([0, 1])),
+    part('… of the exit, of what it serves', extra([exit])),
+    benchRow(`${words}: … by the formula, at that ratio, of no exit`, 'share', [
+      extraCompute(policy, [shape], median(ratios)),
+    ]),
+    part(
+      '… of newcomers, all seats',
+      all.map(share => share / policy.rate),
+    ),
   ]
 }

@@ -1,22 +1,33 @@
 /**
- * How sure a measured chance is: intervals over answers that were each served once and judged by many draws, and what may be said of a reach.
- * Pure; it knows no answer.
+ * How sure a measured figure is: intervals over rounds, over pairs of turns and over answers that were judged by many draws, and what may
+ * be said of a reach. Pure; it knows no answer and no clock.
  */
-import { type CheckPolicy, endChances } from '@computepool/shared/audit'
-import { quantile } from './bench-report.ts'
+import { type BenchRow, benchRow, quantile } from './bench-report.ts'
 
+/** 95 % of where a figure lies. */
 export interface Interval {
   readonly low: number
   readonly high: number
 }
 
-/** `not shown`: the figure may lie on the good side, and this many draws do not prove it. */
-export type Verdict = 'reached' | 'not shown' | 'not reached'
+export type Reach = { readonly atLeast: number } | { readonly atMost: number }
 
-/** Of a figure that is to be at least `reach`: only an interval that lies wholly on one side decides. */
-export function judgeReach({ low, high }: Interval, reach: number): Verdict {
-  if (low >= reach) return 'reached'
-  return high < reach ? 'not reached' : 'not shown'
+/** Only an interval that lies wholly on one side decides; null: this much measuring does not. */
+export function judgeReach({ low, high }: Interval, reach: Reach): boolean | null {
+  const [isIn, isOut] =
+    'atLeast' in reach ? [low >= reach.atLeast, high < reach.atLeast] : [high <= reach.atMost, low > reach.atMost]
+  return isIn ? true : isOut ? false : null
+}
+
+/** A row of a figure that an interval judges. */
+export function reachRow(
+  name: string,
+  unit: string,
+  figure: number,
+  measured: { readonly interval: Interval; readonly reach: Reach },
+): BenchRow {
+  const reached = judgeReach(measured.interval, measured.reach)
+  return { ...benchRow(name, unit, [figure], measured.reach), ...measured.interval, reached, ok: reached === true }
 }
 
 /** Chance of at least one catch in `requests`, each a fresh answer with a fresh secret, where one catches with `chance`. */
@@ -24,29 +35,88 @@ export function withinRequests(chance: number, requests: number): number {
   return 1 - (1 - chance) ** requests
 }
 
-export interface Resampling {
-  /** In [0, 1). */
-  readonly next: () => number
-  /** Default 2,000. */
-  readonly resamples?: number
-  /** That the interval leaves out, on both sides together. Default 0.05. */
-  readonly outside?: number
+/** Of independent samples, at least three: Student's interval of their mean. */
+export function meanInterval(samples: readonly number[]): Interval {
+  const count = samples.length
+  if (count < 3) throw new RangeError(`${count} samples have no interval`)
+  const mean = samples.reduce((sum, value) => sum + value, 0) / count
+  const variance = samples.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (count - 1)
+  const half = studentAt975(count - 1) * Math.sqrt(variance / count)
+  return { low: mean - half, high: mean + half }
+}
+
+/** What Student's t with so many degrees of freedom stays below in 97.5 % of all cases: Fisher's expansion, within 1 % from two on. */
+export function studentAt975(freedom: number): number {
+  const z = 1.959964
+  const terms = [
+    (z ** 3 + z) / 4,
+    (5 * z ** 5 + 16 * z ** 3 + 3 * z) / 96,
+    (3 * z ** 7 + 19 * z ** 5 + 17 * z ** 3 - 15 * z) / 384,
+    (79 * z ** 9 + 776 * z ** 7 + 1482 * z ** 5 - 1920 * z ** 3 - 945 * z) / 92_160,
+  ]
+  return terms.reduce((sum, term, i) => sum + term / freedom ** (i + 1), z)
+}
+
+/** What two did in turn, next to each other in time. */
+export interface Pair {
+  readonly one: number
+  readonly other: number
+}
+
+/** Sum of all `one` over sum of all `other`. */
+export function ratioOf(kinds: readonly (readonly Pair[])[]): number {
+  let [one, other] = [0, 0]
+  for (const pair of kinds.flat()) {
+    one += pair.one
+    other += pair.other
+  }
+  return one / other
+}
+
+/** Without the largest and the least tenth. */
+function trimmedMean(values: readonly number[]): number {
+  const sorted = [...values].sort((one, other) => one - other)
+  const cut = Math.floor(sorted.length / 10)
+  const kept = sorted.slice(cut, sorted.length - cut)
+  return kept.reduce((sum, value) => sum + value, 0) / kept.length
 }
 
 /**
- * The interval of the mean of `clusters`, by drawing whole clusters with replacement. A cluster is what one answer's draws gave: they share the
- * answer, so that many draws of few answers are no more than few answers.
+ * The same ratio of what is usual: differences of pairs without their largest and least tenth, kind by kind (first laps, laps, last ones),
+ * each kind by its number. What strikes one of a pair now and then, and either as likely, goes out with the tenths: other programs, and the
+ * collecting of garbage too.
  */
-export function clusterInterval(
-  clusters: readonly number[],
-  { next, resamples = 2000, outside = 0.05 }: Resampling,
+export function usualRatioOf(kinds: readonly (readonly Pair[])[]): number {
+  let [one, more] = [0, 0]
+  for (const pairs of kinds) {
+    if (pairs.length === 0) continue
+    one += pairs.length * trimmedMean(pairs.map(pair => pair.one))
+    more += pairs.length * trimmedMean(pairs.map(pair => pair.other - pair.one))
+  }
+  return one / (one + more)
+}
+
+/** The interval of such a ratio, by drawing whole pairs of each kind again: what a pair shares, a slow moment above all, takes nothing from it. */
+export function pairsInterval(
+  kinds: readonly (readonly Pair[])[],
+  ratio: (kinds: readonly (readonly Pair[])[]) => number,
+  next: () => number,
+  resamples = 1000,
 ): Interval {
-  const means = Array.from({ length: resamples }, () => {
-    let sum = 0
-    for (let i = 0; i < clusters.length; i++) sum += clusters[Math.floor(next() * clusters.length)]!
-    return sum / clusters.length
-  })
-  return { low: quantile(means, outside / 2), high: quantile(means, 1 - outside / 2) }
+  const ratios = Array.from({ length: resamples }, () =>
+    ratio(kinds.map(pairs => pairs.map(() => pairs[Math.floor(next() * pairs.length)]!))),
+  )
+  return { low: quantile(ratios, 0.025), high: quantile(ratios, 0.975) }
+}
+
+/**
+ * For each of `count` answers the first step that is cheated on, where each step is by a coin of its own that falls so with `share`: one
+ * answer from each of `count` equally likely parts of what coins do. In a random one of them the step falls as by coins, so that means over
+ * all are what they would be; but a batch holds as many early and late ones as there should be, which is what moves means most.
+ */
+export function firstCheatedSteps(share: number, count: number, next: () => number): number[] {
+  if (share >= 1) return new Array<number>(count).fill(0)
+  return Array.from({ length: count }, (_, i) => Math.floor(Math.log1p(-(i + next()) / count) / Math.log1p(-share)))
 }
 
 /** By answer: the ends of its checks by draw, 0 where a draw checked nothing; caught where the first bad position lies before the end. */
@@ -73,15 +143,8 @@ export function requestsUntilCaught(answers: readonly DrawnAnswer[], most: numbe
   return most + 1
 }
 
-/** The ends of `count` checks that stand for all: the middles of as many equally likely parts of the policy's ends. */
-export function endQuantiles(policy: CheckPolicy, positions: number, count: number): number[] {
-  const chances = endChances(policy, positions)
-  const ends: number[] = []
-  let below = 0
-  for (let end = 1; end <= positions; end++) {
-    below += chances[end - 1]!
-    // What sums of many small numbers lose must not cost the last part its end.
-    while (ends.length < count && (ends.length + 0.5) / count <= below + 1e-9) ends.push(end)
-  }
-  return ends
+/** `count` of them that stand for all: the middles of as many equal parts, in order of size. */
+export function middlesOf(values: readonly number[], count: number): number[] {
+  const sorted = [...values].sort((one, other) => one - other)
+  return Array.from({ length: count }, (_, i) => sorted[Math.floor(((i + 0.5) / count) * sorted.length)]!)
 }
