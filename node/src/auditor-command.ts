@@ -11,7 +11,7 @@ import { runToEnd } from './run-to-end.ts'
 export const auditorCommand = (args: readonly string[]): Promise<void> => runToEnd(args, run, exitCodeOf)
 
 async function run(args: readonly string[]): Promise<number> {
-  const { command, json, settings, count, keyFile } = readAuditorArguments(args, process.env)
+  const { command, json, settings, count, keyFile, keeper } = readAuditorArguments(args, process.env)
   if (command === 'help') {
     console.log(auditorHelp)
     return 0
@@ -48,6 +48,7 @@ async function run(args: readonly string[]): Promise<number> {
           // A burner is nobody on a chain.
           voters: keys.slice(0, secrets.length),
           rpcUrl: process.env.COMPUTEPOOL_RPC_URL || undefined,
+          keeper,
           onNotice: events.onNotice,
           onEarned: (earned, words) => log.note(earned, words),
           onEngineLost: events.onEngineLost,

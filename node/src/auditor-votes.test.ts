@@ -4,20 +4,23 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { testAccount } from '@computepool/contracts/testing'
-import { verifyWallet } from '@computepool/peer/runtime/verify-wallet.ts'
-import { checkEvidence, decodeEvidence, encodeEvidence, recompute, replayOf } from '@computepool/shared/audit'
+import { decodeEvidence, encodeEvidence } from '@computepool/shared/audit'
 import { bigintAsString } from '@computepool/shared/money'
-import { createGate, createManualClock, openFakeEngine } from '@computepool/shared/testing'
+import { createGate, createManualClock } from '@computepool/shared/testing'
+import { formatEther } from 'viem'
 import { afterAll, afterEach, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { errorResponse } from '../../orchestrator/src/api/openai-routes.ts'
 import { type DisputeDesk, disputeRoutes } from '../../orchestrator/src/disputes/index.ts'
 import { hostClock } from '../../orchestrator/src/host.ts'
 import { type Key, longMs, lower } from '../../orchestrator/testing/coalition-stage.ts'
 import { type DisputeStage, openDisputeStage } from '../../orchestrator/testing/dispute-stage.ts'
+import { type KeeperHouse, openKeeperHouse } from '../../orchestrator/testing/keeper-house.ts'
 import { garbage } from '../../shared/testing/cheats/change-outputs.ts'
 import { evidenceManifest, evidenceSpans, sampleEvidence } from '../../shared/testing/cheats/sample-evidence.ts'
+import { judgeSample as judge } from '../testing/judge-sample.ts'
 import { keepConvictions } from './auditor/kept-convictions.ts'
-import { type AuditorVotes, type AuditorVotesOptions, type JudgeBundle, startAuditorVotes } from './auditor-votes.ts'
+import { createOwnKeeper } from './auditor/own-keeper.ts'
+import { type AuditorVotes, type AuditorVotesOptions, startAuditorVotes } from './auditor-votes.ts'
 
 const origin = 'https://pool.example'
 const auditorKeys = [0, 1, 2].map(at => testAccount(`auditor ${at}`))
@@ -26,15 +29,23 @@ const { vocab } = evidenceManifest.dimensions
 let stage: DisputeStage
 let desk: DisputeDesk
 let routes: ReturnType<typeof disputeRoutes>
+/** Each auditor's own organisation; the last one's wallet has no coins. */
+let house: KeeperHouse
+/** Votes that the pool was asked to relay. */
+let relayed = 0
 const bundles = new Map<string, Uint8Array>()
 beforeAll(async () => {
   stage = await openDisputeStage()
   desk = stage.openDesk()
   routes = disputeRoutes({ desk: () => desk, addressOf: () => 'auditor', clock: hostClock })
   routes.onError(errorResponse)
+  for (const { address } of auditorKeys.slice(0, 2))
+    await stage.chain.testClient.setBalance({ address, value: 10n ** 18n })
+  house = await openKeeperHouse({ db: stage.home.database.db, client: stage.disputeChain.client }, auditorKeys)
 }, 240_000)
 afterAll(async () => {
   await desk?.close()
+  await house?.close()
   await stage?.close()
 })
 
@@ -42,26 +53,10 @@ afterAll(async () => {
 const pool: typeof fetch = async (input, init) => {
   const url = new URL(String(input))
   if (url.origin !== origin) throw new TypeError(`Somebody went to ${url.origin}.`)
+  if (init?.method === 'POST') relayed++
   const bundle = bundles.get(url.pathname)
   if (bundle !== undefined) return new Response(bundle as Uint8Array<ArrayBuffer>)
   return routes.request(url.pathname.replace(/^\/api/, ''), init)
-}
-
-/** With engines that compute as those of the sample do. */
-const judge: JudgeBundle = async bundle => {
-  const faults = await checkEvidence(bundle, verifyWallet)
-  if (faults.length > 0) return { verdict: 'unsound', faults }
-  const { attempts, tolerance, check } = bundle.header
-  const { layers } = attempts.at(-1)!.receipt
-  const engine = openFakeEngine({ manifest: evidenceManifest, layers })
-  const report = await recompute({
-    engine,
-    ...replayOf(bundle, vocab),
-    tolerance,
-    endPosition: check.endPosition,
-    chunk: 7,
-  })
-  return { verdict: report.isHonest ? 'honest' : 'cheated', report, tolerance: tolerance as never }
 }
 
 const said: string[] = []
@@ -70,6 +65,7 @@ const started: AuditorVotes[] = []
 afterEach(async () => {
   for (const votes of started.splice(0)) await votes.close()
   said.length = 0
+  relayed = 0
   expect(faults.splice(0)).toEqual([])
 })
 function start(keys: readonly Key[], change: Partial<AuditorVotesOptions> = {}): AuditorVotes {
@@ -293,6 +289,112 @@ test(
     }
     await start(auditorKeys, { fetch: lying }).look()
     expect(await settled(dispute)).toMatchObject({ state: 'settled' })
+  },
+  longMs,
+)
+
+/** As each auditor's process has them. */
+const ownKeepers = (fetch = house.fetch, clock = hostClock) =>
+  new Map(
+    house.organisations.map(({ account, apiKey }) => [
+      account.address.toLowerCase(),
+      createOwnKeeper({ baseUrl: house.baseUrl, apiKey, clock, fetch }),
+    ]),
+  )
+const runsOf = async (at: number, dispute: string) =>
+  (await house.organisations[at]!.keeper.runs(null, 50)).filter(
+    ({ run }) => JSON.parse(run.input).dispute_id === dispute,
+  )
+
+test(
+  'each votes by a run of its own organisation, from its own wallet, and the pool acts on that',
+  async () => {
+    const dispute = await disputed({ isCheat: true })
+    await start(auditorKeys.slice(0, 2), { keepers: ownKeepers() }).look()
+    const { onChain, transactions } = await settled(dispute)
+    expect(relayed).toBe(0)
+    expect(onChain).toMatchObject({ guiltyVotes: 2, innocentVotes: 0 })
+    const votes = onChain!.votes!
+    expect(new Set(votes.map(({ auditor }) => auditor))).toEqual(new Set(auditorKeys.slice(0, 2).map(lower)))
+    for (const { auditor, sender, by, transaction } of votes) {
+      expect([sender, by]).toEqual([auditor, 'own-keeper'])
+      const at = auditorKeys.findIndex(key => lower(key) === auditor)
+      // In that organisation, and in no other.
+      const runs = await Promise.all(auditorKeys.map((_, other) => runsOf(other, onChain!.dispute)))
+      expect(runs[at]!.map(({ transactions: sent }) => sent.map(({ hash }) => hash))).toEqual([[transaction]])
+      const { gasUsed, effectiveGasPrice } = await stage.chain.publicClient.getTransactionReceipt({
+        hash: transaction as `0x${string}`,
+      })
+      const gas = formatEther(gasUsed * effectiveGasPrice)
+      expect(said.join('\n')).toContain(
+        `${auditor} voted guilty in dispute ${onChain!.dispute} by a run of its own keeper (${transaction}, ${gas} for gas).`,
+      )
+    }
+    // The keeper of the pool, and after the verdict.
+    const blockOf = async (hash: string) =>
+      (await stage.chain.publicClient.getTransactionReceipt({ hash: hash as `0x${string}` })).blockNumber
+    const settling = transactions.find(({ what }) => what === 'settled')!.hash
+    const handled = (await stage.home.keeper.runs(null, 50)).find(({ transactions: sent }) =>
+      sent.some(({ hash }) => hash === settling),
+    )
+    expect(handled?.workflow).toBe('handle-breach')
+    for (const { transaction } of votes) expect(await blockOf(transaction)).toBeLessThan(await blockOf(settling))
+  },
+  longMs,
+)
+
+test(
+  'killed at any call to its keeper, an auditor goes on with the same run, and its vote counts once',
+  async () => {
+    const dispute = await disputed({ isCheat: true })
+    const one = auditorKeys.slice(0, 1)
+    const seen: string[] = []
+    let isDone = false
+    for (let calls = 0; !isDone; calls++) {
+      let left = calls
+      const doomed = createGate()
+      // What was asked is heard; whoever asked is not there any more.
+      const mortal: typeof fetch = async (input, init) => {
+        const answer = await house.fetch(input, { ...init, signal: null })
+        if (left-- > 0) return answer
+        doomed.open()
+        return new Promise((_, reject) => {
+          init!.signal!.addEventListener('abort', () => reject(init!.signal!.reason))
+        })
+      }
+      const votes = start(one, { keepers: ownKeepers(mortal) })
+      isDone = await Promise.race([votes.look().then(() => true), doomed.opened.then(() => false)])
+      seen.push(isDone ? 'done' : 'killed')
+      await votes.close()
+    }
+    expect(seen.slice(0, 3)).toEqual(['killed', 'killed', 'killed'])
+    const view = await stage.until(desk, dispute.breach, ({ onChain }) => onChain?.guiltyVotes === 1)
+    expect(await runsOf(0, view.onChain!.dispute)).toMatchObject([{ run: { status: 'success' }, transactions: [{}] }])
+    expect(relayed).toBe(0)
+    await start(auditorKeys.slice(1, 2), { keepers: ownKeepers() }).look()
+    expect(await settled(dispute)).toMatchObject({ state: 'settled' })
+  },
+  longMs,
+)
+
+test(
+  'whose keeper cannot has its vote relayed by the pool, says so, and votes once',
+  async () => {
+    const dispute = await disputed({ isCheat: true })
+    const { voteUntil } = (await stage.viewOf(desk, dispute.breach))!.onChain!
+    // Without coins a run waits for some: not longer than half the time that is left.
+    const late = { ...hostClock, wallMs: () => voteUntil * 1000 - 3000 }
+    await start(auditorKeys.slice(2), { keepers: ownKeepers(), clock: late }).look()
+    await stage.until(desk, dispute.breach, ({ onChain }) => onChain?.guiltyVotes === 1)
+    expect(said).toContainEqual(expect.stringMatching(/own keeper did not cast its vote .* did not end within 2 s/))
+    const away: typeof fetch = async () => Response.json({ error: 'no' }, { status: 403 })
+    await start(auditorKeys.slice(1, 2), { keepers: ownKeepers(away) }).look()
+    const { onChain } = await settled(dispute)
+    expect(relayed).toBe(2)
+    expect(onChain!.votes).toMatchObject([
+      { auditor: lower(auditorKeys[2]!), sender: lower(stage.home.account), by: 'relay' },
+      { auditor: lower(auditorKeys[1]!), sender: lower(stage.home.account), by: 'relay' },
+    ])
   },
   longMs,
 )

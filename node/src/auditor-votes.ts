@@ -1,21 +1,36 @@
 /**
  * Votes for an auditor: looks at a pool's disputes, takes from the chain what each is about, replays the evidence by oneself, and signs what
  * came of it. It believes the pool nothing: the signed word holds the evidence's hash, and the accused is read from the registry. It does
- * not vote on what it cannot judge, nor where one of its keys is involved.
+ * not vote on what it cannot judge, nor where one of its keys is involved. A vote goes to the chain by its auditor's own keeper, or by the pool.
  */
 import { coalitionAbi } from '@computepool/contracts/abi'
 import type { PeerKey } from '@computepool/peer/runtime/peer-powers.ts'
 import type { EvidenceBundle, EvidenceVerdict } from '@computepool/shared/audit'
-import { breachReasons, voteTypedData } from '@computepool/shared/coalition'
+import { breachReasons, type CoalitionPlace, type VoteWord, voteTypedData } from '@computepool/shared/coalition'
 import { asComputePoolError, ComputePoolError } from '@computepool/shared/errors'
 import { type DisputeView, disputesSchema, moneyTermsSchema } from '@computepool/shared/money'
 import type { Clock } from '@computepool/shared/ports'
 import { createPublicClient, type Hex, http, isAddressEqual, type PublicClient } from 'viem'
 import { fetchBundle } from './audit/fetch-bundle.ts'
 import { type KeptConvictions, keepConvictions } from './auditor/kept-convictions.ts'
+import { castTransaction, standingOf } from './auditor/vote-on-chain.ts'
 
 /** What a bundle proves; `unjudged` where nobody can say. */
 export type JudgeBundle = (bundle: EvidenceBundle, signal: AbortSignal) => Promise<EvidenceVerdict>
+
+/** An auditor's own organisation at a keeper, whose runs cast its votes. */
+export interface OwnKeeper {
+  /** One run for one vote, however often it is asked for. It rejects only where `signal` is aborted. */
+  cast(
+    word: VoteWord,
+    place: CoalitionPlace,
+    withinMs: number,
+    signal: AbortSignal,
+  ): Promise<
+    | { readonly kind: 'ended'; readonly transactions: readonly string[]; readonly why: string }
+    | { readonly kind: 'failed'; readonly why: string }
+  >
+}
 
 export interface AuditorVotesOptions {
   /** Of the pool. */
@@ -24,6 +39,8 @@ export interface AuditorVotesOptions {
   readonly keys: readonly Pick<PeerKey, 'address' | 'signTypedData'>[]
   readonly judge: JudgeBundle
   readonly clock: Clock
+  /** By the auditor's address, lower case. One that is not among them has its votes relayed by the pool. */
+  readonly keepers?: ReadonlyMap<string, OwnKeeper>
   /** Default: where the pool says that its chain is. Somebody else's says what a pool that lies would not. */
   readonly rpcUrl?: string | undefined
   /** Attempts that were found to be a cheat's, and the bundle that showed it first. Default: forgotten with the process. */
@@ -48,6 +65,8 @@ const answerBytes = 2 << 20
 const deadlineMs = 30_000
 /** The pool waits for its keeper, and sends it by itself after that. */
 const voteWithinMs = 90_000
+/** KeeperHub takes up to 90 seconds a run. After that, or half the time that is left to vote, the pool is asked. */
+const runWithinMs = 120_000
 /** Evidence that was not there, or was something else, may be there later. */
 const missingAgainMs = 60_000
 
@@ -105,20 +124,58 @@ export function startAuditorVotes(options: AuditorVotesOptions): AuditorVotes {
     if (isGuilty === null) return
     const place = { chainId: onChain.chainId, coalition: onChain.registry.toLowerCase() as Hex }
     const words = { dispute, isGuilty, evidenceHash: said.evidenceHash }
-    for (const auditor of voters) {
+    const leftMs = (Number(said.voteUntil) * 1000 - clock.wallMs()) / 2
+    const withinMs = Math.min(runWithinMs, Math.max(0, leftMs))
+    const cast = async (auditor: Auditor): Promise<() => Promise<void>> => {
       const signature = await auditor.signTypedData(voteTypedData(place, words))
-      const word = { dispute: onChain.dispute, isGuilty, auditor: auditor.address.toLowerCase(), signature }
-      try {
-        const isTaken = await post(`/api/disputes/${view.id}/votes`, word)
+      const word = { dispute, isGuilty, auditor: auditor.address.toLowerCase() as Hex, signature }
+      const keeper = options.keepers?.get(word.auditor)
+      if (keeper !== undefined) {
+        const how = await castByOwn(keeper, client, { word, place, withinMs })
+        if (how === 'done') done.add(keyOf(auditor))
+        if (how !== 'not') return async () => {}
+      }
+      return async () => {
+        const isTaken = await post(`/api/disputes/${view.id}/votes`, { ...word, dispute: onChain.dispute })
         done.add(keyOf(auditor))
-        if (isTaken)
-          onNotice(`${auditor.address} voted ${isGuilty ? 'guilty' : 'innocent'} in dispute ${onChain.dispute}.`)
-      } catch (thrown) {
-        // It holds up nobody else's, and is posted again with the next look.
-        tell(thrown)
+        if (isTaken) onNotice(`${voted(word)} by the pool’s relay.`)
       }
     }
+    // Side by side where each has its own way; what the pool relays one after the other.
+    // What goes wrong with one holds up nobody else's, and is tried again with the next look.
+    const relays = voters.map(auditor => cast(auditor).catch(thrown => async () => tell(thrown)))
+    for (const relay of relays) await (await relay)().catch(tell)
   }
+
+  /** `done`: nothing is left to do. `later`: nothing can be done yet. `not`: its keeper did not do it. */
+  async function castByOwn(
+    keeper: OwnKeeper,
+    client: PublicClient,
+    { word, place, withinMs }: { word: VoteWord; place: CoalitionPlace; withinMs: number },
+  ): Promise<'done' | 'later' | 'not'> {
+    const before = await standingOf(client, place, word)
+    if (before === 'early') return 'later'
+    // One that a killed process sent, or that came after the verdict. What the chain refuses the pool says no to as well.
+    if (before === 'cast' || before === 'decided') return 'done'
+    if (before === 'costly')
+      onNotice(`${place.coalition} asks for more gas than votes take: its own keeper does not pay that.`)
+    if (before !== 'open') return 'not'
+    const outcome = await keeper.cast(word, place, withinMs, signal)
+    const ours = outcome.kind === 'ended' ? await castTransaction(client, place, word, outcome.transactions) : null
+    if (ours !== null) {
+      onNotice(`${voted(word)} by a run of its own keeper (${ours.hash}, ${ours.gas} for gas).`)
+      return 'done'
+    }
+    const after = await standingOf(client, place, word)
+    if (after === 'cast' || after === 'decided') return 'done'
+    onNotice(
+      `${word.auditor}’s own keeper did not cast its vote in dispute ${word.dispute}: ${outcome.why}. The pool is asked.`,
+    )
+    return 'not'
+  }
+
+  const voted = ({ auditor, isGuilty, dispute }: VoteWord): string =>
+    `${auditor} voted ${isGuilty ? 'guilty' : 'innocent'} in dispute ${dispute}`
 
   async function judgeOnce(view: DisputeView, said: { evidenceHash: Hex; accused: Hex; reason: number }) {
     const name = `${said.evidenceHash} ${said.accused} ${said.reason}`

@@ -174,7 +174,7 @@ export async function startOrchestrator(options: StartOptions): Promise<RunningO
     auditors = openAuditors({
       ...{ count: options.auditors ?? 0, url, clock: hostClock, entropy: hostEntropy, onFault },
       dataDir: join(dataDir ?? tmpdir(), 'computepool-auditors'),
-      chainKeys: (money as Money | null)?.ready.then(till => till.auditorKeys ?? []) ?? Promise.resolve([]),
+      known: (money as Money | null)?.ready.then(till => till.auditors ?? []) ?? Promise.resolve([]),
     })
     const beside = auditors
     let closing: Promise<void> | null = null

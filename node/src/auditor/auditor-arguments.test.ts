@@ -14,7 +14,7 @@ it('takes what is asked for, and has a default for the rest', () => {
     '--engine',
     'cpu',
   )
-  expect(rest).toEqual({ command: 'run', json: false, count: 3, keyFile: undefined })
+  expect(rest).toEqual({ command: 'run', json: false, count: 3, keyFile: undefined, keeper: null })
   expect(settings).toMatchObject({
     url: 'https://pool.example',
     memoryBudgetBytes: 2e9,
@@ -33,6 +33,16 @@ it.each([
   [['--memory', '1MB'], /hold no layer/],
   [['https://pool.example'], /no argument/],
   [['--engine', 'abacus'], /--engine is "abacus"/],
+  [['--keeper-url', 'app.keeperhub.com'], /--keeper-url must be/],
+  [['--keeper-url', 'https://app.keeperhub.com/api'], /KEEPERHUB_API_KEY is not set/],
 ])('refuses %j by name', (args, words) => {
   expect(() => read(...args)).toThrow(words)
+})
+
+it('takes an organisation’s key for each auditor, and repeats none', () => {
+  const asked = (keys: string) =>
+    readAuditorArguments(['--keeper-url', 'https://hub.example/api/'], { KEEPERHUB_API_KEY: keys }, 8e9).keeper
+  expect(asked('kh_one, kh_two\n')).toEqual({ url: 'https://hub.example/api', apiKeys: ['kh_one', 'kh_two'] })
+  expect(() => asked('kh_one kh_one')).toThrow(/stands twice in KEEPERHUB_API_KEY: each/)
+  expect(() => asked('kh_ö')).toThrow(/^A key in KEEPERHUB_API_KEY is none\.$/)
 })

@@ -19,6 +19,9 @@ export const auditorHelp = `computepool auditor --url URL   compute others' work
                     spaces or commas, or burner keys that are made once in the data folder.
                     Keys that are given vote on disputes where they are registered auditors
                     (COMPUTEPOOL_RPC_URL: the chain's endpoint. Default: what the pool says)
+--keeper-url URL    a KeeperHub, like https://app.keeperhub.com/api: each of those keys votes by
+                    runs of an organisation of its own there, whose keys KEEPERHUB_API_KEY
+                    holds in the same order. Default: none, and the pool relays their votes
 --memory SIZE       most memory for weights and caches of all of them, e.g. 2GB.
                     Default: half of what is free
 --threads N         threads of one operator of the runtime. Default: what it chooses
@@ -36,6 +39,14 @@ export interface AuditorArguments {
   readonly settings: NodeSettings
   readonly count: number | null
   readonly keyFile: string | undefined
+  /** Where the auditors' organisations are, with a key for each; null: the pool relays their votes. */
+  readonly keeper: AuditorKeepers | null
+}
+
+export interface AuditorKeepers {
+  readonly url: string
+  /** Of the first auditors, in their order. */
+  readonly apiKeys: readonly string[]
 }
 
 const providers: readonly string[] = ['cpu', 'webgpu', 'cuda'] satisfies NativeProvider[]
@@ -65,6 +76,7 @@ export function readAuditorArguments(
     json: values.json,
     count: values.count === undefined ? null : wholeNumber(values.count, '--count', 1, mostAuditors),
     keyFile: values['key-file'] === undefined ? undefined : here(values['key-file']),
+    keeper: keepersOf(values['keeper-url'], env.KEEPERHUB_API_KEY),
     settings: {
       url: origin,
       dataDir: here(values.data || env.COMPUTEPOOL_DATA || join(homedir(), '.computepool')),
@@ -89,6 +101,7 @@ function parse(args: readonly string[]) {
         url: { type: 'string' },
         count: { type: 'string' },
         'key-file': { type: 'string' },
+        'keeper-url': { type: 'string' },
         memory: { type: 'string' },
         threads: { type: 'string', default: '0' },
         engine: { type: 'string' },
@@ -101,6 +114,19 @@ function parse(args: readonly string[]) {
   } catch (cause) {
     throw usage(cause instanceof Error ? cause.message : String(cause))
   }
+}
+
+/** Keys are never repeated. */
+function keepersOf(url: string | undefined, given: string | undefined): AuditorKeepers | null {
+  if (url === undefined) return null
+  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol))
+    throw usage('--keeper-url must be like https://app.keeperhub.com/api.')
+  const apiKeys = (given ?? '').split(/[\s,]+/).filter(text => text !== '')
+  if (apiKeys.length === 0) throw usage('--keeper-url was given, but KEEPERHUB_API_KEY is not set.')
+  if (apiKeys.some(key => !/^[\x21-\x7e]{1,512}$/.test(key))) throw usage('A key in KEEPERHUB_API_KEY is none.')
+  if (new Set(apiKeys).size < apiKeys.length)
+    throw usage('A key stands twice in KEEPERHUB_API_KEY: each auditor votes from an organisation of its own.')
+  return { url: url.replace(/\/$/, ''), apiKeys }
 }
 
 function wholeNumber(text: string, option: string, least: number, most: number): number {

@@ -9,10 +9,10 @@ import type { EngineChoice, PeerKey, PeerPowers } from '@computepool/peer/runtim
 import type { PeerSnapshot } from '@computepool/peer/runtime/peer-snapshot.ts'
 import { proveSlice } from '@computepool/peer/runtime/prove-slice.ts'
 import { runPeer } from '@computepool/peer/runtime/run-peer.ts'
-import type { ErrorData } from '@computepool/shared/errors'
+import { ComputePoolError, type ErrorData } from '@computepool/shared/errors'
 import type { Manifest } from '@computepool/shared/model'
 import type { LinkFacts } from '@computepool/shared/ports'
-import { startAuditorVotes } from '../auditor-votes.ts'
+import { type OwnKeeper, startAuditorVotes } from '../auditor-votes.ts'
 import { listProviders } from '../engine/list-providers.ts'
 import type { NativeProvider } from '../engine/native-runtime.ts'
 import { tryProvider } from '../engine/try-provider.ts'
@@ -22,6 +22,7 @@ import { openWithinMemory } from '../operator/open-within-memory.ts'
 import { chooseProvider, probeProviders } from '../operator/probe-providers.ts'
 import type { RunningNode } from '../operator/run-node.ts'
 import { openDiskStorage } from '../storage/disk-storage.ts'
+import type { AuditorKeepers } from './auditor-arguments.ts'
 import { createPoolJudge } from './judge-from-pool.ts'
 import { keepConvictions } from './kept-convictions.ts'
 import { createSliceShelf } from './slice-shelf.ts'
@@ -32,6 +33,8 @@ export interface AuditorOptions {
   readonly keys: readonly PeerKey[]
   /** Those that may be registered on a chain: they vote on the pool's disputes. Default: none. */
   readonly voters?: readonly PeerKey[]
+  /** Where voters have organisations of their own; null or absent: the pool relays their votes. */
+  readonly keeper?: AuditorKeepers | null
   /** Of the pool's chain; default: what the pool says. */
   readonly rpcUrl?: string | undefined
   /** Where they came from, in words. */
@@ -64,6 +67,7 @@ export async function runAuditor(options: AuditorOptions): Promise<RunningAudito
   const { keys, url, dataDir, memoryBudgetBytes, threads, engine, onNotice, shunned = new Set() } = options
   // What is unpacked for speed comes on top of what the shelf counts before: no more than all of them together may.
   const openSlice = openWithinMemory({ memoryBudgetBytes: memoryBudgetBytes / keys.length, threads })
+  const keepers = await keepersOf(options, options.voters ?? [])
   let provider: NativeProvider | null = null
   const shelf = createSliceShelf({ memoryBudgetBytes, open: slice => openSlice(provider ?? 'cpu', slice) })
   const storage = openDiskStorage(join(dataDir, 'artifacts'))
@@ -131,6 +135,7 @@ export async function runAuditor(options: AuditorOptions): Promise<RunningAudito
       ? null
       : startAuditorVotes({
           ...{ origin: url, keys: options.voters, clock: hostClock, onNotice, rpcUrl: options.rpcUrl },
+          keepers,
           convictions: keepConvictions(join(dataDir, 'convicted-attempts')),
           judge: createPoolJudge({
             ...{ url, storage: await storage, clock: hostClock, fetchBytes: (address, init) => fetch(address, init) },
@@ -176,6 +181,32 @@ export async function runAuditor(options: AuditorOptions): Promise<RunningAudito
     paths: () => transports.flatMap(transport => transport.paths()),
     provider: () => provider,
   }
+}
+
+/** Errors: `input_invalid` where there are more organisations than auditors. */
+async function keepersOf(
+  { keeper = null, onNotice }: AuditorOptions,
+  voters: readonly PeerKey[],
+): Promise<ReadonlyMap<string, OwnKeeper>> {
+  const { url: baseUrl = '', apiKeys = [] } = keeper ?? {}
+  if (apiKeys.length > voters.length) {
+    const message = `KEEPERHUB_API_KEY has ${apiKeys.length} keys, and there are ${voters.length} auditors that vote.`
+    throw new ComputePoolError('input_invalid', message, { remedy: 'Give one for each, in the order of their keys.' })
+  }
+  const names = (some: readonly PeerKey[]): string => some.map(({ address }) => address).join(', ')
+  const [own, relayed] = [voters.slice(0, apiKeys.length), voters.slice(apiKeys.length)]
+  if (own.length > 0)
+    onNotice(`Votes go by runs at ${new URL(baseUrl).host}, each from its own organisation: ${names(own)}.`)
+  if (relayed.length > 0) onNotice(`Votes go by the pool’s relay, without a keeper of their own: ${names(relayed)}.`)
+  if (own.length === 0) return new Map()
+  // Loaded where it is used: the pool's packages come with it.
+  const { createOwnKeeper } = await import('./own-keeper.ts')
+  return new Map(
+    own.map(({ address }, at) => [
+      address.toLowerCase(),
+      createOwnKeeper({ baseUrl, apiKey: apiKeys[at]!, clock: hostClock, fetch: (input, init) => fetch(input, init) }),
+    ]),
+  )
 }
 
 /** A pool that is away for a while is told of once. */

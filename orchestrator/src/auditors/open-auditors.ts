@@ -1,7 +1,8 @@
 /** Which auditors a pool's owner runs beside it, and vouches for: with the chain's own auditors' keys where it has such, else with keys of a day. */
 import type { Clock, Entropy } from '@computepool/shared/ports'
-import { bytesToHex, type Hex } from 'viem'
+import { bytesToHex } from 'viem'
 import { privateKeyToAccount } from 'viem/accounts'
+import type { ChainAuditor } from '../payments/auditor-organisations.ts'
 import { type Auditors, startAuditors } from './start-auditors.ts'
 
 export interface OpenAuditorsOptions {
@@ -9,8 +10,8 @@ export interface OpenAuditorsOptions {
   readonly count: number
   /** Of the orchestrator. */
   readonly url: string
-  /** Keys of auditors that the chain names and whose owner this is; empty where there are none. Rejects where the chain did not come about. */
-  readonly chainKeys: Promise<readonly Hex[]>
+  /** Auditors that the chain names and whose owner this is; empty where there are none. Rejects where the chain did not come about. */
+  readonly known: Promise<readonly ChainAuditor[]>
   readonly dataDir: string
   readonly clock: Clock
   readonly entropy: Entropy
@@ -24,17 +25,20 @@ export interface OpenAuditors {
 }
 
 /** They start once it is known with which keys. */
-export function openAuditors({ count, chainKeys, entropy, ...options }: OpenAuditorsOptions): OpenAuditors {
+export function openAuditors({ count, known, entropy, ...options }: OpenAuditorsOptions): OpenAuditors {
   let vouched: readonly string[] = []
   let running: Auditors | null = null
   let isClosed = false
-  const opened = chainKeys
-    .catch((): readonly Hex[] => [])
-    .then(known => {
-      const fresh = Array.from({ length: Math.max(0, count - known.length) }, () => bytesToHex(entropy.bytes(32)))
-      vouched = [...known, ...fresh].map(key => privateKeyToAccount(key).address.toLowerCase())
+  const opened = known
+    .catch((): readonly ChainAuditor[] => [])
+    .then(ofChain => {
+      const fresh = Array.from({ length: Math.max(0, count - ofChain.length) }, () => bytesToHex(entropy.bytes(32)))
+      const keys = [...ofChain.map(({ secret }) => secret), ...fresh]
+      vouched = keys.map(key => privateKeyToAccount(key).address.toLowerCase())
       if (isClosed || count === 0) return
-      running = startAuditors({ ...options, keys: [...known, ...fresh].slice(0, count) })
+      // Keys of a day are nobody's on a chain: they vote nowhere.
+      const keeperKeys = ofChain.slice(0, count).flatMap(({ keeperKey }) => keeperKey ?? [])
+      running = startAuditors({ ...options, keys: keys.slice(0, count), keeperKeys })
     })
   opened.catch(options.onFault)
   return {

@@ -15,6 +15,8 @@ export interface AuditorsOptions {
   readonly url: string
   /** One auditor for each. */
   readonly keys: readonly Hex[]
+  /** Of the organisations at the orchestrator's keeper that the first of them vote from. Default: none. */
+  readonly keeperKeys?: readonly string[]
   /** Where they keep what they load. */
   readonly dataDir: string
   readonly clock: Pick<Clock, 'schedule'>
@@ -42,7 +44,8 @@ const goodMs = 600_000
 const graceMs = 3000
 
 export function startAuditors(options: AuditorsOptions): Auditors {
-  const { url, keys, dataDir, clock, onFault, program = cli } = options
+  const { url, keys, keeperKeys = [], dataDir, clock, onFault, program = cli } = options
+  const keeper = keeperKeys.length === 0 ? [] : ['--keeper-url', `${url}/api/keeper`]
   let child: ChildProcess | null = null
   let restarts = 0
   let isClosed = false
@@ -51,8 +54,9 @@ export function startAuditors(options: AuditorsOptions): Auditors {
   const start = (): void => {
     // Loaders of this process are the child's too: it is TypeScript as well. Live answers go first on a shared machine: one thread.
     const own = ['--import', endWithParent, program, 'auditor', '--url', url, '--data', dataDir]
-    const started = spawn(process.execPath, [...process.execArgv, ...own, '--threads', '1', '--json'], {
-      env: { ...process.env, COMPUTEPOOL_AUDITOR_KEYS: keys.join(' ') },
+    const started = spawn(process.execPath, [...process.execArgv, ...own, '--threads', '1', '--json', ...keeper], {
+      // The orchestrator's own key of a keeper is not theirs.
+      env: { ...process.env, COMPUTEPOOL_AUDITOR_KEYS: keys.join(' '), KEEPERHUB_API_KEY: keeperKeys.join(' ') },
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     })
     child = started

@@ -94,7 +94,7 @@ export function createDisputeDesk(options: DisputeDeskOptions): DisputeDesk {
         await count()
       },
     },
-    votes: createVoteTaker({ chain, clock, keeper: options.keeper, signal }),
+    votes: createVoteTaker({ chain, clock }),
   })
   const own = chain === null ? null : placeWith(chain)
   /** Where a dispute was opened; another registry than this pool's where it has changed since. */

@@ -34,7 +34,7 @@ export interface DisputeChain {
   /** Whether the keeper's workflows are of this registry. */
   readonly hasWorkflows: boolean
   /** Pays the gas of what others signed. */
-  readonly relayer: Pick<SignerQueue, 'execute'>
+  readonly relayer: Pick<SignerQueue, 'execute' | 'address'>
   /** Test USDC for the bond; null where it is not ours to give. */
   readonly fund: ((to: Hex, amountAtomic: bigint) => Promise<unknown>) | null
 }

@@ -11,7 +11,7 @@ import type { DisputeRow } from '../store/dispute-tables.ts'
 import { coalitionToAccuse, isLiable } from './coalition-to-accuse.ts'
 import type { DisputeChain, DisputeDeskOptions, DisputeKillPoint } from './dispute-ports.ts'
 import type { DisputeChange, DisputeRows } from './dispute-rows.ts'
-import { findAccusation, findSettlement } from './dispute-truth.ts'
+import { findAccusation, findSettlement, findVotes } from './dispute-truth.ts'
 import { dueWaitsMs, sessionOf, waitForDue } from './harmed-due.ts'
 import { runBreach } from './run-breach.ts'
 
@@ -133,10 +133,11 @@ async function watch(context: StepContext, row: DisputeRow): Promise<StepOutcome
       dispute.guiltyVotes !== row.guiltyVotes ||
       dispute.innocentVotes !== row.innocentVotes ||
       Number(dispute.respondUntil) !== row.respondUntil
-    if (isChanged) await change(row, shown(dispute))
+    if (isChanged) await change(row, { ...shown(dispute), votes: await votesNow(context, row) })
     return pollMs
   }
-  await change(row, { state: 'decided', verdict: dispute.verdict, ...shown(dispute) })
+  const votes = await votesNow(context, row)
+  await change(row, { state: 'decided', verdict: dispute.verdict, ...shown(dispute), votes })
   await kill('dispute:verdict-noted')
   return null
 }
@@ -240,6 +241,10 @@ const shown = (dispute: DisputeView): DisputeChange => ({
   guiltyVotes: dispute.guiltyVotes,
   innocentVotes: dispute.innocentVotes,
 })
+
+/** Told and not acted on: money does not wait for a node that cannot find them. */
+const votesNow = ({ chain }: StepContext, row: DisputeRow) =>
+  findVotes(chain, BigInt(row.dispute!), BigInt(row.fromBlock!)).catch(() => row.votes)
 
 export const evidenceHashOf = ({ evidenceSha256 }: DisputeRow): Hex => `0x${evidenceSha256}`
 

@@ -1,7 +1,8 @@
 /** What the chain says of one dispute beyond its present state: who opened it where, who voted, what its settlement moved. It changes nothing. */
 import { coalitionAbi } from '@computepool/contracts/abi'
 import type { Hex } from '@computepool/shared/coalition'
-import { parseEventLogs } from 'viem'
+import type { DisputeVote } from '@computepool/shared/money'
+import { isAddressEqual, parseEventLogs } from 'viem'
 import { newestFirst } from '../chain/block-ranges.ts'
 import { chainError } from '../chain/chain-error.ts'
 import type { DisputeChain } from './dispute-ports.ts'
@@ -54,6 +55,29 @@ export function findVote(chain: TruthChain, dispute: bigint, auditor: Hex, fromB
   })
 }
 
+/** All that was said in the dispute, oldest first, and from whose wallet. */
+export function findVotes(
+  chain: TruthChain & Pick<DisputeChain, 'relayer'>,
+  dispute: bigint,
+  fromBlock: bigint,
+): Promise<DisputeVote[]> {
+  return asked(chain, 'votes', async () => {
+    const votes: (DisputeVote & { readonly at: readonly [block: bigint, index: number] })[] = []
+    for await (const event of events(chain, 'Voted', { dispute }, fromBlock)) {
+      const { args, transactionHash: hash, blockNumber, logIndex } = event
+      const { from } = await chain.client.getTransaction({ hash })
+      const isRelayed = isAddressEqual(from, chain.relayer.address)
+      votes.push({
+        ...{ auditor: lower(args.auditor), isGuilty: args.isGuilty, transaction: hash, sender: lower(from) },
+        by: isAddressEqual(from, args.auditor) ? 'own-keeper' : isRelayed ? 'relay' : null,
+        at: [blockNumber, logIndex],
+      })
+    }
+    votes.sort((a, b) => Number(a.at[0] - b.at[0]) || a.at[1] - b.at[1])
+    return votes.map(({ at: _, ...vote }) => vote)
+  })
+}
+
 /** How a settled dispute was settled, whoever did. */
 export function findSettlement(
   chain: TruthChain,
@@ -96,6 +120,8 @@ async function* events<N extends EventName>(
     yield* await client.getContractEvents<typeof coalitionAbi, N, true>({ ...of, args } as never)
   }
 }
+
+const lower = (address: string): Hex => address.toLowerCase() as Hex
 
 async function asked<T>({ reader }: TruthChain, what: string, read: () => Promise<T>): Promise<T> {
   try {

@@ -24,7 +24,7 @@ export function viewOf(row: DisputeRow, place: CoalitionPlace | null, chainSecon
         : {
             ...{ chainId: place.chainId, registry: place.coalition, dispute: row.dispute, accuser: row.accuser! },
             ...{ respondUntil: row.respondUntil!, voteUntil: row.voteUntil!, quorum: row.quorum! },
-            ...{ guiltyVotes: row.guiltyVotes, innocentVotes: row.innocentVotes },
+            ...{ guiltyVotes: row.guiltyVotes, innocentVotes: row.innocentVotes, votes: [...row.votes] },
           },
     note: row.note ?? noteOf(row),
   }

@@ -1,10 +1,10 @@
 /**
- * Takes an auditor's signed vote to the chain. Whether the vote is right is the auditor's: here it is asked whose it is, and whether the
- * contract would count it, before anybody pays gas. Expected refusals are values.
+ * Takes an auditor's signed vote to the chain, for one that has no keeper of its own or whose keeper cannot. Whether the vote is right is the
+ * auditor's: here it is asked whose it is, and whether the contract would count it, before anybody pays gas. Expected refusals are values.
  */
 import type { VoteWord } from '@computepool/shared/coalition'
-import type { Clock, KeeperPort } from '@computepool/shared/ports'
-import { verifyVote, voteOrder } from '../coalition/index.ts'
+import type { Clock } from '@computepool/shared/ports'
+import { verifyVote } from '../coalition/index.ts'
 import type { DisputeRow } from '../store/dispute-tables.ts'
 import type { DisputeChain } from './dispute-ports.ts'
 import { chainSeconds, evidenceHashOf, revertOf } from './dispute-steps.ts'
@@ -34,17 +34,15 @@ export type VoteOutcome =
 export interface VoteTakerOptions {
   readonly chain: DisputeChain
   readonly clock: Clock
-  readonly keeper: Pick<KeeperPort, 'execute' | 'wait'>
-  readonly signal: AbortSignal
 }
 
 /** Over all disputes: a registry has 32 auditors at most. */
 const mostAtOnce = 8
-const waitMs = 25_000
+const mostTries = 3
 /** The registry's owner changes them seldom, and the contract asks for itself. */
 const auditorsForMs = 5000
 
-export function createVoteTaker({ chain, clock, keeper, signal }: VoteTakerOptions) {
+export function createVoteTaker({ chain, clock }: VoteTakerOptions) {
   const underWay = new Map<string, Promise<VoteOutcome>>()
   let known: { readonly atMs: number; readonly auditors: ReturnType<typeof chain.reader.auditors> } | null = null
   const auditorsNow = () => {
@@ -77,32 +75,24 @@ export function createVoteTaker({ chain, clock, keeper, signal }: VoteTakerOptio
     if (seen.verdict !== 'open') return refused('not-open')
     if (now <= seen.respondUntil) return refused('too-early')
     if (now > seen.voteUntil) return refused('too-late')
-    await send(word)
-    const cast = await findVote(chain, dispute, auditor, fromBlock)
-    return cast === null ? refused('not-open') : { kind: 'taken', transaction: cast.hash }
+    for (let tries = 0; tries < mostTries; tries++) {
+      await send(word)
+      const cast = await findVote(chain, dispute, auditor, fromBlock)
+      if (cast !== null) return { kind: 'taken', transaction: cast.hash }
+      // It may have come to decide after its gas was reckoned, and that takes more: then it is reckoned again.
+      if ((await chain.reader.disputeOf(dispute)).verdict !== 'open') break
+    }
+    return refused('not-open')
   }
 
-  /** As a run that can be looked at; where the keeper does not do it, by ourselves: whoever sends it, it counts the same. */
+  /** By ourselves: whoever sends it, it counts the same. Runs that vote are of the auditors' organisations. */
   async function send(word: VoteWord): Promise<void> {
-    const { workflow, input } = voteOrder(word)
-    const idempotencyKey = `vote ${chain.place.coalition} ${word.dispute} ${word.auditor}`
-    if (chain.hasWorkflows && (await hasRun())) return
     const { to, data } = chain.relay.vote(word)
     try {
       await chain.relayer.execute({ to, data })
     } catch (thrown) {
-      // A vote that the keeper cast after all, or that decided it: the chain is asked next.
+      // A vote that came by its auditor's own keeper meanwhile, or that decided it: the chain is asked next.
       if (revertOf(thrown) === null) throw thrown
-    }
-
-    async function hasRun(): Promise<boolean> {
-      try {
-        const { executionId } = await keeper.execute(workflow, input, { idempotencyKey, signal })
-        return (await keeper.wait(executionId, waitMs, signal)).status === 'success'
-      } catch {
-        // A keeper without that workflow, or out of reach.
-        return false
-      }
     }
   }
 

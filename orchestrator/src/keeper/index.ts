@@ -17,6 +17,7 @@ export {
 } from './embedded-keeper.ts'
 export { type KeeperOrganisation, keeperRoutes } from './keeper-routes.ts'
 export { createKeeperHubClient, type KeeperHubClient, type KeeperHubClientOptions } from './keeperhub-client.ts'
+export { organisationKeyOf } from './organisation-key.ts'
 export {
   coalitionWorkflowKeys,
   type KeeperDeployment,

@@ -84,6 +84,8 @@ const logsSchema = z.object({
 })
 
 const serverWaitMs = 25_000
+/** A service that answers sooner, and has nothing to tell, does not wait. */
+const leastWaitMs = 1_000
 const defaultPollMs = 2_000
 
 export function createKeeperHubClient(options: KeeperHubClientOptions): KeeperHubClient {
@@ -139,7 +141,9 @@ export function createKeeperHubClient(options: KeeperHubClientOptions): KeeperHu
       const id = ids.get(name) ?? (await list(signal)).find(workflow => workflow.name === name)?.id
       if (id === undefined) throw unknownWorkflow(name)
       const path = `/workflows/${encodeURIComponent(id)}/execute`
-      const call = { method: 'POST' as const, path, body: { input }, idempotencyKey, isRepeatable: true }
+      // A header's words: ours may have spaces, which a service need not take.
+      const key = idempotencyKey.trim().replaceAll(/\s+/g, ':')
+      const call = { method: 'POST' as const, path, body: { input }, idempotencyKey: key, isRepeatable: true }
       return (await request({ ...call, schema: executedSchema, signal })).value
     },
     status: async (executionId, signal) => (await look(executionId, signal)).run,
@@ -149,6 +153,7 @@ export function createKeeperHubClient(options: KeeperHubClientOptions): KeeperHu
       for (;;) {
         const leftMs = Math.max(0, untilMs - clock.monotonicMs())
         const waitMs = Math.floor(Math.min(leftMs, serverWaitMs))
+        const askedMs = clock.monotonicMs()
         if (isWaitServed && waitMs > 0) {
           const path = `${at(executionId, 'wait')}?timeoutMs=${waitMs}`
           try {
@@ -164,7 +169,9 @@ export function createKeeperHubClient(options: KeeperHubClientOptions): KeeperHu
         const { run, pollMs } = await look(executionId, signal)
         const restMs = untilMs - clock.monotonicMs()
         if (isFinalKeeperStatus(run.status) || restMs <= 0) return run
-        if (!isWaitServed) await pause(Math.min(pollMs, restMs), clock, signal ?? new AbortController().signal)
+        const isEarly = clock.monotonicMs() - askedMs < Math.min(waitMs, leastWaitMs)
+        if (!isWaitServed || isEarly)
+          await pause(Math.min(pollMs, restMs), clock, signal ?? new AbortController().signal)
       }
     },
     async logs(executionId, signal) {

@@ -23,7 +23,7 @@ const faucetSchema = z.strictObject({ address: z.string().regex(/^0x[0-9a-fA-F]{
 const earningsLimits = { perMinute: 120, concurrent: 8 }
 /** Of one address: an open page asks a few times a second, and several may share a network. */
 const chainLimits = { perMinute: 1200, concurrent: 32 }
-const ownerPaths = ['/activity/*', '/keeper/*', '/x402/*']
+const ownerPaths = ['/activity/*', '/x402/*']
 
 /** Routes under `/api`; those of a pool where work is free say so. */
 export function moneyRoutes({ desk, addressOf, limitsFor, clock }: MoneyRoutesOptions): Hono {
@@ -68,6 +68,8 @@ export function moneyRoutes({ desk, addressOf, limitsFor, clock }: MoneyRoutesOp
     })
     routes.all(path, c => forward(c, desk.till().ownerRoutes))
   }
+  // Not the owner's alone: each organisation's key opens its own, and theirs is asked for there.
+  routes.all('/keeper/*', c => forward(c, desk.till().ownerRoutes))
   // The door signs its whole path: it is not shortened.
   routes.all('/webhooks/*', c => desk.till().webhookRoutes?.fetch(c.req.raw) ?? c.notFound())
   const chainLimited = limited(chainLimits)

@@ -37,6 +37,7 @@ import {
 } from '../stakes/index.ts'
 import { type Database, openDatabase } from '../store/database.ts'
 import { activityRoutes, embeddedRuns } from './activity-routes.ts'
+import { type ChainAuditor, openAuditorOrganisations } from './auditor-organisations.ts'
 import { chainProxy } from './chain-proxy.ts'
 import { capsFor, createTill } from './create-till.ts'
 import { facilitatorRoutes } from './facilitator-routes.ts'
@@ -211,7 +212,10 @@ async function open(
 
   // The outbox is made after the keeper, and the keeper's end of a run wakes it.
   let wake = (): void => {}
-  const workflows = prepareWorkflows({ chainId: chain.id, vault: vault.address, coalition: staking?.registry.address })
+  // An auditor's vote is for an organisation of its own.
+  const workflows = prepareWorkflows({
+    ...{ chainId: chain.id, vault: vault.address, coalition: staking?.registry.address },
+  }).filter(({ key }) => key !== 'cast-vote')
   const embedded =
     settings.keeperHub === undefined ? embeddedKeeper(options, db, money, keeperKey, workflows, () => wake()) : null
   const remote =
@@ -223,8 +227,7 @@ async function open(
           fetch: globalThis.fetch,
           clock,
         })
-  // An auditor's vote is for an organisation of its own.
-  await remote?.install(workflows.filter(({ key }) => key !== 'cast-vote'))
+  await remote?.install(workflows)
   const tokens = createCallbackTokens({ db, clock, secret: secrets.callbackSecret })
   const reader = createVaultReader(client, vaultAddress, Number(vault.block))
   const outbox = createOutbox({
@@ -257,7 +260,18 @@ async function open(
     .route('/activity', activityRoutes({ ledger, runs }))
     .route('/x402', facilitatorRoutes(facilitator, secrets.ownerToken))
   ownerRoutes.onError(errorResponse)
-  if (embedded !== null) ownerRoutes.route('/keeper', keeperRoutes([{ keeper: embedded, apiKey: secrets.ownerToken }]))
+  // Nobody is accused, and no auditor votes, where nothing is staked.
+  const voters =
+    staking === null
+      ? null
+      : openAuditorOrganisations({
+          ...{ money, db, clock, queueOf, onFault, entropy: options.entropy, secret: secrets.signingSecret },
+        })
+  const organisations = [
+    ...(embedded === null ? [] : [{ keeper: embedded, apiKey: secrets.ownerToken }]),
+    ...(voters?.organisations ?? []),
+  ]
+  if (organisations.length > 0) ownerRoutes.route('/keeper', keeperRoutes(organisations))
   const pageChain = pageChainOf({ chain, isEmbedded, rpcUrl: money.rpcUrl, origin: url })
   const till = createTill({
     clock,
@@ -286,6 +300,8 @@ async function open(
   await ledger.recover()
   await embedded?.start()
   if (embedded !== null) closers.push(embedded.close)
+  await voters?.start()
+  if (voters !== null) closers.push(voters.close)
   outbox.start()
   closers.push(outbox.close)
   reconciler.start()
@@ -340,11 +356,13 @@ async function open(
     await Promise.race([drained, new Promise<void>(resolve => void clock.schedule(drainMs, resolve))])
     till.meter.close()
   })
+  const auditors: readonly ChainAuditor[] =
+    voters?.auditors ?? money.auditorKeys.map(secret => ({ secret, keeperKey: null }))
   const opened: OpenedChain = {
     ...{ money, owner, pageRpcUrl: pageChain.facts.rpcUrl },
     oracleKey: oracleKeyOf(secrets.signingSecret),
   }
-  return { till: { ...till, disputes, auditorKeys: money.auditorKeys }, stakes, chain: opened }
+  return { till: { ...till, disputes, auditors }, stakes, chain: opened }
 }
 
 interface Closable {

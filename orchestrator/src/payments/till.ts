@@ -5,6 +5,7 @@ import type { Clock } from '@computepool/shared/ports'
 import type { Hono } from 'hono'
 import type { Hex } from 'viem'
 import type { DisputeDesk } from '../disputes/index.ts'
+import type { ChainAuditor } from './auditor-organisations.ts'
 import type { PaymentTarget } from './challenge.ts'
 import type { Faucet } from './faucet.ts'
 import type { Ledger } from './ledger.ts'
@@ -41,9 +42,9 @@ export interface Till {
   closeSession(sessionId: string, reason: string): Promise<void>
   /** What this pool convicts operators of, on its way to the chain; absent in a till that takes no part in that. */
   readonly disputes?: DisputeDesk
-  /** Secrets of the chain's own auditors, for a process that votes with them; none where auditors are other people. */
-  readonly auditorKeys?: readonly Hex[]
-  /** Routes that the owner alone may use, relative to `/api`. */
+  /** The chain's own auditors, for a process that votes with their keys; none where auditors are other people. */
+  readonly auditors?: readonly ChainAuditor[]
+  /** Routes that the owner alone may use, and those of the keeper's organisations, relative to `/api`. */
   readonly ownerRoutes: Hono
   /** `POST /webhooks/keeperhub`; null where no keeper calls back. */
   readonly webhookRoutes: Hono | null

@@ -1,5 +1,6 @@
 /** The table of disputes as Drizzle sees it; `050-disputes.sql` and the files after it are what make it. It knows no rules. */
 import { breachReasons } from '@computepool/shared/coalition'
+import type { DisputeVote } from '@computepool/shared/money'
 import { bigint, bigserial, integer, jsonb, numeric, pgTable, text } from 'drizzle-orm/pg-core'
 
 const atomic = (name: string) => numeric(name, { mode: 'bigint', precision: 39, scale: 0 })
@@ -40,6 +41,7 @@ export const disputesTable = pgTable('disputes', {
   quorum: integer('quorum'),
   guiltyVotes: integer('guilty_votes').notNull().default(0),
   innocentVotes: integer('innocent_votes').notNull().default(0),
+  votes: jsonb('votes').$type<readonly DisputeVote[]>().notNull().default([]),
   verdict: text('verdict', { enum: ['guilty', 'innocent', 'undecided'] }),
   run: jsonb('run'),
   due: jsonb('due'),

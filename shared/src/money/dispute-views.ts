@@ -21,6 +21,18 @@ export const disputeStateSchema = z.enum([
 ])
 export type DisputeState = z.infer<typeof disputeStateSchema>
 
+/** One auditor's word, as the chain has it. */
+export const disputeVoteSchema = z.object({
+  auditor: addressSchema,
+  isGuilty: z.boolean(),
+  transaction: hashSchema,
+  /** Whose wallet sent it. */
+  sender: addressSchema,
+  /** `own-keeper`: the auditor's own wallet. `relay`: the pool's. Null: another one, of whose owner the chain says nothing. */
+  by: z.enum(['own-keeper', 'relay']).nullable(),
+})
+export type DisputeVote = z.infer<typeof disputeVoteSchema>
+
 export const disputeViewSchema = z.object({
   id: z.string().min(1).max(100),
   /** Of the registry; null where nothing is staked. */
@@ -51,6 +63,8 @@ export const disputeViewSchema = z.object({
       quorum: z.number().int(),
       guiltyVotes: z.number().int(),
       innocentVotes: z.number().int(),
+      /** Each of them; absent where a pool does not tell. */
+      votes: z.array(disputeVoteSchema).max(64).optional(),
     })
     .nullable()
     .optional(),

@@ -20,6 +20,7 @@ export {
 export {
   type DisputeState,
   type DisputeView,
+  type DisputeVote,
   disputeStateSchema,
   disputesSchema,
   disputeViewSchema,

@@ -4,7 +4,14 @@ import { shortHex } from '../format/format-money.ts'
 import { TransactionHash } from '../money/TransactionHash.tsx'
 import { CopyButton } from '../shell/CopyButton.tsx'
 import { isOwnPath } from './is-own-path.ts'
-import { breachWords, disputeMoneyWords, disputeStateWords, isConviction, voteWords } from './trust-words.ts'
+import {
+  breachWords,
+  disputeMoneyWords,
+  disputeStateWords,
+  isConviction,
+  voterWords,
+  voteWords,
+} from './trust-words.ts'
 
 export interface DisputeListProps {
   readonly disputes: readonly DisputeView[]
@@ -27,6 +34,7 @@ export function DisputeList({ disputes, isTest, explorerUrl }: DisputeListProps)
 function Dispute({ dispute, isTest, explorerUrl }: { dispute: DisputeView } & Omit<DisputeListProps, 'disputes'>) {
   const { id, coalition, accused, reason, state, openedAtMs, evidence, transactions, note } = dispute
   const votes = voteWords(dispute, atMs => new Date(atMs).toLocaleString())
+  const voters = voterWords(dispute)
   const money = disputeMoneyWords(dispute, isTest)
   return (
     <li className="finding-row" data-testid="dispute-row" data-state={state} data-dispute={id}>
@@ -42,6 +50,11 @@ function Dispute({ dispute, isTest, explorerUrl }: { dispute: DisputeView } & Om
         {money}
       </p>
       {votes === null ? null : <p data-testid="dispute-votes">{votes}</p>}
+      {voters === null ? null : (
+        <p className="hint" data-testid="dispute-voters">
+          {voters}
+        </p>
+      )}
       {note === null || note === undefined || note === '' ? null : <p className="hint">{note}</p>}
       {evidence === null ? (
         <p className="hint">No bundle: what stands against it are the receipts themselves.</p>

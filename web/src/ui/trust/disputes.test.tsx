@@ -52,6 +52,25 @@ test('on the chain the votes are told with their deadline, and a note says what 
   expect(plain(voting!)).toContain(`${votes} Votes count until ${local(1_700_000_330)}.One auditor has not answered.`)
   expect(plain(accused!)).toContain(`${votes} Answers count until ${local(1_700_000_030)}.`)
   expect(plain(settled!)).not.toContain('count until')
+  expect(screen.queryByTestId('dispute-voters')).toBeNull()
+})
+
+test('each vote is told with whose wallet sent it', async () => {
+  const [one, two, pool] = ['c', 'd', 'e'].map(digit => `0x${digit.repeat(40)}`) as [string, string, string]
+  const vote = { isGuilty: true, transaction: `0x${'1'.repeat(64)}` }
+  const votes = [
+    { ...vote, auditor: one, sender: one, by: 'own-keeper' as const },
+    { ...vote, auditor: two, sender: pool, by: 'relay' as const },
+    { ...vote, auditor: pool, isGuilty: false, sender: two, by: null },
+  ]
+  const onChain = {
+    ...{ chainId: 31_337, registry: one, dispute: '3', accuser: two, respondUntil: 1, voteUntil: 2 },
+    ...{ quorum: 2, guiltyVotes: 2, innocentVotes: 1, votes },
+  }
+  const [row] = await open(() => [sampleDispute({ state: 'settled', onChain })])
+  expect(plain(row!)).toContain(
+    '0xcccc…cccc said guilty by a run of its own keeper; 0xdddd…dddd said guilty through this pool’s relay; 0xeeee…eeee said innocent by the wallet 0xdddd…dddd.',
+  )
 })
 
 test('evidence is a file of this origin, with the way to compute it again', async () => {

@@ -3,7 +3,7 @@ import type { StandingFacts } from '@computepool/peer/runtime/peer-snapshot.ts'
 import type { BreachReason } from '@computepool/shared/coalition'
 import type { DisputeView } from '@computepool/shared/money'
 import type { PoolSnapshot } from '@computepool/shared/swarm'
-import { formatAtomic, plainAtomic } from '../format/format-money.ts'
+import { formatAtomic, plainAtomic, shortHex } from '../format/format-money.ts'
 import { formatMs } from '../format/format-number.ts'
 
 export type PoolRing = NonNullable<PoolSnapshot['rings']>[number]
@@ -177,6 +177,18 @@ export function voteWords({ state, onChain }: DisputeView, toDate: (atMs: number
   const votes = `Votes: ${guiltyVotes} guilty, ${innocentVotes} innocent; ${quorum} alike decide.`
   if (state === 'accused') return `${votes} Answers count until ${toDate(respondUntil * 1000)}.`
   return state === 'voting' ? `${votes} Votes count until ${toDate(voteUntil * 1000)}.` : votes
+}
+
+/** Which organisations said what; null where nobody has, or it is not told. */
+export function voterWords({ onChain }: DisputeView): string | null {
+  const votes = onChain?.votes ?? []
+  if (votes.length === 0) return null
+  const way = { 'own-keeper': 'by a run of its own keeper', relay: 'through this pool’s relay' } as const
+  const words = votes.map(({ auditor, isGuilty, by, sender }) => {
+    const how = by === null ? `by the wallet ${shortHex(sender)}` : way[by]
+    return `${shortHex(auditor)} said ${isGuilty ? 'guilty' : 'innocent'} ${how}`
+  })
+  return `${words.join('; ')}.`
 }
 
 /** Of a stake and its bond; null where nothing moved, or the currency is not known. */
