@@ -45,14 +45,18 @@ let network: StorageNetwork
 let target: PublishTarget
 let folder: string
 let packDir: string
-const paid = () =>
+/** Whose else publishes while the pool runs with its own. */
+const publisherKey: Hex = `0x${'0b'.repeat(32)}`
+const paid = (key: Hex = privateKey) =>
   clientsFor(embeddedChain(anvil.url), anvil.url).publicClient.getTransactionCount({
-    address: privateKeyToAccount(privateKey).address,
+    address: privateKeyToAccount(key).address,
   })
 beforeAll(async () => {
   anvil = await spawnAnvil()
-  const { address } = privateKeyToAccount(privateKey)
-  await clientsFor(embeddedChain(anvil.url), anvil.url).testClient.setBalance({ address, value: parseEther('10') })
+  const { testClient } = clientsFor(embeddedChain(anvil.url), anvil.url)
+  for (const { address } of [privateKey, publisherKey].map(key => privateKeyToAccount(key))) {
+    await testClient.setBalance({ address, value: parseEther('10') })
+  }
   folder = await mkdtemp(join(tmpdir(), 'computepool-publish-'))
   packDir = join(folder, 'pack')
   await writeRandomPack({
@@ -153,7 +157,7 @@ describe('computepool publish', { timeout: 60_000 }, () => {
   it('tells the cost, pays after a word only, and says that a stand-in is one', async () => {
     const outDir = join(folder, 'second')
     await writeRandomPack({ outDir, architecture: 'llama', dimensions, quantisation: 'f16', seed: 2, model: 's' })
-    vi.stubEnv('COMPUTEPOOL_STORAGE_KEY', privateKey)
+    vi.stubEnv('COMPUTEPOOL_STORAGE_KEY', publisherKey)
     const lines: string[] = []
     vi.spyOn(console, 'log').mockImplementation(line => void lines.push(String(line)))
     const run = async (...more: string[]) => {
@@ -163,17 +167,19 @@ describe('computepool publish', { timeout: 60_000 }, () => {
       await publishCommand([outDir, ...where, '--json', ...more])
       return lines.map(line => JSON.parse(line) as { type: string; files?: number; isSent?: boolean })
     }
-    const before = await paid()
+    const before = await paid(publisherKey)
     expect(await run()).toMatchObject([{ type: 'cost', files: 4, isSent: false }])
     expect(await run('--yes', '--dry-run')).toMatchObject([{ type: 'cost', isSent: false }])
-    expect(await paid()).toBe(before)
+    expect(await paid(publisherKey)).toBe(before)
     const said = await run('--yes', '--gateway', 'https://gateway.example/0g/', '--first')
-    expect(said[0]).toMatchObject({ type: 'cost', isSent: true, payer: privateKeyToAccount(privateKey).address })
+    expect(said[0]).toMatchObject({ type: 'cost', isSent: true, payer: privateKeyToAccount(publisherKey).address })
     expect(said.at(-1)).toMatchObject({ type: 'published', isStandIn: true, gateways: ['https://gateway.example/0g'] })
-    expect(await paid()).toBe(before + 4)
+    expect(await paid(publisherKey)).toBe(before + 4)
     const written = JSON.parse(await readFile(join(outDir, '0g.json'), 'utf8')) as PackPlaces
     expect(written).toMatchObject({ isFirst: true, isStandIn: true, gateways: ['https://gateway.example/0g'] })
     await expect(run('--gateway', 'ftp://x')).rejects.toMatchObject({ code: 'input_invalid' })
+    vi.stubEnv('COMPUTEPOOL_STORAGE_KEY', privateKey)
+    await expect(run('--yes')).rejects.toMatchObject({ code: 'chain_ledger_locked' })
     vi.stubEnv('COMPUTEPOOL_STORAGE_KEY', '0x12')
     const refused = await run('--yes').catch((thrown: Error) => thrown.message)
     expect(refused).not.toContain('0x12')

@@ -28,9 +28,14 @@ afterAll(async () => {
   if (dataDir) await rm(dataDir, { recursive: true })
 })
 
-const open = (indexerUrl: string | null = null, key: Hex = privateKey, limits?: StorageLimits) =>
+const open = (
+  indexerUrl: string | null = null,
+  key: Hex = privateKey,
+  limits?: StorageLimits,
+  folder: string = dataDir,
+) =>
   openStorage({
-    dataDir,
+    dataDir: folder,
     chain: { rpcUrl: anvil.url },
     indexerUrl,
     privateKey: key,
@@ -62,6 +67,13 @@ describe('storage beside a pool', { timeout: 60_000 }, () => {
       code: 'chain_ledger_locked',
       message: expect.stringContaining(`process ${process.pid}`),
     })
+    // The same key with another data folder, whose book would know none of these payments.
+    const elsewhere = await mkdtemp(path.join(tmpdir(), 'computepool-open-storage-'))
+    await expect(open(null, privateKey, undefined, elsewhere)).rejects.toMatchObject({
+      ...{ code: 'chain_ledger_locked', remedy: expect.stringContaining('a key of its own') },
+      message: expect.stringContaining('with another data folder'),
+    })
+    await rm(elsewhere, { recursive: true })
     // A second process with a key of its own, while the pool runs: the same one, which outlives it.
     const beside = await open(null, otherKey)
     expect([beside.kind, beside.gateway, await beside.store.get(blob)]).toEqual(['stand-in', again.gateway, bytes])

@@ -3,6 +3,7 @@
  * data folder. It says which of them it is, and knows nothing of what is stored.
  */
 import { mkdir } from 'node:fs/promises'
+import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { lockFile } from '@computepool/contracts/chain'
 import { ComputePoolError } from '@computepool/shared/errors'
@@ -64,20 +65,50 @@ export async function openStorage(options: OpenStorageOptions): Promise<OpenStor
   // Each key its own: another process that pays with another key would overwrite what this one writes.
   const book = join(folder, `submissions-${chainId}-${address.slice(2, 12).toLowerCase()}`)
   const lock = await lockedBook(`${book}.lock`, address)
+  let keyLock: KeyLock | null = null
+  const release = (): void => {
+    keyLock?.release()
+    lock.release()
+  }
   try {
+    keyLock = await lockedKey(options.chain.rpcUrl, chainId, address)
     const storage = await openWith(options, { folder, chainId, submissions: await openSubmissionBook(`${book}.json`) })
     let closed: Promise<void> | undefined
     return {
       ...storage,
       close() {
-        closed ??= storage.close().finally(() => lock.release())
+        closed ??= storage.close().finally(release)
         return closed
       },
     }
   } catch (thrown) {
-    lock.release()
+    release()
     throw thrown
   }
+}
+
+interface KeyLock {
+  release(): void
+}
+
+/** Of this person on this machine, whatever the data folders: two would pay twice for what took the other's number. */
+async function lockedKey(rpcUrl: string, chainId: number, payer: Address): Promise<KeyLock> {
+  const folder = join(tmpdir(), `computepool-keys-${userInfo().username.replace(/[^\w.-]/g, '_')}`)
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  // Chains of one's own have one number, and may have one key: each is another by its port.
+  const place = isThisMachine(rpcUrl) ? `${chainId}-${new URL(rpcUrl).port}` : String(chainId)
+  const attempt = await lockFile(join(folder, `${place}-${payer.slice(2).toLowerCase()}.lock`))
+  if (attempt.kind === 'locked') return attempt
+  const { pid } = attempt
+  const who = `Another program${pid === null ? '' : ` (process ${pid})`}`
+  throw new ComputePoolError(
+    'chain_ledger_locked',
+    `${who} pays for storage from ${payer}, with another data folder.`,
+    {
+      remedy: 'Stop it first, a pool or a `publish`, or set COMPUTEPOOL_STORAGE_KEY to a key of its own for this one.',
+      context: { pid },
+    },
+  )
 }
 
 /** Two that write the same book lose each other's payments, and two that send from one key take each other's numbers. */
