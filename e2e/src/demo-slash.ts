@@ -28,6 +28,8 @@ export interface SlashDemo extends Omit<CheatDemo, 'slashedAtomic'> {
 
 export interface SlashStage {
   readonly pool: OrchestratorProcess
+  /** Where the pool keeps its keys and its books. */
+  readonly dataDir: string
   readonly nodes: readonly WrappedNode[]
   /** The one that sits in the middle. */
   cheat(): WrappedNode
@@ -90,7 +92,7 @@ export async function openSlashStage(packDir: string, responseSeconds: number): 
       })
       nodes.push(node)
     }
-    return { pool, nodes, cheat: () => nodes[cheat!]!, close }
+    return { pool, dataDir, nodes, cheat: () => nodes[cheat!]!, close }
   } catch (thrown) {
     await close()
     throw thrown

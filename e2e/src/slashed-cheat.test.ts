@@ -13,6 +13,7 @@ import type { Hex } from 'viem'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { walletOf } from '../harness/audited-swarm.ts'
 import { demoPackDir, readTranscripts, shortestFirst } from '../harness/golden-answers.ts'
+import { expectOwnRuns } from '../harness/own-runs.ts'
 import { createPayingClient, receivedWei } from '../harness/paying-client.ts'
 import { disputesOf, untilPool } from '../harness/watch-pool.ts'
 import { openSlashStage, type SlashStage, showSlash } from './demo-slash.ts'
@@ -72,6 +73,7 @@ test('a cheat is caught, replaced and slashed, and everybody else has what is th
   const { from } = await chain.getTransaction({ hash: hash as Hex })
   const vault = { address: terms.vault as Hex, abi: streamVaultAbi } as const
   expect(await chain.readContract({ ...vault, functionName: 'isKeeper', args: [from] })).toBe(true)
+  await expectOwnRuns({ url: stage.pool.url, dataDir: stage.dataDir, chain }, slashed, hash as Hex)
   const bundle = await (await fetch(`${stage.pool.url}${slashed.evidence!.path}`)).arrayBuffer()
   const { accused, finding } = decodeEvidence(new Uint8Array(bundle)).header
   expect(walletOf(accused.peer)).toBe(cheater.wallet)
