@@ -23,7 +23,7 @@ const paid = (of: AuditedSwarm): string[] =>
 
 /** Asks, and lets every check come to its end, until `isOver`. */
 async function askUntil(of: AuditedSwarm, isOver: () => boolean): Promise<void> {
-  for (let asked = 0; asked < 60 && !isOver(); asked++) {
+  for (let asked = 0; asked < 20 && !isOver(); asked++) {
     expect((await of.ask(`Question ${asked}?`)).status).toBe(200)
     await of.until('checks that ended', () => {
       const { drawn, agreed, differs, withheld, unanswered, unjudged } = checksOf(of)
