@@ -115,8 +115,12 @@ describe('where nobody measured the pair', () => {
 
 test('what was proved for one nonce or seed is nothing under another, nor of fewer rows', async () => {
   const engine = await open(1)
-  const [first, second] = [await prove(engine, 1), await prove(engine, 1, 3)]
-  expect(compare(first, second, 1)).toBe('different')
+  const first = await prove(engine, 1)
+  const under = async (change: object) =>
+    compare(first, await answerChallenge({ engine, manifest: pack.manifest, asked: { ...askedOf(1), ...change } }), 1)
+  expect(await under({})).toBe('same')
+  expect(await under({ seed: '9'.repeat(64) })).toBe('different')
+  expect(await under({ nonce: '9'.repeat(64) })).toBe('different')
   expect(compare(first, { ...(first as Extract<SliceProof, { kind: 'rows' }>), rows: 10 }, 1)).toBe('different')
   await expect(prove(engine, 0)).rejects.toMatchObject({ code: 'input_invalid' })
   expect(engine.memory().requests).toBe(0)

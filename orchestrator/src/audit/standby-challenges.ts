@@ -3,16 +3,17 @@
  * makes, and what they say came out is laid side by side; where it differs, a third decides. It gives way to anything else that is to do. It sees
  * sketches, never an activation, and nothing of it goes to a chain: a standby has no stake.
  */
-import { compareProofs, measuredTolerances, type SliceChallenge, sliceProofText } from '@computepool/shared/audit'
+import { type SliceChallenge, sliceProofText } from '@computepool/shared/audit'
 import type { Manifest } from '@computepool/shared/model'
 import type { Clock, Entropy } from '@computepool/shared/ports'
 import { isTextSignedBy } from '@computepool/shared/receipts'
-import type { DeskCommand, DeskRequest, SliceProof } from '@computepool/shared/wire'
+import type { DeskCommand, DeskRequest } from '@computepool/shared/wire'
 import { operatorOf } from '../receipts/operator-of.ts'
 import type { AuditDesk } from './audit-ports.ts'
 import type { AuditRing } from './auditor-roster.ts'
 import type { CheckedEngine } from './check-orders.ts'
 import type { Errand } from './errands.ts'
+import { type Contradicted, type Witness, weighProofs } from './weigh-proofs.ts'
 
 export interface StandbyChallengesOptions {
   readonly clock: Clock
@@ -24,6 +25,8 @@ export interface StandbyChallengesOptions {
   readonly audit: Pick<AuditDesk, 'isIdle' | 'helpers'>
   /** Those whose links stand. */
   readonly rings: () => readonly AuditRing[]
+  /** Positions that every engine of this model has room for. */
+  readonly mostPositions: number
   /** What computes at a peer; null: it never said. */
   readonly engineOf: (peer: string) => CheckedEngine | null
   /** That its wallet vouched for, hex; null: none. */
@@ -34,8 +37,10 @@ export interface StandbyChallengesOptions {
   readonly isBusy: () => boolean
   /** It was challenged, and met the other, or did not. */
   readonly onChallenged?: ((operator: string, isMet: boolean) => void) | undefined
-  /** Two others, one of them vouched for, computed something else of the same layers. */
-  readonly onWrongSlice?: ((operator: string, words: string) => void) | undefined
+  /** Two others, one of them vouched for, computed something else of the layers with which it stands by. */
+  readonly onWrongSlice?: ((operator: string, why: string) => void) | undefined
+  /** The same of an auditor, which said what it had computed. */
+  readonly onLazy?: ((operator: string) => void) | undefined
   /** Others should sit where it could: it does not answer, or strangers alone say that it computes otherwise. */
   readonly onFailing?: ((operator: string, why: string) => void) | undefined
   /** It is at nothing any more: others may begin. */
@@ -61,12 +66,6 @@ export interface StandbyChallenges {
 
 type Proved = Extract<DeskRequest, { type: 'slice-proved' }>
 
-interface Witness {
-  readonly peer: string
-  readonly operator: string
-  readonly proof: SliceProof
-}
-
 interface Active {
   readonly asked: SliceChallenge
   readonly peer: string
@@ -84,13 +83,15 @@ interface Active {
 }
 
 /** Positions that are computed: enough for nine sizes of rows, and for an exit's draws. */
-const positions = 54
+const usualPositions = 54
 /** Of a slow tab that has other work. */
 const withinMs = 60_000
 /** Nothing else is to do: who cannot begin now is away for longer. */
 const patienceMs = 5000
-/** Until it is tried again where something came between, or nobody was left to ask. */
-const againMs = 30_000
+/** Until it is tried again where something came between: a second look at a check often follows the first. */
+const againMs = 5000
+/** The same where nobody was left to ask. */
+const nobodyMs = 30_000
 /** Who does not answer so often in a row is put behind others. */
 const mostMisses = 2
 /** Of others that are asked of one challenge, those that failed among them. */
@@ -99,7 +100,7 @@ const mostAsked = 4
 const keyOf = (peer: string, { start, end }: { start: number; end: number }): string => `${peer} ${start} ${end}`
 
 export function createStandbyChallenges(options: StandbyChallengesOptions): StandbyChallenges {
-  const { clock, entropy, everyMs, send, audit, rings, engineOf, isTrusted, isBanned, isBusy } = options
+  const { clock, entropy, everyMs, send, audit, rings, isTrusted, isBanned, isBusy } = options
   /** By standby and layers: when it is due. */
   const due = new Map<string, number>()
   /** By wallet, in a row. */
@@ -213,22 +214,9 @@ export function createStandbyChallenges(options: StandbyChallengesOptions): Stan
       unproved(challenge)
     } else if (isAsked && others.length > 0) unproved(challenge)
     else {
-      end(challenge, againMs)
+      end(challenge, nobodyMs)
       stir()
     }
-  }
-
-  const compare = (challenge: Active, a: Witness, b: Witness): 'same' | 'different' | 'unjudged' => {
-    // As it announced itself when it joined, whatever it says now; auditors announce nothing.
-    const sideOf = ({ peer, proof }: Witness): CheckedEngine => engineOf(peer) ?? proof.engine
-    const { layers } = challenge.asked
-    return compareProofs({
-      proofs: [a.proof, b.proof],
-      sides: [sideOf(a), sideOf(b)],
-      quantisation: options.quantisation,
-      layers: layers.end - layers.start,
-      table: measuredTolerances(),
-    })
   }
 
   const met = (challenge: Active): void => {
@@ -239,47 +227,37 @@ export function createStandbyChallenges(options: StandbyChallengesOptions): Stan
     counts.proved += 1
   }
 
-  /** Of a witness whom two others contradict who agree with each other. */
-  const wrong = ({ asked: { layers } }: Active, { operator }: Witness, agreeing: readonly Witness[]): void => {
+  const wrong = ({ asked: { layers } }: Active, { witness: { peer, operator }, agreeing }: Contradicted): void => {
     const why = `two others computed something else of layers ${layers.start} to ${layers.end}`
     // Strangers may be one person: their word alone bars nobody.
-    if (agreeing.some(each => isTrusted(each.operator))) options.onWrongSlice?.(operator, why)
-    else options.onFailing?.(operator, `Your slice was challenged, and ${why}`)
+    if (!agreeing.some(each => isTrusted(each.operator)))
+      options.onFailing?.(operator, `Your slice was challenged, and ${why}`)
+    else if (standbys().some(standby => standby.peer === peer)) options.onWrongSlice?.(operator, why)
+    else options.onLazy?.(operator)
   }
 
   const judge = (challenge: Active): void => {
-    const { own, others } = challenge
-    const [first, second] = others
-    if (own === null || first === undefined) return
-    const found = compare(challenge, own, first)
-    if (found === 'same' && second === undefined) {
-      met(challenge)
-      stir()
-      return
+    const { own, others, asked } = challenge
+    const found = weighProofs({ own, others, layers: asked.layers, quantisation: options.quantisation })
+    switch (found.kind) {
+      case 'waiting':
+        return
+      case 'undecided':
+        if (challenge.errand === null) askAnother(challenge)
+        return
+      case 'unproved':
+        misses.delete(operatorOf(challenge.peer))
+        unproved(challenge)
+        return
+      case 'met':
+        met(challenge)
+        break
+      case 'wrong':
+        end(challenge, everyMs)
+        options.onChallenged?.(operatorOf(challenge.peer), false)
+        counts.wrong += 1
     }
-    if (found === 'unjudged') {
-      misses.delete(own.operator)
-      unproved(challenge)
-      return
-    }
-    if (second === undefined) {
-      if (challenge.errand === null) askAnother(challenge)
-      return
-    }
-    const ofOwn = compare(challenge, own, second)
-    const ofFirst = compare(challenge, first, second)
-    if (ofOwn === 'same' && ofFirst === 'different') {
-      met(challenge)
-      wrong(challenge, first, [own, second])
-    } else if (ofOwn === 'different' && ofFirst === 'same') {
-      end(challenge, everyMs)
-      options.onChallenged?.(own.operator, false)
-      counts.wrong += 1
-      wrong(challenge, own, [first, second])
-    } else {
-      unproved(challenge)
-      return
-    }
+    if (found.wrong !== null) wrong(challenge, found.wrong)
     stir()
   }
 
@@ -288,7 +266,7 @@ export function createStandbyChallenges(options: StandbyChallengesOptions): Stan
     const key = options.sessionKeyOf(peer)
     if (proof === null || signature === null || key === null) return null
     if (!isTextSignedBy(sliceProofText(asked, proof), signature, key)) return null
-    return { peer, operator: operatorOf(peer), proof }
+    return { peer, operator: operatorOf(peer), proof, engine: options.engineOf(peer) }
   }
 
   const answered = (challenge: Active, peer: string, said: Proved): void => {
@@ -315,6 +293,7 @@ export function createStandbyChallenges(options: StandbyChallengesOptions): Stan
   }
 
   const begin = (ring: AuditRing, peer: string, layers: SliceChallenge['layers']): void => {
+    const positions = Math.min(usualPositions, options.mostPositions)
     const asked = { challenge: `challenge:${hex(10)}`, layers, seed: hex(32), nonce: hex(32), positions }
     const challenge: Active = {
       ...{ asked, peer, ring, waiting: new Set<string>(), own: null, others: [] },

@@ -68,10 +68,12 @@ export function createDeskChallenges(
   const requests = (): number => table.running() + table.queued()
   const idle = createIdleChallenges({ ...options, ...host, audit, requests, runningOn: table.runningOn })
   const { clock, entropy, send } = host
-  const { isTrusted, isBanned, onChallenged, onWrongSlice, onFailing } = judgedBy
+  const { isTrusted, isBanned, onChallenged, onWrongSlice, onFailing, onFailed } = judgedBy
   const standbys = createStandbyChallenges({
     ...{ clock, entropy, send, audit, sessionKeyOf, isTrusted, isBanned, onChallenged, onWrongSlice, onFailing },
     everyMs: options.everyMs,
+    mostPositions: state().config.maxContext,
+    onLazy: operator => onFailed(operator, 'lazy-audit'),
     quantisation: state().config.quantisation,
     rings: () => ringsOf(state()),
     engineOf: peer => engineOf(state(), peer),

@@ -45,8 +45,8 @@ export function createSliceProver({ powers, signer, send, spare }: SliceProverHo
   }
 
   function prove(asked: Asked): void {
-    // Of two desks that ask at once the first is answered; nobody is made to compute more than one slice can.
-    if (running !== null) {
+    // What was dropped ends with its step; nobody is made to compute more than one at a time.
+    if (running?.isSilent === false) {
       send(failed(asked, 'It is at work on another challenge.'))
       return
     }
@@ -58,10 +58,10 @@ export function createSliceProver({ powers, signer, send, spare }: SliceProverHo
         failed(asked, asComputePoolError(thrown, 'engine_failed').message),
       )
       cancel()
-      running = null
+      if (running === task) running = null
       if (!task.isSilent) send(said)
     }
-    turn = run()
+    turn = turn.then(run)
   }
 
   return {

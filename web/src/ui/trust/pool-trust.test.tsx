@@ -68,9 +68,9 @@ test('checks are told as they were counted', async () => {
     'Withheld1',
     'Unanswered2',
     'Not judged1',
-    'Standbys’ slices proved6',
-    'Found wrong1',
-    'Not proved2',
+    'Slices proved6',
+    'Slices found wrong1',
+    'Slices not proved2',
     'Auditors computed1.23 s',
   ])
 })

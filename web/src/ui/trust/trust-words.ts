@@ -83,9 +83,9 @@ export function checkFigures(checks: PoolChecks): readonly (readonly [name: stri
 function sliceFigures(slices: PoolChecks['slices']): readonly (readonly [name: string, value: string])[] {
   if (slices === undefined) return []
   return [
-    ['Standbys’ slices proved', String(slices.proved)],
-    ['Found wrong', String(slices.wrong)],
-    ['Not proved', String(slices.unproved)],
+    ['Slices proved', String(slices.proved)],
+    ['Slices found wrong', String(slices.wrong)],
+    ['Slices not proved', String(slices.unproved)],
   ]
 }
 

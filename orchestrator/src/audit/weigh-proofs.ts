@@ -1,0 +1,62 @@
+/** What two or three answers to one challenge come to: who agrees with whom, and whose slice that makes wrong. Pure; it asks nobody. */
+import { compareProofs, measuredTolerances } from '@computepool/shared/audit'
+import type { LayerRange, Manifest } from '@computepool/shared/model'
+import type { SliceProof } from '@computepool/shared/wire'
+import type { CheckedEngine } from './check-orders.ts'
+
+export interface Witness {
+  readonly peer: string
+  readonly operator: string
+  readonly proof: SliceProof
+  /** As it announced itself when it joined; null: it announced nothing, and what it says now counts. */
+  readonly engine: CheckedEngine | null
+}
+
+export interface WeighInput {
+  /** The standby's; null: not there yet. */
+  readonly own: Witness | null
+  /** In the order in which they answered. */
+  readonly others: readonly Witness[]
+  readonly layers: LayerRange
+  readonly quantisation: Manifest['quantisation']
+}
+
+export type ProofVerdict =
+  /** Answers are missing, or somebody else has to be asked. */
+  | { readonly kind: 'waiting' | 'undecided' }
+  /** Nobody measured the pair, or all three say something else. */
+  | { readonly kind: 'unproved' }
+  /** `wrong`: of three the one that was contradicted, and the two who agree. */
+  | { readonly kind: 'met'; readonly wrong: Contradicted | null }
+  | { readonly kind: 'wrong'; readonly wrong: Contradicted }
+
+export interface Contradicted {
+  readonly witness: Witness
+  readonly agreeing: readonly [Witness, Witness]
+}
+
+export function weighProofs({ own, others, ...how }: WeighInput): ProofVerdict {
+  const [first, second] = others
+  if (own === null || first === undefined) return { kind: 'waiting' }
+  const found = compare(own, first, how)
+  if (found === 'unjudged') return { kind: 'unproved' }
+  if (found === 'same') return { kind: 'met', wrong: null }
+  if (second === undefined) return { kind: 'undecided' }
+  const [ofOwn, ofFirst] = [compare(own, second, how), compare(first, second, how)]
+  if (ofOwn === 'same' && ofFirst === 'different')
+    return { kind: 'met', wrong: { witness: first, agreeing: [own, second] } }
+  if (ofOwn === 'different' && ofFirst === 'same')
+    return { kind: 'wrong', wrong: { witness: own, agreeing: [first, second] } }
+  return { kind: 'unproved' }
+}
+
+function compare(a: Witness, b: Witness, { layers, quantisation }: Pick<WeighInput, 'layers' | 'quantisation'>) {
+  const sideOf = ({ engine, proof }: Witness): CheckedEngine => engine ?? proof.engine
+  return compareProofs({
+    proofs: [a.proof, b.proof],
+    sides: [sideOf(a), sideOf(b)],
+    quantisation,
+    layers: layers.end - layers.start,
+    table: measuredTolerances(),
+  })
+}
