@@ -1,7 +1,4 @@
-/**
- * `kill -9` at every step of one kind of order in the outbox, each time with money under way, each time started anew on the same
- * data. One test file walks one kind, so that they share the machine's cores.
- */
+/** `kill -9` at every step of every kind of order in the outbox, each time with money under way, each time started anew on the same data. */
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -16,14 +13,14 @@ import { wrapFetchWithPayment, x402Client } from '@x402/fetch'
 import { createPublicClient, type Hex, http } from 'viem'
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { bundleProgram } from '../../node/testing/bundle-program.ts'
-import { killPoints } from '../src/payments/outbox-ports.ts'
-import type { FakeTab } from './fake-tab.ts'
-import type { DeathWish } from './mortal-orchestrator.ts'
-import { openSocketTab } from './socket-tab.ts'
-import { tinyModel as model, writeTinyPack } from './tiny-pack.ts'
+import { bundleProgram } from '../../../node/testing/bundle-program.ts'
+import type { FakeTab } from '../../testing/fake-tab.ts'
+import type { DeathWish } from '../../testing/mortal-orchestrator.ts'
+import { openSocketTab } from '../../testing/socket-tab.ts'
+import { tinyModel as model, writeTinyPack } from '../../testing/tiny-pack.ts'
+import { killPoints } from './outbox-ports.ts'
 
-const program = await bundleProgram(fileURLToPath(new URL('./mortal-orchestrator.ts', import.meta.url)))
+const program = await bundleProgram(fileURLToPath(new URL('../../testing/mortal-orchestrator.ts', import.meta.url)))
 const payer = privateKeyToAccount(generatePrivateKey())
 const schemes = [{ network: 'eip155:*' as const, client: new ExactEvmScheme(payer) }]
 const paying = wrapFetchWithPayment(fetch, x402Client.fromConfig({ schemes, spendControls: false }))
@@ -38,9 +35,14 @@ interface Mortal {
 
 let folder = ''
 let last: ChildProcess | null = null
+/** Started, and told no wish yet. */
+let idle: Mortal | null = null
+let paid = 0
 
 async function start(): Promise<Mortal> {
-  const child = fork(program, [join(folder, 'data'), join(folder, 'pack')], { execArgv: [] })
+  const child = fork(program, [join(folder, 'data'), join(folder, 'pack')], {
+    execArgv: ['--liftoff-only'],
+  })
   last = child
   const told = await Promise.race([
     once(child, 'message').then(([message]) => message as { url: string; ownerToken: string }),
@@ -48,12 +50,6 @@ async function start(): Promise<Mortal> {
   ])
   const terms = moneyTermsSchema.parse(await (await fetch(`${told.url}/api/money`)).json()) as PaidTerms
   return { process: child, ...told, terms }
-}
-
-async function kill({ process: child }: Mortal): Promise<void> {
-  const gone = once(child, 'exit')
-  child.kill('SIGKILL')
-  await gone
 }
 
 /** The entry of a ring, and the way to take its tabs away again. */
@@ -103,33 +99,32 @@ const wishesOf = (kind: OrderKind): DeathWish[] =>
     .filter(point => (kind === 'open' ? !runSteps.includes(point) : point !== 'outbox:settled'))
     .map(point => ({ kind, point }))
 
-/** The tests of a file that walks `kind`. */
-export function walkCrashes(kind: OrderKind): void {
-  beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'computepool-crash-'))
-    killChainWithUs(join(folder, 'data'))
-    await writeTinyPack(join(folder, 'pack'))
-    const mortal = await start()
-    for (let times = 0; times < 3; times++) {
-      const body = JSON.stringify({ address: payer.address })
-      const gift = { method: 'POST', headers: { 'content-type': 'application/json' }, body }
-      expect((await fetch(`${mortal.url}/api/faucet`, gift)).status).toBe(200)
-    }
-    await kill(mortal)
-  }, 300_000)
-  afterAll(async () => {
-    if (last !== null && last.exitCode === null && last.signalCode === null) {
-      const gone = once(last, 'exit')
-      last.kill('SIGTERM')
-      await gone
-    }
-    await rm(folder, { recursive: true, force: true })
-  }, 60_000)
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'computepool-crash-'))
+  killChainWithUs(join(folder, 'data'))
+  await writeTinyPack(join(folder, 'pack'))
+  idle = await start()
+  for (let times = 0; times < 3; times++) {
+    const body = JSON.stringify({ address: payer.address })
+    const gift = { method: 'POST', headers: { 'content-type': 'application/json' }, body }
+    expect((await fetch(`${idle.url}/api/faucet`, gift)).status).toBe(200)
+  }
+}, 300_000)
+afterAll(async () => {
+  if (last !== null && last.exitCode === null && last.signalCode === null) {
+    const gone = once(last, 'exit')
+    last.kill('SIGTERM')
+    await gone
+  }
+  await rm(folder, { recursive: true, force: true })
+}, 60_000)
 
-  it('costs nobody anything', async () => {
-    let paid = 0
+it.each(['open', 'set', 'close'] as const)(
+  'costs nobody anything, of an order of the kind %s',
+  async kind => {
     for (const wish of wishesOf(kind)) {
-      const mortal = await start()
+      const mortal = idle ?? (await start())
+      idle = null
       await expectSettled(mortal, paid)
       const entry = await openRing(mortal.url)
       const armed = once(mortal.process, 'message')
@@ -155,7 +150,8 @@ export function walkCrashes(kind: OrderKind): void {
       expect([wish, signal]).toEqual([wish, 'SIGKILL'])
       await reply
     }
-    const mortal = await start()
-    await expectSettled(mortal, paid)
-  }, 600_000)
-}
+    idle = await start()
+    await expectSettled(idle, paid)
+  },
+  600_000,
+)

@@ -1,3 +1,0 @@
-import { walkCrashes } from '../../testing/walk-crashes.ts'
-
-walkCrashes('close')
