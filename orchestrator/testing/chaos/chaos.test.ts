@@ -8,10 +8,10 @@ import { type ChaosReport, runChaos } from './run-chaos.ts'
 
 const pack = makeChaosPack()
 /** `COMPUTEPOOL_CHAOS_SEEDS=5000` runs as many, `COMPUTEPOOL_CHAOS_FIRST=17` begins with that one; a single one shows every message. */
-const seeds = Number(process.env.COMPUTEPOOL_CHAOS_SEEDS ?? 24)
+const seeds = Number(process.env.COMPUTEPOOL_CHAOS_SEEDS ?? 12)
 const firstSeed = Number(process.env.COMPUTEPOOL_CHAOS_FIRST ?? 1)
 /** Of the answers that nobody gave up, over all seeds, and over the few of a suite. */
-const leastWhole = seeds >= 24 ? 0.93 : 0
+const leastWhole = seeds >= 12 ? 0.93 : 0
 const paidSeeds = 4
 
 /** Blows that end an attempt wherever they hit. */
@@ -46,7 +46,7 @@ describe('five tabs, twelve conversations, and what goes wrong', () => {
     expect(whole / (whole + lost), `whole against ${JSON.stringify(failed)}`).toBeGreaterThan(leastWhole)
     // Whatever goes wrong: who says what happened is believed, and nobody who is here keeps silent.
     expect(receipts).toEqual({ whole: expect.any(Number) })
-    if (seeds < 24) return
+    if (seeds < 12) return
     // What is tried here was done: answers moved, and next turns began with the caches of the last.
     expect(moves).toBeGreaterThan(seeds / 2)
     expect(cachedTokens).toBeGreaterThan(seeds)
