@@ -208,6 +208,19 @@ describe('waiting for a run', () => {
   })
 })
 
+it('asks under a key that a header may hold', async () => {
+  script = [started()]
+  await drive(client.execute('works', {}, { idempotencyKey: 'breach 0xc0 3 1 ' }))
+  expect(seen.at(-1)?.key).toBe('breach:0xc0:3:1')
+})
+
+it('does not hurry a service whose wait is none', async () => {
+  const running = () => json({ status: 'running', completed: false, transactionHashes: [] })
+  script = Array.from({ length: 40 }, () => [running(), stands('running', '2')]).flat()
+  expect((await drive(client.wait('exec_1', 10_000))).status).toBe('running')
+  expect(seen.length).toBeLessThanOrEqual(14)
+})
+
 describe('installing workflows', () => {
   const scheduled = testWorkflow('scheduled', [], [], { triggerType: 'Schedule', scheduleCron: '* * * * *' })
 
