@@ -41,7 +41,7 @@ const twice = (seed: number) => {
 
 type Change = (said: DeskRequest) => DeskRequest
 const saying =
-  (change: Change): PeerOptions['sending'] =>
+  (change: Change): NonNullable<PeerOptions['sending']> =>
   text => {
     const message = JSON.parse(text) as { type: string; request: DeskRequest }
     return message.type === 'desk' ? JSON.stringify({ ...message, request: change(message.request) }) : text
