@@ -48,7 +48,11 @@ export async function forkOrchestrator(orders: {
   const { packDir, dataDir = null, pricePerSecondAtomic: price, trust = null } = orders
   const told: Orders = { packDir, dataDir, pricePerSecondAtomic: price?.toString() ?? null, trust }
   const startedMs = performance.now()
-  const child = fork(self, [JSON.stringify(told)], { execArgv: ['--import', 'tsx'], stdio: ['ignore', 2, 2, 'ipc'] })
+  const child = fork(self, [JSON.stringify(told)], {
+    // As a test is run, so is what it starts.
+    execArgv: [...process.execArgv.filter(flag => flag === '--liftoff-only'), '--import', 'tsx'],
+    stdio: ['ignore', 2, 2, 'ipc'],
+  })
   const gone = once(child, 'exit')
   const hear = async (): Promise<{ url: string }> => {
     const [message] = await Promise.race([
