@@ -58,6 +58,8 @@ export function fakeReceipt({ seats, job, tokens, ...named }: FakeAttempt, seat:
     outSteps: outgoing.steps,
     inHead: headOf(incoming),
     outHead: headOf(outgoing),
+    rowSteps: isExit ? tokens.length : 0,
+    rowHead: isExit && tokens.length > 0 ? headOf(boundary(seat + 1)) : '',
     recent: '',
     lastTokens: isExit ? tokens.slice(-1) : [],
     sketch: '',

@@ -8,6 +8,7 @@ import type { Activation } from '../src/ports/index.ts'
 import { batchContract } from './engine-contract-batch.ts'
 import { draftContract } from './engine-contract-drafts.ts'
 import { keptCacheContract } from './engine-contract-kept.ts'
+import { exitRowsContract } from './engine-contract-rows.ts'
 import {
   boundary,
   check,
@@ -183,4 +184,5 @@ export const engineContract: readonly EngineContractCase[] = [
   ...draftContract,
   ...keptCacheContract,
   ...batchContract,
+  ...exitRowsContract,
 ]

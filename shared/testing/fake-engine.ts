@@ -94,6 +94,7 @@ export function openFakeEngine(
       }
       return fakeBoundary(Float32Array.from(values), position)
     },
+    boundaryOf: (rows, position) => fakeBoundary(floatsOf(rows.data), position),
     lost,
     close: async () => undefined,
   }

@@ -92,8 +92,8 @@ describe('receipts of seats that are honest', () => {
     }
     const [one, other] = [await told('00'.repeat(32)), await told('01'.repeat(32))]
     expect(one.map(({ seat }) => seat)).toEqual([0, 1, 2])
-    expect(one.map(({ sketch }) => sketch.length)).toEqual([64, 64, 0])
-    expect(other.map(({ sketch }, seat) => sketch === one[seat]!.sketch)).toEqual([false, false, true])
+    expect(one.map(({ sketch }) => sketch.length)).toEqual([64, 64, 64])
+    expect(other.map(({ sketch }, seat) => sketch === one[seat]!.sketch)).toEqual([false, false, false])
   })
 })
 

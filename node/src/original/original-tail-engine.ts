@@ -91,6 +91,12 @@ export function createOriginalTailEngine(options: OriginalTailOptions): Engine {
       tail = result.catch(() => undefined)
       return result
     },
+    drawFrom: async () => {
+      throw new ComputePoolError(
+        'peer_frame_invalid',
+        'The head is at a peer of the original protocol, which takes no rows.',
+      )
+    },
     forget,
     // Nothing is kept: the far peer frees what it held when an answer is over.
     keep: forget,

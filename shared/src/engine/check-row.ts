@@ -1,6 +1,6 @@
 /** The engine's door: whether a row may run at all, before any cache is touched. It knows the slice's shape, not its weights. */
 import { ComputePoolError } from '../errors/index.ts'
-import type { EngineFacts, EngineRow, SliceRequest } from '../ports/index.ts'
+import type { Activation, DrawRequest, EngineFacts, EngineRow, SliceRequest } from '../ports/index.ts'
 import { activationElementBytes } from './convert-activation.ts'
 
 const askAgain = 'Send the request again from position 0, or to another peer.'
@@ -48,17 +48,34 @@ export function checkRow(row: EngineRow, slice: SliceRequest, facts: EngineFacts
     return
   }
   if (isEntry) throw invalid(row, 'An activation arrived at layer 0, which takes tokens.')
-  const { activation } = input
-  const expectedBytes = tokens * hidden * activationElementBytes(activation.dtype)
-  if (activation.hidden !== hidden || activation.data.byteLength !== expectedBytes)
+  checkActivation(row, input.activation, hidden)
+}
+
+/** Throws `peer_frame_invalid` for rows that this slice's head cannot draw from. */
+export function checkDraw({ rows, position, sample }: DrawRequest, slice: SliceRequest): void {
+  const { layers, hidden } = slice.manifest.dimensions
+  const named = { requestId: 'given rows', position }
+  if (slice.layers.end !== layers)
+    throw invalid(named, `A draw was asked of a slice that ends at layer ${slice.layers.end} of ${layers}.`)
+  if (!Number.isInteger(rows.tokens) || rows.tokens <= (sample.draft?.length ?? 0) || rows.tokens < 1)
+    throw invalid(named, `A draw from ${rows.tokens} rows came with a draft of ${sample.draft?.length ?? 0}.`)
+  checkActivation(named, rows, hidden)
+}
+
+type Named = Pick<EngineRow, 'requestId' | 'position'>
+
+function checkActivation(row: Named, activation: Activation, hidden: number): void {
+  const { tokens, dtype, data } = activation
+  const expectedBytes = tokens * hidden * activationElementBytes(dtype)
+  if (activation.hidden !== hidden || data.byteLength !== expectedBytes)
     throw invalid(
       row,
-      `An activation of ${activation.data.byteLength} bytes and width ${activation.hidden} arrived; ` +
-        `${tokens} ${activation.dtype} rows of width ${hidden} are ${expectedBytes} bytes.`,
+      `An activation of ${data.byteLength} bytes and width ${activation.hidden} arrived; ` +
+        `${tokens} ${dtype} rows of width ${hidden} are ${expectedBytes} bytes.`,
     )
 }
 
-function invalid(row: EngineRow, message: string): ComputePoolError {
+function invalid(row: Named, message: string): ComputePoolError {
   return new ComputePoolError('peer_frame_invalid', message, {
     remedy: askAgain,
     context: { requestId: row.requestId, position: row.position },

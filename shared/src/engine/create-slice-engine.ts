@@ -3,11 +3,12 @@
  * nor devices; those are the backend's.
  */
 import { asComputePoolError, ComputePoolError, type ErrorCode } from '../errors/index.ts'
-import type { Engine, EngineOutput, EngineRow, SliceRequest } from '../ports/index.ts'
+import type { SampledToken } from '../pipeline/index.ts'
+import type { DrawRequest, Engine, EngineOutput, EngineRow, SliceRequest } from '../ports/index.ts'
 import { createCacheBooks, type HeldCache } from './cache-books.ts'
-import { checkRow, rowTokens } from './check-row.ts'
+import { checkDraw, checkRow, rowTokens } from './check-row.ts'
 import { activationRows, convertActivation } from './convert-activation.ts'
-import { drawTokens, type Scores } from './draw-tokens.ts'
+import { drawTokens, type ExitOutput, type Scores } from './draw-tokens.ts'
 import { groupRows } from './row-groups.ts'
 import type { Boundary, CacheBatch, CacheStep, SliceBackend } from './slice-backend.ts'
 
@@ -68,10 +69,15 @@ export function createSliceEngine<Cache>(slice: SliceRequest, backend: SliceBack
 
   async function outputOf(row: EngineRow, boundary: Boundary): Promise<EngineOutput> {
     if (!isExit) return { kind: 'activation', activation: await boundary.read() }
+    let isRead = false
     try {
-      return await drawTokens(row, boundary, vocab)
+      const drawn = await drawTokens(row, boundary, vocab)
+      if (row.keepRows !== true) return drawn
+      // After the draw: what is read back is no longer where the head takes it from.
+      isRead = true
+      return { ...drawn, rows: await boundary.read() }
     } finally {
-      boundary.discard()
+      if (!isRead) boundary.discard()
     }
   }
 
@@ -107,12 +113,36 @@ export function createSliceEngine<Cache>(slice: SliceRequest, backend: SliceBack
       const activation = await boundary.read()
       return members.map((_, i) => ({ kind: 'activation', activation: activationRows(activation, i, i + 1) }))
     }
+    let isRead = false
     try {
-      const outputs: EngineOutput[] = []
+      const outputs: ExitOutput[] = []
       for (const [i, { row }] of members.entries()) outputs.push(await drawTokens(row, boundaryAt(boundary, i), vocab))
-      return outputs
+      if (!members.some(({ row }) => row.keepRows)) return outputs
+      isRead = true
+      const all = await boundary.read()
+      return outputs.map((drawn, i) =>
+        members[i]!.row.keepRows ? { ...drawn, rows: activationRows(all, i, i + 1) } : drawn,
+      )
     } finally {
-      boundary.discard()
+      if (!isRead) boundary.discard()
+    }
+  }
+
+  async function drawGiven({ rows, position, sample }: DrawRequest): Promise<readonly SampledToken[]> {
+    refuseWhenGone()
+    try {
+      checkDraw({ rows, position, sample }, slice)
+      const activation = convertActivation(rows, backend.facts.activationDtype)
+      const boundary = backend.boundaryOf(activation, position)
+      try {
+        const drawn = await drawTokens({ requestId: '', position, input: { activation }, sample }, boundary, vocab)
+        if (drawn.kind === 'tokens') return drawn.sampled
+        return drawn.kind === 'token' ? [drawn.sampled] : []
+      } finally {
+        boundary.discard()
+      }
+    } catch (thrown) {
+      throw lostError ?? asComputePoolError(thrown, 'engine_failed')
     }
   }
 
@@ -139,7 +169,8 @@ export function createSliceEngine<Cache>(slice: SliceRequest, backend: SliceBack
     }
   }
 
-  function run(rows: readonly EngineRow[]): Promise<EngineOutput[]> {
+  /** One call at a time, in their order. */
+  function inTurn<Result>(work: (gone: ReadonlySet<string>) => Promise<Result>): Promise<Result> {
     // The step before may never end.
     if (lostError !== null) return Promise.reject(lostError)
     return new Promise((resolve, reject) => {
@@ -147,7 +178,7 @@ export function createSliceEngine<Cache>(slice: SliceRequest, backend: SliceBack
       calls.add(call)
       // The queue outlives a failed step.
       tail = tail
-        .then(() => step(rows, call.gone))
+        .then(() => work(call.gone))
         .then(resolve, reject)
         .finally(() => calls.delete(call))
     })
@@ -161,7 +192,8 @@ export function createSliceEngine<Cache>(slice: SliceRequest, backend: SliceBack
     facts: backend.facts,
     layers: slice.layers,
     lost,
-    run,
+    run: rows => inTurn(gone => step(rows, gone)),
+    drawFrom: request => inTurn(() => drawGiven(request)),
     forget(requestId) {
       over(requestId)
       books.forget(requestId)

@@ -10,8 +10,11 @@ import type { Boundary } from './slice-backend.ts'
 /** What a draw reads of a slice's output. */
 export type Scores = Pick<Boundary, 'score' | 'readLogits' | 'argmaxFrom'>
 
+/** What a row became at the exit. */
+export type ExitOutput = Exclude<EngineOutput, { kind: 'activation' }>
+
 /** Draws what `row.sample` asks for from the slice's output. */
-export async function drawTokens(row: EngineRow, boundary: Scores, vocab: number): Promise<EngineOutput> {
+export async function drawTokens(row: EngineRow, boundary: Scores, vocab: number): Promise<ExitOutput> {
   const { sample } = row
   if (sample === null) return { kind: 'none' }
   const { draft } = sample

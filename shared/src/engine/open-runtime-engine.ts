@@ -141,6 +141,7 @@ function createBackend<Cache>(input: BackendInput<Cache>): SliceBackend<Cache> {
     release: cache => caches.release(cache),
     embed: tokens => embedding!.rows(tokens),
     forward: runOne,
+    boundaryOf: rows => boundaryOf(runtime.floatTensor(rows.data, [1, rows.tokens, hidden]), null),
     ...(caches.together === undefined ? {} : { batch: { groups: caches.together.groups, forward: runTogether } }),
     lost: host.lost,
     async close() {

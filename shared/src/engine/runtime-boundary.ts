@@ -43,6 +43,8 @@ export function openRuntimeBoundary({ tensor, head, runtime, dimensions, places 
 
   return {
     async read() {
+      held?.logits.dispose()
+      held = null
       const data = bytesOf((await tensor.getData(true)) as ArrayBufferView)
       const whole = { dtype: runtime.float, tokens: positions, hidden, data }
       return places === null ? whole : joinActivations(places.map(place => activationRows(whole, place, place + 1)))

@@ -14,7 +14,7 @@ export interface CacheStep<Cache> {
   readonly input: Activation
 }
 
-/** The slice's output, still where it was computed. Exactly one of `read` and `discard` is called, and last. */
+/** The slice's output, still where it was computed. Exactly one of `read` and `discard` is called, and last. At the exit `read` may follow a draw. */
 export interface Boundary {
   read(): Promise<Activation>
   /** Exit only: final norm, logits, sampling inputs, of the position at `index` of the step's input. */
@@ -39,6 +39,8 @@ export interface SliceBackend<Cache> {
   /** Entry only: rows of the embedding, in the engine's activation type. */
   embed(tokens: readonly number[]): Promise<Activation>
   forward(step: CacheStep<Cache>): Promise<Boundary>
+  /** Exit only: rows in the engine's activation type, as if they were the output of a step at `position`. */
+  boundaryOf(rows: Activation, position: number): Boundary
   /** Where `facts.maxRows` is more than 1. */
   readonly batch?: CacheBatch<Cache>
   readonly lost: Promise<ComputePoolError>

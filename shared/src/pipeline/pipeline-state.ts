@@ -155,6 +155,13 @@ export type PipelineAct =
       readonly header: FrameHeader
       readonly payload: Uint8Array
     }
+  /** Exit: what its receipt will say that its head took. */
+  | {
+      readonly type: 'computed'
+      readonly requestId: string
+      readonly header: Omit<FrameHeader, 'epoch'>
+      readonly payload: Uint8Array
+    }
   /** Exit: what it drew, the first token at `position`. */
   | { readonly type: 'drew'; readonly requestId: string; readonly position: number; readonly tokens: readonly number[] }
   /** The peer broke the protocol: take nothing more from it. */

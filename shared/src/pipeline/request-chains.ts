@@ -26,6 +26,8 @@ import type { SeatConfig } from './seat-config.ts'
 export interface RequestChains {
   readonly incoming: ReceiptChain
   readonly outgoing: ReceiptChain
+  /** Exit: over the rows that its head took, as if they had been sent on. */
+  readonly rows: ReceiptChain
   /** The last row of activations that was sent. */
   readonly lastRow: Activation | null
   /** Exit: the last answer. */
@@ -39,7 +41,7 @@ export function openChains(config: SeatConfig, requestId: string, job: RequestJo
   const { coalition, epoch } = config
   if (coalition === undefined) return null
   const begun = createReceiptChain({ coalition, epoch, requestId })
-  const nothing = { outgoing: begun, lastRow: null, lastTokens: [], wasSampled: false }
+  const nothing = { outgoing: begun, rows: begun, lastRow: null, lastTokens: [], wasSampled: false }
   if (job === null) return { ...nothing, incoming: begun }
   const text = [...job.promptTokens, ...(job.generatedTokens ?? [])]
   return { ...nothing, incoming: extend(begun, linkOfText(text, job.reuse?.positions ?? 0)) }
@@ -71,6 +73,21 @@ export function noteSent(
   }
 }
 
+/** The exit's head took these rows; the header is that of a frame which would have brought them to a seat behind. */
+export function noteRows(
+  chains: RequestChains | null,
+  header: Omit<FrameHeader, 'epoch'>,
+  rows: Activation,
+): RequestChains | null {
+  if (chains === null) return null
+  const last = activationRows(rows, rows.tokens - 1, rows.tokens)
+  return {
+    ...chains,
+    rows: extend(chains.rows, linkOfFrame(header, rows.data)),
+    lastRow: { ...last, data: last.data.slice() },
+  }
+}
+
 /** The exit drew these. */
 export function noteDrawn(chains: RequestChains | null, tokens: readonly number[]): RequestChains | null {
   if (chains === null) return null
@@ -91,10 +108,13 @@ export function settleChains(state: PipelineState, digest?: Digest): PipelineSta
   let requests: Map<string, RequestState> | null = null
   for (const request of state.requests.values()) {
     const { chains } = request
-    if (chains === null || chains.incoming.due.length + chains.outgoing.due.length === 0) continue
-    const [incoming, outgoing] = [settleChain(chains.incoming, digest), settleChain(chains.outgoing, digest)]
+    if (chains === null) continue
+    const [incoming, outgoing, rows] = [chains.incoming, chains.outgoing, chains.rows].map(chain =>
+      settleChain(chain, digest),
+    ) as [ReceiptChain, ReceiptChain, ReceiptChain]
+    if (incoming === chains.incoming && outgoing === chains.outgoing && rows === chains.rows) continue
     requests ??= new Map(state.requests)
-    requests.set(request.requestId, { ...request, chains: { ...chains, incoming, outgoing } })
+    requests.set(request.requestId, { ...request, chains: { ...chains, incoming, outgoing, rows } })
   }
   return requests === null ? state : { ...state, requests }
 }
@@ -103,7 +123,7 @@ export function settleChains(state: PipelineState, digest?: Digest): PipelineSta
 export function receiptOf(config: SeatConfig, { requestId, chains, nonce }: RequestState): ReceiptBody | null {
   const { coalition, epoch, seat, seats } = config
   if (chains === null || coalition === undefined) return null
-  const { incoming, outgoing, lastRow, lastTokens } = chains
+  const { incoming, outgoing, rows, lastRow, lastTokens } = chains
   const isExit = seat === seats.length - 1
   return {
     coalition,
@@ -115,6 +135,8 @@ export function receiptOf(config: SeatConfig, { requestId, chains, nonce }: Requ
     outSteps: outgoing.steps,
     inHead: headOf(incoming),
     outHead: headOf(outgoing),
+    rowSteps: rows.steps,
+    rowHead: rows.steps === 0 ? '' : headOf(rows),
     recent: isExit ? '' : recentOf(outgoing),
     lastTokens: [...lastTokens],
     sketch: lastRow === null || nonce === '' ? '' : sketchOf(lastRow, nonce),

@@ -15,6 +15,8 @@ import { step } from './step.ts'
 /** Keeps what a seat received, and what it drew, for checks; it must not change the payload. */
 export interface FrameKeeper {
   received(requestId: string, header: FrameHeader, payload: Uint8Array): void
+  /** Exit: rows that its head took, with the header under which its receipt has them. */
+  computed(requestId: string, header: Omit<FrameHeader, 'epoch'>, payload: Uint8Array): void
   drew(requestId: string, position: number, tokens: readonly number[]): void
 }
 
@@ -109,6 +111,8 @@ export function runPipeline(options: PipelineOptions): Pipeline {
         return options.giveReceipt?.(act.receipt)
       case 'received':
         return options.keeper?.received(act.requestId, act.header, act.payload)
+      case 'computed':
+        return options.keeper?.computed(act.requestId, act.header, act.payload)
       case 'drew':
         return options.keeper?.drew(act.requestId, act.position, act.tokens)
       case 'drop-peer':

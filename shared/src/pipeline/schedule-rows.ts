@@ -65,6 +65,8 @@ function engineRow(draft: Draft, task: RowTask): EngineRow {
     position: task.position,
     input: task.input,
     ...(task.reuse === null ? {} : { reuse: task.reuse }),
+    // What no receipt speaks of need not be read back.
+    ...(draft.place.isExit && request.chains !== null ? { keepRows: true } : {}),
   }
   if (!draft.place.isExit || !task.isSampled || request.sampling === null) return { ...row, sample: null }
   const generated = generatedBefore(request, firstDrawnAt(task))

@@ -1,11 +1,11 @@
 /** What becomes of a finished engine step: an activation goes to the next seat, a token straight to the entry. */
 import { ComputePoolError, type ErrorData } from '../errors/index.ts'
-import type { EngineOutput } from '../ports/index.ts'
+import type { Activation, EngineOutput } from '../ports/index.ts'
 import { encodeTokens, type FrameHeader, type HopTrace } from '../wire/index.ts'
 import { failRequest } from './end-request.ts'
 import { change, type Draft, sendControl, sendFrame } from './pipeline-draft.ts'
 import type { RequestState, RowTask } from './pipeline-state.ts'
-import { noteDrawn, noteSent } from './request-chains.ts'
+import { noteDrawn, noteRows, noteSent } from './request-chains.ts'
 import type { SampledToken } from './sampling-params.ts'
 import { firstDrawnAt, generatedBefore, isDecodeRow } from './schedule-rows.ts'
 import { smooth } from './smooth.ts'
@@ -65,17 +65,17 @@ function finishRow(draft: Draft, before: RequestState, task: RowTask, row: Finis
   const trace = [...task.trace, { seat: draft.config.seat, computeMs: Math.max(0, computeMs), queueMs, ...chunk }]
   const end = task.position + task.tokens
   const { isExit, isEntry, entry } = draft.place
-  const request = isExit ? reportFlowing(draft, before) : before
+  const request = isExit ? noteExitRows(draft, reportFlowing(draft, before), task, output) : before
   if (!isExit && output?.kind === 'activation') return passHidden(draft, request, task, output.activation, trace, nowMs)
   if (isExit && task.isSampled && (output?.kind === 'token' || output?.kind === 'tokens')) {
     const sampled = output.kind === 'token' ? [output.sampled] : output.sampled
     const position = firstDrawnAt(task)
-    const before = generatedBefore(request, position)
+    const earlier = generatedBefore(request, position)
     const tokens = sampled.map(({ token }) => token)
-    const generated = before.concat(tokens)
+    const generated = earlier.concat(tokens)
     const chains = noteDrawn(request.chains, tokens)
     if (chains !== null) draft.acts.push({ type: 'drew', requestId: request.requestId, position, tokens })
-    const drawn = change(draft, request, { generated, firstDrawn: position - before.length, chains })
+    const drawn = change(draft, request, { generated, firstDrawn: position - earlier.length, chains })
     if (isEntry) return takeTokens(draft, drawn, { sampled, position, trace, directHops: 0, nowMs })
     return sendTokens(draft, drawn, sampled, position, trace)
   }
@@ -97,17 +97,32 @@ function passHidden(
   draft: Draft,
   request: RequestState,
   task: RowTask,
-  activation: Extract<EngineOutput, { kind: 'activation' }>['activation'],
+  activation: Activation,
   trace: HopTrace[],
   nowMs: number,
 ): void {
-  const isFirst = request.outSeq === 0
-  const header: Omit<FrameHeader, 'epoch'> = {
+  const header = { ...hiddenHeader(request, task, activation, request.outSeq), trace }
+  sendFrame(draft, draft.place.next!, header, activation.data)
+  const { entry } = reportFlowing(draft, request)
+  const counted = entry === null ? null : { ...entry, directHops: entry.directHops + 1 }
+  const chains = noteSent(request.chains, header, activation)
+  feedPrompt(draft, change(draft, request, { outSeq: request.outSeq + 1, entry: counted, chains }), nowMs)
+}
+
+/** Of a frame of activations, the first of a request where `seq` is 0. */
+function hiddenHeader(
+  request: RequestState,
+  task: RowTask,
+  activation: Activation,
+  seq: number,
+): Omit<FrameHeader, 'epoch'> {
+  const isFirst = seq === 0
+  return {
     request_id: request.requestId,
     kind: 'hidden',
     dtype: activation.dtype,
     shape: [activation.tokens, activation.hidden],
-    seq: request.outSeq,
+    seq,
     position: task.position,
     ...(isFirst && request.sampling !== null ? { sampling: request.sampling } : {}),
     ...(isFirst && request.prompt.length > 0 ? { prompt_tokens: [...request.prompt] } : {}),
@@ -116,13 +131,21 @@ function passHidden(
     ...(isFirst && request.nonce !== '' ? { nonce: request.nonce } : {}),
     ...(task.isSampled ? { sample: true } : {}),
     ...(task.guesses.length > 0 ? { draft: [...task.guesses] } : {}),
-    trace,
   }
-  sendFrame(draft, draft.place.next!, header, activation.data)
-  const { entry } = reportFlowing(draft, request)
-  const counted = entry === null ? null : { ...entry, directHops: entry.directHops + 1 }
-  const chains = noteSent(request.chains, header, activation)
-  feedPrompt(draft, change(draft, request, { outSeq: request.outSeq + 1, entry: counted, chains }), nowMs)
+}
+
+/** Signed and kept as if a seat behind had been sent them: so an exit is checked by its rows, as all are, and its draws by these. */
+function noteExitRows(
+  draft: Draft,
+  request: RequestState,
+  task: RowTask,
+  output: EngineOutput | undefined,
+): RequestState {
+  const rows = output === undefined || output.kind === 'activation' ? undefined : output.rows
+  if (request.chains === null || rows === undefined) return request
+  const header = hiddenHeader(request, task, rows, request.chains.rows.steps)
+  draft.acts.push({ type: 'computed', requestId: request.requestId, header, payload: rows.data })
+  return change(draft, request, { chains: noteRows(request.chains, header, rows) })
 }
 
 function sendTokens(

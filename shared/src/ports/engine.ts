@@ -37,18 +37,29 @@ export interface EngineRow {
   readonly sample: SampleRequest | null
   /** On a request's first row, whose `position` is `positions`: begin with that much of a cache that was kept. */
   readonly reuse?: CacheReuse
+  /** At the exit: give the rows that the head takes as well, as any other seat gives its own. */
+  readonly keepRows?: boolean
+}
+
+/** Rows that somebody says an exit drew from: the last of them, or the last 1 + n where a draft of n comes with `sample`. */
+export interface DrawRequest {
+  /** [tokens, hidden], before the final norm. */
+  readonly rows: Activation
+  /** Absolute position of the first row. */
+  readonly position: number
+  readonly sample: SampleRequest
 }
 
 /**
  * What a row became: the boundary tensor, a token, or nothing (an exit's prefill chunk). Where a draft came with it, the tokens
  * that single steps would have drawn, up to and with the first that differs from its guess; an engine that cannot verify guesses
- * answers the first alone, as a token.
+ * answers the first alone, as a token. `rows`: where the row asked to keep them, all of its positions; engines that never see them have none.
  */
 export type EngineOutput =
   | { readonly kind: 'activation'; readonly activation: Activation }
-  | { readonly kind: 'token'; readonly sampled: SampledToken }
-  | { readonly kind: 'tokens'; readonly sampled: readonly SampledToken[] }
-  | { readonly kind: 'none' }
+  | { readonly kind: 'token'; readonly sampled: SampledToken; readonly rows?: Activation }
+  | { readonly kind: 'tokens'; readonly sampled: readonly SampledToken[]; readonly rows?: Activation }
+  | { readonly kind: 'none'; readonly rows?: Activation }
 
 export interface EngineFacts {
   readonly kind: EngineKind
@@ -81,6 +92,11 @@ export interface Engine {
   readonly layers: LayerRange
   /** Outputs in the order of `rows`; rejects with a ComputePoolError. */
   run(rows: readonly EngineRow[]): Promise<EngineOutput[]>
+  /**
+   * Exit: draws from rows that are given, by the head alone: no layer runs and no cache is touched. It waits for its turn as a step does. Errors:
+   * `peer_frame_invalid` for rows that no head takes, or where there is none.
+   */
+  drawFrom(request: DrawRequest): Promise<readonly SampledToken[]>
   /** Frees a request's cache, kept or not; unknown ids are fine. */
   forget(requestId: string): void
   /** The request is over: its cache stays, for a row that reuses it, until room is needed; the one kept longest goes first. */

@@ -4,6 +4,7 @@ export type { DatagramCarrier } from './datagram.ts'
 export type {
   Activation,
   ActivationDtype,
+  DrawRequest,
   Engine,
   EngineFacts,
   EngineKind,

@@ -26,11 +26,14 @@ export const receiptBodySchema = z.strictObject({
   outSteps: count,
   inHead: head,
   outHead: head,
+  /** The exit's: of the rows that its head took, as if it had sent them on. 0 and empty at any other seat, and at an exit that has no head itself. */
+  rowSteps: count,
+  rowHead: z.union([head, z.literal('')]),
   /** The out-chain's heads before its last, the first bytes of each, the latest last: what the next seat may have got no further than. */
   recent: z.string().regex(recentPattern),
   /** The exit's: of its last answer, which nobody may have heard. */
   lastTokens: z.array(count).max(33),
-  /** Of the last row of activations that was sent: eight f32, little-endian, hex. Empty where none was, and without a nonce. */
+  /** Of the last row of activations that was sent, or taken by the exit's head: eight f32, little-endian, hex. Empty where none was, and without a nonce. */
   sketch: z.string().regex(/^([0-9a-f]{64})?$/),
   /** As it came; empty where none did. */
   nonce: z.union([receiptNonceSchema, z.literal('')]),
@@ -46,7 +49,7 @@ export type Receipt = z.infer<typeof receiptSchema>
 /** What is signed: a line for each field. */
 export function receiptText(receipt: ReceiptBody): string {
   return [
-    'ComputePool receipt 1',
+    'ComputePool receipt 2',
     `Coalition: ${JSON.stringify(receipt.coalition)}`,
     `Epoch: ${receipt.epoch}`,
     `Request: ${JSON.stringify(receipt.requestId)}`,
@@ -54,6 +57,7 @@ export function receiptText(receipt: ReceiptBody): string {
     `Layers: ${receipt.layers.start} to ${receipt.layers.end}`,
     `In: ${receipt.inSteps} ${receipt.inHead}`,
     `Out: ${receipt.outSteps} ${receipt.outHead}`,
+    `Rows: ${receipt.rowSteps} ${receipt.rowHead}`,
     `Recent: ${receipt.recent}`,
     `Last tokens: ${receipt.lastTokens.join(' ')}`,
     `Sketch: ${receipt.sketch}`,

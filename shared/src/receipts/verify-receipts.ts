@@ -4,6 +4,7 @@
  */
 import { bytesToHex } from '@noble/hashes/utils.js'
 import type { LayerRange } from '../model/index.ts'
+import { maxDraftTokens } from '../wire/frame-header.ts'
 import { type Receipt, recentHeadBytes } from './receipt.ts'
 import {
   createReceiptChain,
@@ -59,6 +60,9 @@ export interface ReceiptVerdict {
 
 /** Whether the session key `key` (hex) signed the receipt. */
 export type IsSigned = (receipt: Receipt, key: string) => boolean
+
+/** A token, and the guesses behind it. */
+const mostDrawnAtOnce = 1 + maxDraftTokens
 
 const worstFirst = ['forged', 'broken', 'missing'] as const
 
@@ -137,13 +141,28 @@ function faultsOfEnds(attempt: ReceiptedAttempt, sound: ReadonlyMap<number, Rece
  * Between the ring's ends a seat sends a frame for each that it received, or several where its chunks are shorter. Frames at the end of an
  * attempt that was cut short may be unanswered.
  */
-function faultsOfPairing({ seats, isComplete }: ReceiptedAttempt, sound: ReadonlyMap<number, Receipt>): ReceiptFault[] {
-  return seats.slice(1, -1).flatMap(({ seat }) => {
+function faultsOfPairing(attempt: ReceiptedAttempt, sound: ReadonlyMap<number, Receipt>): ReceiptFault[] {
+  const { seats, isComplete } = attempt
+  const between = seats.slice(1, -1).flatMap(({ seat }): ReceiptFault[] => {
     const receipt = sound.get(seat)
     if (receipt === undefined || !isComplete || receipt.outSteps >= receipt.inSteps) return []
     const words = `Seat ${seat} says that it received ${receipt.inSteps} frames and sent ${receipt.outSteps}.`
     return [{ fault: 'broken', seats: [seat], words }]
   })
+  return [...between, ...faultsOfRows(attempt, sound)]
+}
+
+/** The exit shows the rows from which it drew, as all others do: one at least for each frame that it received, and for each draw. */
+function faultsOfRows({ seats, isComplete }: ReceiptedAttempt, sound: ReadonlyMap<number, Receipt>): ReceiptFault[] {
+  const { seat } = seats.at(-1)!
+  const exit = sound.get(seat)
+  if (exit === undefined) return []
+  const { inSteps, outSteps, rowSteps } = exit
+  const isText = seats.length === 1
+  const least = Math.max(Math.ceil(outSteps / mostDrawnAtOnce), isComplete && !isText ? inSteps : 0)
+  if (rowSteps >= least) return []
+  const words = `The exit says that it drew ${outSteps} tokens of ${inSteps} ${isText ? 'texts and tokens' : 'frames'}, and that its head took ${rowSteps}.`
+  return [{ fault: 'broken', seats: [seat], words }]
 }
 
 /** Whether the exit drew what was heard, and no more than one answer that was not: cut off at the end of the text, or under way. */

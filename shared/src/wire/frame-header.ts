@@ -11,7 +11,7 @@ import {
 } from '../pipeline/sampling-params.ts'
 
 /** Raised when a peer of the last version could not understand us. */
-export const protocolVersion = 7
+export const protocolVersion = 8
 
 /** Bytes of a `handover` frame's payload. */
 export const maxHandoverFrameBytes = 256 << 10

@@ -9,6 +9,7 @@ export function withRun(engine: Engine, run: Engine['run']): Engine {
     layers,
     lost,
     run,
+    drawFrom: request => engine.drawFrom(request),
     forget: requestId => engine.forget(requestId),
     keep: requestId => engine.keep(requestId),
     memory: () => engine.memory(),
