@@ -96,8 +96,8 @@ export async function openCheckStage(options: StageOptions): Promise<CheckStage>
   const terms: CheckTerms = { manifestSha256: pool.manifestSha256, policies: tabs.map(() => always), sampling }
   const nonce = commitmentOf(secret, terms)
   const attempts: CheckedAttempt[] = []
-  /** Of the last attempt: the position after which its exit drew first. */
-  let drawsFrom = 0
+  /** Of the last attempt: the first token that its exit drew. */
+  let firstDraw = 0
   let text = prompt
   let reuse: RequestJob['reuse']
   const ids = ['first', ...(isKept || isSecond ? ['second'] : []), ...(isBranched ? ['third'] : [])]
@@ -125,7 +125,7 @@ export async function openCheckStage(options: StageOptions): Promise<CheckStage>
     const keyOf = (tab: PoolPeer | undefined): SessionKey | null =>
       (tab && (heardBy(tab, 'peer-joined')[0]!.sessionKey ?? null)) || null
     const positions = text.length + drawn.length - 1
-    drawsFrom = text.length - 1
+    firstDraw = text.length
     attempts.push({
       requestId,
       coalition: `c${epoch}`,
@@ -152,7 +152,7 @@ export async function openCheckStage(options: StageOptions): Promise<CheckStage>
     receiptHeads: tabs.map((_, i) => (i === seat ? digestOfReceipt(last.receipt) : null)),
     positions: last.positions,
     keptPositions,
-    drawsFrom: at => (at === tabs.length - 1 ? drawsFrom : null),
+    firstDraw: at => (at === tabs.length - 1 ? firstDraw : null),
     policies: terms.policies,
   })
   pool.prepare(tabs, auditor, seat, epoch)
@@ -172,8 +172,8 @@ export async function openCheckStage(options: StageOptions): Promise<CheckStage>
     attempts,
     receivedFrom: seat === 0 ? null : accused.peer(),
     sentFrom: sentFrom.peer(),
-    nonce: sentFrom === accused ? null : 'c0'.repeat(32),
-    plan: { secret, terms, positions: last.positions, endPosition: planned!.endPosition },
+    nonce: 'c0'.repeat(32),
+    plan: { secret, terms, positions: last.positions, endPosition: planned!.endPosition, draws: planned!.draws },
     withinMs: 60_000,
     evidence: { path: '/api/evidence', ticket: 'ticket' },
   }
@@ -186,12 +186,15 @@ export async function openCheckStage(options: StageOptions): Promise<CheckStage>
       const ask = { type: 'hand-over', check, epoch, to: auditor.peer(), endPosition: planned!.endPosition } as const
       const ids = attempts.map(({ requestId }) => requestId)
       const order = (tab: PoolPeer, as: 'received' | 'sent') =>
-        pool.command(tab, { ...ask, as, attempts: ids, ...changes })
-      if (seat !== 0 || sentFrom === accused) order(accused, 'received')
-      if (sentFrom !== accused)
-        pool.onHeard((_, said) => {
-          if (said.type === 'check-computed' && said.check === check) order(sentFrom, 'sent')
+        pool.command(tab, {
+          ...ask,
+          ...(as === 'sent' && planned!.draws !== null ? { draws: planned!.draws } : {}),
+          ...{ as, attempts: ids, ...changes },
         })
+      if (seat !== 0) order(accused, 'received')
+      pool.onHeard((_, said) => {
+        if (said.type === 'check-computed' && said.check === check) order(sentFrom, 'sent')
+      })
     },
     run: changes => pool.command(auditor, { ...command, ...changes }),
     async reported() {

@@ -173,7 +173,8 @@ export function createAuditDuty({
           if ('faults' in found)
             return say(found.verdict === 'unpaired' ? 'guilty' : found.verdict, found.faults.join(' '))
           const { over, positions, draws } = found.report
-          const words = draws === null ? `${over} of ${positions} rows differ.` : `${draws.different} draws differ.`
+          const ofDraws = draws === null ? '' : ` ${draws.different} of ${draws.verdicts.length} draws differ.`
+          const words = `${over} of ${positions} rows differ.${ofDraws}`
           return say(found.verdict === 'cheated' ? 'guilty' : 'innocent', words)
         } catch (thrown) {
           signal.throwIfAborted()

@@ -37,13 +37,13 @@ export function createHandOvers({ clock, breathe, kept, transport, send }: HandO
   const turns = new Map<string, Promise<void>>()
 
   async function run(
-    { check, epoch, to, as, attempts, endPosition }: HandOverCommand,
+    { check, epoch, to, as, attempts, endPosition, draws }: HandOverCommand,
     signal: AbortSignal,
   ): Promise<void> {
     signal.throwIfAborted()
     // Of what was sent only the last attempt is compared.
     const wanted = as === 'sent' ? attempts.slice(-1) : attempts
-    const found = await kept.handOver({ attempts: wanted, endPosition })
+    const found = await kept.handOver({ attempts: wanted, endPosition, draws })
     if ('refusal' in found) return refuse(check, found.refusal)
     await linked(to, signal)
     let seq = 0

@@ -1,8 +1,15 @@
 /**
- * What this peer received of recent attempts, and what it drew, over assignments: for checks of its own work and of the seat before it. The
- * eldest attempts go first. It knows neither links nor desk.
+ * What this peer received of recent attempts, and at an exit the rows that it drew from and what it drew, over assignments: for checks of its own work
+ * and of the seat before it. The eldest attempts go first. It knows neither links nor desk.
  */
-import { cutHandover, encodeHandoverHeader, type HandedAttempt, maxHandoverBytes } from '@computepool/shared/audit'
+import {
+  cutHandover,
+  type DrawRun,
+  encodeHandoverHeader,
+  type HandedAttempt,
+  isDrawnFrom,
+  maxHandoverBytes,
+} from '@computepool/shared/audit'
 import { asComputePoolError } from '@computepool/shared/errors'
 import type { FrameKeeper } from '@computepool/shared/pipeline'
 import { type Digest, linkOfFrame } from '@computepool/shared/receipts'
@@ -13,6 +20,8 @@ export interface HandOverAsk {
   /** Attempts by their ids, the last is the one that is checked. */
   readonly attempts: readonly string[]
   readonly endPosition: number
+  /** Exit: its own rows and draws are wanted, and the rows of these draws beside those before `endPosition`. Else what it received. */
+  readonly draws?: DrawRun | undefined
 }
 
 export type HandOver =
@@ -38,8 +47,15 @@ const tokenBytes = 8
 /** Hashed between two breaths. */
 const breathBytes = 1 << 20
 
+interface KeptFrame {
+  readonly header: Omit<FrameHeader, 'epoch'>
+  readonly payload: Uint8Array
+}
+
 interface Kept {
-  readonly frames: { readonly header: FrameHeader; readonly payload: Uint8Array }[]
+  readonly frames: KeptFrame[]
+  /** Exit: what its head took. */
+  readonly rows: KeptFrame[]
   readonly drawn: number[]
   firstDrawn: number | null
   sizeBytes: number
@@ -56,7 +72,7 @@ export function createKeptFrames({ digest, breathe, limitBytes = maxHandoverByte
     if (given.has(requestId)) return null
     const known = attempts.get(requestId)
     if (known !== undefined) return known
-    const kept: Kept = { frames: [], drawn: [], firstDrawn: null, sizeBytes: 0 }
+    const kept: Kept = { frames: [], rows: [], drawn: [], firstDrawn: null, sizeBytes: 0 }
     attempts.set(requestId, kept)
     return kept
   }
@@ -76,16 +92,18 @@ export function createKeptFrames({ digest, breathe, limitBytes = maxHandoverByte
 
   async function attemptOf(
     requestId: string,
-    endPosition: number,
+    { endPosition, draws: run }: HandOverAsk,
   ): Promise<readonly [HandedAttempt, Uint8Array[]] | null> {
     const kept = attempts.get(requestId)
     if (kept === undefined) return null
-    const [first] = kept.frames
-    const draws = kept.firstDrawn === null ? null : { firstPosition: kept.firstDrawn, tokens: [...kept.drawn] }
+    const source = [...(run === undefined ? kept.frames : kept.rows)]
+    const [first] = source
+    const isDrawn = run !== undefined && kept.firstDrawn !== null
+    const draws = isDrawn ? { firstPosition: kept.firstDrawn!, tokens: [...kept.drawn] } : null
     if (first === undefined) return [{ requestId, frames: null, draws }, []]
     const links: NonNullable<HandedAttempt['frames']>['links'] = []
     let unbreathed = 0
-    for (const { header, payload } of [...kept.frames]) {
+    for (const { header, payload } of source) {
       const { position, rows, terms = '' } = linkOfFrame(header, payload)
       links.push({ position, rows, terms, sha256: bytesToHex(digest(payload)) })
       unbreathed += payload.length
@@ -94,19 +112,26 @@ export function createKeptFrames({ digest, breathe, limitBytes = maxHandoverByte
       await breathe()
     }
     const held = links.findLastIndex(({ position }) => position < endPosition) + 1
+    const from = run === undefined ? -1 : links.findIndex((link, i) => i >= held && isDrawnFrom(link, run))
+    const until = run === undefined ? 0 : links.findLastIndex(link => isDrawnFrom(link, run)) + 1
+    const apart = from < 0 ? {} : { apart: { from, count: until - from } }
     const dtype = first.header.dtype as NonNullable<HandedAttempt['frames']>['dtype']
-    const frames = { kind: 'frames' as const, dtype, hidden: first.header.shape[1] ?? 0, links, held }
-    return [{ requestId, frames, draws }, kept.frames.slice(0, held).map(({ payload }) => payload)]
+    const frames = { kind: 'frames' as const, dtype, hidden: first.header.shape[1] ?? 0, links, held, ...apart }
+    const given = from < 0 ? source.slice(0, held) : [...source.slice(0, held), ...source.slice(from, until)]
+    return [{ requestId, frames, draws }, given.map(({ payload }) => payload)]
+  }
+
+  function add(requestId: string, side: 'frames' | 'rows', { header, payload }: KeptFrame): void {
+    const kept = open(requestId)
+    if (kept === null) return
+    kept[side].push({ header, payload: ownOrView(payload) })
+    const told = (header.prompt_tokens?.length ?? 0) + (header.generated_tokens?.length ?? 0)
+    grow(kept, payload.length + frameOverheadBytes + told * tokenBytes)
   }
 
   return {
-    received(requestId, header, payload) {
-      const kept = open(requestId)
-      if (kept === null) return
-      kept.frames.push({ header, payload: ownOrView(payload) })
-      const told = (header.prompt_tokens?.length ?? 0) + (header.generated_tokens?.length ?? 0)
-      grow(kept, payload.length + frameOverheadBytes + told * tokenBytes)
-    },
+    received: (requestId, header, payload) => add(requestId, 'frames', { header, payload }),
+    computed: (requestId, header, payload) => add(requestId, 'rows', { header, payload }),
     drew(requestId, position, tokens) {
       const kept = open(requestId)
       if (kept === null) return
@@ -114,11 +139,11 @@ export function createKeptFrames({ digest, breathe, limitBytes = maxHandoverByte
       kept.drawn.push(...tokens)
       grow(kept, tokens.length * tokenBytes)
     },
-    async handOver({ attempts: wanted, endPosition }) {
+    async handOver(ask) {
       const handed: HandedAttempt[] = []
       const payloads: Uint8Array[] = []
-      for (const requestId of wanted) {
-        const found = await attemptOf(requestId, endPosition)
+      for (const requestId of ask.attempts) {
+        const found = await attemptOf(requestId, ask)
         if (found === null)
           return { refusal: `What it received of attempt ${requestId} is not kept any more, or never was.` }
         handed.push(found[0])

@@ -20,6 +20,7 @@ const engine: Engine = {
       if (!('activation' in input)) throw new Error('a middle slice was given tokens')
       return { kind: 'activation', activation: input.activation }
     }),
+  drawFrom: async () => [],
   forget: () => {},
   keep: () => {},
   memory: () => ({ weightsBytes: 0, kvBytes: 0, kvBudgetBytes: 0, requests: 0, keptBytes: 0 }),

@@ -51,9 +51,7 @@ export interface CheckHost extends TakeHost {
   ) => Promise<string>
 }
 
-/** Of the time that a check has, what is left for computing when hand-overs are waited for no longer. */
-const computeShare = 0.4
-/** The same where rows are computed first: for what the seat received. */
+/** Of the time that a check has, how long what the seat received is waited for. */
 const receivedShare = 0.5
 /** What is left for comparing when what it sent is waited for no longer, and what whoever sends that must have had to be blamed. */
 const reportShare = 0.05
@@ -86,7 +84,7 @@ export async function runCheck(
     const startedMs = host.clock.monotonicMs()
     const replay = {
       ...{ bundle, ...host, engine, chunk: auditChunk, requestId: command.check, signal },
-      computed: handed.computed ?? undefined,
+      computed: handed.computed,
     }
     const told = toldEngine(command, bundle)
     const strict = await replayEvidence({ ...replay, accused: told })
@@ -108,7 +106,7 @@ export async function runCheck(
 
 /** What the seat said that it computes with; its floats are those of the rows that it signed, whatever it said. */
 function toldEngine({ engine }: RunCheck, { header: { outgoing } }: CaseBundle): ToleranceSide {
-  return outgoing.kind === 'frames' ? { ...engine, dtype: outgoing.dtype } : engine
+  return { ...engine, dtype: outgoing.dtype }
 }
 
 /**
@@ -138,38 +136,20 @@ async function asOthersJudge(
 interface Handed {
   readonly of: ReceivedCase
   readonly sent: Handover
-  /** What was computed before `sent` was there; null: nothing was. */
-  readonly computed: ComputedRows | null
+  /** What was computed before `sent` was there. */
+  readonly computed: ComputedRows
   readonly computeMs: number
 }
 
-/** What both sides hand over; where what the seat sent is rows, one's own are computed, and the desk is told so, before those are asked for. */
+/** What both sides hand over; one's own rows are computed, and the desk is told so, before what the seat sent is asked for. */
 async function collect(
   host: CheckHost,
   command: RunCheck,
   engine: Engine,
   signal: AbortSignal,
 ): Promise<Handed | CheckReport> {
-  const { check, withinMs, receivedFrom, sentFrom, accused, nonce } = command
+  const { check, withinMs, receivedFrom, sentFrom, nonce } = command
   const beganMs = host.clock.monotonicMs()
-  if (nonce === null) {
-    const within = withinMs * (1 - computeShare)
-    // The exit's draws come with what it received.
-    const isOwn = sentFrom === accused
-    const asked = [
-      receivedFrom === null
-        ? null
-        : takeHandover(host, { check, peer: receivedFrom, as: 'received', withinMs: within }, signal),
-      isOwn && receivedFrom !== null
-        ? null
-        : takeHandover(host, { check, peer: sentFrom, as: isOwn ? null : 'sent', withinMs: within }, signal),
-    ] as const
-    const [received, sent] = await Promise.all(asked)
-    for (const each of [received, sent]) if (each !== null && 'outcome' in each) return each
-    const of = reportable(assembleReceived(command, received as Handover | null, host.digest))
-    if ('outcome' in of) return of
-    return { of, sent: (sent ?? received) as Handover, computed: null, computeMs: 0 }
-  }
   const received =
     receivedFrom === null
       ? null
@@ -242,7 +222,7 @@ function bundleOf({ manifest }: CheckHost, command: RunCheck, { bundle, found, e
   const { relative, logit, nearTieShare } = 'tolerance' in found ? found.tolerance : { relative: 1, logit: 100 }
   const header: Omit<EvidenceHeader, 'sections'> = {
     format: 'computepool-evidence',
-    version: 2,
+    version: 3,
     versions: { computepool: version, protocol: protocolVersion },
     model: { name: manifest.model, quantisation: manifest.quantisation },
     ...bundle.header,
@@ -260,9 +240,9 @@ function findingOf({ positions, worst, worstPosition, over, draws }: RecomputeRe
 }
 
 function inWords({ positions, over, worst, worstPosition, draws }: RecomputeReport): string {
-  if (draws !== null)
-    return `Of ${draws.verdicts.length} draws ${draws.different} differ and ${draws.nearTies} are near ties.`
-  return `${over} of ${positions} rows differ; the worst, at position ${worstPosition}, by ${worst.toPrecision(3)}.`
+  const ofRows = `${over} of ${positions} rows differ; the worst, at position ${worstPosition}, by ${worst.toPrecision(3)}.`
+  if (draws === null) return ofRows
+  return `${ofRows} Of ${draws.verdicts.length} draws ${draws.different} differ and ${draws.nearTies} are near ties.`
 }
 
 const wordsOf = (faults: readonly string[]): string => faults.join(' ').slice(0, 1000)

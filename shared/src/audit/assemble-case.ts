@@ -6,7 +6,7 @@ import type { Digest } from '../receipts/index.ts'
 import type { DeskCommand } from '../wire/index.ts'
 import { type CaseBundle, faultsOfIncoming, faultsOfOutgoing } from './check-evidence.ts'
 import { heldBytes } from './evidence-bundle.ts'
-import type { EvidenceAttempt, EvidenceCase, EvidenceFrames } from './evidence-header.ts'
+import type { EvidenceAttempt, EvidenceCase } from './evidence-header.ts'
 import type { HandedAttempt, Handover } from './handover.ts'
 import { firstDrawn, termOf } from './pair-frames.ts'
 
@@ -50,7 +50,7 @@ export function assembleReceived(
   return receivedFrom === null ? { failed: fault } : { blamed: receivedFrom, words: fault }
 }
 
-/** `sent`: of `sentFrom`; where that is the accused itself, an exit, whichever blob has its draws. */
+/** `sent`: of `sentFrom`; of an exit that is itself. */
 export function assembleCase(
   command: RunCheck,
   { attempts, incoming }: ReceivedCase,
@@ -60,21 +60,21 @@ export function assembleCase(
   const { sentFrom, accused, plan } = command
   const last = command.attempts.at(-1)!
   const handed = pieceOf(sent, last.requestId)
-  const isOwn = sentFrom === accused
-  const outgoing = isOwn
-    ? drawsOf(command, attempts.at(-1)!, handed?.attempt ?? null)
-    : (handed?.attempt.frames ?? null)
-  if (outgoing === null) return { blamed: sentFrom, words: `It handed over nothing of attempt ${last.requestId}.` }
-  if (!isOwn && (last.after === null || last.afterKey === null))
+  const isExit = sentFrom === accused
+  const draws = isExit ? drawsOf(command, attempts.at(-1)!, handed?.attempt ?? null) : null
+  if (handed?.attempt.frames == null || (isExit && draws === null))
+    return { blamed: sentFrom, words: `It handed over nothing of attempt ${last.requestId}.` }
+  if (!isExit && (last.after === null || last.afterKey === null))
     return { failed: 'The desk gave no receipt of the seat behind.' }
   const header: EvidenceCase = {
     accused: { peer: accused },
-    check: { secret: plan.secret, terms: plan.terms, positions: plan.positions, endPosition: plan.endPosition },
+    check: { ...plan },
     attempts,
-    after: isOwn ? null : { peer: sentFrom, receipt: last.after!, key: last.afterKey! },
-    outgoing,
+    after: isExit ? null : { peer: sentFrom, receipt: last.after!, key: last.afterKey! },
+    outgoing: handed.attempt.frames,
+    draws,
   }
-  const bundle = { header, incoming, outgoing: isOwn ? new Uint8Array() : handed!.payloads }
+  const bundle = { header, incoming, outgoing: handed.payloads }
   const [ofSent] = faultsOfOutgoing(bundle, digest)
   return ofSent === undefined ? { bundle } : { blamed: sentFrom, words: ofSent }
 }
@@ -110,7 +110,7 @@ function drawsOf(
   { plan }: RunCheck,
   { incoming }: EvidenceAttempt,
   handed: HandedAttempt | null,
-): Exclude<EvidenceCase['outgoing'], EvidenceFrames> | null {
+): EvidenceCase['draws'] {
   if (handed?.draws == null) return null
   const params = plan.terms.sampling
   const { tokens } = handed.draws
@@ -122,5 +122,5 @@ function drawsOf(
     const said = incoming.links[0] === undefined ? [] : termOf(incoming.links[0], name)
     return Array.isArray(said) ? said : []
   }
-  return { kind: 'tokens', firstPosition, tokens, params, prompt: of('prompt'), generated: of('generated') }
+  return { firstPosition, tokens, params, prompt: of('prompt'), generated: of('generated') }
 }

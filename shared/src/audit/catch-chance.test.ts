@@ -48,7 +48,7 @@ function simulate(policy: CheckPolicy, cheating: Cheating, requests: number, run
         attempt: `${run}`,
         receiptHeads: [random.bytes(32)],
         keptPositions: 0,
-        drawsFrom: () => null,
+        firstDraw: () => null,
         positions: positionsOf(shape),
         policies: [policy],
       })
@@ -143,7 +143,7 @@ describe('what checks cost', () => {
         receiptHeads: [random.bytes(32)],
         positions: positionsOf(shape),
         keptPositions: 0,
-        drawsFrom: () => null,
+        firstDraw: () => null,
         policies: [defaultCheckPolicy],
       }))
         sum += endPosition

@@ -21,11 +21,11 @@ import {
   settleChain,
 } from '../receipts/index.ts'
 import { canonicalJson, commitmentOf } from './commitment.ts'
-import { rowBytes } from './evidence-bundle.ts'
+import { heldBytes, heldLinks, rowBytes } from './evidence-bundle.ts'
 import type { EvidenceAttempt, EvidenceCase, EvidenceFrames } from './evidence-header.ts'
 import { finalRows } from './final-rows.ts'
-import { firstDrawn, samplingTerms, termOf } from './pair-frames.ts'
-import { planChecks } from './plan-checks.ts'
+import { firstDrawn, isDrawnFrom, samplingTerms, termOf } from './pair-frames.ts'
+import { type DrawRun, planChecks } from './plan-checks.ts'
 
 /** True where the wallet `address` signed `message` (EIP-191); false, never an error, for anything that is no signature. */
 export type VerifyWallet = (signed: {
@@ -153,8 +153,8 @@ export function faultsOfIncoming(
     if (headOfLinks(attempt.receipt, links) !== attempt.receipt.inHead)
       faults.push('The accused did not sign for having received this.')
     if (said.kind !== 'frames') continue
-    faults.push(...faultsOfFrames(said, bytes, { end: neededUntil(header, i), what: 'received', digest }))
-    bytes = bytes.subarray(sizeOf(said))
+    faults.push(...faultsOfFrames(said, bytes, { end: neededUntil(header, i), draws: null, what: 'received', digest }))
+    bytes = bytes.subarray(heldBytes(said))
   }
   return faults
 }
@@ -167,23 +167,30 @@ function neededUntil({ attempts, check }: Received, index: number): number {
   return Math.min(check.endPosition, ...later.map(position => position ?? 0))
 }
 
-/** The accused signed for having sent this, or the seat behind for having received it of what the accused sent. */
+/** The accused signed for having sent this, or the seat behind for having received it of what the accused sent; an exit, for having drawn of it. */
 export function faultsOfOutgoing({ header, outgoing }: Omit<CaseBundle, 'incoming'>, digest?: Digest): string[] {
-  const faults: string[] = []
   const { receipt } = header.attempts.at(-1)!
-  const { outgoing: said, after } = header
-  const links = said.kind === 'frames' ? said.links.map(linkOfEvidence) : linksOfTokens(said.tokens, 0).map(digested)
-  const head = headOfLinks(receipt, links)
-  if (after !== null && after.receipt.inHead !== head)
-    faults.push('The seat behind signed that it received something else.')
+  const { outgoing: said, after, draws, check } = header
+  const head = headOfLinks(receipt, said.links.map(linkOfEvidence))
+  const faults = [
+    ...(draws === null ? faultsOfSent(receipt, after?.receipt ?? null, head) : []),
+    ...faultsOfFrames(said, outgoing, { end: check.endPosition, draws: check.draws, what: 'sent', digest }),
+  ]
+  if (draws === null) return faults
+  if (after !== null) faults.push('Behind an exit nobody receives rows.')
+  if (head !== receipt.rowHead) faults.push('The accused did not sign for having computed this.')
+  if (headOfLinks(receipt, linksOfTokens(draws.tokens, 0).map(digested)) !== receipt.outHead)
+    faults.push('The accused did not sign for having drawn this.')
+  return faults
+}
+
+function faultsOfSent(receipt: Receipt, behind: Receipt | null, head: string): string[] {
+  if (behind === null) return ['Nobody signed for having received this.']
+  const faults: string[] = []
+  if (behind.inHead !== head) faults.push('The seat behind signed that it received something else.')
   // Frames may have been under way when the attempt was cut short: then the seat behind got no further than one of the last heads.
-  if (
-    head !== receipt.outHead &&
-    !(after !== null && recentHeads(receipt).includes(head.slice(0, 2 * recentHeadBytes)))
-  )
+  if (head !== receipt.outHead && !recentHeads(receipt).includes(head.slice(0, 2 * recentHeadBytes)))
     faults.push('The accused did not sign for having sent this.')
-  if (said.kind === 'frames')
-    faults.push(...faultsOfFrames(said, outgoing, { end: header.check.endPosition, what: 'sent', digest }))
   return faults
 }
 
@@ -210,13 +217,11 @@ function digested(link: ReceiptLink): ReceiptLink {
   return { ...link, payload: sha256(link.payload) }
 }
 
-function sizeOf(frames: EvidenceFrames): number {
-  return frames.links.slice(0, frames.held).reduce((sum, { rows }) => sum + rows * rowBytes(frames), 0)
-}
-
 interface FramesAsked {
   /** Payloads before this position must be there. */
   readonly end: number
+  /** And all that reach into those from which these were drawn. */
+  readonly draws: DrawRun | null
   readonly what: 'received' | 'sent'
   readonly digest: Digest | undefined
 }
@@ -224,14 +229,18 @@ interface FramesAsked {
 function faultsOfFrames(
   frames: EvidenceFrames,
   bytes: Uint8Array,
-  { end, what, digest = sha256 }: FramesAsked,
+  { end, draws, what, digest = sha256 }: FramesAsked,
 ): string[] {
   const faults: string[] = []
-  const { links, held, dtype } = frames
-  if (links.slice(held).some(({ position }) => position < end))
+  const { links, dtype } = frames
+  const heldOnes = heldLinks(frames)
+  const known = new Set(heldOnes)
+  if (links.some(link => !known.has(link) && link.position < end))
     faults.push(`Frames before position ${end} are missing from what was ${what}.`)
+  if (draws !== null && links.some(link => !known.has(link) && isDrawnFrom(link, draws)))
+    faults.push(`Rows are missing from which the tokens ${draws.from} to ${draws.until} were drawn.`)
   for (const [i, payload] of payloadsOf(frames, bytes).entries())
-    if (bytesToHex(digest(payload)) !== links[i]!.sha256)
+    if (bytesToHex(digest(payload)) !== heldOnes[i]!.sha256)
       faults.push(`Frame ${i} of what was ${what} is not the one in the chain.`)
   if (links.some(link => termOf(link, 'dtype') !== dtype)) faults.push(`What was ${what} is not in ${dtype}.`)
   return faults
@@ -239,7 +248,7 @@ function faultsOfFrames(
 
 export function payloadsOf(frames: EvidenceFrames, bytes: Uint8Array): Uint8Array[] {
   let at = 0
-  return frames.links.slice(0, frames.held).map(({ rows }) => {
+  return heldLinks(frames).map(({ rows }) => {
     const payload = bytes.subarray(at, at + rows * rowBytes(frames))
     at += payload.length
     return payload
@@ -263,12 +272,13 @@ function faultsOfPlan(header: EvidenceCase): string[] {
     receiptHeads: [...new Array<null>(receipt.seat).fill(null), digestOfReceipt(receipt)],
     positions: check.positions,
     keptPositions: kept,
-    drawsFrom: () => (header.outgoing.kind === 'tokens' ? header.outgoing.firstPosition - 1 : null),
+    firstDraw: () => header.draws?.firstPosition ?? null,
     policies: new Array(receipt.seat + 1).fill(policy),
   })
   if (planned === undefined) return ['No check of this seat was drawn.']
   if (planned.endPosition !== check.endPosition)
     return [`The check was drawn up to position ${planned.endPosition}, and goes up to ${check.endPosition}.`]
+  if (canonicalJson(planned.draws) !== canonicalJson(check.draws)) return ['Other draws were to be made again.']
   const most = positionsOf(incoming, kept)
   if (typeof most === 'string') return [most]
   return check.positions > most ? [`The attempt had ${most} positions, not ${check.positions}.`] : []
@@ -285,10 +295,10 @@ function positionsOf(incoming: EvidenceAttempt['incoming'], kept: number): numbe
 }
 
 /** How the exit was to draw stands in the terms that the desk committed to; from where on, and after what, in the frames that it received. */
-function faultsOfSampling({ attempts, outgoing, check }: EvidenceCase): string[] {
-  if (outgoing.kind !== 'tokens') return []
+function faultsOfSampling({ attempts, draws, check }: EvidenceCase): string[] {
+  if (draws === null) return []
   const { incoming } = attempts.at(-1)!
-  const { params, prompt, generated, firstPosition } = outgoing
+  const { params, prompt, generated, firstPosition } = draws
   const faults: string[] = []
   if (canonicalJson(params) !== canonicalJson(check.terms.sampling)) faults.push('The desk asked for another sampling.')
   if (incoming.kind === 'text') {

@@ -82,8 +82,10 @@ export async function* piecesOf(input: ComputeInput, runs: readonly RowRun[]): A
     await input.breathe?.()
     input.signal?.throwIfAborted()
     const position = pieces[0]!.position
-    const [output] = await engine.run([{ requestId, position, input: inputOf(engine, frames, pieces), sample: null }])
-    if (output?.kind !== 'activation') throw unfit(`The engine gave ${output?.kind} where rows were claimed.`)
-    yield { position, activation: output.activation }
+    const row = { requestId, position, input: inputOf(engine, frames, pieces), sample: null, keepRows: true }
+    const [output] = await engine.run([row])
+    const activation = output?.kind === 'activation' ? output.activation : output?.rows
+    if (activation === undefined) throw unfit(`The engine gave ${output?.kind} where rows were claimed.`)
+    yield { position, activation }
   }
 }

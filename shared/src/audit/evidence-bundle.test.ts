@@ -56,6 +56,7 @@ describe.each(seats)('evidence about seat %i', seat => {
         const report = await replay(bundle)
         expect(report.isHonest).toBe(!isCheat)
         expect(report.positions).toBe(header.check.endPosition)
+        expect(report.draws !== null).toBe(seat === 2)
         if (isCheat && seat !== 2) expect(report.firstOver).toBe('isKept' in manner ? 14 : 0)
       }
     },
@@ -103,9 +104,8 @@ test('a ring of one seat is judged by the sampling that the desk committed to', 
   const honest = decodeEvidence(encodeEvidence(await sampleEvidence({ seat: 0, isAlone: true })))
   expect(await checkEvidence(honest)).toEqual([])
   expect((await replay(honest, { start: 0, end: layers })).isHonest).toBe(true)
-  const { outgoing } = honest.header
-  if (outgoing.kind !== 'tokens') throw new Error(outgoing.kind)
-  const other = { ...honest.header, outgoing: { ...outgoing, params: { ...outgoing.params, temperature: 1 } } }
+  const draws = honest.header.draws!
+  const other = { ...honest.header, draws: { ...draws, params: { ...draws.params, temperature: 1 } } }
   expect(await checkEvidence({ ...honest, header: other })).toEqual(['The desk asked for another sampling.'])
   const cheat = (engine: Engine) => garbage(engine, { vocab })
   const cheated = decodeEvidence(encodeEvidence(await sampleEvidence({ seat: 0, isAlone: true, cheat })))
@@ -152,25 +152,44 @@ test('rows that the accused never sent or received are refused, with digests of 
 
 test('an exit that is said to have been asked for something else is not blamed', async () => {
   const sample = await sampleEvidence({ seat: 2 })
-  const { outgoing } = sample.header
-  if (outgoing.kind !== 'tokens') throw new Error(outgoing.kind)
-  const faultsWith = (changes: Partial<typeof outgoing>) =>
-    checkEvidence(read({ ...sample, header: { ...sample.header, outgoing: { ...outgoing, ...changes } } }))
+  const draws = sample.header.draws!
+  const faultsWith = (changes: Partial<typeof draws>) =>
+    checkEvidence(read({ ...sample, header: { ...sample.header, draws: { ...draws, ...changes } } }))
   const otherwise = 'The exit was asked to draw otherwise.'
-  expect(await faultsWith({ params: { ...outgoing.params, seed: 13 } })).toEqual([
+  expect(await faultsWith({ params: { ...draws.params, seed: 13 } })).toEqual([
     'The desk asked for another sampling.',
     otherwise,
   ])
-  expect(await faultsWith({ firstPosition: outgoing.firstPosition - 1 })).toEqual([otherwise])
-  const tokens = outgoing.tokens.with(3, (outgoing.tokens[3]! + 1) % vocab)
-  expect(await faultsWith({ tokens })).toEqual(['The accused did not sign for having sent this.'])
+  expect(await faultsWith({ firstPosition: draws.firstPosition - 1 })).toContain(otherwise)
+  const tokens = draws.tokens.with(3, (draws.tokens[3]! + 1) % vocab)
+  expect(await faultsWith({ tokens })).toEqual(['The accused did not sign for having drawn this.'])
+  const { check } = sample.header
+  const fewer = { ...check, draws: { ...check.draws!, until: check.draws!.until - 1 } }
+  expect(await checkEvidence(read({ ...sample, header: { ...sample.header, check: fewer } }))).toEqual([
+    'Other draws were to be made again.',
+  ])
+})
+
+test('an exit is judged by rows and draws together, and nobody else by draws', async () => {
+  const [middle, exit] = [await sampleEvidence({ seat: 1 }), await sampleEvidence({ seat: 2 })]
+  const alone = { ...exit, header: { ...exit.header, draws: null } }
+  expect(await checkEvidence(read(alone))).toContain('Nobody signed for having received this.')
+  const drawn = { ...middle, header: { ...middle.header, draws: exit.header.draws } }
+  expect(await checkEvidence(read(drawn))).toContain('Behind an exit nobody receives rows.')
+  const { outgoing } = exit.header
+  const links = outgoing.links.map((link, i) => (i === 0 ? { ...link, sha256: '33'.repeat(32) } : link))
+  const changed = { ...exit, header: { ...exit.header, outgoing: { ...outgoing, links } } }
+  expect(await checkEvidence(read(changed))).toContain('The accused did not sign for having computed this.')
+  // It signed for tokens behind the last row that it signed for.
+  const short = { ...outgoing, links: outgoing.links.slice(0, 4), held: Math.min(4, outgoing.held) }
+  expect(unpairedFrames({ ...exit.header, outgoing: short })).toMatch(/for rows up to \d+ only/)
 })
 
 test('too few frames, or fewer positions than there were, prove nothing', async () => {
   const sample = await sampleEvidence({ seat: 1 })
   const { attempts, outgoing, check } = sample.header
   const { incoming } = attempts[0]!
-  if (incoming.kind !== 'frames' || outgoing.kind !== 'frames') throw new Error('no frames')
+  if (incoming.kind !== 'frames') throw new Error('no frames')
   const short = (frames: typeof incoming) => ({ ...frames, held: 1 })
   const bytes = 13 * evidenceManifest.dimensions.hidden * 4
   const fewer = {
@@ -186,7 +205,6 @@ test('too few frames, or fewer positions than there were, prove nothing', async 
 test('a seat that cuts its work otherwise than it came is told by what it signed; one that was cut short is not', async () => {
   const { header } = await sampleEvidence({ seat: 1 })
   const { outgoing } = header
-  if (outgoing.kind !== 'frames') throw new Error(outgoing.kind)
   const withLinks = (links: typeof outgoing.links) => unpairedFrames({ ...header, outgoing: { ...outgoing, links } })
   const [first, second, ...rest] = outgoing.links
   expect(withLinks([{ ...first!, rows: 12 }, second!, ...rest])).toMatch(/frame 1 it sent/)
@@ -273,7 +291,7 @@ test(`takes 800 mutated bundles, or refuses them by name (seed ${seed})`, async 
 
 function signedPart({ header, incoming, outgoing }: EvidenceBundle) {
   const { attempts, after, check } = header
-  return { attempts, after, check, incoming, outgoing, said: header.outgoing }
+  return { attempts, after, check, incoming, outgoing, said: header.outgoing, draws: header.draws }
 }
 
 function read(sample: SampleEvidence): EvidenceBundle {

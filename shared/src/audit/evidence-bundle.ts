@@ -70,7 +70,21 @@ export function decodeEvidence(bytes: Uint8Array): EvidenceBundle {
 /** Bytes that the held frames of one side take. */
 export function heldBytes(side: EvidenceCase['attempts'][number]['incoming'] | EvidenceCase['outgoing']): number {
   if (side.kind !== 'frames') return 0
-  return side.links.slice(0, side.held).reduce((sum, { rows }) => sum + rows * rowBytes(side), 0)
+  return heldLinks(side).reduce((sum, { rows }) => sum + rows * rowBytes(side), 0)
+}
+
+/** The frames whose payloads are there, in their order. */
+export function heldLinks({ links, held, apart }: EvidenceFrames): EvidenceFrames['links'] {
+  return apart === undefined
+    ? links.slice(0, held)
+    : [...links.slice(0, held), ...links.slice(apart.from, apart.from + apart.count)]
+}
+
+/** What is wrong with which frames are said to be held; null where nothing is. */
+export function faultOfHeld({ links, held, apart }: EvidenceFrames): string | null {
+  const isSound = held <= links.length && (apart === undefined || apart.from >= held)
+  if (isSound && (apart?.from ?? 0) + (apart?.count ?? 0) <= links.length) return null
+  return `It holds ${held} frames and ${apart?.count ?? 0} from ${apart?.from ?? 0} on, of ${links.length}.`
 }
 
 export function rowBytes({ dtype, hidden }: Pick<EvidenceFrames, 'dtype' | 'hidden'>): number {
@@ -89,9 +103,10 @@ function checkHeader(data: unknown): EvidenceHeader {
     const said = side === 'incoming' ? header.attempts.map(attempt => attempt.incoming) : [header.outgoing]
     const { sizeBytes } = header.sections[side]
     refuseLarge(sizeBytes, maxEvidenceSectionBytes)
-    for (const frames of said)
-      if (frames.kind === 'frames' && frames.held > frames.links.length)
-        throw invalid(`It holds ${frames.held} of ${frames.links.length} frames.`)
+    for (const frames of said) {
+      const fault = frames.kind === 'frames' ? faultOfHeld(frames) : null
+      if (fault !== null) throw invalid(fault)
+    }
     const held = said.reduce((sum, frames) => sum + heldBytes(frames), 0)
     if (held !== sizeBytes) throw invalid(`Its ${side} frames take ${held} bytes, and it brings ${sizeBytes}.`)
   }

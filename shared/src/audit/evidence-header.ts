@@ -9,7 +9,7 @@ import { z } from 'zod'
 import { samplingParamsSchema } from '../pipeline/sampling-params.ts'
 import { receiptSchema } from '../receipts/receipt.ts'
 import { sessionKeySchema } from '../receipts/session-key.ts'
-import { checkTermsSchema } from '../wire/audit-messages.ts'
+import { checkTermsSchema, drawRunSchema } from '../wire/audit-messages.ts'
 import { peerIdSchema } from '../wire/peer-id.ts'
 
 const digest = z.string().regex(/^[0-9a-f]{64}$/)
@@ -40,6 +40,10 @@ export const evidenceFramesSchema = z.strictObject({
   links: z.array(linkSchema).max(maxLinks),
   /** the payloads of the first so many lie behind the header. */
   held: z.int().nonnegative().max(maxLinks),
+  /** and those of `count` further ones, from link `from` on: an exit's rows from which draws are made again. */
+  apart: z
+    .strictObject({ from: z.int().nonnegative().max(maxLinks), count: z.int().positive().max(maxLinks) })
+    .optional(),
 })
 export type EvidenceFrames = z.infer<typeof evidenceFramesSchema>
 
@@ -63,7 +67,7 @@ export type EvidenceAttempt = z.infer<typeof attemptSchema>
 
 export const evidenceHeaderSchema = z.strictObject({
   format: z.literal('computepool-evidence'),
-  version: z.literal(2),
+  version: z.literal(3),
   versions: z.strictObject({ computepool: text(40), protocol: count }),
   model: z.strictObject({ name: text(120), quantisation: z.enum(['q4', 'q8', 'f16', 'f32']) }),
   accused: z.strictObject({ peer: peerIdSchema }),
@@ -72,25 +76,26 @@ export const evidenceHeaderSchema = z.strictObject({
     terms: checkTermsSchema,
     positions: z.int().positive().max(1_048_576),
     endPosition: z.int().positive().max(1_048_576),
+    /** At an exit: which draws were to be made again. */
+    draws: drawRunSchema.nullable(),
   }),
   /** The last is judged; those before it left the caches that it began with. */
   attempts: z.array(attemptSchema).min(1).max(16),
   /** The seat behind, which received what the accused sent in the last attempt. */
   after: z.strictObject({ peer: peerIdSchema, receipt: receiptSchema, key: sessionKeySchema }).nullable(),
-  /** Of the last attempt. */
-  outgoing: z.discriminatedUnion('kind', [
-    evidenceFramesSchema,
-    /** The exit's. */
-    z.strictObject({
-      kind: z.literal('tokens'),
+  /** Of the last attempt: what it sent on, or at an exit the rows that its head took. */
+  outgoing: evidenceFramesSchema,
+  /** What an exit drew of them; null at any other seat. */
+  draws: z
+    .strictObject({
       firstPosition: z.int().positive().max(1_048_576),
       tokens,
       params: samplingParamsSchema,
       /** As they came with the first frame: none where no penalty asks for them. */
       generated: tokens,
       prompt: tokens,
-    }),
-  ]),
+    })
+    .nullable(),
   engines: z.strictObject({ accused: sideSchema, auditor: sideSchema }),
   tolerance: z.strictObject({
     relative: z.number().positive().max(1),
@@ -112,4 +117,4 @@ export const evidenceHeaderSchema = z.strictObject({
 export type EvidenceHeader = z.infer<typeof evidenceHeaderSchema>
 
 /** What is judged: the header without what its accuser adds. */
-export type EvidenceCase = Pick<EvidenceHeader, 'accused' | 'check' | 'attempts' | 'after' | 'outgoing'>
+export type EvidenceCase = Pick<EvidenceHeader, 'accused' | 'check' | 'attempts' | 'after' | 'outgoing' | 'draws'>

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod'
 import { ComputePoolError } from '../errors/index.ts'
-import { heldBytes } from './evidence-bundle.ts'
+import { faultOfHeld, heldBytes } from './evidence-bundle.ts'
 import { evidenceFramesSchema } from './evidence-header.ts'
 
 /** A whole blob: what a peer keeps of recent attempts. */
@@ -18,9 +18,9 @@ const handoverSchema = z.strictObject({
     .array(
       z.strictObject({
         requestId: z.string().min(1).max(64),
-        /** What it received; null at an entry, which was sent a text. */
+        /** What it received, or the exit's own rows where those were asked for; null at an entry, which was sent a text. */
         frames: evidenceFramesSchema.nullable(),
-        /** What it drew; null where it is no exit. */
+        /** With an exit's own rows: what it drew of them. */
         draws: z
           .strictObject({
             firstPosition: z.int().positive().max(1_048_576),
@@ -74,9 +74,10 @@ export function decodeHandover(bytes: Uint8Array): Handover {
     throw invalid(`Its header is unsound at ${issue?.path.join('.').slice(0, 200)}: ${issue?.message.slice(0, 200)}.`)
   }
   const { attempts } = parsed.data
-  for (const { frames } of attempts)
-    if (frames !== null && frames.held > frames.links.length)
-      throw invalid(`It holds ${frames.held} of ${frames.links.length} frames.`)
+  for (const { frames } of attempts) {
+    const fault = frames === null ? null : faultOfHeld(frames)
+    if (fault !== null) throw invalid(fault)
+  }
   const held = attempts.reduce((sum, { frames }) => sum + sizeOf(frames), 0)
   if (start + held !== bytes.length)
     throw invalid(`Its frames take ${held} bytes, and it brings ${bytes.length - start}.`)

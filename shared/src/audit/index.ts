@@ -79,8 +79,8 @@ export {
   sideToJudgeBy,
 } from './judge-evidence.ts'
 export { measuredTolerances } from './measured-tolerances.ts'
-export { type Pairing, pairFrames, unpairedFrames } from './pair-frames.ts'
-export { type PlanInput, type PlannedCheck, planChecks } from './plan-checks.ts'
+export { isDrawnFrom, type Pairing, pairFrames, unpairedFrames } from './pair-frames.ts'
+export { type DrawRun, mostDrawsJudged, type PlanInput, type PlannedCheck, planChecks } from './plan-checks.ts'
 export {
   type Claim,
   maxReplayBytes,

@@ -93,9 +93,9 @@ function unmeasured(
 }
 
 /** A ring of one seat signs its text as a whole, and not where the answer of an earlier attempt began: penalties count from there. */
-function unknownDraws({ attempts, outgoing }: CaseBundle['header']): string | null {
-  if (outgoing.kind !== 'tokens' || attempts.at(-1)!.incoming.kind !== 'text') return null
-  const { presencePenalty, frequencyPenalty } = outgoing.params
+function unknownDraws({ attempts, draws }: CaseBundle['header']): string | null {
+  if (draws === null || attempts.at(-1)!.incoming.kind !== 'text') return null
+  const { presencePenalty, frequencyPenalty } = draws.params
   if (presencePenalty === 0 && frequencyPenalty === 0) return null
   return 'How a ring of one seat drew under penalties cannot be told from what it signed.'
 }
@@ -143,20 +143,18 @@ export async function judgeEvidence(input: JudgeInput): Promise<EvidenceVerdict>
 
 /**
  * What to take the accused's engine for where its accuser's word does not count: of all that were measured against ours, the one that lies
- * furthest from it. Rows that were sent have their floats under the accused's own signature, and only such engines are looked at.
+ * furthest from it. Rows have their floats under the accused's own signature, and only such engines are looked at.
  */
 export function sideToJudgeBy(
   { header: { outgoing } }: CaseBundle,
   table: ToleranceTable,
   { ours, ...query }: Omit<Parameters<typeof toleranceFor>[1], 'sides'> & { readonly ours: ToleranceSide },
 ): ToleranceSide {
-  const dtypes = outgoing.kind === 'frames' ? [outgoing.dtype] : (['f32', 'f16', 'bf16'] as const)
   let loosest: { readonly side: ToleranceSide; readonly relative: number } | null = null
-  for (const kind of ['webgpu', 'wasm', 'native'] as const)
-    for (const dtype of dtypes) {
-      const side = { kind, dtype }
-      const row = toleranceFor(table, { ...query, sides: [ours, side] })
-      if (row !== null && row.relative > (loosest?.relative ?? 0)) loosest = { side, relative: row.relative }
-    }
+  for (const kind of ['webgpu', 'wasm', 'native'] as const) {
+    const side = { kind, dtype: outgoing.dtype }
+    const row = toleranceFor(table, { ...query, sides: [ours, side] })
+    if (row !== null && row.relative > (loosest?.relative ?? 0)) loosest = { side, relative: row.relative }
+  }
   return loosest?.side ?? ours
 }

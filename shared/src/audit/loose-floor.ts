@@ -30,6 +30,6 @@ export function floorFor({
 
 /** Of a report within `looseFloor`: most of what was compared is no such computation at all. */
 export function isBeyondFloor({ compared, over, draws }: RecomputeReport): boolean {
-  if (draws === null) return compared >= leastRows && over * 2 > compared
-  return draws.different >= leastDraws && draws.different * 2 > draws.verdicts.length
+  if (compared >= leastRows && over * 2 > compared) return true
+  return draws !== null && draws.different >= leastDraws && draws.different * 2 > draws.verdicts.length
 }

@@ -4,6 +4,7 @@
  */
 import { linkOfFrame } from '../receipts/index.ts'
 import type { EvidenceAttempt, EvidenceCase, EvidenceLink } from './evidence-header.ts'
+import type { DrawRun } from './plan-checks.ts'
 
 export type Pairing =
   /** The first so many frames that came were answered, the last of them in part at least. */
@@ -25,7 +26,7 @@ export function termOf({ terms }: Pick<EvidenceLink, 'terms'>, name: LinkTerm): 
 
 const passedOn = ['nonce', 'sampling', 'prompt', 'generated', 'reuse'] as const
 
-/** Where the seat is neither entry nor exit. */
+/** Where the seat is no entry; an exit’s rows are what it would have sent on. */
 export function pairFrames(received: readonly EvidenceLink[], sent: readonly EvidenceLink[]): Pairing {
   const [first, gone] = [received[0], sent[0]]
   if (first !== undefined && gone !== undefined)
@@ -66,9 +67,22 @@ function guessesOf(frame: EvidenceLink): number {
  * What the accused signed that no honest seat does: cut its work so that it cannot be laid beside what it received, or had others draw by
  * other rules. In words; null where there is nothing.
  */
-export function unpairedFrames({ attempts, outgoing, check }: EvidenceCase): string | null {
+export function unpairedFrames(header: EvidenceCase): string | null {
+  return unpairedSent(header) ?? undrawnTokens(header)
+}
+
+/** Each token follows a row that was signed: whoever draws without one has computed nothing there. */
+function undrawnTokens({ outgoing, draws }: EvidenceCase): string | null {
+  if (draws === null) return null
+  const last = outgoing.links.at(-1)
+  const until = last === undefined ? 0 : last.position + last.rows
+  const end = draws.firstPosition + draws.tokens.length - 1
+  if (draws.tokens.length === 0 || until >= end) return null
+  return `The accused signed for tokens up to position ${end}, and for rows up to ${until} only.`
+}
+
+function unpairedSent({ attempts, outgoing, check }: EvidenceCase): string | null {
   const { incoming } = attempts.at(-1)!
-  if (outgoing.kind !== 'frames') return null
   if (incoming.kind === 'frames') {
     const paired = pairFrames(incoming.links, outgoing.links)
     return 'fault' in paired ? paired.fault : null
@@ -92,6 +106,11 @@ export function firstDrawn(incoming: EvidenceAttempt['incoming']): number | null
   if (incoming.kind === 'text') return incoming.tokens.length
   const drawing = incoming.links.find(link => termOf(link, 'sample') === true)
   return drawing === undefined ? null : drawing.position + drawing.rows - guessesOf(drawing)
+}
+
+/** Whether rows of it lie just before one of these tokens. */
+export function isDrawnFrom({ position, rows }: Pick<EvidenceLink, 'position' | 'rows'>, draws: DrawRun): boolean {
+  return position < draws.until - 1 && position + rows > draws.from - 1
 }
 
 /** As `linkOfFrame` writes them. */

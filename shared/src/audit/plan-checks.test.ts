@@ -17,7 +17,7 @@ function planInput(changes: Partial<PlanInput> = {}): PlanInput {
     receiptHeads: [random.bytes(32), random.bytes(32), random.bytes(32)],
     positions: 300,
     keptPositions: 0,
-    drawsFrom: () => null,
+    firstDraw: () => null,
     policies: policies(3),
     ...changes,
   }
@@ -51,15 +51,21 @@ test('an attempt that began with a kept cache is drawn among its own positions',
   expect(() => planChecks({ ...input, keptPositions: 40 })).toThrow(/No checks/)
 })
 
-test('an exit is drawn among what it drew: of a text alone it shows nothing', () => {
-  const input = planInput({ policies: policies(3, { ...defaultCheckPolicy, rate: 1 }) })
-  const drawn = { ...input, positions: 540, drawsFrom: (seat: number) => (seat === 2 ? 500 : null) }
+test('an exit is drawn as any other seat, and a run of its draws by the same digest', () => {
+  const input = planInput({ positions: 539, policies: policies(3, { ...defaultCheckPolicy, rate: 1 }) })
+  const drawn = { ...input, firstDraw: (seat: number) => (seat === 2 ? 500 : null) }
+  const plain = planChecks(input)
   const [entry, middle, exit] = planChecks(drawn)
-  expect([entry, middle]).toEqual(planChecks({ ...drawn, drawsFrom: () => null }).slice(0, 2))
-  const among = planChecks({ ...input, positions: 40 })
-  expect(exit).toEqual({ seat: 2, endPosition: 500 + among[2]!.endPosition })
+  expect([entry, middle, { ...exit, draws: null }]).toEqual(plain)
+  const { from, until } = exit!.draws!
+  expect(until - from).toBe(16)
+  // All tokens at 500 to 539 may be met, and no other.
+  const places = Array.from({ length: 400 }, () => planChecks({ ...drawn, secret: secret() })[2]!.draws!.from)
+  expect([Math.min(...places), Math.max(...places)]).toEqual([500, 524])
+  // Five were drawn: all of them.
+  expect(planChecks({ ...drawn, positions: 504 })[2]!.draws).toEqual({ from: 500, until: 505 })
   // Cut before its first token.
-  expect(planChecks({ ...drawn, positions: 500 }).map(({ seat }) => seat)).toEqual([0, 1])
+  expect(planChecks({ ...drawn, positions: 499 }).map(({ seat }) => seat)).toEqual([0, 1])
 })
 
 test('everybody who knows secret and receipts makes the same plan', () => {
@@ -75,7 +81,7 @@ test('a plan in bytes that never change', () => {
       receiptHeads: [1, 2, 3, 4].map(byte => new Uint8Array(32).fill(byte)),
       positions: 500,
       keptPositions: 0,
-      drawsFrom: () => null,
+      firstDraw: () => null,
       policies: policies(4, { ...pinned, rate: 1 }),
     }).map(({ endPosition }) => endPosition)
   expect([plan('a'), plan('b')]).toMatchInlineSnapshot(`

@@ -28,11 +28,8 @@ export interface PlanInput {
    * turns would hardly ever be.
    */
   readonly keptPositions: number
-  /**
-   * Where the exit’s first draw follows: the text’s last position. An exit shows its draws alone, and a check that ended within the text would find
-   * nothing to compare. Null at a seat that is no exit.
-   */
-  readonly drawsFrom: (seat: number) => number | null
+  /** Position of the first token that the attempt drew, where the seat is its exit; null at any other. */
+  readonly firstDraw: (seat: number) => number | null
   /** By seat: told together with the commitment. */
   readonly policies: readonly CheckPolicy[]
 }
@@ -41,11 +38,22 @@ export interface PlannedCheck {
   readonly seat: number
   /** Positions [0, endPosition) are computed again, and those from `keptPositions` on compared. */
   readonly endPosition: number
+  /** At an exit: which of its draws are drawn again from the rows that it signed, whatever `endPosition` is. */
+  readonly draws: DrawRun | null
 }
+
+/** Positions [from, until) of tokens that were drawn. */
+export interface DrawRun {
+  readonly from: number
+  readonly until: number
+}
+
+/** Draws of one check: an exit that draws otherwise does so on few of many, or on all. */
+export const mostDrawsJudged = 16
 
 /** The checks of an attempt, by rising seat; the same for everybody who knows the secret and the receipts. Errors: `input_invalid`. */
 export function planChecks(input: PlanInput): PlannedCheck[] {
-  const { secret, receiptHeads, positions, keptPositions, drawsFrom, policies } = input
+  const { secret, receiptHeads, positions, keptPositions, firstDraw, policies } = input
   const isSound =
     secret.length === digestBytes &&
     Number.isInteger(positions) &&
@@ -64,18 +72,27 @@ export function planChecks(input: PlanInput): PlannedCheck[] {
   for (const [seat, head] of receiptHeads.entries()) {
     if (head === null) continue
     const policy = policies[seat]!
-    const [coin, branch, place] = drawsOf(input, seat, head)
+    const [coin, branch, place, run] = drawsOf(input, seat, head)
     if (coin >= policy.rate) continue
-    const from = Math.max(keptPositions, drawsFrom(seat) ?? 0)
+    const first = firstDraw(seat)
+    const draws = first === null ? null : runAmong(first, positions, run)
     // It was cut before it drew.
-    if (positions <= from) continue
-    checks.push({ seat, endPosition: from + endOf(policy, positions - from, branch, place) })
+    if (first !== null && draws === null) continue
+    checks.push({ seat, endPosition: keptPositions + endOf(policy, positions - keptPositions, branch, place), draws })
   }
   return checks
 }
 
-/** Three numbers in [0, 1) of 53 bits each, a seat. Lengths are fixed or told, so that no two inputs read the same. */
-function drawsOf({ secret, attempt }: PlanInput, seat: number, head: Uint8Array): [number, number, number] {
+/** The text's last position has no token behind it that anybody fed, but one that was drawn. */
+function runAmong(first: number, positions: number, place: number): DrawRun | null {
+  const drawn = positions + 1 - first
+  if (drawn < 1) return null
+  const from = first + Math.floor(place * Math.max(1, drawn - mostDrawsJudged + 1))
+  return { from, until: Math.min(first + drawn, from + mostDrawsJudged) }
+}
+
+/** Four numbers in [0, 1) of 53 bits each, a seat. Lengths are fixed or told, so that no two inputs read the same. */
+function drawsOf({ secret, attempt }: PlanInput, seat: number, head: Uint8Array): [number, number, number, number] {
   const words = new TextEncoder().encode(attempt)
   const label = new TextEncoder().encode('computepool check plan 1\0')
   const bytes = new Uint8Array(label.length + 2 * digestBytes + 8 + words.length)
@@ -89,5 +106,5 @@ function drawsOf({ secret, attempt }: PlanInput, seat: number, head: Uint8Array)
   const digest = new DataView(sha256(bytes).buffer)
   const at = (offset: number) =>
     ((digest.getUint32(offset, true) >>> 5) * 67108864 + (digest.getUint32(offset + 4, true) >>> 6)) / 2 ** 53
-  return [at(0), at(8), at(16)]
+  return [at(0), at(8), at(16), at(24)]
 }

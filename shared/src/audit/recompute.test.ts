@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { openFakeEngine } from '../../testing/fake-engine.ts'
 import { fakeManifest } from '../../testing/fake-manifest.ts'
-import { activationFromValues, activationValues } from '../engine/index.ts'
+import { activationFromValues, activationRows, activationValues, joinActivations } from '../engine/index.ts'
 import { greedy, type SamplingParams } from '../pipeline/index.ts'
 import type { Activation, Engine } from '../ports/index.ts'
-import { type DrawsClaim, finalRows, maxReplayBytes, type ReplayFrame, recompute } from './index.ts'
+import { type Claim, type DrawRun, finalRows, maxReplayBytes, type ReplayFrame, recompute } from './index.ts'
 
 const manifest = fakeManifest()
 const { layers, vocab, hidden } = manifest.dimensions
@@ -49,7 +49,7 @@ describe('a seat between two others', () => {
     const outputs = await serve(open(2, 4), frames)
     for (const chunk of [1, 3, 16, 32]) {
       const engine = open(2, 4)
-      const report = await recompute({ engine, frames, claimed: { kind: 'activations', outputs }, tolerance, chunk })
+      const report = await recompute({ engine, frames, claimed: { outputs }, tolerance, chunk })
       expect(report).toMatchObject({
         isHonest: true,
         positions: 30,
@@ -68,7 +68,7 @@ describe('a seat between two others', () => {
     const values = activationValues(outputs[4]!).slice()
     values[2 * hidden + 3]! *= 1.5
     outputs[4] = activationFromValues(values, hidden, 'f32')
-    const claimed = { kind: 'activations', outputs } as const
+    const claimed = { outputs }
     // Frame 4 begins at 24: its third row is position 26.
     const found = await recompute({ engine: open(2, 4), frames, claimed, tolerance })
     expect(found).toMatchObject({ isHonest: false, over: 1, firstOver: 26, worstPosition: 26 })
@@ -96,12 +96,12 @@ describe('a seat between two others', () => {
       { position: 13, rows: 3, input: { activation: rest[1]! } },
     ]
     const outputs = await serve(open(2, 4), frames)
-    const report = await recompute({ engine: open(2, 4), frames, claimed: { kind: 'activations', outputs }, tolerance })
+    const report = await recompute({ engine: open(2, 4), frames, claimed: { outputs }, tolerance })
     expect(report).toMatchObject({ isHonest: true, positions: 16, overwritten: 2 })
     const early = await recompute({
       engine: open(2, 4),
       frames,
-      claimed: { kind: 'activations', outputs },
+      claimed: { outputs },
       tolerance,
       endPosition: 11,
     })
@@ -119,7 +119,7 @@ describe('a seat between two others', () => {
       const report = await recompute({
         engine: open(2, 4),
         frames,
-        claimed: { kind: 'activations', outputs },
+        claimed: { outputs },
         tolerance,
       })
       expect(report.isHonest).toBe(false)
@@ -131,7 +131,7 @@ describe('an entry', () => {
   test('is checked by the tokens that it was sent', async () => {
     const frames = textFrames([20, 1, 1])
     const outputs = await serve(open(0, 3), frames)
-    const claimed = { kind: 'activations', outputs } as const
+    const claimed = { outputs }
     expect(await recompute({ engine: open(0, 3), frames, claimed, tolerance, chunk: 7 })).toMatchObject({
       isHonest: true,
       positions: 22,
@@ -142,12 +142,13 @@ describe('an entry', () => {
   })
 })
 
-/** An answer of `count` tokens drawn one by one at the exit [2, layers), with the frames that it received. */
+/** An answer of `count` tokens drawn one by one at the exit [2, layers), with what it received and the rows that it drew from. */
 async function answer(params: SamplingParams, count: number) {
   const entry = open(0, 2)
   const exit = open(2, layers)
   const promptTokens = text.slice(0, 21)
   const frames: ReplayFrame[] = []
+  const outputs: Activation[] = []
   const tokens: number[] = []
   let next = promptTokens
   let position = 0
@@ -156,22 +157,24 @@ async function answer(params: SamplingParams, count: number) {
     const input = { activation: activation! }
     frames.push({ position, rows: next.length, input })
     const sample = { params, generated: [...tokens], prompt: promptTokens }
-    const [output] = await exit.run([{ requestId: 'served', position, input, sample }])
+    const [output] = await exit.run([{ requestId: 'served', position, input, sample, keepRows: true }])
     if (output?.kind !== 'token') throw new Error(`${output?.kind}`)
+    outputs.push(output.rows!)
     tokens.push(output.sampled.token)
     position += next.length
     next = [output.sampled.token]
   }
-  const claimed: DrawsClaim = {
-    kind: 'draws',
-    firstPosition: promptTokens.length,
-    tokens,
-    params,
-    generated: [],
-    prompt: promptTokens,
-    vocab,
-  }
-  return { frames, claimed }
+  const all = joinActivations(outputs)
+  const firstPosition = promptTokens.length
+  const claimOf = (drawn: readonly number[], { from, until }: DrawRun): Claim => ({
+    outputs,
+    draws: {
+      ...{ firstPosition, tokens: drawn, params, generated: [], prompt: promptTokens, vocab },
+      run: { from, until },
+      rows: activationRows(all, from - 1, until - 1),
+    },
+  })
+  return { frames, tokens, claimOf, run: { from: firstPosition, until: firstPosition + count } }
 }
 
 const manners: [string, SamplingParams][] = [
@@ -181,39 +184,53 @@ const manners: [string, SamplingParams][] = [
 ]
 
 describe.each(manners)('an exit that draws %s', (_, params) => {
-  test('is found honest by chunks of any size, and by an end in the middle', async () => {
-    const { frames, claimed } = await answer(params, 12)
+  test('is found honest by chunks of any size, and its draws wherever the rows end', async () => {
+    const { frames, tokens, claimOf, run } = await answer(params, 12)
     for (const chunk of [1, 5, 32]) {
-      const report = await recompute({ engine: open(2, layers), frames, claimed, tolerance, chunk })
-      expect(report).toMatchObject({ isHonest: true, positions: 32, draws: { same: 12, nearTies: 0, different: 0 } })
+      const report = await recompute({
+        engine: open(2, layers),
+        frames,
+        claimed: claimOf(tokens, run),
+        tolerance,
+        chunk,
+      })
+      const draws = { same: 12, nearTies: 0, different: 0 }
+      expect(report).toMatchObject({ isHonest: true, positions: 32, compared: 32, draws })
     }
-    const early = await recompute({ engine: open(2, layers), frames, claimed, tolerance, endPosition: 25 })
-    expect(early).toMatchObject({ isHonest: true, positions: 25, draws: { same: 5 } })
-    const prompt = await recompute({ engine: open(2, layers), frames, claimed, tolerance, endPosition: 9 })
-    expect(prompt).toMatchObject({ isHonest: true, positions: 9, draws: { verdicts: [] } })
+    const claimed = claimOf(tokens, { from: run.from + 3, until: run.from + 8 })
+    const early = await recompute({ engine: open(2, layers), frames, claimed, tolerance, endPosition: 9 })
+    expect(early).toMatchObject({ isHonest: true, positions: 9, compared: 9, draws: { same: 5 } })
   })
 
-  test('is told by one token that it did not draw', async () => {
-    const { frames, claimed } = await answer(params, 12)
+  test('is told by one token that it did not draw, and where it drew them all from somewhere else', async () => {
+    const { frames, tokens, claimOf, run } = await answer(params, 12)
+    const engine = open(2, layers)
     // The last one: everything before it is as it was.
-    const tokens = claimed.tokens.with(11, (claimed.tokens[11]! + 1) % vocab)
-    const report = await recompute({ engine: open(2, layers), frames, claimed: { ...claimed, tokens }, tolerance })
-    expect(report.draws).toMatchObject({ same: 11 })
-    expect(report.draws!.verdicts.at(-1)).toBe(params.repetitionPenalty === 1 ? 'different' : 'unjudged')
+    const one = claimOf(tokens.with(11, (tokens[11]! + 1) % vocab), run)
+    const last = await recompute({ engine, frames, claimed: one, tolerance })
+    expect(last).toMatchObject({ over: 0, draws: { same: 11 } })
+    expect(last.draws!.verdicts.at(-1)).toBe(params.repetitionPenalty === 1 ? 'different' : 'unjudged')
+    if (params.repetitionPenalty !== 1) return
+    const moved = tokens.map(token => (token + 7) % vocab)
+    const all = await recompute({ engine, frames, claimed: claimOf(moved, run), tolerance })
+    expect(all).toMatchObject({ isHonest: false, over: 0 })
+    expect(all.draws!.different).toBeLessThanOrEqual(4)
   })
 
-  test('is told where it drew them all from somewhere else', async () => {
-    const { frames, claimed } = await answer({ ...params, repetitionPenalty: 1 }, 12)
-    const tokens = claimed.tokens.map(token => (token + 7) % vocab)
-    const report = await recompute({ engine: open(2, layers), frames, claimed: { ...claimed, tokens }, tolerance })
-    expect(report.isHonest).toBe(false)
-    expect(report.draws!.different).toBeLessThanOrEqual(4)
+  test('is told by its rows where a layer is missing, though its tokens are right', async () => {
+    const { frames, tokens, claimOf, run } = await answer(params, 12)
+    const short = await recompute({ engine: open(3, layers), frames, claimed: claimOf(tokens, run), tolerance }).catch(
+      () => null,
+    )
+    expect(short?.isHonest).toBe(false)
+    expect(short?.over).toBe(32)
+    expect(short?.draws?.different).toBe(0)
   })
 })
 
 describe('refuses', () => {
   const refusal = (frames: readonly ReplayFrame[], outputs: readonly Activation[], engine: Engine = open(2, 4)) =>
-    recompute({ engine, frames, claimed: { kind: 'activations', outputs }, tolerance })
+    recompute({ engine, frames, claimed: { outputs }, tolerance })
 
   test('frames that do not begin at 0, leave a gap, or are not what they say', async () => {
     const frames = await middleFrames([5, 5])
@@ -260,7 +277,7 @@ describe('refuses', () => {
     const outputs = await serve(open(2, 4), frames)
     const given = new AbortController()
     given.abort(new Error('nobody waits'))
-    const claimed = { kind: 'activations', outputs } as const
+    const claimed = { outputs }
     const engine = open(2, 4)
     await expect(recompute({ engine, frames, claimed, tolerance, signal: given.signal })).rejects.toThrow(
       'nobody waits',

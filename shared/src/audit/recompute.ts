@@ -13,24 +13,23 @@ import { ComputePoolError } from '../errors/index.ts'
 import type { Activation, Engine, EngineRow } from '../ports/index.ts'
 import { compareRows } from './compare-rows.ts'
 import { type ComputedRows, isComputedOf, piecesOf } from './compute-rows.ts'
-import { chunkRuns, type FramePlace, finalRows, type RowRun } from './final-rows.ts'
+import { type FramePlace, finalRows, type RowRun } from './final-rows.ts'
 import type { DrawsJudged } from './judge-draws.ts'
-import { type DrawsClaim, type RedrawChunk, redraw } from './redraw.ts'
+import { type DrawsClaim, redraw } from './redraw.ts'
 
 /** A frame as the seat received it, in the order of arrival. */
 export interface ReplayFrame extends FramePlace {
   readonly input: EngineRow['input']
 }
 
-/** What the seat sent on; or, at the exit, the tokens that it drew. */
-export type Claim =
-  | {
-      readonly kind: 'activations'
-      readonly outputs: readonly Activation[]
-      /** Where each begins. Seats may cut their rows otherwise than they came; without it: one for each frame. */
-      readonly positions?: readonly number[]
-    }
-  | DrawsClaim
+/** What the seat sent on, or an exit’s head took. */
+export interface Claim {
+  readonly outputs: readonly Activation[]
+  /** Where each begins. Seats may cut their rows otherwise than they came; without it: one for each frame. */
+  readonly positions?: readonly number[]
+  /** The exit's. */
+  readonly draws?: DrawsClaim
+}
 
 export interface RecomputeInput {
   /** The same layers as the seat's. */
@@ -60,15 +59,16 @@ export interface RecomputeReport {
   readonly positions: number
   /** Rows that a later frame overwrote, as guesses that failed: not compared. */
   readonly overwritten: number
-  /** Largest relative L2 error of a row, where it was, and the mean; 0 at an exit, which gives out tokens alone. */
+  /** Largest relative L2 error of a row, where it was, and the mean. */
   readonly worst: number
   readonly worstPosition: number
   readonly mean: number
-  /** Rows that were compared; 0 at an exit. */
+  /** Rows that were compared. */
   readonly compared: number
   /** Rows above the tolerance, and the position of the first; null where none is. */
   readonly over: number
   readonly firstOver: number | null
+  /** Of an exit, from the rows that it signed. */
   readonly draws: DrawsJudged | null
 }
 
@@ -84,36 +84,18 @@ export async function recompute(input: RecomputeInput): Promise<RecomputeReport>
   const { engine, frames, claimed } = input
   const requestId = input.requestId ?? 'audit'
   checkInputs(input)
-  const claims = claimed.kind === 'draws' ? null : claimedRows(claimed, frames, input)
-  const runs = finalRows(
-    frames,
-    Math.min(input.endPosition ?? Number.POSITIVE_INFINITY, claims?.end ?? Number.POSITIVE_INFINITY),
-  )
-  const chunk = Math.max(1, Math.min(engine.facts.maxChunk, input.chunk ?? engine.facts.maxChunk))
+  const claims = claimedRows(claimed, frames, input)
+  const runs = finalRows(frames, Math.min(input.endPosition ?? Number.POSITIVE_INFINITY, claims.end))
   const positions = runs.reduce((sum, { rows }) => sum + rows, 0)
   const overwritten = overwrittenRows(frames, positions)
   try {
-    if (claimed.kind === 'draws') {
-      const draws = await redraw({
-        engine,
-        requestId,
-        claimed,
-        chunks: redrawChunks(engine, frames, chunkRuns(runs, chunk)),
-        logitTolerance: input.tolerance.logit,
-        ...(input.tolerance.nearTieShare === undefined ? {} : { nearTieShare: input.tolerance.nearTieShare }),
-        ...(input.signal === undefined ? {} : { signal: input.signal }),
-        ...(input.breathe === undefined ? {} : { breathe: input.breathe }),
-      })
-      const none = { worst: 0, worstPosition: 0, mean: 0, compared: 0, over: 0, firstOver: null }
-      return { isHonest: draws.isHonest, positions, overwritten, ...none, draws }
-    }
     const total = { worst: 0, worstPosition: 0, over: 0, firstOver: null as number | null, sum: 0, rows: 0 }
     const { computed } = input
     const pieces = computed !== undefined && isComputedOf(computed, runs) ? computed.pieces : piecesOf(input, runs)
     for await (const { position, activation } of pieces) {
       const recomputed = activationValues(activation)
       const { hidden } = activation
-      for (const piece of claims!.within(position, position + activation.tokens)) {
+      for (const piece of claims.within(position, position + activation.tokens)) {
         const row = piece.position - position
         const compared = compareRows({
           claimed: activationValues(rowsOf(claimed.outputs[piece.frame]!, piece)),
@@ -131,15 +113,16 @@ export async function recompute(input: RecomputeInput): Promise<RecomputeReport>
         total.rows += piece.rows
       }
     }
+    const draws = claimed.draws === undefined ? null : await redraw(redrawOf(input, claimed.draws))
     const { sum, rows, ...found } = total
     return {
-      isHonest: found.over === 0,
+      isHonest: found.over === 0 && draws?.isHonest !== false,
       positions,
       overwritten,
       ...found,
       mean: rows === 0 ? 0 : sum / rows,
       compared: rows,
-      draws: null,
+      draws,
     }
   } finally {
     engine.forget(requestId)
@@ -148,7 +131,7 @@ export async function recompute(input: RecomputeInput): Promise<RecomputeReport>
 
 /** The claimed rows that still held at the end, and those among them of any positions. */
 function claimedRows(
-  { outputs, positions }: Exclude<Claim, DrawsClaim>,
+  { outputs, positions }: Claim,
   frames: readonly ReplayFrame[],
   { endPosition, fromPosition = 0 }: RecomputeInput,
 ) {
@@ -167,18 +150,14 @@ function claimedRows(
   }
 }
 
-/** One at a time, so that no more than one is held. */
-function* redrawChunks(
-  engine: Engine,
-  frames: readonly ReplayFrame[],
-  chunks: readonly (readonly RowRun[])[],
-): Iterable<RedrawChunk> {
-  for (const pieces of chunks)
-    yield {
-      position: pieces[0]!.position,
-      rows: pieces.reduce((sum, { rows }) => sum + rows, 0),
-      input: inputOf(engine, frames, pieces),
-    }
+function redrawOf({ engine, tolerance, signal, breathe }: RecomputeInput, claimed: DrawsClaim) {
+  const { logit, nearTieShare } = tolerance
+  return {
+    ...{ engine, claimed, logitTolerance: logit },
+    ...(nearTieShare === undefined ? {} : { nearTieShare }),
+    ...(signal === undefined ? {} : { signal }),
+    ...(breathe === undefined ? {} : { breathe }),
+  }
 }
 
 /** One chunk's input in the engine's own floats, as neighbours of another type would have sent it. */
@@ -205,7 +184,6 @@ function overwrittenRows(frames: readonly FramePlace[], positions: number): numb
 
 function checkInputs({ engine, frames, claimed }: RecomputeInput): void {
   checkFrames(engine, frames)
-  if (claimed.kind === 'draws') return
   const { positions } = claimed
   if (claimed.outputs.length !== (positions?.length ?? frames.length))
     throw unfit(`${frames.length} frames were received and ${claimed.outputs.length} are claimed to have been sent.`)

@@ -1,9 +1,12 @@
 /** What `recompute` takes, out of a bundle of evidence: frames as they came, and what was sent. It judges nothing. */
+import { activationRows, joinActivations } from '../engine/index.ts'
 import type { Activation } from '../ports/index.ts'
 import { type CaseBundle, keptPositions, payloadsOf } from './check-evidence.ts'
-import { rowBytes } from './evidence-bundle.ts'
-import type { EvidenceAttempt, EvidenceFrames } from './evidence-header.ts'
+import { heldLinks, rowBytes } from './evidence-bundle.ts'
+import type { EvidenceAttempt, EvidenceFrames, EvidenceLink } from './evidence-header.ts'
+import { finalRows } from './final-rows.ts'
 import { pairFrames } from './pair-frames.ts'
+import type { DrawRun } from './plan-checks.ts'
 import type { Claim, RecomputeInput, ReplayFrame } from './recompute.ts'
 
 /**
@@ -17,16 +20,39 @@ export function replayOf(
   const sent = header.outgoing
   const fromPosition = keptPositions(header)
   const endPosition = Math.min(header.check.endPosition, header.check.positions)
-  const claimed: Claim =
-    sent.kind === 'tokens'
-      ? { ...sent, kind: 'draws', vocab }
+  const outputs = activationsOf(sent, outgoing)
+  const held = heldLinks(sent)
+  const { draws, check } = header
+  const claimed: Claim = {
+    outputs: outputs.slice(0, sent.held),
+    positions: sent.links.slice(0, sent.held).map(({ position }) => position),
+    ...(draws === null || check.draws === null
+      ? {}
       : {
-          kind: 'activations',
-          outputs: activationsOf(sent, outgoing),
-          positions: sent.links.slice(0, sent.held).map(({ position }) => position),
-        }
-  const frames = receivedFrames({ ...header, endPosition, sent: sent.kind === 'frames' ? sent : null }, incoming)
+          draws: {
+            ...draws,
+            vocab,
+            run: check.draws,
+            rows: rowsOf(sent, new Map(held.map((link, i) => [link, outputs[i]!])), check.draws),
+          },
+        }),
+  }
+  const frames = receivedFrames({ ...header, endPosition, sent }, incoming)
   return { frames, claimed, fromPosition, endPosition }
+}
+
+/** Those just before the tokens of `draws`, each as it was last computed. */
+function rowsOf(
+  { links }: EvidenceFrames,
+  payloads: ReadonlyMap<EvidenceLink, Activation>,
+  draws: DrawRun,
+): Activation {
+  const pieces = finalRows(links, draws.until - 1, links[0]?.position).flatMap(({ frame, from, position, rows }) => {
+    const before = Math.max(0, draws.from - 1 - position)
+    const activation = before < rows ? payloads.get(links[frame]!) : undefined
+    return activation === undefined ? [] : [activationRows(activation, from + before, from + rows)]
+  })
+  return joinActivations(pieces)
 }
 
 export interface ReceivedInput {

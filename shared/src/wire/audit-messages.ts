@@ -20,6 +20,9 @@ const words = z.string().max(1000)
 const rowSketch = z.string().regex(new RegExp(`^[0-9a-f]{${rowSketchDigits}}$`))
 const side = z.strictObject({ kind: z.enum(['webgpu', 'wasm', 'native']), dtype: z.enum(['f32', 'f16', 'bf16']) })
 
+/** Positions [from, until) of tokens that an exit drew. */
+export const drawRunSchema = z.strictObject({ from: position, until: z.int().positive().max(1_048_576) })
+
 /** Drawn by the desk for one check: `audit:` and hex. It is the request id of the check's `handover` frames too. */
 export const checkIdSchema = z.string().regex(/^audit:[0-9a-f]{16,32}$/)
 
@@ -64,6 +67,8 @@ export const auditCommands = [
     as: z.enum(['received', 'sent']),
     attempts: z.array(requestId).min(1).max(16),
     endPosition: z.int().positive().max(1_048_576),
+    /** Exit, with `sent`: its own rows and draws are meant, and the rows of these draws too. Else what it received. */
+    draws: drawRunSchema.optional(),
   }),
   /** Auditor: compute these layers again from what the two hand over, and compare. It holds the layers: by `prepare-slice`, where it did not. */
   z.strictObject({
@@ -75,19 +80,17 @@ export const auditCommands = [
     accused: peerIdSchema,
     engine: side,
     attempts: z.array(checkedAttemptSchema).min(1).max(16),
-    /** Who sends what the seat received; null: the text is all of it. Who sends what it sent: the seat behind; or the exit itself, which tells its draws. */
+    /** Who sends what the seat received; null: the text is all of it. Who sends what it sent: the seat behind; or the exit itself, with its draws. */
     receivedFrom: peerIdSchema.nullable(),
     sentFrom: peerIdSchema,
-    /**
-     * Fresh, of the desk: it says `check-computed` under this nonce, and only then is handed over what the seat sent. Null: that is not rows, and comes at
-     * once.
-     */
-    nonce: hash.nullable(),
+    /** Fresh, of the desk: it says `check-computed` under this nonce, and only then is handed over what the seat sent. */
+    nonce: hash,
     plan: z.strictObject({
       secret: hash,
       terms: checkTermsSchema,
       positions: z.int().positive().max(1_048_576),
       endPosition: z.int().positive().max(1_048_576),
+      draws: drawRunSchema.nullable(),
     }),
     /** Milliseconds from now, after which nobody waits for it. */
     withinMs: z.int().positive().max(600_000),

@@ -4,6 +4,7 @@ export {
   checkedAttemptSchema,
   checkIdSchema,
   checkTermsSchema,
+  drawRunSchema,
 } from './audit-messages.ts'
 export { challengeIdSchema, type SliceProof, sliceProofSchema } from './challenge-messages.ts'
 export {

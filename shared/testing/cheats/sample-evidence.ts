@@ -3,10 +3,12 @@ import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesToHex } from '@noble/hashes/utils.js'
 import {
   commitmentOf,
+  type DrawRun,
   digestOfReceipt,
   type EvidenceAttempt,
   type EvidenceFrames,
   type EvidenceHeader,
+  isDrawnFrom,
   planChecks,
   type VerifyWallet,
 } from '../../src/audit/index.ts'
@@ -100,7 +102,7 @@ interface Served {
   readonly requestId: string
   readonly text: readonly number[]
   readonly from: number
-  /** By seat but the exit. */
+  /** By seat; of the exit the rows that it drew from. */
   readonly sent: readonly Sent[][]
   readonly tokens: readonly number[]
   readonly positions: number
@@ -163,10 +165,10 @@ export async function sampleEvidence(options: SampleEvidenceOptions): Promise<Sa
       receiptHeads: receipts.map((receipt, i) => (i === seat ? digestOfReceipt(receipt) : null)),
       positions: last.positions,
       keptPositions: last.from,
-      drawsFrom: i => (i === spans.length - 1 ? last.text.length - 1 : null),
+      firstDraw: i => (i === spans.length - 1 ? last.text.length : null),
       policies,
     })
-    return { last, receipts, endPosition: planned?.endPosition ?? null }
+    return { last, receipts, endPosition: planned?.endPosition ?? null, draws: planned?.draws ?? null }
   }
 
   function signed(served: Served, i: number, span: Receipt['layers'], nonce: string): Receipt {
@@ -175,7 +177,9 @@ export async function sampleEvidence(options: SampleEvidenceOptions): Promise<Sa
     const chainOf = (links: readonly ReceiptLink[]) => extend(createReceiptChain(attempt), ...links)
     const linksOf = (frames: readonly Sent[]) => frames.map(({ link }) => link)
     const incoming = chainOf(i === 0 ? [linkOfText(served.text, served.from), ...told] : linksOf(served.sent[i - 1]!))
-    const outgoing = chainOf(i === spans.length - 1 ? told : linksOf(served.sent[i]!))
+    const isLast = i === spans.length - 1
+    const sent = chainOf(linksOf(served.sent[i]!))
+    const outgoing = isLast ? chainOf(told) : sent
     return signers[i]!.sign({
       ...attempt,
       seat: i,
@@ -184,28 +188,39 @@ export async function sampleEvidence(options: SampleEvidenceOptions): Promise<Sa
       outSteps: outgoing.steps,
       inHead: headOf(incoming),
       outHead: headOf(outgoing),
+      rowSteps: isLast ? sent.steps : 0,
+      rowHead: isLast ? headOf(sent) : '',
       recent: '',
-      lastTokens: i === spans.length - 1 ? [served.tokens.at(-1)!] : [],
+      lastTokens: isLast ? [served.tokens.at(-1)!] : [],
       sketch: '',
       nonce,
     })
   }
 
-  const { last, receipts } = drawn
+  const { last, receipts, draws } = drawn
   const endPosition = drawn.endPosition!
   const { hidden } = manifest.dimensions
-  const held = (frames: readonly Sent[], end: number) => frames.filter(({ link }) => link.position < end)
-  const side = (frames: readonly Sent[], end: number): EvidenceFrames => ({
-    kind: 'frames',
-    dtype: 'f32',
-    hidden,
-    links: frames.map(({ link: { position: at, rows, terms: said, payload } }) => {
-      return { position: at, rows, terms: said ?? '', sha256: bytesToHex(sha256(payload)) }
-    }),
-    held: held(frames, end).length,
-  })
-  const bytesOf = (frames: readonly Sent[], end: number) =>
-    held(frames, end).flatMap(({ activation }) => Array.from(activation.data))
+  const isHeld = ({ link }: Sent, end: number) => link.position < end
+  /** Behind those: what the exit's draws are made again from. */
+  const isApart = (sent: Sent, end: number, run: DrawRun | null) =>
+    run !== null && !isHeld(sent, end) && isDrawnFrom(sent.link, run)
+  const side = (frames: readonly Sent[], end: number, run: DrawRun | null = null): EvidenceFrames => {
+    const count = frames.filter(sent => isApart(sent, end, run)).length
+    return {
+      kind: 'frames',
+      dtype: 'f32',
+      hidden,
+      links: frames.map(({ link: { position: at, rows, terms: said, payload } }) => {
+        return { position: at, rows, terms: said ?? '', sha256: bytesToHex(sha256(payload)) }
+      }),
+      held: frames.filter(sent => isHeld(sent, end)).length,
+      ...(count === 0 ? {} : { apart: { from: frames.findIndex(sent => isApart(sent, end, run)), count } }),
+    }
+  }
+  const bytesOf = (frames: readonly Sent[], end: number, run: DrawRun | null = null) =>
+    frames
+      .filter(sent => isHeld(sent, end) || isApart(sent, end, run))
+      .flatMap(({ activation }) => Array.from(activation.data))
   const attempts: EvidenceAttempt[] = []
   const incoming: number[] = []
   for (const [served, end] of [
@@ -231,23 +246,17 @@ export async function sampleEvidence(options: SampleEvidenceOptions): Promise<Sa
   return {
     header: {
       format: 'computepool-evidence',
-      version: 2,
-      versions: { computepool: '0.1.0', protocol: 7 },
+      version: 3,
+      versions: { computepool: '0.1.0', protocol: 8 },
       model: { name: manifest.model, quantisation: manifest.quantisation },
       accused: { peer: wallets[seat]!.peer as `0x${string}` },
-      check: { secret, terms, positions: last.positions, endPosition },
+      check: { secret, terms, positions: last.positions, endPosition, draws },
       attempts,
       after: behind === undefined ? null : { peer: wallets[seat + 1]!.peer, receipt: behind, key: keys[seat + 1]! },
-      outgoing: isExit
-        ? {
-            kind: 'tokens',
-            firstPosition: last.text.length,
-            tokens: [...last.tokens],
-            params,
-            generated: [],
-            prompt: [],
-          }
-        : side(last.sent[seat]!, endPosition),
+      outgoing: side(last.sent[seat]!, endPosition, draws),
+      draws: isExit
+        ? { firstPosition: last.text.length, tokens: [...last.tokens], params, generated: [], prompt: [] }
+        : null,
       engines: { accused: native, auditor: native },
       tolerance: { relative: 1e-3, logit: 1e-3 },
       finding: {
@@ -261,7 +270,7 @@ export async function sampleEvidence(options: SampleEvidenceOptions): Promise<Sa
       },
     },
     incoming: Uint8Array.from(incoming),
-    outgoing: isExit ? new Uint8Array() : Uint8Array.from(bytesOf(last.sent[seat]!, endPosition)),
+    outgoing: Uint8Array.from(bytesOf(last.sent[seat]!, endPosition, draws)),
   }
 }
 
@@ -282,17 +291,17 @@ interface ServeAttempt extends Pick<Served, 'requestId' | 'text' | 'from'> {
 async function serveAttempt({ engines, nonce, reuse, cutAt, ...served }: ServeAttempt): Promise<Served> {
   const { requestId, text, from } = served
   const count = served.count || 8
-  const sent: Sent[][] = engines.slice(1).map(() => [])
+  const sent: Sent[][] = engines.map(() => [])
   const tokens: number[] = []
   let position = from
   /** From seat `i` on. */
   const pass = async (i: number, start: number, input: EngineRow['input'], isDrawn: boolean): Promise<void> => {
     const engine = engines[i]!
     const sample = i === engines.length - 1 && isDrawn ? { params, generated: [...tokens], prompt: [] } : null
-    const [output] = await engine.run([{ requestId: 'r', position: start, input, sample }])
+    const [output] = await engine.run([{ requestId: 'r', position: start, input, sample, keepRows: true }])
     if (output?.kind === 'token') tokens.push(output.sampled.token)
-    if (output?.kind !== 'activation') return
-    const { activation } = output
+    const activation = output?.kind === 'activation' ? output.activation : output?.rows
+    if (activation === undefined) throw new Error(`${output?.kind} without rows`)
     const frames = sent[i]!
     const isFirst = frames.length === 0
     const header = {
@@ -307,7 +316,7 @@ async function serveAttempt({ engines, nonce, reuse, cutAt, ...served }: ServeAt
       ...(isDrawn ? { sample: true } : {}),
     }
     frames.push({ link: linkOfFrame(header, activation.data), activation })
-    await receive(i + 1, start, activation, isDrawn)
+    if (i + 1 < engines.length) await receive(i + 1, start, activation, isDrawn)
   }
   /** The accused's engine may take fewer rows at once than come. */
   const receive = async (i: number, start: number, activation: Activation, isDrawn: boolean): Promise<void> => {

@@ -21,6 +21,8 @@ export interface OutputChange {
   activation(honest: Activation, row: EngineRow): Activation
   /** The token instead of the honest one. */
   token(honest: number, row: EngineRow): number
+  /** What an exit shows of its rows; its honest ones unless told otherwise. */
+  rows?(honest: Activation, row: EngineRow): Activation
 }
 
 /** Which of a request's steps are cheated on, counted over all requests from 0; all unless told otherwise. */
@@ -29,19 +31,24 @@ export type WhichSteps = (step: number) => boolean
 /** `engine`, with what comes out of it changed on the chosen steps. */
 export function withOutputs(engine: Engine, change: OutputChange, which: WhichSteps = () => true): Engine {
   let steps = 0
+  const rowsOf = ({ rows }: { rows?: Activation }, row: EngineRow) =>
+    rows === undefined ? {} : { rows: change.rows?.(rows, row) ?? rows }
   const changed = (output: EngineOutput, row: EngineRow): EngineOutput => {
     switch (output.kind) {
       case 'activation':
         return { kind: 'activation', activation: change.activation(output.activation, row) }
-      case 'token':
-        return { kind: 'token', sampled: { ...output.sampled, token: change.token(output.sampled.token, row) } }
+      case 'token': {
+        const sampled = { ...output.sampled, token: change.token(output.sampled.token, row) }
+        return { kind: 'token', sampled, ...rowsOf(output, row) }
+      }
       case 'tokens': {
         // The draft is not looked at: one token, as if its first guess had failed.
         const [first] = output.sampled
-        return { kind: 'tokens', sampled: [{ ...first!, token: change.token(first!.token, row) }] }
+        const sampled = [{ ...first!, token: change.token(first!.token, row) }]
+        return { kind: 'tokens', sampled, ...rowsOf(output, row) }
       }
       case 'none':
-        return output
+        return { kind: 'none', ...rowsOf(output, row) }
     }
   }
   return withRun(engine, async rows => {
@@ -54,7 +61,7 @@ export function withOutputs(engine: Engine, change: OutputChange, which: WhichSt
 export function chainEngines(first: Engine, second: Engine, layers: Engine['layers']): Engine {
   const both = [first, second]
   const engine = withRun(first, async rows => {
-    const middle = await first.run(rows.map(row => ({ ...row, sample: null })))
+    const middle = await first.run(rows.map(row => ({ ...row, sample: null, keepRows: false })))
     const handed = rows.map((row, i) => {
       const output = middle[i]!
       if (output.kind !== 'activation') throw new RangeError(`the first slice gave ${output.kind}`)
@@ -65,6 +72,7 @@ export function chainEngines(first: Engine, second: Engine, layers: Engine['laye
   return {
     ...engine,
     layers,
+    drawFrom: request => second.drawFrom(request),
     facts: {
       ...first.facts,
       maxChunk: Math.min(first.facts.maxChunk, second.facts.maxChunk),
