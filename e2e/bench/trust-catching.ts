@@ -137,14 +137,14 @@ async function drawnBatches(
     const prompt = Array.from({ length: promptTokens }, () => random.int(vocab))
     const asked = await ring.ask({ requestId, promptTokens: prompt, maxTokens: answerTokens })
     asked.verify()
-    const claimed = { kind: 'activations' as const, outputs }
+    const claimed = { outputs }
     const found = await recompute({ engine: auditor, frames, claimed, tolerance, requestId })
     if (found.positions !== positions || frames.length !== stepsBefore(shape, positions))
       throw new Error(`${found.positions} positions went through in ${frames.length} steps, not ${positions}.`)
     const plan = {
       attempt: requestId,
       receiptHeads: [digestOfReceipt(asked.receipts[0]!)],
-      ...{ positions, keptPositions: 0, drawsFrom: () => null, policies: [policy] },
+      ...{ positions, keptPositions: 0, firstDraw: () => null, policies: [policy] },
     }
     const ends = Array.from(
       { length: secrets },

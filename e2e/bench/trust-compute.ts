@@ -1,6 +1,6 @@
 /**
  * What checks compute: processor time of replays over that of the seats that served, by one timer round each step on both sides. Native
- * engines of one thread, one after the other. Each seat's ends are drawn by `planChecks`, the exit's as an exit's are.
+ * engines of one thread, one after the other. Each seat's ends are drawn by `planChecks`; an exit draws some of its tokens again.
  */
 import { openNativeEngine } from '@computepool/node/engine/open-native-engine.ts'
 import { auditChunk } from '@computepool/peer/runtime/run-check.ts'
@@ -8,6 +8,7 @@ import {
   defaultCheckPolicy,
   extraCompute,
   measuredTolerances,
+  mostDrawsJudged,
   planChecks,
   positionsOf,
   type RequestShape,
@@ -18,7 +19,7 @@ import { rowTokens } from '@computepool/shared/engine'
 import { greedy } from '@computepool/shared/pipeline'
 import type { Engine } from '@computepool/shared/ports'
 import { createSeededRandom } from '@computepool/shared/testing'
-import { serveAnswer } from '../../node/src/audit/served-answer.ts'
+import { claimOf, serveAnswer } from '../../node/src/audit/served-answer.ts'
 import { withRun } from '../../shared/testing/cheats/wrap-engine.ts'
 import { median } from '../harness/median.ts'
 import { type BenchRow, benchRow } from './bench-report.ts'
@@ -112,8 +113,7 @@ export async function measureCompute({ isQuick }: { readonly isQuick: boolean })
     const check: number[] = []
     for (const [seat, engine] of engines.entries()) {
       spent = [nothing(), nothing(), nothing()]
-      const claimed =
-        seat === exit ? answer.draws : { kind: 'activations' as const, outputs: answer.outputs[seat as 0 | 1] }
+      const claimed = claimOf(answer, seat, mostDrawsJudged)
       for (const endPosition of endsOf(shape, seat, count)) {
         const { isHonest } = await recompute({
           ...{ engine, frames: answer.frames[seat]!, claimed, tolerance: tolerance!, endPosition, chunk: auditChunk },
@@ -152,7 +152,7 @@ function endsOf(shape: RequestShape, seat: number, count: number): number[] {
     receiptHeads: [null, null, null].map((head, at) => (at === seat ? random.bytes(32) : head)),
     positions: positionsOf(shape),
     keptPositions: 0,
-    drawsFrom: (at: number) => (at === exit ? shape.promptTokens - 1 : null),
+    firstDraw: (at: number) => (at === exit ? shape.promptTokens : null),
     policies: [policy, policy, policy].map(each => ({ ...each, rate: 1 })),
   }
   const ends = Array.from({ length: 4000 }, () => planChecks({ ...plan, secret: random.bytes(32) })[0]!.endPosition)

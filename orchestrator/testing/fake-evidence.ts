@@ -18,7 +18,7 @@ export function fakeEvidence(check: RunCheck, change: Partial<Header> = {}): Fak
   const bytes = encodeEvidence({
     header: {
       format: 'computepool-evidence',
-      version: 2,
+      version: 3,
       versions: { computepool: 'test', protocol: 1 },
       model: { name: 'test', quantisation: 'f32' },
       accused: { peer: accused },
@@ -28,10 +28,8 @@ export function fakeEvidence(check: RunCheck, change: Partial<Header> = {}): Fak
         incoming: { kind: 'text', tokens: [1], position: 0, told: [1] },
       })),
       after: last.after === null ? null : { peer: check.sentFrom, receipt: last.after, key: last.afterKey! },
-      outgoing: {
-        ...{ kind: 'tokens', firstPosition: 1, tokens: [1], generated: [], prompt: [] },
-        params: plan.terms.sampling,
-      },
+      outgoing: { kind: 'frames', dtype: 'f32', hidden: 8, links: [], held: 0 },
+      draws: null,
       engines: { accused: engine, auditor: engine },
       tolerance: { relative: 0.01, logit: 0.1 },
       finding: { isHonest: false, positions: 1, worst: 1, worstPosition: 0, over: 1, different: 0, nearTies: 0 },

@@ -16,7 +16,7 @@ import {
   staleEpoch,
 } from '../../../shared/testing/cheats/index.ts'
 import { type NativeEngineOptions, openNativeEngine } from '../engine/open-native-engine.ts'
-import { type ServedAnswer, serveAnswer } from './served-answer.ts'
+import { claimOf, type ServedAnswer, serveAnswer } from './served-answer.ts'
 
 /** Strict and the same for all. Measured: f32 against f32 in other ways 7.7e-7, f16 against f32 2.4e-3, the least of the cheats (q4 for q8) 0.30. */
 const tolerance = { relative: 2e-2, logit: 0.05 }
@@ -71,7 +71,7 @@ async function audit(seat: number, engine: Engine, auditor = auditors[seat]!): P
 }
 
 function judge(seat: number, served: ServedAnswer, auditor = auditors[seat]!): Promise<RecomputeReport> {
-  const claimed = seat === 2 ? served.draws : { kind: 'activations' as const, outputs: served.outputs[seat]! }
+  const claimed = claimOf(served, seat)
   return recompute({ engine: auditor, frames: served.frames[seat]!, claimed, tolerance, chunk: 17 })
 }
 
@@ -90,8 +90,9 @@ describe.each(cheats)('%s', (_, openCheat, seats) => {
   test.each(seats)('on seat %i is caught', async seat => {
     const report = await audit(seat, await openCheat(seat))
     expect(report.isHonest).toBe(false)
-    if (seat === 2) expect(report.draws!.same).toBeLessThan(answered / 2)
-    else expect(report.worst).toBeGreaterThan(2 * tolerance.relative)
+    // An exit that shows honest rows did not draw from them.
+    const isDrawn = report.draws === null || report.draws.same >= answered / 2
+    if (isDrawn) expect(report.worst).toBeGreaterThan(2 * tolerance.relative)
   })
 })
 

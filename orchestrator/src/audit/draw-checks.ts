@@ -2,7 +2,7 @@
  * Which seats of a settled attempt are checked, and all that an auditor is told of it: drawn by the secret that the desk had bound itself to and by what
  * the seats signed. It chooses nobody, and knows no auditor.
  */
-import { digestOfReceipt, planChecks } from '@computepool/shared/audit'
+import { digestOfReceipt, type PlannedCheck, planChecks } from '@computepool/shared/audit'
 import type { LayerRange } from '@computepool/shared/model'
 import type { ReceiptVerdict } from '@computepool/shared/receipts'
 import type { CheckedAttempt } from '@computepool/shared/wire'
@@ -22,6 +22,8 @@ export interface DrawnCheck {
   readonly attempts: readonly CheckedAttempt[]
   readonly positions: number
   readonly endPosition: number
+  /** At the exit: which of its draws are made again. */
+  readonly draws: PlannedCheck['draws']
 }
 
 /** The wire's cap on attempts of one check. */
@@ -59,16 +61,16 @@ export function drawChecks(
     receiptHeads: seats.map(({ seat }) => (isDrawable(seat) ? digestOfReceipt(receipts.get(seat)!) : null)),
     positions,
     keptPositions,
-    drawsFrom: seat => (seat === seats.length - 1 ? textOf(settled).length - 1 : null),
+    firstDraw: seat => (seat === seats.length - 1 ? textOf(settled).length : null),
     policies: terms.policies,
   })
-  const checks = planned.flatMap(({ seat, endPosition }) => {
+  const checks = planned.flatMap(({ seat, endPosition, draws }) => {
     const attempts = chainOf(log, attempt, seat)
     if (attempts === null) return []
     const { peer: accused, layers } = seats[seat]!
     const sentFrom = (seats[seat + 1] ?? seats[seat]!).peer
     const receivedFrom = seat === 0 ? null : accused
-    return [{ attempt, seat, layers, accused, sentFrom, receivedFrom, attempts, positions, endPosition }]
+    return [{ attempt, seat, layers, accused, sentFrom, receivedFrom, attempts, positions, endPosition, draws }]
   })
   return { checks, missed: planned.length - checks.length }
 }

@@ -238,7 +238,15 @@ it('leaves no timer behind, nor takes a receipt of what it never sent', async ()
   const { pool, seats } = await openRing(honest, silent)
   await answer(pool, seats[0]!)
   const body = { coalition: 'c', epoch: 1, requestId: 'nobody', seat: 0, layers: { start: 0, end: 1 } }
-  const empty = { inSteps: 0, outSteps: 0, inHead: '00'.repeat(32), outHead: '00'.repeat(32), recent: '', rowSteps: 0, rowHead: '' }
+  const empty = {
+    inSteps: 0,
+    outSteps: 0,
+    inHead: '00'.repeat(32),
+    outHead: '00'.repeat(32),
+    recent: '',
+    rowSteps: 0,
+    rowHead: '',
+  }
   const receipt = { ...body, ...empty, lastTokens: [], sketch: '', nonce: '' }
   seats[0]!.say({ type: 'request-receipted', ...fakeSigner(seats[0]!.peer).sign(receipt) })
   pool.desk.close()

@@ -49,8 +49,27 @@ it('hands over all links, and payloads as far as they are asked for', async () =
   const [attempt] = found.attempts
   expect(attempt!.frames).toMatchObject({ dtype: 'f32', hidden, held: 3 })
   expect(attempt!.frames!.links.map(({ sha256: hex }) => hex)).toEqual(payloads.map(each => bytesToHex(sha256(each))))
-  expect(attempt!.draws).toEqual({ firstPosition: 4, tokens: [11, 12, 13] })
+  expect(attempt!.draws).toBeNull()
   expect([...found.payloads]).toEqual(payloads.slice(0, 3).flatMap(each => [...each]))
+})
+
+it('hands over an exit’s own rows where those are asked for: those of its draws as well, and none in between', async () => {
+  const kept = keep()
+  serve(kept, 'a', [4, 1, 1, 1, 1, 1, 1])
+  const payloads = [4, 1, 1, 1, 1, 1, 1].map((rows, seq) => {
+    const payload = random.bytes(rows * rowBytes)
+    kept.computed('a', header('a', seq, seq === 0 ? 0 : 3 + seq, rows), payload)
+    kept.drew('a', 4 + seq, [11 + seq])
+    return payload
+  })
+  // The tokens at 8 and 9 came of the rows at 7 and 8, which are frames 4 and 5.
+  const found = await handed(kept, { attempts: ['a'], endPosition: 5, draws: { from: 8, until: 10 } })
+  if (typeof found === 'string') throw new Error(found)
+  const [attempt] = found.attempts
+  expect(attempt!.frames).toMatchObject({ held: 2, apart: { from: 4, count: 2 } })
+  expect(attempt!.frames!.links.map(({ sha256: hex }) => hex)).toEqual(payloads.map(each => bytesToHex(sha256(each))))
+  expect(attempt!.draws).toEqual({ firstPosition: 4, tokens: [11, 12, 13, 14, 15, 16, 17] })
+  expect([...found.payloads]).toEqual([0, 1, 4, 5].flatMap(at => [...payloads[at]!]))
 })
 
 it('gives up the eldest attempts where room is short, and none of them in part', async () => {

@@ -151,30 +151,6 @@ describe('what checks cost', () => {
     expect(Math.abs(sum / trials / expected - 1)).toBeLessThan(0.1)
   })
 
-  // What the pages say beside auditors' 2 % of the pay; the ratios are those that the trust bench measured.
-  test.each([
-    [shapes[0]!, 5.4, 5.6],
-    [shapes[1]!, 10.7, 8.5],
-    [shapes[2]!, 12.9, 17.4],
-  ])('an exit’s checks begin to compare at its draws, and cost more: %o at a ratio of %d', (shape, ratio, percent) => {
-    const random = createSeededRandom(6)
-    const trials = 6000
-    let sum = 0
-    for (let trial = 0; trial < trials; trial++)
-      for (const { endPosition } of planChecks({
-        secret: random.bytes(32),
-        attempt: 'a',
-        receiptHeads: [random.bytes(32)],
-        positions: positionsOf(shape),
-        keptPositions: 0,
-        drawsFrom: () => shape.promptTokens - 1,
-        policies: [defaultCheckPolicy],
-      }))
-        sum += endPosition
-    const served = shape.promptTokens + ratio * shape.answerTokens
-    expect(Math.abs((100 * sum) / trials / served - percent)).toBeLessThan(0.6)
-  })
-
   test('the least ratio is where the budget is met', () => {
     for (const shape of shapes) {
       const ratio = leastDecodeRatio(defaultCheckPolicy, [shape], 0.02)

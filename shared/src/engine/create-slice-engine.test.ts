@@ -53,6 +53,9 @@ function countingBackend(forward: (position: number) => Promise<void> = async ()
         discard: () => undefined,
       }
     },
+    boundaryOf: () => {
+      throw new Error('no exit')
+    },
     lost,
     close: async () => undefined,
   }

@@ -42,28 +42,34 @@ export function replayed(engine: Engine): Engine {
   const recorded: Activation[] = []
   const tokens: number[] = []
   let length = 0
+  const repeated = (position: number, count: number): Activation => {
+    const whole = joinActivations(recorded)
+    const pieces = Array.from({ length: count }, (_, at) => {
+      const from = (position + at) % length
+      return activationRows(whole, from, from + 1)
+    })
+    return joinActivations(pieces)
+  }
   return withRun(engine, async rows => {
     const outputs = await engine.run(rows)
     return outputs.map((output, i) => {
       const row = rows[i]!
       source ??= row.requestId
+      const own = output.kind === 'activation' ? output.activation : output.rows
       if (row.requestId === source) {
-        if (output.kind === 'activation') {
-          recorded.push(output.activation)
-          length += output.activation.tokens
+        if (own !== undefined) {
+          recorded.push(own)
+          length += own.tokens
         }
         if (output.kind === 'token') tokens.push(output.sampled.token)
         return output
       }
-      if (output.kind === 'token')
-        return { kind: 'token', sampled: { ...output.sampled, token: tokens[row.position % tokens.length] ?? 0 } }
-      if (output.kind !== 'activation') return output
-      const whole = joinActivations(recorded)
-      const pieces = Array.from({ length: output.activation.tokens }, (_, at) => {
-        const from = (row.position + at) % length
-        return activationRows(whole, from, from + 1)
-      })
-      return { kind: 'activation', activation: joinActivations(pieces) }
+      const again = own === undefined ? undefined : repeated(row.position, own.tokens)
+      if (output.kind === 'activation') return { kind: 'activation', activation: again! }
+      const shown = again === undefined ? {} : { rows: again }
+      if (output.kind !== 'token') return { ...output, ...shown }
+      const token = tokens[row.position % tokens.length] ?? 0
+      return { kind: 'token', sampled: { ...output.sampled, token }, ...shown }
     })
   })
 }
