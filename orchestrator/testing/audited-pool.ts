@@ -38,7 +38,7 @@ export interface AuditedPool {
   reportAll(outcome: Outcome, blamed?: (check: RunCheck) => string | null): Promise<number>
   /** Leaves a bundle for the check, and accuses by it. Status of the upload. */
   accuse(auditor: FakeTab, check: RunCheck, change?: Parameters<typeof fakeEvidence>[1]): Promise<number>
-  /** Says first what it computed, as every auditor must where the check has a nonce; the same as all others unless told otherwise. */
+  /** Says first what it computed, as every auditor must; the same as all others unless told otherwise. */
   report(
     auditor: FakeTab,
     check: RunCheck,
@@ -91,10 +91,10 @@ export async function openAuditedPool(options: AuditedPoolOptions = {}): Promise
     return news
   }
   const report: AuditedPool['report'] = async (auditor, command, outcome, extra = {}, computed) => {
-    const { check, nonce } = command
+    const { check } = command
     const isAnswer = outcome !== 'failed' && outcome !== 'withheld'
     const said = computed === undefined ? sketchedRows(1) : computed
-    if (nonce !== null && isAnswer && said !== null) {
+    if (isAnswer && said !== null) {
       auditor.say({ type: 'check-computed', check, ...said })
       await pool.clock.settle()
     }

@@ -149,7 +149,7 @@ describe('those who lie about others', () => {
   test('an accuser’s made-up outputs look wrong, and are not what the next seat received', async () => {
     const served = await serve(1, honest[1])
     const outputs = lyingAccuser(served.outputs[1])
-    const made = { ...served, outputs: [served.outputs[0], outputs] as const }
+    const made = { ...served, outputs: [served.outputs[0], outputs, served.outputs[2]] as const }
     expect((await judge(1, made as ServedAnswer)).isHonest).toBe(false)
     const received = served.frames[2].map(({ input }) => ('activation' in input ? input.activation.data : null))
     expect(outputs.map(({ data }) => data)).not.toEqual(received)

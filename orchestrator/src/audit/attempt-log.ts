@@ -21,7 +21,7 @@ export interface AttemptLog {
   /** Null: not of this log, or forgotten. */
   settled(attempt: SettledAttempt, checkable: ReadonlySet<number>): LoggedAttempt | null
   of(requestId: string): LoggedAttempt | null
-  /** Rows of activations that a peer received since that attempt began, about. */
+  /** Rows of activations that a peer keeps of what came since that attempt began, about: those that it received, and at an exit its own. */
   rowsSince(requestId: string, peer: string): number
 }
 
@@ -66,8 +66,11 @@ export function createAttemptLog(): AttemptLog {
         0,
         all.findIndex(([id]) => id === requestId),
       )
-      const theirs = all.slice(from).filter(([, { sent }]) => sent.seats.some(seat => seat.peer === peer))
-      return theirs.reduce((sum, [, attempt]) => sum + rowsOf(attempt), 0)
+      return all.slice(from).reduce((sum, [, attempt]) => {
+        const { seats } = attempt.sent
+        if (!seats.some(seat => seat.peer === peer)) return sum
+        return sum + rowsOf(attempt) * (seats.at(-1)?.peer === peer ? 2 : 1)
+      }, 0)
     },
   }
 }

@@ -10,7 +10,7 @@ import { createAuditPay } from './audit-pay.ts'
 import type { AuditDesk, AuditDeskOptions } from './audit-ports.ts'
 import { createAuditorRoster } from './auditor-roster.ts'
 import { type CheckOutcome, createCheckCounts } from './check-counts.ts'
-import { handOvers, isOfRows, runCheck } from './check-orders.ts'
+import { type HandOverOrder, handOvers, runCheck } from './check-orders.ts'
 import { drawTerms } from './check-terms.ts'
 import { creditCheck } from './credit-check.ts'
 import { canCheckUpon, checkableSeats, type DrawnCheck, drawChecks } from './draw-checks.ts'
@@ -121,10 +121,10 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
         id = drawId()
         asked.add(operatorOf(auditor))
         who.shown(drawn, operatorOf(auditor))
-        const about = { check: id, epoch, auditor, withinMs, nonce: check.known?.nonce ?? null }
+        const about = { check: id, epoch, auditor, withinMs, nonce: check.known.nonce }
         const { now, later } = handOvers(drawn, about)
-        const seats = [...now, ...later].map(({ peer }) => peer)
-        asks.set(id, { check, errand, auditor, seats, later: later.length === 0 ? null : later })
+        const seats = [...new Set([...now, ...later].map(({ peer }) => peer))]
+        asks.set(id, { check, errand, auditor, seats, now, later })
         const ticket = evidence?.openTicket(operatorOf(auditor), withinMs + 60_000)
         const place = evidence === null || ticket === undefined ? null : { path: evidence.path, ticket }
         send(auditor, runCheck(drawn, about, { engine, evidence: place }))
@@ -226,8 +226,8 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
       return
     }
     const both = [...agreedBy, auditor]
-    const isSame = first === undefined || known === null || known.isSame(first, auditor)
-    if (first !== undefined && known !== null) counts.secondLook('audited')
+    const isSame = first === undefined || known.isSame(first, auditor)
+    if (first !== undefined) counts.secondLook('audited')
     if (isSame && both.some(isTrusted)) creditCheck(pay, check, both)
     end(check, 'agreed')
     // One stranger's word earns nobody trust, nor that of two of whom one computed nothing.
@@ -240,7 +240,7 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
 
   /** Both found nothing, and did not compute the same: a third, who is vouched for, has computed it too. */
   const settleDispute = (check: OpenCheck, three: readonly [string, string, string]): void => {
-    const lazy = check.known?.lazyOf(three) ?? null
+    const lazy = check.known.lazyOf(three)
     if (lazy === null) return
     const right = three.filter(operator => operator !== lazy)
     creditCheck(pay, check, right)
@@ -256,7 +256,7 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
     if (ask === undefined || ask.auditor !== peer || ask.later === null) return
     const { later } = ask
     ask.later = null
-    ask.check.known?.computed(operatorOf(peer), { sketch, rows })
+    ask.check.known.computed(operatorOf(peer), { sketch, rows })
     for (const { peer: seat, command } of later) send(seat, command)
   }
 
@@ -292,7 +292,8 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
       else end(check, 'unjudged')
     } else {
       // What was not asked for yet nobody withheld.
-      const isAsked = ask.later?.every(({ peer: seat }) => seat !== said.blamed) ?? true
+      const isOf = ({ peer: seat }: HandOverOrder): boolean => seat === said.blamed
+      const isAsked = ask.later === null || ask.now.some(isOf) || !ask.later.some(isOf)
       const blamed = said.outcome === 'withheld' && isAsked ? said.blamed : null
       // Two must say the same of it: one may have had a bad link. And one be vouched for: two strangers may be friends.
       if (blamed !== null && check.withheld?.blamed === blamed) {
@@ -342,7 +343,7 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
       for (let i = 0; i < missed + checks.length; i++) counts.drawn()
       for (let i = 0; i < missed; i++) ended('unanswered', settled)
       for (const drawn of checks) {
-        const known = isOfRows(drawn) ? createKnownAnswers(drawHex(nonceBytes), isTrusted) : null
+        const known = createKnownAnswers(drawHex(nonceBytes), isTrusted)
         const open = { withheld: null, unlinked: null, agreedBy: [], isMet: false }
         const check: OpenCheck = { drawn, known, asked: new Set(), paid: new Set(), ...open }
         if (isHopeless(drawn)) end(check, 'unanswered')

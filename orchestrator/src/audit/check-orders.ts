@@ -13,8 +13,8 @@ export interface AskedCheck {
   readonly epoch: number
   readonly auditor: string
   readonly withinMs: number
-  /** What it is to sketch its own rows under; null: it computes none. */
-  readonly nonce: string | null
+  /** What it is to sketch its own rows under. */
+  readonly nonce: string
 }
 
 export interface HandOverOrder {
@@ -22,16 +22,12 @@ export interface HandOverOrder {
   readonly command: Command<'hand-over'>
 }
 
-/** Of an exit what is handed over are its draws: they come with what it received. */
-export const isOfRows = ({ accused, sentFrom }: Pick<DrawnCheck, 'accused' | 'sentFrom'>): boolean =>
-  accused !== sentFrom
-
 /** `later`: when the auditor has said what it computed. */
 export function handOvers(
   drawn: DrawnCheck,
   { check, epoch, auditor }: AskedCheck,
 ): { readonly now: readonly HandOverOrder[]; readonly later: readonly HandOverOrder[] } {
-  const { accused, sentFrom, receivedFrom, attempts, endPosition } = drawn
+  const { accused, sentFrom, receivedFrom, attempts, endPosition, draws } = drawn
   const ids = attempts.map(({ requestId }) => requestId)
   const order = (peer: string, as: 'received' | 'sent'): HandOverOrder => ({
     peer,
@@ -43,14 +39,15 @@ export function handOvers(
       as,
       attempts: ids,
       endPosition,
+      // An exit is asked for its own rows.
+      ...(as === 'sent' && draws !== null ? { draws } : {}),
     },
   })
-  if (!isOfRows(drawn)) return { now: [order(accused, 'received')], later: [] }
   return { now: receivedFrom === null ? [] : [order(accused, 'received')], later: [order(sentFrom, 'sent')] }
 }
 
 export function runCheck(
-  { attempt, accused, sentFrom, receivedFrom, layers, seat, attempts, positions, endPosition }: DrawnCheck,
+  { attempt, accused, sentFrom, receivedFrom, layers, seat, attempts, positions, endPosition, draws }: DrawnCheck,
   { check, epoch, withinMs, nonce }: AskedCheck,
   { engine, evidence }: { readonly engine: CheckedEngine; readonly evidence: Command<'run-check'>['evidence'] },
 ): Command<'run-check'> {
@@ -61,6 +58,6 @@ export function runCheck(
     attempts: [...attempts],
     receivedFrom: receivedFrom as LinkRoute['peer'] | null,
     sentFrom: sentFrom as LinkRoute['peer'],
-    plan: { secret, terms, positions, endPosition },
+    plan: { secret, terms, positions, endPosition, draws },
   }
 }

@@ -14,8 +14,8 @@ export interface OpenCheck {
   unlinked: string | null
   /** Who found nothing: this is the second look, or the third, where two did not compute the same. */
   readonly agreedBy: readonly string[]
-  /** What they computed; null: rows are not what is checked. */
-  readonly known: KnownAnswers | null
+  /** What they computed. */
+  readonly known: KnownAnswers
   /** Auditors to whom it counts already. */
   readonly paid: Set<string>
   /** It ended as met: a second look counts only where it finds something. */
@@ -27,6 +27,8 @@ export interface Ask {
   readonly errand: Errand
   readonly auditor: string
   readonly seats: readonly string[]
-  /** What is handed over when its auditor has said what it computed; null: it has, or nothing is. */
+  /** What is handed over at once. */
+  readonly now: readonly HandOverOrder[]
+  /** What is when its auditor has said what it computed; null: it has. */
   later: readonly HandOverOrder[] | null
 }

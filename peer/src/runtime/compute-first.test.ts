@@ -65,9 +65,9 @@ describe.each([
         position += activation.tokens
         return { position: position - activation.tokens, activation }
       })
-      return sketchComputed({ runs: [], pieces }, stage.command.nonce!, {})
+      return sketchComputed({ runs: [], pieces }, stage.command.nonce, {})
     }
-    const sent = await sketchOf(claimed.kind === 'activations' ? claimed.outputs : [])
+    const sent = await sketchOf(claimed.outputs)
     expect(sent.rows).toBe(rows)
     expect(distanceOfSketches(sent.sketch, sketch)).toBeGreaterThan(0.5)
     const came = frames.flatMap(({ input }) => ('activation' in input ? [input.activation] : []))
