@@ -126,6 +126,7 @@ const cheats: readonly [name: string, at: Part['at'], cheat: Cheat][] = [
   ['other tokens than it drew', isExit, async (s, o) => garbage(await o(s), { vocab: vocabOf(s.manifest) })],
   ['its input handed on', isMiddle, async (s, o) => identity(await o(s))],
   ['a skipped layer', isMiddle, async (s, o) => openWithoutLayer(o, s, s.layers.start)],
+  ['a skipped layer at the exit', isExit, async (s, o) => openWithoutLayer(o, s, s.layers.start)],
   ['coarser weights', isMiddle, (s, o) => o({ ...s, ...coarserPack(s, 'q4') })],
   ['a smaller model', isMiddle, (s, o) => o({ ...s, ...prunedPack(s, 64) })],
   ['another request’s activations', isMiddle, async (s, o) => replayed(await o(s))],

@@ -389,7 +389,7 @@ describe('auditors that nobody vouches for', () => {
       expect(trustOf(pool, pool.seats[1]!)).toBe(met)
     }
     expect(met).toBeGreaterThan(4)
-    expect(pool.checks()).toEqual({ drawn: looks, agreed: looks })
+    expect(pool.checks()).toEqual({ drawn: looks, agreed: looks, audited: met })
   })
 
   it('cannot end a check by judging nothing where one is here that is vouched for', async () => {
