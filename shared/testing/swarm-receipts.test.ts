@@ -97,12 +97,12 @@ describe('receipts of seats that are honest', () => {
   })
 })
 
-it('are broken at an exit that hides the rows from which it drew, and at nobody else', async () => {
+it('lack something of an exit that hides the rows from which it drew, and of nobody else', async () => {
   const hide = (receipt: ReceiptBody, seat: number): ReceiptBody =>
     seat === 2 ? { ...receipt, rowSteps: 0, rowHead: '', sketch: '' } : receipt
   const swarm = await cheated({ receipt: (seat, receipt) => hide(receipt, seat) })
   expect(swarm.endOf('r')).toMatchObject({ reason: 'length' })
-  expect(swarm.verdictOf('r')).toMatchObject({ verdict: 'broken', faults: [{ seats: [2] }], whole: [0, 1] })
+  expect(swarm.verdictOf('r')).toMatchObject({ verdict: 'missing', faults: [{ seats: [2] }], whole: [0, 1] })
 })
 
 describe('receipts over links that err', () => {

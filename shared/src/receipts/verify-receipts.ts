@@ -152,7 +152,10 @@ function faultsOfPairing(attempt: ReceiptedAttempt, sound: ReadonlyMap<number, R
   return [...between, ...faultsOfRows(attempt, sound)]
 }
 
-/** The exit shows the rows from which it drew, as all others do: one at least for each frame that it received, and for each draw. */
+/**
+ * The exit shows the rows from which it drew, as all others do: one at least for each frame that it received, and for each draw. Without them it cannot be
+ * checked, like one that gives no receipt.
+ */
 function faultsOfRows({ seats, isComplete }: ReceiptedAttempt, sound: ReadonlyMap<number, Receipt>): ReceiptFault[] {
   const { seat } = seats.at(-1)!
   const exit = sound.get(seat)
@@ -162,7 +165,7 @@ function faultsOfRows({ seats, isComplete }: ReceiptedAttempt, sound: ReadonlyMa
   const least = Math.max(Math.ceil(outSteps / mostDrawnAtOnce), isComplete && !isText ? inSteps : 0)
   if (rowSteps >= least) return []
   const words = `The exit says that it drew ${outSteps} tokens of ${inSteps} ${isText ? 'texts and tokens' : 'frames'}, and that its head took ${rowSteps}.`
-  return [{ fault: 'broken', seats: [seat], words }]
+  return [{ fault: 'missing', seats: [seat], words }]
 }
 
 /** Whether the exit drew what was heard, and no more than one answer that was not: cut off at the end of the text, or under way. */
