@@ -4,7 +4,13 @@
  */
 import { rowTokens } from '@computepool/shared/engine'
 import type { ErrorData } from '@computepool/shared/errors'
-import { type Pipeline, type RequestJob, runPipeline, type SeatConfig } from '@computepool/shared/pipeline'
+import {
+  type FrameKeeper,
+  type Pipeline,
+  type RequestJob,
+  runPipeline,
+  type SeatConfig,
+} from '@computepool/shared/pipeline'
 import type { EngineRow, Transport } from '@computepool/shared/ports'
 import {
   type ReceiptBody,
@@ -30,6 +36,8 @@ export interface SwarmOptions {
   readonly rowMs?: number
   /** What a peer puts between itself and the network. */
   readonly transport?: (seat: number, transport: Transport) => Transport
+  /** Who keeps what a seat's receipts speak of. */
+  readonly keeper?: (seat: number) => FrameKeeper
   /** What a peer makes of its receipt before it tells it; null tells none. */
   readonly receipt?: (seat: number, receipt: ReceiptBody) => ReceiptBody | null
 }
@@ -127,6 +135,7 @@ export function openSwarm(options: SwarmOptions): Swarm {
       engine: engines[seat]!,
       transport: options.transport?.(seat, transport) ?? transport,
       clock,
+      ...(options.keeper === undefined ? {} : { keeper: options.keeper(seat) }),
       report: message => {
         reports.push(message)
         reportedAtMs.push(clock.monotonicMs())

@@ -18,7 +18,7 @@ const standingOf = (tab: FakeTab) => tab.commands.findLast(command => command.ty
 const isPaid = (pool: AuditedPool, tab: FakeTab): boolean =>
   pool.pool.desk.snapshot().auditPay?.some(({ operator }) => operator === wallet(tab)) ?? false
 
-/** The checks of rows of `answers` answers, each answered with what `computed` gives, in the order of the askings. */
+/** The checks of `answers` answers, each answered with what `computed` gives, in the order of the askings. */
 async function answers(
   pool: AuditedPool,
   count: number,
@@ -49,7 +49,7 @@ describe('what a seat sent', () => {
     const pool = await openAuditedPool()
     await pool.answer()
     const { auditor, check } = await pool.next(0)
-    expect([check.nonce?.length, ordered(pool, check)]).toEqual([64, []])
+    expect([check.nonce.length, ordered(pool, check)]).toEqual([64, []])
     const other = pool.auditors.find(each => each !== auditor)!
     for (const tab of [other, pool.seats[0]!, auditor, auditor]) {
       tab.say({ type: 'check-computed', check: check.check, ...sketchedRows(1) })
@@ -60,11 +60,18 @@ describe('what a seat sent', () => {
     expect(pool.checks()).toEqual({ drawn: 2, agreed: 2 })
   })
 
-  it('of an exit comes with what it received: its tokens are nothing to sketch', async () => {
+  it('of an exit are its rows and draws, by itself, and come as late as any other’s', async () => {
     const pool = await openAuditedPool()
     await pool.answer()
-    const { check } = await pool.next(1)
-    expect([check.nonce, ordered(pool, check)]).toEqual([null, ['received']])
+    const { auditor, check } = await pool.next(1)
+    expect([check.nonce.length, ordered(pool, check)]).toEqual([64, ['received']])
+    await pool.report(auditor, check, 'agreed')
+    expect(ordered(pool, check)).toEqual(['received', 'sent'])
+    const orders = pool.seats[1]!.commands.flatMap(command =>
+      command.type === 'hand-over' && command.check === check.check ? [command.draws] : [],
+    )
+    expect(orders).toEqual([undefined, check.plan.draws])
+    expect(check.plan.draws!.until - check.plan.draws!.from).toBe(3)
   })
 
   it.each(['agreed', 'differs', 'unjudged'] as const)(
@@ -171,9 +178,9 @@ describe('a second look', () => {
     }))
     expect(asked).toHaveLength(2)
     expect(second).toEqual(first)
-    expect(pool.checks()).toMatchObject({ drawn: 2, agreed: 2, audited: 1 })
+    expect(pool.checks()).toMatchObject({ drawn: 2, agreed: 2, audited: 2 })
     const metrics = await (await pool.pool.app.request('/metrics')).text()
-    expect(metrics).toContain('computepool_second_looks_total{what="audited"} 1')
+    expect(metrics).toContain('computepool_second_looks_total{what="audited"} 2')
     // Of another answer it is another nonce.
     const later = await answers(pool, 1, right)
     expect(later.find(({ check }) => check.seat === 0)!.check.nonce).not.toBe(first!.nonce)
@@ -235,7 +242,7 @@ describe('a second look', () => {
       strangers.pool.desk.snapshot().seats.find(({ peer }) => peer === entry.peer)?.standing
     const before = trustIn()
     await answers(strangers, 2, auditor => sketchedRows(strangers.auditors.indexOf(auditor) + 0.5))
-    expect(strangers.checks()).toMatchObject({ disputed: 2 })
+    expect(strangers.checks()).toMatchObject({ disputed: 4 })
     expect(trustIn()).toEqual(before)
     await answers(strangers, 2, right)
     expect(trustIn()).not.toEqual(before)
