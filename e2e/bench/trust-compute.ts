@@ -87,12 +87,13 @@ export async function measureCompute({ isQuick }: { readonly isQuick: boolean })
       }
       return given
     }
-    return withRun(engine, rows =>
+    const watched = withRun(engine, rows =>
       timed(
         rows.reduce((sum, row) => sum + rowTokens(row), 0),
         () => engine.run(rows),
       ),
     )
+    return { ...watched, drawFrom: asked => timed(asked.rows.tokens, () => engine.drawFrom(asked)) }
   }
   const engines = [await open(0), await open(1), await open(2)] as const
   const side = { kind: 'native', dtype: 'f32' } as const
