@@ -3,13 +3,13 @@
  * data folder. It says which of them it is, and knows nothing of what is stored.
  */
 import { mkdir } from 'node:fs/promises'
-import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { lockFile } from '@computepool/contracts/chain'
 import { ComputePoolError } from '@computepool/shared/errors'
 import type { BlobStore } from '@computepool/shared/ports'
 import { type Address, concat, createPublicClient, type Hex, http, keccak256, stringToHex } from 'viem'
 import { privateKeyToAccount } from 'viem/accounts'
+import { isThisMachine, type KeyLock, lockedKey } from '../chain/locked-key.ts'
 import { ensureStorageFlow } from './ensure-storage-flow.ts'
 import { openSubmissionBook, type SubmissionBook } from './open-submission-book.ts'
 import { openStorageStandIn, type StorageStandIn } from './stand-in/open-storage-stand-in.ts'
@@ -54,7 +54,8 @@ const localLostAfterMs = 2_500
 
 /**
  * Errors: `chain_unreachable`, `input_invalid` where the chain has 0G's storage itself and no indexer was named, or where no contract to
- * pay at is known; `chain_ledger_locked` where another pays with the same key and data folder, `chain_underfunded` where the stand-in's
+ * pay at is known; `chain_ledger_locked` where another pays with the same key,
+ * `chain_ledger_unreachable` where no lock of it can be written, `chain_underfunded` where the stand-in's
  * contract cannot be deployed, `chain_state_invalid` for a broken file of the data folder.
  */
 export async function openStorage(options: OpenStorageOptions): Promise<OpenStorage> {
@@ -71,7 +72,10 @@ export async function openStorage(options: OpenStorageOptions): Promise<OpenStor
     lock.release()
   }
   try {
-    keyLock = await lockedKey(options.chain.rpcUrl, chainId, address)
+    keyLock = await lockedKey({
+      ...{ rpcUrl: options.chain.rpcUrl, chainId, address, remedy: stopIt },
+      does: `pays for storage from ${address}, with another data folder`,
+    })
     const storage = await openWith(options, { folder, chainId, submissions: await openSubmissionBook(`${book}.json`) })
     let closed: Promise<void> | undefined
     return {
@@ -87,29 +91,7 @@ export async function openStorage(options: OpenStorageOptions): Promise<OpenStor
   }
 }
 
-interface KeyLock {
-  release(): void
-}
-
-/** Of this person on this machine, whatever the data folders: two would pay twice for what took the other's number. */
-async function lockedKey(rpcUrl: string, chainId: number, payer: Address): Promise<KeyLock> {
-  const folder = join(tmpdir(), `computepool-keys-${userInfo().username.replace(/[^\w.-]/g, '_')}`)
-  await mkdir(folder, { recursive: true, mode: 0o700 })
-  // Chains of one's own have one number, and may have one key: each is another by its port.
-  const place = isThisMachine(rpcUrl) ? `${chainId}-${new URL(rpcUrl).port}` : String(chainId)
-  const attempt = await lockFile(join(folder, `${place}-${payer.slice(2).toLowerCase()}.lock`))
-  if (attempt.kind === 'locked') return attempt
-  const { pid } = attempt
-  const who = `Another program${pid === null ? '' : ` (process ${pid})`}`
-  throw new ComputePoolError(
-    'chain_ledger_locked',
-    `${who} pays for storage from ${payer}, with another data folder.`,
-    {
-      remedy: 'Stop it first, a pool or a `publish`, or set COMPUTEPOOL_STORAGE_KEY to a key of its own for this one.',
-      context: { pid },
-    },
-  )
-}
+const stopIt = 'Stop it first, a pool or a `publish`, or set COMPUTEPOOL_STORAGE_KEY to a key of its own for this one.'
 
 /** Two that write the same book lose each other's payments, and two that send from one key take each other's numbers. */
 async function lockedBook(file: string, payer: Address): Promise<{ release(): void }> {
@@ -118,7 +100,7 @@ async function lockedBook(file: string, payer: Address): Promise<{ release(): vo
   const { pid } = attempt
   const who = `Another program${pid === null ? '' : ` (process ${pid})`}`
   throw new ComputePoolError('chain_ledger_locked', `${who} pays for storage from ${payer} with this data folder.`, {
-    remedy: 'Stop it first, a pool or a `publish`, or set COMPUTEPOOL_STORAGE_KEY to a key of its own for this one.',
+    remedy: stopIt,
     context: { pid },
   })
 }
@@ -190,8 +172,6 @@ async function openWith(
 
 /** Coins there are anybody's for the asking. */
 const embeddedChainId = 31337
-
-const isThisMachine = (url: string): boolean => /^(127\.0\.0\.1|localhost|\[::1\])$/.test(new URL(url).hostname)
 
 /** Where it was before, so that whoever was told of it finds it again; elsewhere only where somebody else has that port by now. */
 async function openAtItsPort(
