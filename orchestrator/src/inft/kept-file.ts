@@ -12,10 +12,18 @@ export interface KeptFile<T> {
   set(next: T): Promise<void>
 }
 
-/** @throws chain_state_invalid where the file holds something else. A missing one holds `empty`. */
-export async function openKeptFile<T>(file: string, schema: z.ZodType<T>, empty: T): Promise<KeptFile<T>> {
+/**
+ * `onBroken`: told of a file that holds something else, which then holds `empty` as a missing one does; only for what can be found out anew.
+ * @throws chain_state_invalid for such a file where nobody is told.
+ */
+export async function openKeptFile<T>(
+  file: string,
+  schema: z.ZodType<T>,
+  empty: T,
+  onBroken?: (fault: ComputePoolError) => void,
+): Promise<KeptFile<T>> {
   await mkdir(dirname(file), { recursive: true, mode: 0o700 })
-  let value: T = (await readKept(file, schema, empty)).value
+  let value: T = (await readKept(file, schema, empty, onBroken)).value
   let writing: Promise<void> = Promise.resolve()
   const write = async (): Promise<void> => {
     const draft = `${file}.new`
@@ -45,7 +53,12 @@ export async function openKeptFile<T>(file: string, schema: z.ZodType<T>, empty:
   }
 }
 
-async function readKept<T>(file: string, schema: z.ZodType<T>, empty: T): Promise<{ value: T }> {
+async function readKept<T>(
+  file: string,
+  schema: z.ZodType<T>,
+  empty: T,
+  onBroken: ((fault: ComputePoolError) => void) | undefined,
+): Promise<{ value: T }> {
   const text = await readFile(file, 'utf8').catch((thrown: NodeJS.ErrnoException) => {
     if (thrown.code === 'ENOENT') return null
     throw thrown
@@ -55,12 +68,15 @@ async function readKept<T>(file: string, schema: z.ZodType<T>, empty: T): Promis
     return { value: schema.parse(JSON.parse(text)) }
   } catch {
     // Without the cause: a parser's message may quote what it read. Without the folder: strangers are told why there is no token.
-    throw new ComputePoolError(
-      'chain_state_invalid',
-      `${basename(file)} in the data folder is not what this orchestrator wrote.`,
-      {
+    const what = `${basename(file)} in the data folder is not what this orchestrator wrote.`
+    if (onBroken === undefined) {
+      throw new ComputePoolError('chain_state_invalid', what, {
         remedy: 'Put it back from a backup, or move it away: what it told is then forgotten.',
-      },
+      })
+    }
+    onBroken(
+      new ComputePoolError('chain_state_invalid', what, { remedy: 'It is written anew: nothing is lost but time.' }),
     )
+    return { value: empty }
   }
 }

@@ -1,5 +1,5 @@
 /** While a pool's token is being opened: one fault is not the end of it, and strangers read no address of a node and no folder. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ComputePoolError } from '@computepool/shared/errors'
@@ -110,6 +110,31 @@ it('names a kept file that holds something else, and not where it lies', async (
     )
     expect(refusal).toMatchObject({ code: 'chain_state_invalid', message: expect.stringContaining('rows.json') })
     expect(JSON.stringify(refusal)).not.toContain(folder)
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+})
+
+it('opens with a cache of the chain’s past that is broken, and tells of it', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'computepool-histories-'))
+  const at = `0x${'22'.repeat(20)}`
+  const manifest = { inft: { token: at, verifier: at, block: 0 } }
+  const money = { client: {}, chain: { id: 16602 }, manifest, isEmbedded: false, storageKey: null }
+  const told: unknown[] = []
+  try {
+    await mkdir(join(folder, 'inft'))
+    await writeFile(join(folder, 'inft', 'histories.json'), '[{"chainId":166')
+    const inft = openInft({
+      settings: { isPrivate: false, tokenId: 1n },
+      chain: Promise.resolve({ money, owner: null, oracleKey: `0x${'11'.repeat(32)}` } as unknown as OpenedChain),
+      intelligence: () => Promise.reject(new Error('Nothing is minted.')),
+      ...{ url: 'http://pool.example', dataDir: folder, clock: createManualClock() },
+      onNotice: () => {},
+      onFault: fault => told.push(fault),
+    })
+    expect([await inft.ready, inft.desk.why()]).toEqual([1n, null])
+    expect(told).toMatchObject([{ code: 'chain_state_invalid', message: expect.stringContaining('histories.json') }])
+    await inft.close()
   } finally {
     await rm(folder, { recursive: true })
   }

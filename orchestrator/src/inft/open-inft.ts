@@ -194,7 +194,8 @@ async function open(options: OpenInftOptions, chain: OpenedChain, signal: AbortS
           })
     const historyOf = createHistories({
       ...{ client, place, fromBlock, ownOracle: privateKeyToAddress(chain.oracleKey), onFault: options.onFault },
-      kept: await openKeptFile(join(folder, 'histories.json'), keptHistoriesSchema, []),
+      // The chain has it all.
+      kept: await openKeptFile(join(folder, 'histories.json'), keptHistoriesSchema, [], options.onFault),
     })
     const inft: OpenedInft = {
       tokenId,
