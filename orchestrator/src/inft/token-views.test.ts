@@ -3,7 +3,15 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openTestInft, type TestInft, testAccount } from '@computepool/contracts/testing'
-import { type Address, createPublicClient, custom, type Hex, type PublicClient } from 'viem'
+import {
+  type Address,
+  createPublicClient,
+  custom,
+  type Hex,
+  HttpRequestError,
+  type PublicClient,
+  TimeoutError,
+} from 'viem'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
 import { openKeptFile } from './kept-file.ts'
 import { createHistories, keptHistoriesSchema } from './kept-histories.ts'
@@ -14,7 +22,8 @@ let inft: TestInft
 let folder = ''
 let methods: string[] = []
 let logsFrom: bigint[] = []
-let refusesMany = false
+/** What the node says to a question about many at once. */
+let saysToMany: Error | null = null
 const faults: unknown[] = []
 
 beforeAll(async () => {
@@ -23,7 +32,7 @@ beforeAll(async () => {
 afterAll(() => inft?.close())
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'computepool-views-'))
-  refusesMany = false
+  saysToMany = null
 })
 afterEach(async () => {
   await rm(folder, { recursive: true })
@@ -37,7 +46,7 @@ async function open(token = inft.token) {
     methods.push(body.method)
     const [first] = (body.params ?? []) as readonly { fromBlock?: Hex; to?: Hex }[]
     if (body.method === 'eth_getLogs') logsFrom.push(BigInt(first!.fromBlock!))
-    if (refusesMany && body.method === 'eth_call' && first!.to === undefined) throw new Error('no code to run')
+    if (saysToMany !== null && body.method === 'eth_call' && first!.to === undefined) throw saysToMany
     return clients.publicClient.request(body as never)
   }
   const transport = custom({ request }, { retryCount: 0 })
@@ -78,8 +87,23 @@ it('asks seven times about a token of forty users, and once where the block is t
   const together = await Promise.all(Array.from({ length: 20 }, () => read(tokenId)))
   expect(together.every(each => each.token === token)).toBe(true)
   expect((await read(tokenId)).calls).toBe(1)
+  // What passes is told, and no reason to ask about each from now on.
+  const to = { url: 'https://node.example', body: {} }
+  for (const passing of [new TimeoutError(to), new HttpRequestError({ ...to, status: 429 })]) {
+    saysToMany = passing
+    await inft.clients.testClient.mine({ blocks: 1 })
+    await expect(read(tokenId)).rejects.toThrow(passing.shortMessage)
+    saysToMany = null
+    expect((await read(tokenId)).calls).toBe(7)
+  }
+  // An error of its own may be about anything: it is asked about each this time.
+  saysToMany = Object.assign(new Error('something went wrong'), { code: -32603 })
+  for (const _ of [1, 2]) {
+    await inft.clients.testClient.mine({ blocks: 1 })
+    expect((await read(tokenId)).calls).toBe(7 + 40)
+  }
   // A node that takes no such question is asked about each, and not twice in vain.
-  refusesMany = true
+  saysToMany = new Error('no code to run')
   await inft.clients.testClient.mine({ blocks: 1 })
   const one = await read(tokenId)
   expect([one.token.authorised, one.calls]).toEqual([token.authorised, 7 + 40])

@@ -5,7 +5,16 @@
 import { poolInftAbi } from '@computepool/contracts/abi'
 import type { InftToken } from '@computepool/shared/inft'
 import type { StoredBlob } from '@computepool/shared/ports'
-import type { Address, PublicClient } from 'viem'
+import {
+  type Address,
+  BaseError,
+  HttpRequestError,
+  InternalRpcError,
+  LimitExceededRpcError,
+  type PublicClient,
+  ResourceUnavailableRpcError,
+  TimeoutError,
+} from 'viem'
 import { type InftPlace, readInft } from './inft-reader.ts'
 import type { HistoryOf } from './kept-histories.ts'
 
@@ -35,17 +44,23 @@ export function createTokenViews({ client, place, historyOf, onBlob }: TokenView
     const questions = users.map(user => ({
       ...{ ...at, functionName: 'authorizationOf' as const, args: [tokenId, user] as const },
     }))
+    let refusal: unknown = null
     if (takesMany && users.length > 1) {
       const wish = { contracts: questions, deployless: true, allowFailure: false, batchSize: 0, blockNumber } as const
-      const answers = await client.multicall(wish).catch(() => null)
-      if (answers !== null) return answers
-      takesMany = false
+      try {
+        return await client.multicall(wish)
+      } catch (thrown) {
+        if (isPassing(thrown)) throw thrown
+        refusal = thrown
+      }
     }
     const answers: (readonly [boolean, bigint])[] = []
     for (let from = 0; from < questions.length; from += askedAtOnce) {
       const some = questions.slice(from, from + askedAtOnce)
       answers.push(...(await Promise.all(some.map(one => client.readContract({ ...one, blockNumber })))))
     }
+    // It answers each, so it was the way of asking. An error of its own it may not have the next time.
+    if (refusal !== null && !hasCause(refusal, error => error instanceof InternalRpcError)) takesMany = false
     return answers
   }
 
@@ -92,3 +107,21 @@ export function createTokenViews({ client, place, historyOf, onBlob }: TokenView
     return token
   }
 }
+
+const hasCause = (thrown: unknown, isIt: (error: unknown) => boolean): boolean =>
+  thrown instanceof BaseError && thrown.walk(isIt) !== null
+
+/** Of the way to the node, or of one that has too much to do: asking about each would only be more. */
+const isPassing = (thrown: unknown): boolean =>
+  hasCause(
+    thrown,
+    error =>
+      error instanceof TimeoutError ||
+      error instanceof LimitExceededRpcError ||
+      error instanceof ResourceUnavailableRpcError ||
+      (error instanceof HttpRequestError && isPassingStatus(error.status)),
+  )
+
+/** None: nobody answered. */
+const isPassingStatus = (status: number | undefined): boolean =>
+  status === undefined || status >= 500 || status === 408 || status === 429
