@@ -24,9 +24,16 @@ function openStage({ helpers = ['b', 'c', 'd'], trusted = helpers }: { helpers?:
   )
   const banned = new Set<string>()
   const errands = new Set<Errand>()
-  const world = { isBusy: false, others: 0, standbys: [{ peer: peerOf('a'), layers, isReady: true }] }
+  const world = {
+    isBusy: false,
+    others: 0,
+    atWork: new Set<string>(),
+    gone: new Set<string>(),
+    standbys: [{ peer: peerOf('a'), layers, isReady: true }],
+  }
   const isTrusted = (operator: string): boolean => trusted.some(name => walletOf(name) === operator)
-  const open = (isBarred: (operator: string) => boolean) => helpers.filter(name => !isBarred(walletOf(name)))
+  const open = (isBarred: (operator: string) => boolean) =>
+    helpers.filter(name => !world.gone.has(name) && !isBarred(walletOf(name)))
   const nameOf = (operator: string): string => operator.replace(/^0x/, '').replace(/0+$/, '')
   const seats: AuditRing['seats'] = [{ seat: 0, peer: peerOf('e') as never, layers: { start: 0, end: 2 } }]
   const challenges = createStandbyChallenges({
@@ -40,7 +47,7 @@ function openStage({ helpers = ['b', 'c', 'd'], trusted = helpers }: { helpers?:
       helpers: {
         add: errand => {
           errands.add(errand)
-          const [name] = open(errand.isBarred)
+          const name = open(errand.isBarred).find(each => !world.atWork.has(each))
           if (name !== undefined) errand.begin(peerOf(name), 1)
         },
         end: errand => void errands.delete(errand),
@@ -115,7 +122,7 @@ describe('a standby', () => {
     expect(stage.asked()).toEqual(['b', 'a'])
   })
 
-  it('that two others contradict has a wrong slice, and so has a witness whom the standby and a third contradict', () => {
+  it('that two others contradict has a wrong slice, and a witness whom two contradict that are vouched for has computed nothing', () => {
     const cheat = openStage()
     cheat.challenges.stir()
     cheat.answer('a', 9)
@@ -124,7 +131,7 @@ describe('a standby', () => {
     const why = 'two others computed something else of layers 2 to 4'
     expect(cheat.told).toEqual(['a not met', `a is wrong: ${why}`])
     expect(cheat.slices()).toEqual({ proved: 0, wrong: 1, unproved: 0 })
-    const liar = openStage()
+    const liar = openStage({ trusted: ['a', 'b', 'c', 'd'] })
     liar.challenges.stir()
     liar.answer('b', 9)
     liar.answer('a', 1)
@@ -133,7 +140,26 @@ describe('a standby', () => {
     expect(liar.slices()).toEqual({ proved: 1, wrong: 0, unproved: 0 })
   })
 
-  it('is judged by nobody where all three differ, and a vouched one is asked before a stranger decides', () => {
+  it('and one voice for it bar no auditor that is vouched for: that one is put behind others, and the slice is not proved', () => {
+    const stage = openStage()
+    stage.challenges.stir()
+    stage.answer('a', 666)
+    stage.answer('b', 1)
+    stage.answer('c', 666)
+    expect(stage.told).toEqual([expect.stringMatching(/^b is put behind: Your slice was challenged, and two others/)])
+    expect(stage.slices()).toEqual({ proved: 0, wrong: 0, unproved: 1 })
+    // Of a witness that nobody vouches for the standby and somebody vouched for say enough to be met.
+    const stranger = openStage({ helpers: ['b', 'c'], trusted: ['c'] })
+    stranger.world.gone.add('c')
+    stranger.challenges.stir()
+    stranger.world.gone.clear()
+    stranger.answer('a', 1)
+    stranger.answer('b', 9)
+    stranger.answer('c', 1)
+    expect(stranger.told).toEqual(['a met', expect.stringMatching(/^b is put behind: /)])
+  })
+
+  it('is judged by nobody where all three differ, and no stranger is asked while a vouched one is here, at work or not', async () => {
     const all = openStage()
     all.challenges.stir()
     for (const [name, what] of [
@@ -145,9 +171,11 @@ describe('a standby', () => {
     expect([all.told, all.slices().unproved]).toEqual([[], 1])
     const stage = openStage({ trusted: ['d'] })
     stage.challenges.stir()
-    stage.answer('a', 1)
-    stage.answer('b', 9)
-    expect(stage.asked().at(-1)).toBe('d')
+    expect(stage.asked()).toEqual(['d', 'a'])
+    const waiting = openStage({ trusted: ['d'] })
+    waiting.world.atWork.add('d')
+    waiting.challenges.stir()
+    expect([waiting.asked(), waiting.errands.size]).toEqual([[], 1])
   })
 
   it('is barred by no strangers, however many, and by nobody alone: others are seated before it', () => {

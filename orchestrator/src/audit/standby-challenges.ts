@@ -37,11 +37,11 @@ export interface StandbyChallengesOptions {
   readonly isBusy: () => boolean
   /** It was challenged, and met the other, or did not. */
   readonly onChallenged?: ((operator: string, isMet: boolean) => void) | undefined
-  /** Two others, one of them vouched for, computed something else of the layers with which it stands by. */
+  /** Two others, one of them vouched for, or both where it is itself, computed something else of the layers with which it stands by. */
   readonly onWrongSlice?: ((operator: string, why: string) => void) | undefined
-  /** The same of an auditor, which said what it had computed. */
+  /** The same of an auditor, which said what it had computed: both others are vouched for. */
   readonly onLazy?: ((operator: string) => void) | undefined
-  /** Others should sit where it could: it does not answer, or strangers alone say that it computes otherwise. */
+  /** Others should sit where it could: it does not answer, or voices that bar nobody say that it computes otherwise. */
   readonly onFailing?: ((operator: string, why: string) => void) | undefined
   /** It is at nothing any more: others may begin. */
   readonly onFree?: () => void
@@ -189,10 +189,10 @@ export function createStandbyChallenges(options: StandbyChallengesOptions): Stan
 
   const drop = ({ asked: { challenge } }: Active, peer: string): void => send(peer, { type: 'drop-proof', challenge })
 
-  const isBarredFrom = ({ involved, asked: { layers }, ring, others }: Active, operator: string): boolean => {
+  const isBarredFrom = ({ involved, asked: { layers }, ring }: Active, operator: string): boolean => {
     if (involved.has(operator) || isBanned(operator)) return true
-    // Two who differ are told apart by somebody vouched for, where one is here.
-    if (others.length === 0 || isTrusted(operator)) return false
+    // A standby's friend would say what it says: no stranger is asked while somebody vouched for could be, however long that one is at work.
+    if (isTrusted(operator)) return false
     const isOther = (other: string): boolean => involved.has(other) || isBanned(other) || !isTrusted(other)
     return audit.helpers.hasAny({ ring, layers, isBarred: isOther })
   }
@@ -227,12 +227,18 @@ export function createStandbyChallenges(options: StandbyChallengesOptions): Stan
     counts.proved += 1
   }
 
-  const wrong = ({ asked: { layers } }: Active, { witness: { peer, operator }, agreeing }: Contradicted): void => {
+  const isStandby = (peer: string): boolean => standbys().some(standby => standby.peer === peer)
+  /** Strangers may be one person, or one who is vouched for and its own standby: a standby is barred where one voice of two is vouched for, all others where both are. */
+  const isHeard = ({ witness: { peer, operator }, agreeing }: Contradicted): boolean => {
+    const voices = agreeing.filter(each => isTrusted(each.operator)).length
+    return voices >= (isStandby(peer) && !isTrusted(operator) ? 1 : agreeing.length)
+  }
+
+  const wrong = ({ asked: { layers } }: Active, found: Contradicted): void => {
+    const { peer, operator } = found.witness
     const why = `two others computed something else of layers ${layers.start} to ${layers.end}`
-    // Strangers may be one person: their word alone bars nobody.
-    if (!agreeing.some(each => isTrusted(each.operator)))
-      options.onFailing?.(operator, `Your slice was challenged, and ${why}`)
-    else if (standbys().some(standby => standby.peer === peer)) options.onWrongSlice?.(operator, why)
+    if (!isHeard(found)) options.onFailing?.(operator, `Your slice was challenged, and ${why}`)
+    else if (isStandby(peer)) options.onWrongSlice?.(operator, why)
     else options.onLazy?.(operator)
   }
 
@@ -250,7 +256,8 @@ export function createStandbyChallenges(options: StandbyChallengesOptions): Stan
         unproved(challenge)
         return
       case 'met':
-        met(challenge)
+        if (found.wrong === null || isHeard(found.wrong) || !isTrusted(found.wrong.witness.operator)) met(challenge)
+        else unproved(challenge)
         break
       case 'wrong':
         end(challenge, everyMs)
