@@ -1,16 +1,18 @@
 /** An orchestrator as a process of its own, for whoever measures it from outside or kills it. Its tabs and clients are the caller's. */
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
-import { type CoalitionRules, embeddedRules } from '@computepool/contracts/deploy'
-import { startOrchestrator } from '@computepool/orchestrator/serve.ts'
+import type { CoalitionRules } from '@computepool/contracts/deploy'
+import { bundleProgram } from '../../node/testing/bundle-program.ts'
 
-interface Orders {
+/** What `serve-orders.ts` is told. */
+export interface Orders {
   readonly packDir: string
   /** Null: work is free. */
   readonly dataDir: string | null
   readonly pricePerSecondAtomic: string | null
   readonly trust: TrustOrders | null
+  /** That auditors are run by. */
+  readonly cli: string
 }
 
 /** Of a paid pool whose operators stake, with auditors beside it. */
@@ -36,8 +38,6 @@ export interface OrchestratorProcess {
   kill(): Promise<void>
 }
 
-const self = fileURLToPath(import.meta.url)
-
 /** Resolves when it can be asked and, where it is paid, its till is open. */
 export async function forkOrchestrator(orders: {
   packDir: string
@@ -46,11 +46,12 @@ export async function forkOrchestrator(orders: {
   trust?: TrustOrders
 }): Promise<OrchestratorProcess> {
   const { packDir, dataDir = null, pricePerSecondAtomic: price, trust = null } = orders
-  const told: Orders = { packDir, dataDir, pricePerSecondAtomic: price?.toString() ?? null, trust }
+  const [program, cli] = await Promise.all(['e2e/harness/serve-orders.ts', 'node/src/cli.ts'].map(bundleProgram))
+  const told: Orders = { packDir, dataDir, pricePerSecondAtomic: price?.toString() ?? null, trust, cli: cli! }
   const startedMs = performance.now()
-  const child = fork(self, [JSON.stringify(told)], {
+  const child = fork(program!, [JSON.stringify(told)], {
     // As a test is run, so is what it starts.
-    execArgv: [...process.execArgv.filter(flag => flag === '--liftoff-only'), '--import', 'tsx'],
+    execArgv: process.execArgv.filter(flag => flag === '--liftoff-only'),
     stdio: ['ignore', 2, 2, 'ipc'],
   })
   const gone = once(child, 'exit')
@@ -77,33 +78,3 @@ export async function forkOrchestrator(orders: {
     kill: end('SIGKILL'),
   }
 }
-
-async function serve({ packDir, dataDir, pricePerSecondAtomic: price, trust }: Orders): Promise<void> {
-  const running = await startOrchestrator({
-    port: 0,
-    packDir,
-    pageFolder: null,
-    minSeats: trust?.seats ?? 2,
-    ...(trust === null ? {} : { maxSeats: trust.seats, auditors: trust.auditors }),
-    // Fifty sessions ask at once.
-    requests: { maxRunning: 64, maxQueued: 64, stallTimeoutMs: 300_000, queueTimeoutMs: 300_000 },
-    limitsFor: () => ({ perMinute: 60_000, concurrent: 256 }),
-    money:
-      dataDir === null
-        ? { mode: 'free' }
-        : {
-            mode: 'paid',
-            chain: { kind: 'embedded', rules: { ...embeddedRules, ...trust?.rules } },
-            dataDir,
-            ...(trust === null ? {} : { stakeAtomic: BigInt(trust.stakeAtomic) }),
-            ...(price === null ? {} : { pricePerSecondAtomic: BigInt(price) }),
-          },
-    onFault: fault => console.error('Fault:', fault),
-  })
-  process.on('SIGTERM', () => void running.close().then(() => process.exit(0)))
-  process.send!({ url: running.url })
-  await running.money?.ready
-  process.send!({ url: running.url })
-}
-
-if (process.argv[1] === self && process.send !== undefined) await serve(JSON.parse(process.argv[2]!) as Orders)

@@ -5,9 +5,9 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { writeRandomPack } from '@computepool/node/pack/random-pack.ts'
 import { poolSnapshotSchema } from '@computepool/shared/swarm'
+import { bundleProgram } from '../../node/testing/bundle-program.ts'
 import { median } from '../harness/median.ts'
 import { untilReady } from '../harness/node-processes.ts'
 import { type MemorySample, type MemoryTrend, memoryTrend } from './memory-trend.ts'
@@ -67,14 +67,15 @@ export async function runSoak({ minutes, nodes, withTab, onLine }: SoakOptions):
     const members = new Map<string, { memory(): Promise<ProcessMemory> }>()
     const seats = nodes + (withTab ? 1 : 0)
     const order: SoakOrder = { packDir, seats, withPage: withTab, limits }
-    const orchestrator = startWatched([script('./soak-orchestrator.ts'), JSON.stringify(order)])
+    const [program, cli] = await Promise.all(['e2e/soak/soak-orchestrator.ts', 'node/src/cli.ts'].map(bundleProgram))
+    const orchestrator = startWatched([program!, JSON.stringify(order)])
     closers.push(() => orchestrator.close())
     members.set('orchestrator', orchestrator)
     const { url, model } = await orchestrator.message<{ url: string; model: string }>()
     for (let index = 0; index < nodes; index++) {
       const options = ['--threads', '1', '--engine', 'cpu', '--memory', '1GB', '--drain-seconds', '0']
       const data = path.join(folder, String(index))
-      const node = startWatched([script('../../node/src/cli.ts'), 'node', url, '--data', data, ...options])
+      const node = startWatched([cli!, 'node', url, '--data', data, ...options])
       closers.push(() => node.close())
       members.set(`node ${index + 1}`, node)
     }
@@ -101,8 +102,6 @@ export async function runSoak({ minutes, nodes, withTab, onLine }: SoakOptions):
     for (const close of closers.reverse()) await close()
   }
 }
-
-const script = (file: string): string => fileURLToPath(new URL(file, import.meta.url))
 
 async function queuedAt(url: string): Promise<number> {
   return poolSnapshotSchema.parse(await (await fetch(new URL('/api/pool', url))).json()).queuedRequests

@@ -16,16 +16,13 @@ export interface WatchedProcess {
   close(): Promise<void>
 }
 
-const answerer = fileURLToPath(new URL('./answer-memory.ts', import.meta.url))
+const answerer = fileURLToPath(new URL('./answer-memory.mjs', import.meta.url))
 
+/** `args`: JavaScript, and what it takes. */
 export function startWatched(args: readonly string[]): WatchedProcess {
-  const child: ChildProcess = spawn(
-    process.execPath,
-    ['--expose-gc', '--import', 'tsx', '--import', answerer, ...args],
-    {
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-    },
-  )
+  const child: ChildProcess = spawn(process.execPath, ['--expose-gc', '--import', answerer, ...args], {
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  })
   const gone = new Promise<number | null>(resolve => child.once('exit', resolve))
   const next = <T>(pick: (message: unknown) => T | undefined): Promise<T> =>
     new Promise((resolve, reject) => {

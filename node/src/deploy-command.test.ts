@@ -2,12 +2,11 @@ import { spawnSync } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { compileContracts } from '@computepool/contracts/build'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { bundleProgram } from '../testing/bundle-program.ts'
 
-const script = await bundleProgram(fileURLToPath(new URL('./cli.ts', import.meta.url)))
+const script = await bundleProgram('node/src/cli.ts')
 let dataDir: string
 // A vault's source that changed is compiled once, which on a busy machine takes longer than a test may.
 beforeAll(() => compileContracts().then(() => {}), 300_000)

@@ -1,19 +1,26 @@
 /**
- * A program of this repository as one file of JavaScript, for tests that start it many times: through tsx a start reads and compiles
- * some hundred files anew, which is most of its work. Made once a test process, from the sources as they are. It knows no program.
+ * Programs of this repository as JavaScript, for tests that start them: through tsx a start reads and compiles some hundred files anew,
+ * which is most of its work. Made once for the sources as they are, whichever process asks first. It knows no program but by its path.
  */
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises'
 import path from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { build } from 'vite'
-import { isAlive } from '../../contracts/chain/process-alive.ts'
+import { onceAcross } from '../../contracts/build/compile-lock.ts'
+import { digestSources } from './digest-sources.ts'
 
 const self = fileURLToPath(import.meta.url)
 const repository = fileURLToPath(new URL('../../', import.meta.url))
 /** Below node_modules, so that what is not bundled is found from there. */
 const cache = path.join(repository, 'node_modules/.cache/computepool-programs')
+/** Most of each is what the others have too: all of them together take little more than one. */
+const together = [
+  'node/src/cli.ts',
+  'orchestrator/testing/mortal-orchestrator.ts',
+  'e2e/harness/serve-orders.ts',
+  'e2e/soak/soak-orchestrator.ts',
+]
 /** They find files beside their own, are native, or are loaded by few. */
 const apart = [
   '@electric-sql/pglite',
@@ -25,51 +32,79 @@ const apart = [
   'solc',
   'vite',
 ]
+const dayMs = 86_400_000
 
-const known = new Map<string, Promise<string>>()
+let made: Promise<string> | null = null
 
-/** The path of the JavaScript that stands for the TypeScript `entry`; plain `node` runs it, while this process lives. */
-export function bundleProgram(entry: string): Promise<string> {
-  const made = known.get(entry) ?? bundleApart(entry)
-  known.set(entry, made)
-  return made
+/** The path of the JavaScript that stands for `entry`, a path below the repository and one of those above; plain `node` runs it. */
+export async function bundleProgram(entry: string): Promise<string> {
+  if (!together.includes(entry)) throw new Error(`${entry} is none of the programs that are bundled.`)
+  made ??= makeOnce()
+  return path.join(await made, nameOf(entry))
+}
+
+const nameOf = (entry: string): string => `${path.basename(entry, '.ts')}.mjs`
+
+async function makeOnce(): Promise<string> {
+  const folder = path.join(cache, await digestSources(repository))
+  await mkdir(cache, { recursive: true })
+  return onceAcross({
+    lockFile: `${folder}.lock`,
+    done: async () => {
+      const now = new Date()
+      // Whoever looks for old ones sees that it is in use.
+      return utimes(folder, now, now).then(
+        () => folder,
+        () => undefined,
+      )
+    },
+    make: async () => {
+      await removeOld()
+      const draft = `${folder}.${process.pid}`
+      await bundleApart(draft)
+      await rename(draft, folder)
+      return folder
+    },
+  })
 }
 
 /** In a process of its own: a bundler takes hundreds of megabytes, and a test process lives for minutes. */
-async function bundleApart(entry: string): Promise<string> {
-  await removeThoseOfTheDead()
-  const folder = await mkdtemp(path.join(cache, `${process.pid}-`))
-  const child = execFile(process.execPath, ['--import', 'tsx', self, entry, folder])
+async function bundleApart(outDir: string): Promise<void> {
+  const child = execFile(process.execPath, ['--import', 'tsx', self, outDir])
   let complaint = ''
   child.stderr!.on('data', text => {
     complaint += text
   })
   const [code] = await once(child, 'exit')
-  if (code !== 0) throw new Error(`${entry} was not bundled:\n${complaint}`)
-  return path.join(folder, 'program.mjs')
+  if (code !== 0) throw new Error(`The programs were not bundled:\n${complaint}`)
 }
 
-/** A test process is ended by a signal and cleans nothing up, so that the next one does. */
-async function removeThoseOfTheDead(): Promise<void> {
-  await mkdir(cache, { recursive: true })
-  for (const folder of await readdir(cache)) {
-    if (isAlive({ pid: Number.parseInt(folder, 10), startedTicks: null })) continue
-    await rm(path.join(cache, folder), { recursive: true, force: true })
+/** Of other sources, or half made: no run of tests lasts for a day. */
+async function removeOld(): Promise<void> {
+  for (const name of await readdir(cache)) {
+    const found = path.join(cache, name)
+    const { mtimeMs } = await stat(found).catch(() => ({ mtimeMs: Number.POSITIVE_INFINITY }))
+    if (Date.now() - mtimeMs > dayMs) await rm(found, { recursive: true, force: true })
   }
 }
 
-async function bundle(entry: string, outDir: string): Promise<void> {
+async function bundle(outDir: string): Promise<void> {
+  // Only who bundles loads it.
+  const { build } = await import('vite')
   await build({
     configFile: false,
     root: repository,
     logLevel: 'error',
     ssr: { noExternal: true, external: apart },
     build: {
-      ssr: entry,
+      ssr: true,
       outDir,
       emptyOutDir: true,
       minify: false,
-      rolldownOptions: { output: { entryFileNames: 'program.mjs', chunkFileNames: '[name]-[hash].mjs' } },
+      rolldownOptions: {
+        input: together.map(entry => path.join(repository, entry)),
+        output: { entryFileNames: '[name].mjs', chunkFileNames: 'chunks/[name]-[hash].mjs' },
+      },
     },
     plugins: [
       {
@@ -87,4 +122,4 @@ async function bundle(entry: string, outDir: string): Promise<void> {
   })
 }
 
-if (process.argv[1] === self) await bundle(process.argv[2]!, process.argv[3]!)
+if (process.argv[1] === self) await bundle(process.argv[2]!)

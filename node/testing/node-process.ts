@@ -2,10 +2,9 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import { bundleProgram } from './bundle-program.ts'
 
-const script = await bundleProgram(fileURLToPath(new URL('../src/cli.ts', import.meta.url)))
+const script = await bundleProgram('node/src/cli.ts')
 
 export interface NodeProcess {
   readonly events: readonly Readonly<Record<string, unknown>>[]

@@ -54,6 +54,8 @@ export interface StartOptions extends Partial<Omit<OrchestratorSettings, 'reques
   readonly dataDir?: string | null
   /** Auditors in a process beside this one, which compute others' work again. Default: none. */
   readonly auditors?: number
+  /** JavaScript of the command line that runs them; default: this repository's own. */
+  readonly auditorsProgram?: string
   /** What vouches for this process and signs its answers; absent or null: nothing does. */
   readonly attestation?: AttestationProvider | null
   /** A provider of 0G Compute by that attestation's key, closed with the rest; absent or null: it is none. */
@@ -174,6 +176,7 @@ export async function startOrchestrator(options: StartOptions): Promise<RunningO
     auditors = openAuditors({
       ...{ count: options.auditors ?? 0, url, clock: hostClock, entropy: hostEntropy, onFault },
       dataDir: join(dataDir ?? tmpdir(), 'computepool-auditors'),
+      ...(options.auditorsProgram === undefined ? {} : { program: options.auditorsProgram }),
       known: (money as Money | null)?.ready.then(till => till.auditors ?? []) ?? Promise.resolve([]),
     })
     const beside = auditors

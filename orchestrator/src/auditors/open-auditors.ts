@@ -13,6 +13,8 @@ export interface OpenAuditorsOptions {
   /** Auditors that the chain names and whose owner this is; empty where there are none. Rejects where the chain did not come about. */
   readonly known: Promise<readonly ChainAuditor[]>
   readonly dataDir: string
+  /** As `startAuditors` takes it. */
+  readonly program?: string
   readonly clock: Clock
   readonly entropy: Entropy
   readonly onFault: (fault: unknown) => void

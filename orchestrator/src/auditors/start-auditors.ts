@@ -35,7 +35,7 @@ export interface Auditors {
 }
 
 const cli = fileURLToPath(new URL('../../../node/src/cli.ts', import.meta.url))
-const endWithParent = new URL('./end-with-parent.ts', import.meta.url).href
+const endWithParent = new URL('./end-with-parent.mjs', import.meta.url).href
 const restartMs = 10_000
 const mostRestarts = 5
 /** After so long they may fail as often again. */

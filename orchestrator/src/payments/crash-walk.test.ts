@@ -4,7 +4,6 @@ import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { streamVaultAbi, usdcAbi } from '@computepool/contracts/abi'
 import { killChainWithUs } from '@computepool/contracts/testing'
 import { activitySessionsSchema, moneyTermsSchema, type PaidTerms, type SessionView } from '@computepool/shared/money'
@@ -20,7 +19,7 @@ import { openSocketTab } from '../../testing/socket-tab.ts'
 import { tinyModel as model, writeTinyPack } from '../../testing/tiny-pack.ts'
 import { killPoints } from './outbox-ports.ts'
 
-const program = await bundleProgram(fileURLToPath(new URL('../../testing/mortal-orchestrator.ts', import.meta.url)))
+const program = await bundleProgram('orchestrator/testing/mortal-orchestrator.ts')
 const payer = privateKeyToAccount(generatePrivateKey())
 const schemes = [{ network: 'eip155:*' as const, client: new ExactEvmScheme(payer) }]
 const paying = wrapFetchWithPayment(fetch, x402Client.fromConfig({ schemes, spendControls: false }))
