@@ -49,7 +49,8 @@ const mixes: readonly (readonly PeerKind[])[] = [
 
 test.each(mixes.map(kinds => ({ name: kinds.join(', '), kinds })))('$name: the golden text', async ({ kinds }) => {
   ring = await openMixedRing({ kinds, packDir })
-  const cases = transcripts.slice(0, 2)
+  // Pairs show that a second text is right too.
+  const cases = transcripts.slice(0, kinds.length === 2 ? 2 : 1)
   await expectGolden(ring, cases, kinds.length)
   // Nothing guessed ahead: each token goes round once.
   const [shortest] = cases
