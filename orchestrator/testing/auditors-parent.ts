@@ -4,7 +4,7 @@ import { startAuditors } from '../src/auditors/start-auditors.ts'
 import { hostClock } from '../src/host.ts'
 
 startAuditors({
-  url: 'http://127.0.0.1:1',
+  url: process.env.IDLE_PROGRAM_URL!,
   keys: [`0x${'42'.repeat(32)}`],
   dataDir: '.',
   clock: hostClock,

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 
@@ -12,17 +13,35 @@ beforeEach(async () => {
 })
 afterEach(() => server.close())
 
-it('ends with the process that started it, also where that is killed', async () => {
-  const { port } = server.address() as AddressInfo
+const secrets = Object.fromEntries(
+  [
+    ...['SETTLER', 'KEEPER', 'OWNER', 'ACCUSER', 'ZEROG', 'STORAGE', 'INFT', 'NODE'].map(
+      whose => `COMPUTEPOOL_${whose}_KEY`,
+    ),
+    ...['COMPUTEPOOL_DATABASE_URL', 'HF_TOKEN', 'NODE_AUTH_TOKEN', 'WHATEVER_COMES_NEXT'],
+  ].map(name => [name, 'ours']),
+)
+
+it('gets no secret of the process that started it, and ends with it, also where that is killed', async () => {
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const tsx = ['--import', pathOf('../../../node_modules/tsx/dist/loader.mjs')]
   const parent = spawn(process.execPath, [...tsx, pathOf('../../testing/auditors-parent.ts')], {
-    env: { ...process.env, IDLE_PROGRAM_PORT: String(port) },
+    env: { ...process.env, ...secrets, IDLE_PROGRAM_URL: url, TMPDIR: tmpdir(), NODE_NO_WARNINGS: '1' },
     stdio: 'inherit',
   })
   const [child] = (await once(server, 'connection')) as [Socket]
   const [words] = (await once(child, 'data')) as [Buffer]
-  expect(JSON.parse(words.toString())).toMatchObject({
-    args: ['auditor', '--url', 'http://127.0.0.1:1', '--data', '.', '--threads', '1', '--json'],
+  const { environment, ...started } = JSON.parse(words.toString()) as { environment: string[] }
+  expect(environment).toEqual(
+    expect.arrayContaining(['PATH', 'TMPDIR', 'NODE_NO_WARNINGS', 'COMPUTEPOOL_AUDITOR_KEYS', 'KEEPERHUB_API_KEY']),
+  )
+  // What is another's.
+  expect(environment.filter(name => name in secrets || /KEY|TOKEN|SECRET|PASSWORD/.test(name)).toSorted()).toEqual([
+    'COMPUTEPOOL_AUDITOR_KEYS',
+    'KEEPERHUB_API_KEY',
+  ])
+  expect(started).toMatchObject({
+    args: ['auditor', '--url', url, '--data', '.', '--threads', '1', '--json'],
     keys: 1,
   })
   child.on('error', () => {})

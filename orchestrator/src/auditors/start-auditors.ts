@@ -9,6 +9,7 @@ import { ComputePoolError } from '@computepool/shared/errors'
 import type { Clock } from '@computepool/shared/ports'
 import type { Hex } from 'viem'
 import { privateKeyToAccount } from 'viem/accounts'
+import { auditorsEnvironment } from './auditors-environment.ts'
 
 export interface AuditorsOptions {
   /** Of the orchestrator. */
@@ -55,8 +56,10 @@ export function startAuditors(options: AuditorsOptions): Auditors {
     // Loaders of this process are the child's too: it is TypeScript as well. Live answers go first on a shared machine: one thread.
     const own = ['--import', endWithParent, program, 'auditor', '--url', url, '--data', dataDir]
     const started = spawn(process.execPath, [...process.execArgv, ...own, '--threads', '1', '--json', ...keeper], {
-      // The orchestrator's own key of a keeper is not theirs.
-      env: { ...process.env, COMPUTEPOOL_AUDITOR_KEYS: keys.join(' '), KEEPERHUB_API_KEY: keeperKeys.join(' ') },
+      env: {
+        ...auditorsEnvironment(process.env),
+        ...{ COMPUTEPOOL_AUDITOR_KEYS: keys.join(' '), KEEPERHUB_API_KEY: keeperKeys.join(' ') },
+      },
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     })
     child = started
