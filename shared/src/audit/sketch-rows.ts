@@ -59,6 +59,11 @@ export function distanceOfSketches(a: string, b: string): number {
   return Math.hypot(...ours.map((sum, at) => sum - theirs[at]!))
 }
 
+/** False where one row held what is no number, or no finite one: then no sum is. */
+export function isFiniteSketch(sketch: string): boolean {
+  return sumsOf(sketch).every(Number.isFinite)
+}
+
 function sumsOf(sketch: string): number[] {
   const bytes = hexToBytes(sketch)
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)

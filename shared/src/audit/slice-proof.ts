@@ -3,15 +3,15 @@
  * same layers gave the same. It knows an engine and numbers, not who asks, nor what follows. Why these bounds: `docs/decisions/checks.md`.
  */
 import { activationRows, activationValues, convertActivation } from '../engine/index.ts'
-import { ComputePoolError } from '../errors/index.ts'
+import { asComputePoolError, ComputePoolError } from '../errors/index.ts'
 import type { LayerRange, Manifest } from '../model/index.ts'
 import { greedy, type SampledToken } from '../pipeline/index.ts'
-import type { Engine, EngineRow } from '../ports/index.ts'
+import type { Engine, EngineOutput, EngineRow } from '../ports/index.ts'
 import type { SliceProof } from '../wire/index.ts'
 import { challengeInput } from './challenge-input.ts'
 import { canonicalJson } from './commitment.ts'
 import { floorFor } from './loose-floor.ts'
-import { createRowSketcher, distanceOfSketches } from './sketch-rows.ts'
+import { createRowSketcher, distanceOfSketches, isFiniteSketch } from './sketch-rows.ts'
 import { type ToleranceSide, type ToleranceTable, toleranceFor } from './tolerance.ts'
 
 /** What is asked. */
@@ -52,26 +52,37 @@ export async function answerChallenge(input: AnswerInput): Promise<SliceProof> {
   const sketcher = createRowSketcher(asked.nonce)
   const draws: [number, number][][] = []
   const { challenge: requestId } = asked
+  const told = { kind: engine.facts.kind, dtype: engine.facts.activationDtype }
+  let logprobs: number | null = likeliest
+  const run = async (row: Omit<EngineRow, 'sample'>, isDraw: boolean): Promise<EngineOutput | undefined> => {
+    const sample = isDraw ? { params: { ...greedy, logprobs }, generated: [], prompt: [] } : null
+    try {
+      return (await engine.run([{ ...row, sample }]))[0]
+    } catch (thrown) {
+      // A peer of the original protocol behind it has no chances to tell: its tokens alone are compared with nobody's.
+      const isRefused = isDraw && logprobs !== null && asComputePoolError(thrown).code === 'input_unsupported'
+      if (!isRefused) throw thrown
+      logprobs = null
+      return run(row, isDraw)
+    }
+  }
   try {
     for (let position = 0; position < asked.positions; ) {
       await breathe?.()
       signal?.throwIfAborted()
       const isDraw = position >= drawsFrom
       const until = isDraw ? position + 1 : Math.min(position + most, drawsFrom)
-      const sample = isDraw ? { params: { ...greedy, logprobs: likeliest }, generated: [], prompt: [] } : null
-      const row = { requestId, position, input: piece(whole, position, until, engine), sample }
-      const [output] = await engine.run([row])
+      const output = await run({ requestId, position, input: piece(whole, position, until, engine) }, isDraw)
       if (output?.kind === 'activation') {
         const { hidden } = output.activation
         sketcher.add(position, activationValues(output.activation), hidden)
-      } else if (output?.kind === 'token') draws.push(drawOf(output.sampled))
+      } else if (output?.kind === 'token') draws.push(drawOf(output.sampled, told.dtype))
       else if (output?.kind !== 'none') throw unfit(output?.kind)
       position = until
     }
   } finally {
     engine.forget(requestId)
   }
-  const told = { kind: engine.facts.kind, dtype: engine.facts.activationDtype }
   return isExit ? { kind: 'draws', engine: told, draws } : { kind: 'rows', engine: told, ...sketcher.sketched() }
 }
 
@@ -80,8 +91,13 @@ function piece(whole: EngineRow['input'], start: number, end: number, { facts }:
   return { activation: convertActivation(activationRows(whole.activation, start, end), facts.activationDtype) }
 }
 
-/** The drawn token first, with its own chance: it need not be the likeliest that is told. */
-function drawOf({ token, logprob, topLogprobs }: SampledToken): [number, number][] {
+/** The drawn token first, with its own chance: it need not be the likeliest that is told. Alone where narrow floats ran over: that is nobody's fault. */
+function drawOf({ token, logprob, topLogprobs }: SampledToken, dtype: ToleranceSide['dtype']): [number, number][] {
+  const isOver = [logprob ?? 0, ...topLogprobs.map(([, chance]) => chance)].some(
+    chance => !(chance < Number.POSITIVE_INFINITY),
+  )
+  if (isOver && dtype === 'f32') throw unfit('a chance that is no number')
+  if (isOver) return [[token, 0]]
   const others = topLogprobs.filter(([other]) => other !== token).slice(0, likeliest - 1)
   return [[token, logprob ?? 0] as const, ...others].map(([each, chance]) => [each, Math.max(chance, -1e4)])
 }
@@ -107,7 +123,7 @@ export interface CompareProofsInput {
 
 /**
  * Whether both computed the same layers. By the measured tolerance of the pair; where nobody measured it, by the loose floor: within that it is
- * `unjudged`, and so is all where not even the floor holds.
+ * `unjudged`, and so is all where not even the floor holds, where f16 or bf16 ran over, and where one side told fewer chances.
  */
 export function compareProofs({ proofs, table, ...pair }: CompareProofsInput): 'same' | 'different' | 'unjudged' {
   const [a, b] = proofs
@@ -120,10 +136,15 @@ export function compareProofs({ proofs, table, ...pair }: CompareProofsInput): '
   const within = measured === null ? 'unjudged' : 'same'
   if (a.kind === 'rows' && b.kind === 'rows') {
     if (a.rows !== b.rows) return 'different'
-    // What is no number is within no bound.
+    // A number that narrow floats do not reach makes all sums none; of others what is no number is within no bound.
+    const isOver = ({ sketch }: typeof a, { dtype }: ToleranceSide): boolean =>
+      dtype !== 'f32' && !isFiniteSketch(sketch)
+    if (isOver(a, pair.sides[0]) || isOver(b, pair.sides[1])) return 'unjudged'
     return distanceOfSketches(a.sketch, b.sketch) <= tolerance.relative * mostExaggeration ? within : 'different'
   }
   if (a.kind !== 'draws' || b.kind !== 'draws' || a.draws.length !== b.draws.length) return 'different'
+  // Chances that one of them had not to tell.
+  if (a.draws.some((draw, at) => draw.length !== b.draws[at]!.length)) return 'unjudged'
   const over = a.draws.filter((draw, at) => farthest(draw, b.draws[at]!) > 2 * tolerance.logit).length
   const isOther = measured === null ? over * 2 > a.draws.length : over > 0
   return isOther ? 'different' : within
@@ -134,7 +155,6 @@ export function compareProofs({ proofs, table, ...pair }: CompareProofsInput): '
  * chances. A token that one does not name is at most as likely there as the last that is named.
  */
 function farthest(a: readonly (readonly [number, number])[], b: readonly (readonly [number, number])[]): number {
-  if (a.length !== b.length) return Number.POSITIVE_INFINITY
   const one = (from: typeof a, to: typeof a): number => {
     const known = new Map(to.map(([token, logprob]) => [token, logprob]))
     const least = Math.min(...known.values())
