@@ -258,6 +258,28 @@ describe('settling', () => {
     await end()
   })
 
+  it('takes the gas of what came to nothing out of no operator’s earnings', async () => {
+    const user = await userWith(milli)
+    let status: 'no-tee-signer' | 'success' = 'no-tee-signer'
+    const { book, settler, end } = await open({
+      ...contract,
+      settle: async () => [
+        { status, unsettledNeuron: status === 'success' ? 0n : 100n, gasNeuron: 30n, transaction: '0xab' },
+      ],
+    })
+    book.add(user.address, 100n, 'r', [[user.address, 1]])
+    const sums = () => {
+      const { receivedNeuron, gasNeuron, carriedNeuron } = book.earnings.totals()
+      return { receivedNeuron, gasNeuron, carriedNeuron, owedNeuron: book.earnings.operator(user.address).owedNeuron }
+    }
+    await settler.settle({ isAll: true })
+    expect(sums()).toEqual({ receivedNeuron: 0n, gasNeuron: 0n, carriedNeuron: 0n, owedNeuron: 0n })
+    status = 'success'
+    await settler.settle({ isAll: true })
+    expect(sums()).toEqual({ receivedNeuron: 100n, gasNeuron: 30n, carriedNeuron: 0n, owedNeuron: 70n })
+    await end()
+  })
+
   it('settles at most fifty in one call', async () => {
     const sizes: number[] = []
     const account = { nonce: 0n, balanceNeuron: 9n, pendingRefundNeuron: 0n, isAcknowledged: true, generation: 0n }

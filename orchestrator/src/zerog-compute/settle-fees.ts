@@ -92,7 +92,8 @@ export function createSettler(options: SettlerOptions): Settler {
     const paidNeuron = isTaken ? voucher.feeNeuron - unsettledNeuron : 0n
     // What no transaction shows was not received, whatever it counts for the user.
     const receivedNeuron = outcome.transaction === null ? 0n : paidNeuron
-    const { gasNeuron } = outcome
+    // What came to nothing is the provider's loss, and no operator's.
+    const gasNeuron = isTaken ? outcome.gasNeuron : 0n
     const cutNeuron = cutOf(receivedNeuron, cutBasisPoints)
     await book.close(user, paidNeuron, { receivedNeuron, gasNeuron, cutNeuron })
     return itemOf(user, voucher, outcome)
