@@ -74,11 +74,12 @@ function apply(rows: Map<Hex, Row>, line: z.infer<typeof lineSchema>): void {
     const known = rows.get(line.hash)
     if (known !== undefined) rows.set(line.hash, { ...known, status: line.status })
   }
+  dropOldest(rows)
 }
 
-function asLines(rows: ReadonlyMap<Hex, Row>): object[] {
-  const all = [...rows.values()]
-  const settled = all.filter(({ status }) => status !== 'signed')
-  const kept = new Set(settled.slice(-mostSettled))
-  return all.filter(row => row.status === 'signed' || kept.has(row)).map(row => ({ type: 'signed', ...row }))
+function dropOldest(rows: Map<Hex, Row>): void {
+  const settled = [...rows.values()].filter(({ status }) => status !== 'signed')
+  for (const { hash } of settled.slice(0, -mostSettled)) rows.delete(hash)
 }
+
+const asLines = (rows: ReadonlyMap<Hex, Row>): object[] => [...rows.values()].map(row => ({ type: 'signed', ...row }))
