@@ -1,18 +1,22 @@
 /** Where a provider's chain is asked. That it serves and is paid is shown elsewhere, on a real chain. */
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer } from 'node:http'
+import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, it } from 'vitest'
+import { afterEach, beforeEach, expect, it } from 'vitest'
 import { createSimulatedProvider } from '../attestation/simulated-provider.ts'
 import { hostClock } from '../host.ts'
 import { openZerog } from './open-zerog.ts'
 
-it('asks 0G’s chain at the endpoint that was named, and at no other', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'computepool-open-zerog-'))
-  const methods: string[] = []
-  const server = createServer(async (request, response) => {
+let folder = ''
+let server: Server
+let rpcUrl = ''
+const methods: string[] = []
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'computepool-open-zerog-'))
+  methods.length = 0
+  server = createServer(async (request, response) => {
     let text = ''
     for await (const part of request) text += part
     const { id, method } = JSON.parse(text)
@@ -21,18 +25,37 @@ it('asks 0G’s chain at the endpoint that was named, and at no other', async ()
     response.setHeader('connection', 'close').end(JSON.stringify({ jsonrpc: '2.0', id, error }))
   })
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  const rpcUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  const zerog = await openZerog({
+  rpcUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+})
+afterEach(async () => {
+  await new Promise(resolve => server.close(resolve))
+  await rm(folder, { recursive: true })
+})
+
+const open = (name = 'data') =>
+  openZerog({
     settings: { chain: '0g-galileo', rpcUrl, serving: null, key: `0x${'7a'.repeat(32)}` },
-    ...{ attestation: createSimulatedProvider(`0x${'5a'.repeat(32)}`), dataDir: folder, clock: hostClock },
-    ...{ onNotice: () => {}, onFault: () => {} },
+    attestation: createSimulatedProvider(`0x${'5a'.repeat(32)}`),
+    ...{ dataDir: join(folder, name), clock: hostClock, onNotice: () => {}, onFault: () => {} },
   })
+
+it('asks 0G’s chain at the endpoint that was named, and at no other', async () => {
+  const zerog = await open()
   try {
     await expect(zerog.desk.status()).rejects.toMatchObject({ code: 'chain_unreachable' })
     expect(methods).toContain('eth_call')
   } finally {
     await zerog.close()
-    await new Promise(resolve => server.close(resolve))
-    await rm(folder, { recursive: true })
   }
+})
+
+it('lets two send from one key in no two folders either, until the first is closed', async () => {
+  const first = await open()
+  await expect(open()).rejects.toMatchObject({ code: 'chain_ledger_locked', message: expect.stringContaining('fees') })
+  await expect(open('other')).rejects.toMatchObject({
+    code: 'chain_ledger_locked',
+    message: expect.stringContaining('another data folder'),
+  })
+  await first.close()
+  for (const name of ['other', 'data']) await (await open(name)).close()
 })

@@ -11,6 +11,7 @@ import type { ZerogEarnings, ZerogSettled, ZerogStatus } from '@computepool/shar
 import { type Address, createPublicClient, type Hex, http, type PublicClient } from 'viem'
 import { privateKeyToAccount } from 'viem/accounts'
 import type { AttestationProvider } from '../attestation/index.ts'
+import { type KeyLock, lockedKey } from '../chain/locked-key.ts'
 import { createSignerQueue, type SignerQueue } from '../chain/signer-queue.ts'
 import { createAccountCache } from './account-cache.ts'
 import { earningsOf } from './earnings-view.ts'
@@ -71,7 +72,7 @@ export interface Zerog {
   close(): Promise<void>
 }
 
-/** Errors: `input_invalid`, `chain_unreachable`, `chain_wrong`, `chain_ledger_locked`, `chain_state_invalid`. */
+/** Errors: `input_invalid`, `chain_unreachable`, `chain_wrong`, `chain_ledger_locked`, `chain_ledger_unreachable`, `chain_state_invalid`. */
 export async function openZerog(options: OpenZerogOptions): Promise<Zerog> {
   const { settings, attestation, dataDir, clock, onNotice, onFault } = options
   const { chain, settings: manners, url } = await knownChain(settings.chain, settings.rpcUrl)
@@ -84,7 +85,17 @@ export async function openZerog(options: OpenZerogOptions): Promise<Zerog> {
   const name = `${chain.id}-${serving.toLowerCase()}-${account.address.toLowerCase()}`
   const folder = join(dataDir, 'zerog')
   const lock = await lockedFolder(folder, name)
+  let keyLock: KeyLock | null = null
+  const release = (): void => {
+    keyLock?.release()
+    lock.release()
+  }
   try {
+    const { address } = account
+    keyLock = await lockedKey({
+      ...{ rpcUrl: url, chainId: chain.id, address, remedy: 'Stop it, or give each a key of its own.' },
+      does: `sends from the 0G provider’s key ${address}, with another data folder`,
+    })
     const book = await openFeeBook({ file: join(folder, `${name}.jsonl`), clock, onFault })
     const store = await openSignerFile(join(folder, `${name}.sent.jsonl`), onFault)
     const { tipFloorWei, pollingIntervalMs: pollMs } = manners
@@ -153,11 +164,11 @@ export async function openZerog(options: OpenZerogOptions): Promise<Zerog> {
         await Promise.all([queue.close(), settler.close()])
         await store.end()
         await book.end()
-        lock.release()
+        release()
       },
     }
   } catch (thrown) {
-    lock.release()
+    release()
     throw thrown
   }
 }
