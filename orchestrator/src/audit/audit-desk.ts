@@ -153,14 +153,17 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
 
   /** Nobody is left to ask. */
   const giveUp = (check: OpenCheck): void => {
-    const { withheld, unlinked } = check
+    const { withheld, unlinked, puzzled, asked } = check
     if (withheld !== null && isTrusted(withheld.operator)) {
       owes(check, withheld.blamed)
       return
     }
     const isAgreed = check.agreedBy.length > 0
     end(check, isAgreed ? 'agreed' : 'unanswered')
-    if (!isAgreed && unlinked !== null) unseen.missed(unlinked)
+    // Whatever all of them failed at was the work.
+    const isPuzzling = [...asked].every(operator => puzzled.has(operator)) && [...asked].some(isTrusted)
+    const lost = unlinked ?? (isPuzzling ? check.drawn.accused : null)
+    if (!isAgreed && lost !== null) unseen.missed(lost)
   }
 
   /** It did not hand over what it had signed for. Once is bad luck. */
@@ -306,6 +309,7 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
         const { outcome, blamed: named } = said
         if (outcome === 'failed' && named !== null && ask.seats.includes(named) && isTrusted(operator))
           check.unlinked ??= named
+        if (outcome === 'failed' && named === null) check.puzzled.add(operator)
         compute(check)
       }
     }
@@ -345,7 +349,7 @@ export function createAuditDesk(options: AuditDeskOptions): AuditDesk {
       for (const drawn of checks) {
         const known = createKnownAnswers(drawHex(nonceBytes), isTrusted)
         const open = { withheld: null, unlinked: null, agreedBy: [], isMet: false }
-        const check: OpenCheck = { drawn, known, asked: new Set(), paid: new Set(), ...open }
+        const check: OpenCheck = { drawn, known, asked: new Set(), paid: new Set(), puzzled: new Set(), ...open }
         if (isHopeless(drawn)) end(check, 'unanswered')
         else compute(check)
       }

@@ -55,3 +55,28 @@ it('a seat that lets no auditor link to it gives it to somebody else, on the wor
     expect(toldOf(exit)?.failed ?? 0).toBe(0)
   }
 })
+
+it('a seat whose work no auditor can check gives it to somebody else, where one that is vouched for says so and none could', async () => {
+  const rounds: [number, boolean, boolean][] = [
+    [3, false, true],
+    [0, false, false],
+    [3, true, false],
+  ]
+  for (const [trusted, isOneAway, isTold] of rounds) {
+    const pool = await openAuditedPool({ auditors: 3, trusted })
+    const [entry, exit] = pool.seats
+    for (let round = 0; round < 5; round++) {
+      expect(JSON.stringify(toldOf(exit!) ?? '')).not.toContain('could not be checked')
+      await pool.answer()
+      // The entry's are met; of the exit's one may find nobody to blame, or say nothing.
+      const { auditor, check } = await pool.next(1)
+      if (isOneAway) await pool.pool.clock.advance(check.withinMs + 5000)
+      else await pool.report(auditor, check, 'failed')
+      await pool.reportAll('failed')
+      await pool.pool.clock.advance(130_000)
+    }
+    expect(JSON.stringify(toldOf(exit!) ?? '').includes('could not be checked')).toBe(isTold)
+    for (const seat of [entry!, exit!]) expect(toldOf(seat)?.failed ?? 0).toBe(0)
+    expect(JSON.stringify(toldOf(entry!) ?? '')).not.toContain('could not be checked')
+  }
+})

@@ -12,6 +12,8 @@ export interface OpenCheck {
   withheld: { readonly operator: string; readonly blamed: string } | null
   /** The seat to which somebody who is vouched for found no link. */
   unlinked: string | null
+  /** Who could not make it, and blamed nobody. */
+  readonly puzzled: Set<string>
   /** Who found nothing: this is the second look, or the third, where two did not compute the same. */
   readonly agreedBy: readonly string[]
   /** What they computed. */

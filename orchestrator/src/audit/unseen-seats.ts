@@ -1,5 +1,5 @@
 /**
- * Wallets whose work can never be looked at: they sign no receipts, or every check finds them gone, still or out of reach. Nothing is held against
+ * Wallets whose work can never be looked at: they sign no receipts, or every check finds them gone, still or out of reach, or comes to nothing at all who make it. Nothing is held against
  * them, but they should not sit there. It knows no auditors and no verdicts.
  */
 import type { ReceiptVerdict } from '@computepool/shared/receipts'
@@ -36,7 +36,10 @@ export function createUnseenSeats(onUnseen: (operator: string, why: string) => v
     },
     missed: peer => {
       if (unmet.again(operatorOf(peer)))
-        onUnseen(operatorOf(peer), 'Five checks in a row found you gone, still or without a way to you')
+        onUnseen(
+          operatorOf(peer),
+          'Five checks in a row found you gone, still or without a way to you, or what you did could not be checked',
+        )
     },
     seen: peer => unmet.over(operatorOf(peer)),
   }
