@@ -93,7 +93,11 @@ export async function measureCompute({ isQuick }: { readonly isQuick: boolean })
         () => engine.run(rows),
       ),
     )
-    return { ...watched, drawFrom: asked => timed(asked.rows.tokens, () => engine.drawFrom(asked)) }
+    return {
+      ...watched,
+      drawFrom: asked => timed(asked.rows.tokens, () => engine.drawFrom(asked)),
+      logitsOf: asked => timed(1, () => engine.logitsOf(asked)),
+    }
   }
   const engines = [await open(0), await open(1), await open(2)] as const
   const side = { kind: 'native', dtype: 'f32' } as const

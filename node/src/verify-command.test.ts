@@ -5,8 +5,9 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { keyOfSecret } from '@computepool/peer/runtime/key-of-secret.ts'
 import { encodeEvidence } from '@computepool/shared/audit'
+import { activationFromValues } from '@computepool/shared/engine'
 import { parseManifest } from '@computepool/shared/model'
-import type { Engine } from '@computepool/shared/ports'
+import type { Activation, Engine } from '@computepool/shared/ports'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { garbage, identity } from '../../shared/testing/cheats/change-outputs.ts'
 import {
@@ -14,6 +15,7 @@ import {
   type SampleEvidence,
   type SampleWallet,
 } from '../../shared/testing/cheats/sample-evidence.ts'
+import { withOutputs } from '../../shared/testing/cheats/wrap-engine.ts'
 import { openNativeEngine } from './engine/open-native-engine.ts'
 import { packFolderParts } from './engine/pack-folder-parts.ts'
 import { verifyCommand } from './verify-command.ts'
@@ -82,6 +84,28 @@ describe.each([0, 1, 2] as const)('evidence about seat %i of the demo model', se
     })
     expect(cheated.exitCode).toBe(0)
   })
+})
+
+test('an exit whose rows are no numbers, or of another width, is told from', async () => {
+  const { hidden, vocab } = model.manifest.dimensions
+  const judged = async (value: number, width: number) => {
+    const rows = ({ tokens }: Activation) =>
+      activationFromValues(new Float32Array(tokens * width).fill(value), width, 'f32')
+    const cheat = (engine: Engine) =>
+      withOutputs(engine, { activation: honest => honest, token: token => (token + 1) % vocab, rows })
+    const sample = await sampleEvidence({ seat: 2, model, cheat })
+    const outgoing = { ...sample.header.outgoing, hidden: width }
+    return (await verify({ ...sample, header: { ...sample.header, outgoing } })).exitCode
+  }
+  for (const [value, width] of [
+    [Number.NaN, hidden],
+    [1e38, hidden],
+    [1, 1],
+  ] as const) {
+    expect(await judged(value, width)).toBe(0)
+    expect(printed.at(-1)).toContain('The accused cheated')
+  }
+  expect(printed.at(-1)).toContain(`rows of 1 numbers; the model's have ${hidden}`)
 })
 
 test('evidence that its accuser made up proves nothing, and says why', async () => {

@@ -2,6 +2,7 @@
 import { activationRows } from '../src/engine/index.ts'
 import { greedy } from '../src/pipeline/index.ts'
 import type { Activation, EngineOutput, SampleRequest } from '../src/ports/index.ts'
+import { argmax } from '../src/sampler/index.ts'
 import { check, type EngineContractCase, equal, near, prompt, refused, row } from './engine-contract-steps.ts'
 
 const sampled: SampleRequest = {
@@ -54,6 +55,9 @@ export const exitRowsContract: readonly EngineContractCase[] = [
           tokensOf(plain),
           'drawn from the last row',
         )
+        const logits = await engine.logitsOf({ rows: rowsOf(kept), position: 0 })
+        equal(logits.length, manifest.dimensions.vocab, 'logits of the last row')
+        if (sample === likeliest) equal([argmax(logits)], tokensOf(plain), 'the likeliest of them')
         equal([engine.memory().requests, engine.memory().kvBytes], [requests, kvBytes], 'caches after a draw')
       }
       await engine.close()
@@ -104,6 +108,8 @@ export const exitRowsContract: readonly EngineContractCase[] = [
       const asked = { rows, position: 0, sample: likeliest }
       await refused(middle.drawFrom(asked), 'peer_frame_invalid')
       await refused(exit.drawFrom({ ...asked, rows: { ...rows, tokens: 3 } }), 'peer_frame_invalid')
+      await refused(middle.logitsOf(asked), 'peer_frame_invalid')
+      await refused(exit.logitsOf({ ...asked, rows: { ...rows, tokens: 3 } }), 'peer_frame_invalid')
       await refused(exit.drawFrom({ ...asked, sample: { ...likeliest, draft: [1, 2] } }), 'peer_frame_invalid')
       await exit.drawFrom(asked)
       await exit.close()

@@ -21,6 +21,13 @@ export interface OriginalTailOptions {
   readonly newWireId?: (requestId: string) => string
 }
 
+const refuseRows = async (): Promise<never> => {
+  throw new ComputePoolError(
+    'peer_frame_invalid',
+    'The head is at a peer of the original protocol, which takes no rows.',
+  )
+}
+
 const freshWireId = (requestId: string): string => `${requestId}-${randomBytes(4).toString('hex')}`
 
 /**
@@ -91,12 +98,8 @@ export function createOriginalTailEngine(options: OriginalTailOptions): Engine {
       tail = result.catch(() => undefined)
       return result
     },
-    drawFrom: async () => {
-      throw new ComputePoolError(
-        'peer_frame_invalid',
-        'The head is at a peer of the original protocol, which takes no rows.',
-      )
-    },
+    drawFrom: refuseRows,
+    logitsOf: refuseRows,
     forget,
     // Nothing is kept: the far peer frees what it held when an answer is over.
     keep: forget,

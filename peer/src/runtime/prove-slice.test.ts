@@ -21,6 +21,7 @@ const engine: Engine = {
       return { kind: 'activation', activation: input.activation }
     }),
   drawFrom: async () => [],
+  logitsOf: async () => new Float32Array(),
   forget: () => {},
   keep: () => {},
   memory: () => ({ weightsBytes: 0, kvBytes: 0, kvBudgetBytes: 0, requests: 0, keptBytes: 0 }),

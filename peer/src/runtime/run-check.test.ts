@@ -1,10 +1,10 @@
 import { decodeEvidence } from '@computepool/shared/audit'
 import { activationFromValues, activationValues, convertActivation } from '@computepool/shared/engine'
 import { greedy } from '@computepool/shared/pipeline'
-import type { Engine } from '@computepool/shared/ports'
+import type { Activation, Engine } from '@computepool/shared/ports'
 import { decodeFrame } from '@computepool/shared/wire'
 import { describe, expect, it } from 'vitest'
-import { garbage, identity, replayed, staleEpoch } from '../../../shared/testing/cheats/index.ts'
+import { garbage, identity, replayed, staleEpoch, withOutputs } from '../../../shared/testing/cheats/index.ts'
 import { heardBy, openCheckStage, type StageOptions } from '../../testing/check-stage.ts'
 
 const vocab = 512
@@ -71,6 +71,41 @@ describe.each(ends)('a check of %s that hands over a wrong beginning of its draw
     })
     expect(lies).toBe(1)
     expect(report).toMatchObject({ outcome, blamed: null })
+  })
+})
+
+describe.each(ends)('a check of %s that signs rows which nobody can compare', (_, place) => {
+  const signing =
+    (rows: (honest: Activation) => Activation) =>
+    (engine: Engine): Engine =>
+      withOutputs(engine, { activation: honest => honest, token: token => (token + 1) % vocab, rows })
+  const filled = (value: number, width?: number) =>
+    signing(({ tokens, hidden }) => {
+      const wide = width ?? hidden
+      return activationFromValues(new Float32Array(tokens * wide).fill(value), wide, 'f32')
+    })
+
+  it.each([
+    ['no numbers', filled(Number.NaN), /rows differ/],
+    ['numbers too large for a head', filled(1e38), /rows differ/],
+    ['numbers of another width', filled(1, 1), /rows of 1 numbers; the model's have 8/],
+  ])('%s: it is found guilty', async (_, cheat, words) => {
+    const { stage, report } = await checked({ ...place, cheat })
+    expect(report).toMatchObject({ outcome: 'differs', blamed: null, words })
+    const { sha256 } = report.evidence!
+    const { layers, epoch } = stage.command
+    const check = `audit:${'1e'.repeat(12)}`
+    const path = `/api/evidence/${sha256}`
+    stage.pool.command(stage.auditor, { type: 'judge-evidence', check, epoch, layers, path, sha256, withinMs: 60_000 })
+    await stage.pool.until('a verdict', () => heardBy(stage.auditor, 'evidence-judged').length > 0)
+    expect(heardBy(stage.auditor, 'evidence-judged')).toMatchObject([{ verdict: 'guilty' }])
+  })
+
+  it('but honest ones: tokens that it drew otherwise under a repetition penalty are found', async () => {
+    const sampling = { ...greedy, temperature: 0.8, seed: 5, repetitionPenalty: 1.1 }
+    const { report } = await checked({ ...place, sampling, cheat: signing(honest => honest) })
+    expect(report).toMatchObject({ outcome: 'differs', finding: { over: 0, different: 4 } })
+    expect((await checked({ ...place, sampling })).report).toMatchObject({ outcome: 'agreed' })
   })
 })
 

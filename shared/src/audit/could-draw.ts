@@ -5,17 +5,10 @@
  */
 import type { SamplingParams } from '../pipeline/index.ts'
 
-/** Scores after penalties and over temperature, natural logarithms up to one constant, by falling score. */
+/** All tokens' scores after penalties and over temperature, natural logarithms up to one constant, by falling score. */
 export interface DrawScores {
   readonly tokens: ArrayLike<number>
   readonly scores: ArrayLike<number>
-  /** Tokens that are not listed, none of which has more than `most`: how many, and the bounds of their mass as a multiple of exp(0). */
-  readonly rest: {
-    readonly count: number
-    readonly most: number
-    readonly leastMass: number
-    readonly mostMass: number
-  } | null
 }
 
 export interface CouldDrawInput {
@@ -31,12 +24,11 @@ export interface CouldDrawInput {
 /** Sums of hundreds of thousands of f32 terms. */
 const rounding = 1e-5
 
-/** True where some scores within the tolerance draw `token`; false for one that is not listed. */
+/** True where some scores within the tolerance draw `token`; false for one that there is not. */
 export function couldDraw({ scores, params, uniform, token, tolerance }: CouldDrawInput): boolean {
   const at = Array.prototype.indexOf.call(scores.tokens, token)
   if (at < 0) return false
   const slack = 2 * tolerance + rounding
-  // Of the unlisted only an upper bound is known: they prove nothing against a listed one.
   const most = scores.scores[0]!
   if (params.temperature === 0) return scores.scores[at]! + slack >= most
   const bounds = boundsOf(scores, slack)
@@ -70,16 +62,12 @@ interface Bounds {
 }
 
 /** Each token's probability within the slack: normalised scores that move by it change a probability by e^slack at most. */
-function boundsOf({ scores, rest }: DrawScores, slack: number): Bounds {
+function boundsOf({ scores }: DrawScores, slack: number): Bounds {
   const factor = Math.exp(slack)
   const weights = Float64Array.from(scores, Math.exp)
-  const listed = weights.reduce((sum, weight) => sum + weight, 0)
-  const leastTotal = listed + (rest?.leastMass ?? 0)
-  const mostTotal = listed + (rest?.mostMass ?? 0)
-  const least = weights.map(weight => weight / mostTotal / factor)
-  const most = weights.map(weight => Math.min(1, (weight / leastTotal) * factor))
-  const restMost = rest === null ? 0 : Math.min(1, (rest.mostMass / (listed + rest.mostMass)) * factor)
-  const restLeast = rest === null ? 0 : rest.leastMass / (listed + rest.leastMass) / factor
+  const total = weights.reduce((sum, weight) => sum + weight, 0)
+  const least = weights.map(weight => weight / total / factor)
+  const most = weights.map(weight => Math.min(1, (weight / total) * factor))
   const leastUpTo = runningSums(least)
   const mostUpTo = runningSums(most)
   const count = weights.length
@@ -89,18 +77,17 @@ function boundsOf({ scores, rest }: DrawScores, slack: number): Bounds {
     placeOf(score, at) {
       const surelyAbove = firstBelow(scores, score + slack)
       const surelyBelowFrom = firstBelow(scores, score - slack - Number.EPSILON)
-      const isRestBelow = rest === null || rest.most < score - slack
-      const below = leastUpTo[count]! - leastUpTo[surelyBelowFrom]! + (isRestBelow ? restLeast : 0)
-      const behind = mostUpTo[count]! - mostUpTo[surelyAbove]! + restMost
+      const below = leastUpTo[count]! - leastUpTo[surelyBelowFrom]!
+      const behind = mostUpTo[count]! - mostUpTo[surelyAbove]!
       const before = {
         least: Math.max(leastUpTo[surelyAbove]!, 1 - behind),
-        most: Math.min(mostUpTo[surelyBelowFrom]! - most[at]! + (isRestBelow ? 0 : restMost), 1 - below - least[at]!),
+        most: Math.min(mostUpTo[surelyBelowFrom]! - most[at]!, 1 - below - least[at]!),
       }
       return {
         before,
         through: { least: before.least + least[at]!, most: Math.min(before.most + most[at]!, 1 - below) },
         surelyAbove,
-        perhapsAbove: surelyBelowFrom - 1 + (isRestBelow ? 0 : rest.count),
+        perhapsAbove: surelyBelowFrom - 1,
       }
     },
   }
@@ -113,7 +100,7 @@ interface KeptMass extends Range {
 
 /** Bounds of the mass that the filters keep, which the draw is scaled by; 1 where there are none. */
 function keptMass(
-  { scores, rest }: DrawScores,
+  { scores }: DrawScores,
   { topK, topP, minP }: SamplingParams,
   bounds: Bounds,
   slack: number,
@@ -123,12 +110,8 @@ function keptMass(
   const count = scores.length
   const sumOf = (values: Float64Array, end: number) => values.subarray(0, end).reduce((sum, value) => sum + value, 0)
   const within = Math.min(topK, count)
-  const isOffered = topK > 0 && (topK <= count || rest === null)
-  const offered = isOffered
-    ? { least: sumOf(bounds.least, within), most: Math.min(1, sumOf(bounds.most, within)) }
-    : topK === 0
-      ? whole
-      : { least: sumOf(bounds.least, count), most: 1 }
+  const offered =
+    topK > 0 ? { least: sumOf(bounds.least, within), most: Math.min(1, sumOf(bounds.most, within)) } : whole
   const floor = minP > 0 ? Math.log(minP) : Number.NEGATIVE_INFINITY
   const first = scores[0]!
   let least = 0
@@ -148,7 +131,7 @@ function keptMass(
       scores[i]! - first - slack >= floor
     if (mustStay) least += bounds.least[i]!
   }
-  return { least, most: rest === null ? Math.min(1, most) : 1, offered }
+  return { least, most: Math.min(1, most), offered }
 }
 
 function runningSums(values: Float64Array): Float64Array {

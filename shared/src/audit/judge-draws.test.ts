@@ -1,10 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { createSeededRandom } from '../../testing/seeded-random.ts'
 import { greedy, type SamplingParams } from '../pipeline/index.ts'
-import { headQuery, logSumExp, rank, sampleToken, scoresFromLogits, uniformAt } from '../sampler/index.ts'
-import { couldDraw, type DrawClaim, judgeDraws } from './index.ts'
+import { headQuery, sampleToken, scoresFromLogits } from '../sampler/index.ts'
+import { type DrawClaim, judgeDraws } from './index.ts'
 import { mostNearTies } from './judge-draws.ts'
-import { partialScores } from './partial-scores.ts'
 
 const random = createSeededRandom(31)
 const vocab = 120
@@ -95,72 +94,6 @@ test('two candidates as close as twice the tolerance are a near tie, and no furt
 test('a token outside the vocabulary is different', async () => {
   const judged = await judgeDraws([claimOf(vocab + 3, someLogits(1), 0)], { params: greedy, logitTolerance: 1 })
   expect(judged.different).toBe(1)
-})
-
-describe('with the twenty likeliest and the claimed one’s chance alone', () => {
-  const partial: [string, SamplingParams][] = [
-    ['warm', warm],
-    ['hot', { ...warm, temperature: 1.7 }],
-    ['cool', { ...warm, temperature: 0.4 }],
-    ['top_p', { ...warm, topP: 0.8 }],
-    ['top_k', { ...warm, topK: 7 }],
-    ['min_p', { ...warm, minP: 0.05 }],
-    [
-      'a bias and penalties',
-      {
-        ...warm,
-        presencePenalty: 0.9,
-        frequencyPenalty: -0.5,
-        logitBias: [
-          [44, 2.5],
-          [9, -3],
-        ],
-      },
-    ],
-    ['greedy', greedy],
-    ['greedy with a bias', { ...greedy, logitBias: [[44, 2.5]] }],
-  ]
-  const couldPartly = (
-    logits: Float32Array,
-    params: SamplingParams,
-    token: number,
-    position: number,
-    distance: number,
-  ) => {
-    const total = logSumExp(logits)
-    const { tokens, values } = rank(logits, 20)
-    const scores = partialScores({
-      likeliest: Array.from(tokens, (each, i) => [each, values[i]! - total] as const),
-      claimed: [token, logits[token]! - total],
-      request: { params, generated, prompt },
-      vocab,
-    })!
-    const tolerance = distance / (params.temperature === 0 ? 1 : params.temperature)
-    return couldDraw({ scores, params, uniform: uniformAt(params.seed, position), token, tolerance })
-  }
-
-  test.each(partial)('%s: nothing honest is refused', async (_, params) => {
-    for (const distance of [1e-3, 0.1])
-      for (const spread of [1, 3, 8])
-        for (let position = 0; position < 60; position++) {
-          const logits = someLogits(spread)
-          const token = await draw(nearby(logits, distance), params, position)
-          expect(couldPartly(logits, params, token, position, distance)).toBe(true)
-        }
-  })
-
-  test.each(partial)('%s: what is taken anywhere is refused where the likeliest tell enough', (_, params) => {
-    let refused = 0
-    for (let position = 0; position < 300; position++)
-      if (!couldPartly(someLogits(6), params, random.int(vocab), position, 1e-3)) refused += 1
-    // Hot, most of the mass lies with those that nobody told of.
-    expect(refused).toBeGreaterThan(params.temperature > 1 ? 150 : 240)
-  })
-
-  test('a repetition penalty leaves it unsaid', () => {
-    const request = { params: { ...warm, repetitionPenalty: 1.2 }, generated, prompt }
-    expect(partialScores({ likeliest: [[1, -0.1]], claimed: [2, -3], request, vocab })).toBeNull()
-  })
 })
 
 test('near ties are forgiven as often as chance brings them', () => {

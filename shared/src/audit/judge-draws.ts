@@ -15,7 +15,7 @@ import {
 } from '../sampler/index.ts'
 import { couldDraw } from './could-draw.ts'
 
-/** `same`: drawn again. `near-tie`: not, but from scores within the tolerance it could be. `unjudged`: too little is known to say. */
+/** `same`: drawn again. `near-tie`: not, but from scores within the tolerance it could be. `unjudged`: what it was drawn from says nothing. */
 export type DrawVerdict = 'same' | 'near-tie' | 'different' | 'unjudged'
 
 export interface DrawClaim {
@@ -78,7 +78,11 @@ export function mostNearTies(draws: number, share: number): number {
   return most
 }
 
-async function judgeDraw(claim: DrawClaim, { params, logitTolerance }: JudgeDrawsInput): Promise<DrawVerdict> {
+/** One draw by itself. */
+export async function judgeDraw(
+  claim: DrawClaim,
+  { params, logitTolerance }: Omit<JudgeDrawsInput, 'nearTieShare'>,
+): Promise<DrawVerdict> {
   const { logits, position, token } = claim
   const request = { params, generated: claim.generated, prompt: claim.prompt }
   const query = headQuery(request, logits.length)
@@ -96,7 +100,7 @@ async function judgeDraw(claim: DrawClaim, { params, logitTolerance }: JudgeDraw
   // A repetition penalty widens what a logit is off by, whichever way it is applied.
   const widest = adjustments?.repetition.reduce((most, factor) => Math.max(most, factor, 1 / factor), 1) ?? 1
   const isNear = couldDraw({
-    scores: { tokens, scores, rest: null },
+    scores: { tokens, scores },
     params,
     uniform: uniformAt(params.seed, position),
     token,

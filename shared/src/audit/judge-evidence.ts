@@ -7,7 +7,8 @@ import type { Engine } from '../ports/index.ts'
 import type { Digest } from '../receipts/index.ts'
 import { type CaseBundle, checkEvidence, type VerifyWallet } from './check-evidence.ts'
 import type { ComputedRows } from './compute-rows.ts'
-import type { EvidenceHeader } from './evidence-header.ts'
+import { heldBytes } from './evidence-bundle.ts'
+import type { EvidenceAttempt, EvidenceFrames, EvidenceHeader } from './evidence-header.ts'
 import { floorFor, isBeyondFloor, type Tolerance } from './loose-floor.ts'
 import { unpairedFrames } from './pair-frames.ts'
 import { type RecomputeReport, recompute } from './recompute.ts'
@@ -51,13 +52,14 @@ export async function replayEvidence(input: ReplayInput): Promise<EvidenceVerdic
   const { header } = bundle
   const unpaired = unpairedFrames(header)
   if (unpaired !== null) return { verdict: 'unpaired', faults: [unpaired] }
-  const unknown = unknownDraws(header)
-  if (unknown !== null) return { verdict: 'unjudged', faults: [unknown] }
   const { layers } = header.attempts.at(-1)!.receipt
   const { hidden, vocab } = manifest.dimensions
-  const sides = [...header.attempts.map(({ incoming }) => incoming), header.outgoing]
-  if (sides.some(side => side.kind === 'frames' && side.hidden !== hidden))
+  const isOdd = (side: EvidenceAttempt['incoming']) => side.kind === 'frames' && side.hidden !== hidden
+  if (isOdd(header.outgoing)) return oddRows(header.outgoing, hidden)
+  if (header.attempts.some(({ incoming }) => isOdd(incoming)))
     return { verdict: 'unsound', faults: [`Its rows are not of the model's ${hidden} numbers.`] }
+  const unknown = unknownDraws(header)
+  if (unknown !== null) return { verdict: 'unjudged', faults: [unknown] }
   const ours = { kind: engine.facts.kind, dtype: engine.facts.activationDtype }
   const count = layers.end - layers.start
   const measured = toleranceFor(table, { sides: [accused, ours], quantisation: manifest.quantisation, layers: count })
@@ -77,10 +79,26 @@ export async function replayEvidence(input: ReplayInput): Promise<EvidenceVerdic
     ...(requestId === undefined ? {} : { requestId }),
     ...(breathe === undefined ? {} : { breathe }),
     ...(signal === undefined ? {} : { signal }),
+    isLoose: measured === null,
   })
   if (measured === null)
     return isBeyondFloor(report) ? { verdict: 'cheated', report, tolerance, isBeyondFloor: true } : unjudged
-  return { verdict: report.isHonest ? 'honest' : 'cheated', report, tolerance }
+  if (!report.isHonest) return { verdict: 'cheated', report, tolerance }
+  const { draws } = report
+  const known = draws === null ? [] : draws.verdicts.filter(verdict => verdict !== 'unjudged')
+  if (draws !== null && known.length * 2 < draws.verdicts.length)
+    return { verdict: 'unjudged', faults: [undrawable(draws.verdicts.length - known.length, draws.verdicts.length)] }
+  return { verdict: 'honest', report, tolerance }
+}
+
+/** Links do not tell how wide rows are, but the digests of payloads do: of what is held somebody signed for just so many bytes a row. */
+function oddRows(outgoing: EvidenceFrames, hidden: number): EvidenceVerdict {
+  if (heldBytes(outgoing) === 0) return { verdict: 'unsound', faults: ['Nothing is there of what it sent.'] }
+  const width = outgoing.hidden
+  return {
+    verdict: 'unpaired',
+    faults: [`The accused signed for rows of ${width} numbers; the model's have ${hidden}.`],
+  }
 }
 
 function unmeasured(
@@ -90,6 +108,10 @@ function unmeasured(
   layers: Engine['layers'],
 ): string {
   return `Nobody measured how far ${theirs.kind} ${theirs.dtype} lies from ${ours.kind} ${ours.dtype} on ${layers.end - layers.start} layers of ${quantisation}.`
+}
+
+function undrawable(unjudged: number, all: number): string {
+  return `What ${unjudged} of ${all} tokens were drawn from is beyond what can be computed with here.`
 }
 
 /** A ring of one seat signs its text as a whole, and not where the answer of an earlier attempt began: penalties count from there. */

@@ -1,10 +1,12 @@
 import { describe, expect, test } from 'vitest'
+import { withOutputs } from '../../testing/cheats/wrap-engine.ts'
 import { openFakeEngine } from '../../testing/fake-engine.ts'
 import { fakeManifest } from '../../testing/fake-manifest.ts'
 import { activationFromValues, activationRows, activationValues, joinActivations } from '../engine/index.ts'
 import { greedy, type SamplingParams } from '../pipeline/index.ts'
 import type { Activation, Engine } from '../ports/index.ts'
 import { type Claim, type DrawRun, finalRows, maxReplayBytes, type ReplayFrame, recompute } from './index.ts'
+import { redraw } from './redraw.ts'
 
 const manifest = fakeManifest()
 const { layers, vocab, hidden } = manifest.dimensions
@@ -209,8 +211,8 @@ describe.each(manners)('an exit that draws %s', (_, params) => {
     const one = claimOf(tokens.with(11, (tokens[11]! + 1) % vocab), run)
     const last = await recompute({ engine, frames, claimed: one, tolerance })
     expect(last).toMatchObject({ over: 0, draws: { same: 11 } })
-    expect(last.draws!.verdicts.at(-1)).toBe(params.repetitionPenalty === 1 ? 'different' : 'unjudged')
-    if (params.repetitionPenalty !== 1) return
+    expect(last).toMatchObject({ isHonest: false, draws: { different: 1 } })
+    expect(last.draws!.verdicts.at(-1)).toBe('different')
     const moved = tokens.map(token => (token + 7) % vocab)
     const all = await recompute({ engine, frames, claimed: claimOf(moved, run), tolerance })
     expect(all).toMatchObject({ isHonest: false, over: 0 })
@@ -219,12 +221,99 @@ describe.each(manners)('an exit that draws %s', (_, params) => {
 
   test('is told by its rows where a layer is missing, though its tokens are right', async () => {
     const { frames, tokens, claimOf, run } = await answer(params, 12)
-    const short = await recompute({ engine: open(3, layers), frames, claimed: claimOf(tokens, run), tolerance }).catch(
-      () => null,
-    )
-    expect(short?.isHonest).toBe(false)
-    expect(short?.over).toBe(32)
-    expect(short?.draws?.different).toBe(0)
+    const short = { engine: open(3, layers), frames, claimed: claimOf(tokens, run), tolerance }
+    expect(await recompute(short)).toMatchObject({ isHonest: false, over: 32, draws: null })
+    const loose = await recompute({ ...short, isLoose: true })
+    expect(loose).toMatchObject({ isHonest: false, over: 32, draws: { different: 0 } })
+  })
+})
+
+describe.each(manners)('an exit that draws %s and signs rows that are no numbers', (_, params) => {
+  test.each([Number.NaN, Number.POSITIVE_INFINITY, 1e38])('is told by them: %s', async value => {
+    const { frames, tokens, claimOf, run } = await answer(params, 12)
+    const { outputs, draws } = claimOf(tokens, run)
+    const engine = open(2, layers)
+    const filled = (rows: Activation) =>
+      activationFromValues(
+        activationValues(rows).map(() => value),
+        hidden,
+        'f32',
+      )
+    const odd = { outputs: outputs.map(filled), draws: { ...draws!, rows: filled(draws!.rows) } }
+    const all = await recompute({ engine, frames, claimed: odd, tolerance })
+    expect(all).toMatchObject({ isHonest: false, over: 32, draws: null })
+    const drawn = await recompute({ engine, frames, claimed: { outputs, draws: odd.draws }, tolerance })
+    expect(drawn).toMatchObject({ isHonest: false, over: 0, draws: { same: 0, different: 4 } })
+    const one = joinActivations([
+      activationRows(draws!.rows, 0, 5),
+      activationRows(odd.draws.rows, 5, 6),
+      activationRows(draws!.rows, 6, 12),
+    ])
+    const claimed = { outputs, draws: { ...draws!, rows: one } }
+    const report = await recompute({ engine, frames, claimed, tolerance })
+    expect(report).toMatchObject({ isHonest: false, draws: { same: 11, different: 1 } })
+    expect(report.draws!.verdicts[5]).toBe('different')
+  })
+})
+
+describe('a row that 16 bits do not hold', () => {
+  const within = { relative: 0.01, logit: 1e-3 }
+  const overflown = async (position: number) => {
+    const frames = await middleFrames([8, 12])
+    const outputs = (await serve(open(2, 4), frames)).map((rows, frame) => {
+      const values = activationValues(rows).slice()
+      const row = position - frames[frame]!.position
+      if (row >= 0 && row < rows.tokens) values[row * hidden + 2] = Number.POSITIVE_INFINITY
+      return activationFromValues(values, hidden, 'f16')
+    })
+    return recompute({ engine: open(2, 4), frames, claimed: { outputs }, tolerance: within })
+  }
+
+  test('does not tell of a seat at the first position, and does at any other', async () => {
+    expect(await overflown(0)).toMatchObject({ isHonest: true, over: 0, compared: 19 })
+    expect(await overflown(1)).toMatchObject({ isHonest: false, over: 1, firstOver: 1 })
+  })
+
+  test('is not held against who drew from it there', async () => {
+    const engine = open(2, layers)
+    const values = new Float32Array(2 * hidden).fill(Number.POSITIVE_INFINITY)
+    const drawn = (rows: Activation) =>
+      redraw({
+        engine,
+        logitTolerance: 1e-3,
+        claimed: {
+          ...{ firstPosition: 1, tokens: [7, 8], params: greedy, generated: [], prompt: [], vocab },
+          ...{ run: { from: 1, until: 3 }, rows },
+        },
+      })
+    expect((await drawn(activationFromValues(values, hidden, 'f16'))).verdicts).toEqual(['unjudged', 'different'])
+    expect((await drawn(activationFromValues(values, hidden, 'f32'))).verdicts).toEqual(['different', 'different'])
+  })
+
+  test('nor what the auditor’s own engine does not hold, and drawing fails where the engine does', async () => {
+    const claimed = {
+      ...{ firstPosition: 5, tokens: [7], params: greedy, generated: [], prompt: [], vocab },
+      ...{ run: { from: 5, until: 6 }, rows: activationFromValues(new Float32Array(hidden).fill(1e6), hidden, 'f32') },
+    }
+    const engine = open(2, layers)
+    const half = { ...engine, facts: { ...engine.facts, activationDtype: 'f16' as const } }
+    expect((await redraw({ engine: half, claimed, logitTolerance: 1e-3 })).verdicts).toEqual(['unjudged'])
+    engine.loseDevice()
+    await expect(redraw({ engine, claimed, logitTolerance: 1e-3 })).rejects.toMatchObject({
+      code: 'engine_device_lost',
+    })
+  })
+})
+
+test('a seat is not judged by what the auditor’s own engine gives as no number', async () => {
+  const frames = await middleFrames([5])
+  const outputs = await serve(open(2, 4), frames)
+  const wild = withOutputs(open(2, 4), {
+    activation: rows => ({ ...rows, data: rows.data.map(() => 0xff) }),
+    token: token => token,
+  })
+  await expect(recompute({ engine: wild, frames, claimed: { outputs }, tolerance })).rejects.toMatchObject({
+    code: 'engine_failed',
   })
 })
 

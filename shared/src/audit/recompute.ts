@@ -8,6 +8,7 @@ import {
   convertActivation,
   isFiniteActivation,
   joinActivations,
+  mayOverflow,
 } from '../engine/index.ts'
 import { ComputePoolError } from '../errors/index.ts'
 import type { Activation, Engine, EngineRow } from '../ports/index.ts'
@@ -38,6 +39,8 @@ export interface RecomputeInput {
   readonly claimed: Claim
   /** Of `toleranceFor`. */
   readonly tolerance: { readonly relative: number; readonly logit: number; readonly nearTieShare?: number | undefined }
+  /** Of `looseFloor`: one row above it decides nothing, and an exit's draws are looked at all the same. */
+  readonly isLoose?: boolean
   /** Positions to compute again at most: a plan's `endPosition`; all unless told otherwise. */
   readonly endPosition?: number
   /** What comes before was another attempt's, which left the cache: it is computed, not compared. Default 0. */
@@ -68,7 +71,7 @@ export interface RecomputeReport {
   /** Rows above the tolerance, and the position of the first; null where none is. */
   readonly over: number
   readonly firstOver: number | null
-  /** Of an exit, from the rows that it signed. */
+  /** Of an exit, from the rows that it signed; null where these decide alone. */
   readonly draws: DrawsJudged | null
 }
 
@@ -95,8 +98,11 @@ export async function recompute(input: RecomputeInput): Promise<RecomputeReport>
     for await (const { position, activation } of pieces) {
       const recomputed = activationValues(activation)
       const { hidden } = activation
-      for (const piece of claims.within(position, position + activation.tokens)) {
+      for (const whole of claims.within(position, position + activation.tokens)) {
+        const piece = withoutOverflown(whole, rowsOf(claimed.outputs[whole.frame]!, whole), activation)
+        if (piece.rows === 0) continue
         const row = piece.position - position
+        if (!isFiniteActivation(activationRows(activation, row, row + piece.rows))) throw overflown(piece.position)
         const compared = compareRows({
           claimed: activationValues(rowsOf(claimed.outputs[piece.frame]!, piece)),
           recomputed: recomputed.subarray(row * hidden, (row + piece.rows) * hidden),
@@ -113,8 +119,9 @@ export async function recompute(input: RecomputeInput): Promise<RecomputeReport>
         total.rows += piece.rows
       }
     }
-    const draws = claimed.draws === undefined ? null : await redraw(redrawOf(input, claimed.draws))
     const { sum, rows, ...found } = total
+    const isDecided = found.over > 0 && input.isLoose !== true
+    const draws = claimed.draws === undefined || isDecided ? null : await redraw(redrawOf(input, claimed.draws))
     return {
       isHonest: found.over === 0 && draws?.isHonest !== false,
       positions,
@@ -127,6 +134,23 @@ export async function recompute(input: RecomputeInput): Promise<RecomputeReport>
   } finally {
     engine.forget(requestId)
   }
+}
+
+/** But for the first position's row, where 16 bits did not hold it: one such row says nothing of whoever computed it. */
+function withoutOverflown(piece: RowRun, said: Activation, computed: Activation): RowRun {
+  if (piece.position > 0) return piece
+  const isOverflown = [said, computed].some(
+    rows => mayOverflow(rows, 0) && !isFiniteActivation(activationRows(rows, 0, 1)),
+  )
+  return isOverflown ? { ...piece, from: piece.from + 1, position: 1, rows: piece.rows - 1 } : piece
+}
+
+/** Our own rows: somebody before the seat may have sent it what no engine can compute with, and nothing is said of the seat. */
+function overflown(position: number): ComputePoolError {
+  return new ComputePoolError('engine_failed', `The engine gave what is no number from position ${position} on.`, {
+    remedy: 'Check the seat before this one: it may have sent what no engine can compute with.',
+    context: { position },
+  })
 }
 
 /** The claimed rows that still held at the end, and those among them of any positions. */

@@ -2,14 +2,11 @@
  * An exit's draws made again by the head alone, from the rows that the exit signed: what was claimed goes in as guesses, and the engine draws what
  * single steps would have drawn, up to the first that differs. That one is a near tie, or it is not; then it goes on behind it. It knows no seat.
  */
-import { activationRows } from '../engine/index.ts'
+import { activationRows, convertActivation, isDrawable, mayOverflow } from '../engine/index.ts'
 import { ComputePoolError } from '../errors/index.ts'
-import { greedy, type SampledToken, type SamplingParams } from '../pipeline/index.ts'
+import type { SamplingParams } from '../pipeline/index.ts'
 import type { Activation, Engine, SampleRequest } from '../ports/index.ts'
-import { uniformAt } from '../sampler/index.ts'
-import { couldDraw } from './could-draw.ts'
-import { countVerdicts, type DrawsJudged, type DrawVerdict } from './judge-draws.ts'
-import { partialScores } from './partial-scores.ts'
+import { countVerdicts, type DrawsJudged, type DrawVerdict, judgeDraw } from './judge-draws.ts'
 import type { DrawRun } from './plan-checks.ts'
 
 /** What an exit says that it drew, and the rows of some of it. */
@@ -31,7 +28,7 @@ export interface DrawsClaim {
 }
 
 export interface RedrawInput {
-  readonly engine: Pick<Engine, 'drawFrom'>
+  readonly engine: Pick<Engine, 'drawFrom' | 'logitsOf' | 'facts'>
   readonly claimed: DrawsClaim
   readonly logitTolerance: number
   readonly nearTieShare?: number
@@ -51,7 +48,6 @@ export async function redraw(input: RedrawInput): Promise<DrawsJudged> {
     throw unfit(
       `${rows.tokens} rows came for the tokens from ${from} to ${until}, of ${tokens.length} from ${firstPosition} on.`,
     )
-  const claimOf = (position: number): number => tokens[position - firstPosition]!
   const verdicts: DrawVerdict[] = []
   for (let position = from; position < until; ) {
     await input.breathe?.()
@@ -59,10 +55,12 @@ export async function redraw(input: RedrawInput): Promise<DrawsJudged> {
     const given = { rows: activationRows(rows, position - from, until - from), position: position - 1 }
     const sample = sampleOf(claimed, position)
     const draft = tokens.slice(position - firstPosition, until - 1 - firstPosition)
-    const drawn = await engine.drawFrom({ ...given, sample: draft.length === 0 ? sample : { ...sample, draft } })
-    if (drawn.length === 0) throw unfit('The engine drew nothing where a token was claimed.')
-    for (const { token } of drawn) {
-      verdicts.push(token === claimOf(position) ? 'same' : await judge(input, position))
+    const asked = { ...given, sample: draft.length === 0 ? sample : { ...sample, draft } }
+    // Rows that no head can draw from are the accused's doing: such a one is looked at by itself. What else failed fails there again.
+    const drawn = await engine.drawFrom(asked).catch(() => [])
+    for (const { token } of drawn.length === 0 ? [{ token: null }] : drawn) {
+      const isSame = token === tokens[position - firstPosition] && isDrawable(rowBefore(claimed, position))
+      verdicts.push(isSame ? 'same' : await judge(input, position))
       position += 1
     }
     if (verdicts.filter(verdict => verdict === 'different').length >= enough) break
@@ -76,27 +74,25 @@ function sampleOf({ params, generated, tokens, prompt, firstPosition }: DrawsCla
   return { params: { ...params, logprobs: null }, generated: before, prompt }
 }
 
-/** Whether the token at `position`, which came out otherwise, is a near tie. Two runs tell the likeliest tokens, and the claimed one's own chance. */
+/**
+ * Whether the token at `position`, which came out otherwise or not at all, is a near tie. No honest exit draws from a row that is no number (an
+ * engine refuses it), but what 16 bits cannot hold says nothing.
+ */
 async function judge({ engine, claimed, logitTolerance }: RedrawInput, position: number): Promise<DrawVerdict> {
-  const { params, vocab, run, firstPosition } = claimed
+  const { params, vocab, firstPosition } = claimed
   const token = claimed.tokens[position - firstPosition]!
   if (token >= vocab) return 'different'
-  const rows = activationRows(claimed.rows, position - run.from, position - run.from + 1)
-  const ask = async (how: Partial<SamplingParams>): Promise<SampledToken | undefined> => {
-    const sample = { params: { ...greedy, ...how }, generated: [], prompt: [] }
-    return (await engine.drawFrom({ rows, position: position - 1, sample }))[0]
-  }
-  const most = await ask({ logprobs: 20 })
-  const forced = await ask({ logprobs: 0, logitBias: [[token, 100]] })
-  // Not even a hundred nats made it the likeliest.
-  if (forced?.token !== token || forced.logprob === null) return 'different'
-  const request = sampleOf(claimed, position)
-  const likeliest = most!.topLogprobs
-  const scores = partialScores({ likeliest, claimed: [token, forced.logprob], request, vocab })
-  if (scores === null) return 'unjudged'
-  const tolerance = logitTolerance / (params.temperature === 0 ? 1 : Math.max(params.temperature, 1e-6))
-  const isNear = couldDraw({ scores, params, uniform: uniformAt(params.seed, position), token, tolerance })
-  return isNear ? 'near-tie' : 'different'
+  const rows = rowBefore(claimed, position)
+  if (!isDrawable(rows)) return mayOverflow(rows, position - 1) ? 'unjudged' : 'different'
+  if (!isDrawable(convertActivation(rows, engine.facts.activationDtype))) return 'unjudged'
+  const logits = await engine.logitsOf({ rows, position: position - 1 })
+  if (!logits.every(Number.isFinite)) return 'unjudged'
+  const { generated, prompt } = sampleOf(claimed, position)
+  return judgeDraw({ position, token, logits, generated, prompt }, { params, logitTolerance })
+}
+
+function rowBefore({ rows, run }: DrawsClaim, position: number): Activation {
+  return activationRows(rows, position - run.from, position - run.from + 1)
 }
 
 function unfit(message: string): ComputePoolError {

@@ -52,13 +52,16 @@ export function checkRow(row: EngineRow, slice: SliceRequest, facts: EngineFacts
 }
 
 /** Throws `peer_frame_invalid` for rows that this slice's head cannot draw from. */
-export function checkDraw({ rows, position, sample }: DrawRequest, slice: SliceRequest): void {
+export function checkDraw(
+  { rows, position, draft = [] }: Omit<DrawRequest, 'sample'> & { readonly draft?: readonly number[] | undefined },
+  slice: SliceRequest,
+): void {
   const { layers, hidden } = slice.manifest.dimensions
   const named = { requestId: 'given rows', position }
   if (slice.layers.end !== layers)
     throw invalid(named, `A draw was asked of a slice that ends at layer ${slice.layers.end} of ${layers}.`)
-  if (!Number.isInteger(rows.tokens) || rows.tokens <= (sample.draft?.length ?? 0) || rows.tokens < 1)
-    throw invalid(named, `A draw from ${rows.tokens} rows came with a draft of ${sample.draft?.length ?? 0}.`)
+  if (!Number.isInteger(rows.tokens) || rows.tokens <= draft.length || rows.tokens < 1)
+    throw invalid(named, `A draw from ${rows.tokens} rows came with a draft of ${draft.length}.`)
   checkActivation(named, rows, hidden)
 }
 

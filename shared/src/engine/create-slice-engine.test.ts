@@ -4,6 +4,7 @@ import { fakeManifest } from '../../testing/fake-manifest.ts'
 import { ComputePoolError } from '../errors/index.ts'
 import { greedy } from '../pipeline/index.ts'
 import type { EngineRow } from '../ports/index.ts'
+import { activationFromValues } from './convert-activation.ts'
 import { createSliceEngine } from './create-slice-engine.ts'
 import type { SliceBackend } from './slice-backend.ts'
 
@@ -195,3 +196,20 @@ const codeOf = (run: Promise<unknown>) =>
     () => 'it ran',
     error => (error as ComputePoolError).code,
   )
+
+test('an exit that keeps its rows gives no token of what is no number, however it draws', async () => {
+  const { layers, hidden } = manifest.dimensions
+  const engine = openFakeEngine({ manifest, layers: { start: 4, end: layers } })
+  const values = (wild: readonly number[]) =>
+    Float32Array.from({ length: 2 * hidden }, (_, i) => (wild.includes(Math.floor(i / hidden)) ? Number.NaN : i + 1))
+  const asked = (requestId: string, wild: readonly number[], params = greedy): EngineRow => ({
+    ...{ requestId, position: 0, sample: { params, generated: [], prompt: [] }, keepRows: true },
+    input: { activation: activationFromValues(values(wild), hidden, 'f32') },
+  })
+  for (const params of [greedy, { ...greedy, temperature: 1 }])
+    await expect(engine.run([asked('wild', [1], params)])).rejects.toMatchObject({ code: 'engine_failed' })
+  const [prefilled] = await engine.run([{ ...asked('chunk', [0, 1]), sample: null }])
+  expect(prefilled).toMatchObject({ kind: 'none', rows: { tokens: 2 } })
+  const [drawn] = await engine.run([asked('sound', [])])
+  expect(drawn).toMatchObject({ kind: 'token', rows: { tokens: 2 } })
+})

@@ -4,11 +4,12 @@
  */
 import { asComputePoolError, ComputePoolError, type ErrorCode } from '../errors/index.ts'
 import type { SampledToken } from '../pipeline/index.ts'
-import type { DrawRequest, Engine, EngineOutput, EngineRow, SliceRequest } from '../ports/index.ts'
+import type { Activation, DrawRequest, Engine, EngineOutput, EngineRow, SliceRequest } from '../ports/index.ts'
 import { createCacheBooks, type HeldCache } from './cache-books.ts'
 import { checkDraw, checkRow, rowTokens } from './check-row.ts'
 import { activationRows, convertActivation } from './convert-activation.ts'
 import { drawTokens, type ExitOutput, type Scores } from './draw-tokens.ts'
+import { areDrawable } from './drawable-rows.ts'
 import { groupRows } from './row-groups.ts'
 import type { Boundary, CacheBatch, CacheStep, SliceBackend } from './slice-backend.ts'
 
@@ -27,6 +28,21 @@ function boundaryAt(boundary: Boundary, at: number): Scores {
     readLogits: index => boundary.readLogits(at + index),
     argmaxFrom: index => boundary.argmaxFrom(at + index),
   }
+}
+
+/**
+ * What was drawn, with the rows. The likeliest of scores that are no numbers is some token all the same: who signed for it could not show what it
+ * was drawn from. Errors: `engine_failed`.
+ */
+function withRows(row: EngineRow, drawn: ExitOutput, rows: Activation): ExitOutput {
+  const count = drawn.kind === 'tokens' ? drawn.sampled.length : drawn.kind === 'token' ? 1 : 0
+  const first = rows.tokens - 1 - (row.sample?.draft?.length ?? 0)
+  if (areDrawable(rows, { position: row.position, first, count })) return { ...drawn, rows }
+  const position = row.position + first
+  throw new ComputePoolError('engine_failed', `The rows from position ${position} on are too large to draw from.`, {
+    remedy: 'Send the request again over other seats.',
+    context: { position },
+  })
 }
 
 /** An Engine over `backend` for `slice`; closes the backend with itself. */
@@ -75,7 +91,7 @@ export function createSliceEngine<Cache>(slice: SliceRequest, backend: SliceBack
       if (row.keepRows !== true) return drawn
       // After the draw: what is read back is no longer where the head takes it from.
       isRead = true
-      return { ...drawn, rows: await boundary.read() }
+      return withRows(row, drawn, await boundary.read())
     } finally {
       if (!isRead) boundary.discard()
     }
@@ -120,24 +136,27 @@ export function createSliceEngine<Cache>(slice: SliceRequest, backend: SliceBack
       if (!members.some(({ row }) => row.keepRows)) return outputs
       isRead = true
       const all = await boundary.read()
-      return outputs.map((drawn, i) =>
-        members[i]!.row.keepRows ? { ...drawn, rows: activationRows(all, i, i + 1) } : drawn,
-      )
+      return outputs.map((drawn, i) => {
+        const { row } = members[i]!
+        return row.keepRows ? withRows(row, drawn, activationRows(all, i, i + 1)) : drawn
+      })
     } finally {
       if (!isRead) boundary.discard()
     }
   }
 
-  async function drawGiven({ rows, position, sample }: DrawRequest): Promise<readonly SampledToken[]> {
+  /** The head alone, on rows that are given. */
+  async function headOn<Result>(
+    { rows, position, sample }: Omit<DrawRequest, 'sample'> & Partial<DrawRequest>,
+    read: (boundary: Boundary, activation: Activation) => Promise<Result>,
+  ): Promise<Result> {
     refuseWhenGone()
     try {
-      checkDraw({ rows, position, sample }, slice)
+      checkDraw({ rows, position, draft: sample?.draft }, slice)
       const activation = convertActivation(rows, backend.facts.activationDtype)
       const boundary = backend.boundaryOf(activation, position)
       try {
-        const drawn = await drawTokens({ requestId: '', position, input: { activation }, sample }, boundary, vocab)
-        if (drawn.kind === 'tokens') return drawn.sampled
-        return drawn.kind === 'token' ? [drawn.sampled] : []
+        return await read(boundary, activation)
       } finally {
         boundary.discard()
       }
@@ -145,6 +164,13 @@ export function createSliceEngine<Cache>(slice: SliceRequest, backend: SliceBack
       throw lostError ?? asComputePoolError(thrown, 'engine_failed')
     }
   }
+
+  const drawGiven = ({ rows, position, sample }: DrawRequest): Promise<readonly SampledToken[]> =>
+    headOn({ rows, position, sample }, async (boundary, activation) => {
+      const drawn = await drawTokens({ requestId: '', position, input: { activation }, sample }, boundary, vocab)
+      if (drawn.kind === 'tokens') return drawn.sampled
+      return drawn.kind === 'token' ? [drawn.sampled] : []
+    })
 
   function refuseWhenGone(): void {
     if (lostError !== null) throw lostError
@@ -194,6 +220,9 @@ export function createSliceEngine<Cache>(slice: SliceRequest, backend: SliceBack
     lost,
     run: rows => inTurn(gone => step(rows, gone)),
     drawFrom: request => inTurn(() => drawGiven(request)),
+    // A copy: what is read may lie where the boundary does.
+    logitsOf: ({ rows, position }) =>
+      inTurn(() => headOn({ rows, position }, async boundary => (await boundary.readLogits(rows.tokens - 1)).slice())),
     forget(requestId) {
       over(requestId)
       books.forget(requestId)

@@ -9,6 +9,7 @@ export {
   joinActivations,
 } from './convert-activation.ts'
 export { createSliceEngine } from './create-slice-engine.ts'
+export { isDrawable, mayOverflow } from './drawable-rows.ts'
 export { type EmbeddingReader, openEmbedding } from './embedding-reader.ts'
 export { type ExitHead, openExitHead } from './exit-head.ts'
 export { isFiniteActivation } from './finite-activation.ts'

@@ -97,6 +97,8 @@ export interface Engine {
    * `peer_frame_invalid` for rows that no head takes, or where there is none.
    */
   drawFrom(request: DrawRequest): Promise<readonly SampledToken[]>
+  /** Exit: the model's logits [vocab] of the last of these rows, which begin at `position`. Turn and errors as `drawFrom`. */
+  logitsOf(request: Pick<DrawRequest, 'rows' | 'position'>): Promise<Float32Array>
   /** Frees a request's cache, kept or not; unknown ids are fine. */
   forget(requestId: string): void
   /** The request is over: its cache stays, for a row that reuses it, until room is needed; the one kept longest goes first. */

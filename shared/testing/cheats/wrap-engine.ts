@@ -10,6 +10,7 @@ export function withRun(engine: Engine, run: Engine['run']): Engine {
     lost,
     run,
     drawFrom: request => engine.drawFrom(request),
+    logitsOf: request => engine.logitsOf(request),
     forget: requestId => engine.forget(requestId),
     keep: requestId => engine.keep(requestId),
     memory: () => engine.memory(),
@@ -73,6 +74,7 @@ export function chainEngines(first: Engine, second: Engine, layers: Engine['laye
     ...engine,
     layers,
     drawFrom: request => second.drawFrom(request),
+    logitsOf: request => second.logitsOf(request),
     facts: {
       ...first.facts,
       maxChunk: Math.min(first.facts.maxChunk, second.facts.maxChunk),

@@ -1,0 +1,54 @@
+import { describe, expect, test } from 'vitest'
+import { evidenceManifest, fakeWalletVerify, sampleEvidence } from '../../testing/cheats/sample-evidence.ts'
+import { withOutputs } from '../../testing/cheats/wrap-engine.ts'
+import { openFakeEngine } from '../../testing/fake-engine.ts'
+import { activationFromValues } from '../engine/index.ts'
+import type { Activation, Engine } from '../ports/index.ts'
+import { decodeEvidence, encodeEvidence, judgeEvidence, parseToleranceTable, replayEvidence } from './index.ts'
+
+const { vocab, layers } = evidenceManifest.dimensions
+
+describe('an exit that signs', () => {
+  const side = { kind: 'native', dtype: 'f32' } as const
+  const row = { sides: [side, side] as const, quantisation: evidenceManifest.quantisation, layers: 48 }
+  const measured = { rows: 1, worst: 0, quantiles: [] }
+  const table = parseToleranceTable({
+    ...{ format: 'computepool-tolerance', version: 1 },
+    rows: [{ ...row, relative: 1e-3, logit: 1e-3, measured }],
+  })
+  const judge = async (rows: (honest: Activation) => Activation, changes: object = {}) => {
+    const cheat = (engine: Engine) =>
+      withOutputs(engine, { activation: honest => honest, token: token => (token + 1) % vocab, rows })
+    const sample = await sampleEvidence({ seat: 2, cheat })
+    const outgoing = { ...sample.header.outgoing, ...changes }
+    const bundle = decodeEvidence(encodeEvidence({ ...sample, header: { ...sample.header, outgoing } }))
+    return judgeEvidence({
+      ...{ bundle, manifest: evidenceManifest, manifestSha256: '00'.repeat(32), table },
+      open: async span => openFakeEngine({ manifest: evidenceManifest, layers: span }),
+      verifyWallet: fakeWalletVerify,
+    })
+  }
+  const { hidden } = evidenceManifest.dimensions
+
+  test.each([Number.NaN, 1e38])('rows full of %s is found guilty by them', async value => {
+    const filled = ({ tokens }: Activation) =>
+      activationFromValues(new Float32Array(tokens * hidden).fill(value), hidden, 'f32')
+    expect(await judge(filled)).toMatchObject({ verdict: 'cheated', report: { isHonest: false, draws: null } })
+  })
+
+  test('rows of another width is guilty without a replay; who never held any of it is not', async () => {
+    const narrow = ({ tokens }: Activation) => activationFromValues(new Float32Array(tokens), 1, 'f32')
+    expect(await judge(narrow, { hidden: 1 })).toEqual({
+      verdict: 'unpaired',
+      faults: ["The accused signed for rows of 1 numbers; the model's have 8."],
+    })
+    const honest = await sampleEvidence({ seat: 2 })
+    const { outgoing } = honest.header
+    const none = { ...outgoing, hidden: 1, held: 0 }
+    const { apart, ...unheld } = none
+    const bundle = { ...honest, header: { ...honest.header, outgoing: unheld }, outgoing: new Uint8Array() }
+    const engine = openFakeEngine({ manifest: evidenceManifest, layers: { start: 4, end: layers } })
+    const replayed = await replayEvidence({ bundle, manifest: evidenceManifest, engine, table, accused: side })
+    expect(replayed.verdict).toBe('unsound')
+  })
+})
