@@ -5,7 +5,13 @@
 import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesToHex } from '@noble/hashes/utils.js'
 import { ComputePoolError } from '../errors/index.ts'
-import { type EvidenceCase, type EvidenceFrames, type EvidenceHeader, evidenceHeaderSchema } from './evidence-header.ts'
+import {
+  type EvidenceCase,
+  type EvidenceFrames,
+  type EvidenceHeader,
+  evidenceHeaderSchema,
+  evidenceVersion,
+} from './evidence-header.ts'
 
 export interface EvidenceBundle {
   readonly header: EvidenceHeader
@@ -93,6 +99,7 @@ export function rowBytes({ dtype, hidden }: Pick<EvidenceFrames, 'dtype' | 'hidd
 
 /** What a schema cannot: sizes that follow from each other. */
 function checkHeader(data: unknown): EvidenceHeader {
+  refuseOtherVersion(data)
   const parsed = evidenceHeaderSchema.safeParse(data)
   if (!parsed.success) {
     const [issue] = parsed.error.issues
@@ -111,6 +118,23 @@ function checkHeader(data: unknown): EvidenceHeader {
     if (held !== sizeBytes) throw invalid(`Its ${side} frames take ${held} bytes, and it brings ${sizeBytes}.`)
   }
   return header
+}
+
+/** Before the schema: a field that another version lacks or has would be named instead, as if the bundle were unsound. */
+function refuseOtherVersion(data: unknown): void {
+  const { format, version } = (typeof data === 'object' && data !== null ? data : {}) as Record<string, unknown>
+  if (format !== 'computepool-evidence' || !Number.isSafeInteger(version) || version === evidenceVersion) return
+  throw new ComputePoolError(
+    'input_invalid',
+    `This is a bundle of evidence of version ${version}; this program replays version ${evidenceVersion}.`,
+    {
+      remedy:
+        Number(version) < evidenceVersion
+          ? 'Replay it with the release of ComputePool that wrote it, which its header names.'
+          : 'Replay it with a newer release of ComputePool.',
+      context: { version: Number(version) },
+    },
+  )
 }
 
 function parseJson(bytes: Uint8Array): unknown {

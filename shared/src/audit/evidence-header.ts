@@ -18,6 +18,9 @@ const tokens = z.array(z.int().nonnegative().max(0xffff_ffff)).max(131_072)
 const dtype = z.enum(['f32', 'f16', 'bf16'])
 const text = (most: number) => z.string().min(1).max(most)
 
+/** What is written, and all that is read. */
+export const evidenceVersion = 3
+
 /** Frames of an attempt that a bundle may name. */
 export const maxLinks = 32_768
 
@@ -67,7 +70,7 @@ export type EvidenceAttempt = z.infer<typeof attemptSchema>
 
 export const evidenceHeaderSchema = z.strictObject({
   format: z.literal('computepool-evidence'),
-  version: z.literal(3),
+  version: z.literal(evidenceVersion),
   versions: z.strictObject({ computepool: text(40), protocol: count }),
   model: z.strictObject({ name: text(120), quantisation: z.enum(['q4', 'q8', 'f16', 'f32']) }),
   accused: z.strictObject({ peer: peerIdSchema }),

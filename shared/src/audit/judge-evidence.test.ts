@@ -8,6 +8,27 @@ import { decodeEvidence, encodeEvidence, judgeEvidence, parseToleranceTable, rep
 
 const { vocab, layers } = evidenceManifest.dimensions
 
+test('a bundle of another version is refused as such, and with what to do, though its fields are others', async () => {
+  const sample = await sampleEvidence({ seat: 1 })
+  const { accused, ...older } = sample.header
+  const asVersion = (version: number) => {
+    const bytes = encodeEvidence(sample)
+    const length = new DataView(bytes.buffer).getUint32(8, true)
+    const json = new TextEncoder().encode(JSON.stringify({ ...older, version }))
+    bytes.fill(0x20, 12, 12 + length).set(json, 12)
+    return () => decodeEvidence(bytes)
+  }
+  const message = (version: number) =>
+    `This is a bundle of evidence of version ${version}; this program replays version 3.`
+  expect(asVersion(2)).toThrow(
+    expect.objectContaining({ code: 'input_invalid', message: message(2), remedy: expect.stringContaining('release') }),
+  )
+  expect(asVersion(4)).toThrow(
+    expect.objectContaining({ message: message(4), remedy: expect.stringContaining('newer release') }),
+  )
+  expect(asVersion(3)).toThrow(/unsound at accused/)
+})
+
 describe('an exit that signs', () => {
   const side = { kind: 'native', dtype: 'f32' } as const
   const row = { sides: [side, side] as const, quantisation: evidenceManifest.quantisation, layers: 48 }
