@@ -1,5 +1,5 @@
 /** What the desk binds itself to before an attempt begins: a secret, and how often and how far each of its seats is checked. */
-import { type CheckPolicy, commitmentOf, defaultCheckPolicy } from '@computepool/shared/audit'
+import { type CheckPolicy, commitmentOf, defaultCheckPolicy, policyUnmeasured } from '@computepool/shared/audit'
 import type { Entropy } from '@computepool/shared/ports'
 import type { CheckTerms, Seat } from '@computepool/shared/wire'
 import { operatorOf } from '../receipts/operator-of.ts'
@@ -22,12 +22,17 @@ export interface TermsSource {
   readonly checkRateOf: (operator: string, least: number) => number
   /** Default: `defaultCheckPolicy`. */
   readonly policy?: CheckPolicy | undefined
+  /** By what its peer said when it joined: somebody measured how far such an engine may lie off. Default: of all. */
+  readonly isJudged?: ((seat: Seat) => boolean) | undefined
 }
 
 export function drawTerms(
-  { entropy, manifestSha256, checkRateOf, policy = defaultCheckPolicy }: TermsSource,
+  { entropy, manifestSha256, checkRateOf, policy = defaultCheckPolicy, isJudged = () => true }: TermsSource,
   { seats, job }: Pick<SentAttempt, 'seats'> & { readonly job: Pick<SentAttempt['job'], 'sampling'> },
-  policyOf = ({ peer }: Seat): CheckPolicy => ({ ...policy, rate: checkRateOf(operatorOf(peer), policy.rate) }),
+  policyOf = (seat: Seat): CheckPolicy => {
+    const rate = checkRateOf(operatorOf(seat.peer), policy.rate)
+    return { ...(isJudged(seat) ? policy : policyUnmeasured(policy)), rate }
+  },
 ): DrawnTerms {
   const secret = Buffer.from(entropy.bytes(32)).toString('hex')
   const terms = { manifestSha256, policies: seats.map(policyOf), sampling: job.sampling }

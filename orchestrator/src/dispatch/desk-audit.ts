@@ -1,5 +1,5 @@
 /** Checks of work as the desk has them: what the swarm knows of rings and peers, and the ways of an auditor into a ring. It judges nothing itself. */
-import { auditorWays, bytesToAudit, livingCoalitions, type SwarmState } from '@computepool/shared/swarm'
+import { auditorWays, bytesToAudit, isSeatJudged, livingCoalitions, type SwarmState } from '@computepool/shared/swarm'
 import {
   type AuditDesk,
   type AuditDeskOptions,
@@ -18,7 +18,17 @@ import type { RequestTable } from './request-table.ts'
 /** What the desk's owner decides of checks. */
 export type DeskAuditOptions = Omit<
   AuditDeskOptions,
-  'clock' | 'entropy' | 'send' | 'manifestSha256' | 'rings' | 'attach' | 'engineOf' | 'bytesOf' | 'isQuiet' | 'rowBytes'
+  | 'clock'
+  | 'entropy'
+  | 'send'
+  | 'manifestSha256'
+  | 'rings'
+  | 'attach'
+  | 'engineOf'
+  | 'bytesOf'
+  | 'isJudged'
+  | 'isQuiet'
+  | 'rowBytes'
 > &
   Pick<StandbyChallengesOptions, 'onChallenged' | 'onWrongSlice'>
 
@@ -39,6 +49,7 @@ export function createDeskAudit({ state, teller, ...host }: DeskAuditHost, optio
       return teller.attach(auditor, epoch, layers, ways)
     },
     engineOf: peer => engineOf(state(), peer),
+    isJudged: seat => isSeatJudged(state(), seat),
     bytesOf: layers => bytesToAudit(state(), layers),
   })
 }

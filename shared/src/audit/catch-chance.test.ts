@@ -12,11 +12,13 @@ import {
   leastDecodeRatio,
   leastRate,
   planChecks,
+  policyUnmeasured,
   positionsOf,
   positionsPerCheck,
   type RequestShape,
   stepsBefore,
 } from './index.ts'
+import { leastFloorRows } from './loose-floor.ts'
 
 /** What people ask: a question, a conversation's later turn, a document. */
 const shapes: RequestShape[] = [
@@ -196,5 +198,23 @@ describe('what checks cost', () => {
     expect(beyond).toBeCloseTo(0.61 / 8, 2)
     expect(1 - (1 - beyond) ** 50).toBeGreaterThan(0.975)
     expect(1 - (1 - beyond) ** 50).toBeLessThan(0.99)
+  })
+
+  test('checks of engines that nobody measured compare rows enough for the loose floor: who cheats on every step is out within 5', () => {
+    const outWithin5 = (policy: CheckPolicy, shape: RequestShape): number => {
+      const chances = endChances(policy, positionsOf(shape)).subarray(leastFloorRows - 1)
+      const isEnough = chances.reduce((sum, chance) => sum + chance, 0)
+      return 1 - (1 - policy.rate * isEnough) ** 5
+    }
+    const unmeasured = policyUnmeasured(defaultCheckPolicy)
+    for (const shape of shapes) {
+      expect(outWithin5(unmeasured, shape)).toBeGreaterThan(0.96)
+      expect(outWithin5({ ...unmeasured, rate: 1 }, shape)).toBeGreaterThan(0.999)
+      expect(outWithin5(defaultCheckPolicy, shape)).toBeLessThan(0.81)
+      for (const reach of defaultReaches) expect(isReached(unmeasured, reach, [shape])).toBe(true)
+    }
+    // A policy that looks further than that stays as it is.
+    const whole = { rate: 1, window: 100, windowShare: 0.5, endShare: 0.5 }
+    expect(policyUnmeasured(whole)).toEqual(whole)
   })
 })

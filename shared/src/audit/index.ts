@@ -29,7 +29,7 @@ export {
   keptPositions,
   type VerifyWallet,
 } from './check-evidence.ts'
-export { type CheckPolicy, checkPolicySchema, defaultCheckPolicy, endChances } from './check-policy.ts'
+export { type CheckPolicy, checkPolicySchema, defaultCheckPolicy, endChances, policyUnmeasured } from './check-policy.ts'
 export {
   defaultReaches,
   extraCompute,

@@ -13,7 +13,7 @@ export const looseFloor: Tolerance = { relative: 0.5, logit: 3, nearTieShare: 1 
 /** As deep as anything was measured. */
 const mostLayers = 48
 /** The first rows of a text may hold numbers that f16 cannot: a few rows alone prove nothing. */
-const leastRows = 16
+export const leastFloorRows = 16
 /** `redraw` looks no further. */
 const leastDraws = 4
 
@@ -30,6 +30,6 @@ export function floorFor({
 
 /** Of a report within `looseFloor`: most of what was compared is no such computation at all. */
 export function isBeyondFloor({ compared, over, draws }: RecomputeReport): boolean {
-  if (compared >= leastRows && over * 2 > compared) return true
+  if (compared >= leastFloorRows && over * 2 > compared) return true
   return draws !== null && draws.different >= leastDraws && draws.different * 2 > draws.verdicts.length
 }
