@@ -17,6 +17,7 @@ import { kvBytesPerPosition, swarmConfigOf } from './dispatch/swarm-config.ts'
 import { type InftDesk, noInft } from './inft/index.ts'
 import { createObservatory } from './observe/create-observatory.ts'
 import type { MoneyDesk } from './payments/till.ts'
+import { earningOnlyStaked } from './stakes/index.ts'
 import type { StandingBook } from './standing/index.ts'
 import type { PackFolder } from './store/pack-folder.ts'
 import { createTextCodec } from './text/index.ts'
@@ -151,7 +152,17 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
   const { attestation = null, inftFor = () => noInft('It was started without one.') } = deps
   const answers = attestation === null ? null : createAnswerSigner({ provider: attestation, clock, entropy, onFault })
   const { zerog = null } = deps
-  zerog?.follow(desk)
+  // Asked anew for each answer: the till opens later.
+  zerog?.follow({
+    snapshot: desk.snapshot,
+    withheld: { isWithheld: operator => earningDesk(desk, money).withheld.isWithheld(operator) },
+  })
   const app = createApp({ ...common, zerog, money, observatory, trust, attestation, answers, inft: inftFor() })
   return { app, desk, standing: trust.standing, close: trust.close }
+}
+
+/** Who earns in the vault earns 0G's fees, and nobody else. */
+function earningDesk(desk: Desk, money: MoneyDesk): Desk {
+  const stakes = money.mode === 'paid' ? (money.stakes?.() ?? null) : null
+  return stakes === null ? desk : earningOnlyStaked(desk, stakes)
 }

@@ -19,7 +19,7 @@ import { tinyFiles, tinyManifest } from './tiny-codec.ts'
 
 type IceDeps = Pick<
   OrchestratorDeps,
-  'iceServersFor' | 'iceRenewalMs' | 'trustedAuditors' | 'onBreach' | 'systemPrompt'
+  'iceServersFor' | 'iceRenewalMs' | 'trustedAuditors' | 'onBreach' | 'systemPrompt' | 'attestation' | 'zerog'
 >
 
 export interface TestPoolExtras extends Partial<IceDeps>, Pick<OrchestratorDeps, 'verifyWallet'> {

@@ -145,6 +145,7 @@ export function openMoney(options: OpenMoneyOptions): Money {
         if (till !== null) return till
         throw trouble ?? notOpenYet()
       },
+      stakes: () => stakes,
     },
     ready,
     chain,

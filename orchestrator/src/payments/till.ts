@@ -5,6 +5,7 @@ import type { Clock } from '@computepool/shared/ports'
 import type { Hono } from 'hono'
 import type { Hex } from 'viem'
 import type { DisputeDesk } from '../disputes/index.ts'
+import type { StakeDesk } from '../stakes/create-stake-desk.ts'
 import type { ChainAuditor } from './auditor-organisations.ts'
 import type { PaymentTarget } from './challenge.ts'
 import type { Faucet } from './faucet.ts'
@@ -61,6 +62,8 @@ export type MoneyDesk =
       till(): Till
       /** What the owner's routes ask for. */
       readonly ownerToken: string
+      /** Who stakes what; null where the pool is unstaked, and before the till is open. Absent: it is unstaked. */
+      stakes?(): StakeDesk | null
     }
 
 /** Until the chain is there: work is not given away meanwhile. */
