@@ -44,6 +44,13 @@ export interface SignerQueue {
   send(call: { to: Address; data: Hex; valueWei?: bigint }): Promise<Hex>
   /** The same, and waits until it is mined. A receipt that says reverted is an error too. */
   execute(call: { to: Address; data: Hex; valueWei?: bigint }): Promise<MinedTransaction & { hash: Hex }>
+  /** What a transaction that is signed now may cost at most, for each unit of gas. Errors: viem's own. */
+  maxFeePerGas(): Promise<bigint>
+  /**
+   * Uses the nonce for nothing, where what was signed with it cannot be paid for: what comes after would wait for ever. Receipts say which of the
+   * two was mined. Errors: viem's own.
+   */
+  skip(nonce: number): Promise<void>
   /** Hands in again what a crash left, and fills a gap in the nonces. Done before the first transaction by itself. */
   heal(): Promise<void>
   close(): Promise<void>
@@ -203,18 +210,26 @@ export function createSignerQueue(options: SignerQueueOptions): SignerQueue {
     await broadcast(signed.raw)
   }
 
+  const skipNow = async (nonce: number): Promise<void> => {
+    await healNow()
+    if (pending.get(nonce)?.request.to === address || nonce < (await minedNonce())) return
+    await fillNonce(nonce)
+    watch()
+  }
+
   const resubmitNow = async (signed: SignedTransaction, onSigned: Pending['onSigned']): Promise<void> => {
     await healNow()
+    const call = parseTransaction(signed.raw)
     // Healing may have priced it anew before its owner came: then another version is the one that gets mined.
     for (const other of await store.versions(chainId, address, signed.nonce)) {
-      if (other.hash !== signed.hash && isSameCall(other.raw, signed.raw)) await onSigned(other)
+      if (other.hash !== signed.hash && isSameCall(parseTransaction(other.raw), call)) await onSigned(other)
     }
     const entry = pending.get(signed.nonce)
-    if (entry?.hashes.includes(signed.hash)) entry.onSigned = onSigned
+    // Beside what its nonce was skipped with it is none of that one's versions.
+    if (entry?.hashes.includes(signed.hash) && isSameCall(entry.request, call)) entry.onSigned = onSigned
     else if (signed.nonce === nextNonce) {
       // Stored by its owner and killed before it came to our books: from here on it is one like all others.
-      const recipient = parseTransaction(signed.raw).to!
-      await store.add({ ...signed, chainId, address, recipient, createdAtMs: clock.wallMs() })
+      await store.add({ ...signed, chainId, address, recipient: call.to!, createdAtMs: clock.wallMs() })
       take(signed, onSigned, await client.getBlockNumber({ cacheTime: 0 }))
       nextNonce = signed.nonce + 1
       watch()
@@ -238,7 +253,7 @@ export function createSignerQueue(options: SignerQueueOptions): SignerQueue {
       try {
         await broadcast(signed.raw)
       } catch (thrown) {
-        if (!isNonceUsed(thrown) || attempt === 3) {
+        if (!isNonceUsed(thrown) || call.isOnce === true || attempt === 3) {
           // Whether a node has it is not known: it stays stored and watched, its nonce stays taken, and healing hands it in again.
           if (!isNonceUsed(thrown)) {
             entry.hashes.push(signed.hash)
@@ -354,6 +369,8 @@ export function createSignerQueue(options: SignerQueueOptions): SignerQueue {
     minedNonce,
     send,
     execute,
+    maxFeePerGas: async () => (await fees()).maxFeePerGas,
+    skip: nonce => inLine(() => skipNow(nonce)),
     heal: () => inLine(healNow),
     close: async () => {
       isClosed = true
@@ -366,10 +383,12 @@ export function createSignerQueue(options: SignerQueueOptions): SignerQueue {
 
 const larger = (a: bigint, b: bigint): bigint => (a > b ? a : b)
 
-function isSameCall(a: Hex, b: Hex): boolean {
-  const [one, other] = [parseTransaction(a), parseTransaction(b)]
-  return one.to === other.to && one.data === other.data && one.value === other.value
-}
+type Call = { to?: Address | null | undefined; data?: Hex | undefined; value?: bigint | undefined }
+
+const isSameCall = (one: Call, other: Call): boolean =>
+  one.to?.toLowerCase() === other.to?.toLowerCase() &&
+  (one.data ?? '0x') === (other.data ?? '0x') &&
+  (one.value ?? 0n) === (other.value ?? 0n)
 
 const textOf = (thrown: unknown): string =>
   thrown instanceof Error ? `${thrown.message}\n${textOf(thrown.cause)}` : String(thrown ?? '')

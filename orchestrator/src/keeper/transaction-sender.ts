@@ -10,6 +10,11 @@ export interface TransactionCall {
   readonly valueWei: bigint
   /** Gas limit over the estimate: the estimate alone is too low for calls within calls. */
   readonly gasMultiplier: number
+  /**
+   * What would do harm if it came twice. Where a node says that its nonce is used, `submit` rejects and does not sign anew: that may be itself,
+   * mined, told by a node that another one has not caught up with.
+   */
+  readonly isOnce?: boolean
 }
 
 export interface SignedTransaction {
