@@ -211,8 +211,8 @@ function earningsLines(earnings: ZerogEarnings): string[] {
     `  operators      ${termsOf(earnings)}`,
     `  received       ${coins(receivedNeuron)} 0G: gas ${coins(gasNeuron)}, the provider’s ${coins(cutNeuron)}, carried on ${coins(carriedNeuron)}`,
     ...operators.map(
-      ({ wallet, owedNeuron, sendingNeuron, paidNeuron }) =>
-        `  ${wallet}  owed ${coins(owedNeuron)}  being sent ${coins(sendingNeuron)}  paid ${coins(paidNeuron)} 0G`,
+      ({ wallet, owedNeuron, sendingNeuron, paidNeuron, doubtedNeuron }) =>
+        `  ${wallet}  owed ${coins(owedNeuron)}  being sent ${coins(sendingNeuron)}  paid ${coins(paidNeuron)} 0G${doubtedNeuron === '0' ? '' : `  in doubt ${coins(doubtedNeuron)}`}`,
     ),
   ]
 }

@@ -23,14 +23,15 @@ export function earningsOf(book: EarningsBook, terms: EarningsTerms, only?: stri
     payoutAtNeuron: String(terms.payoutAtNeuron),
     ...{ receivedNeuron: String(receivedNeuron), gasNeuron: String(gasNeuron), cutNeuron: String(cutNeuron) },
     carriedNeuron: String(carriedNeuron),
-    operators: listed.map(({ wallet, owedNeuron, paidNeuron, payout }) => ({
+    operators: listed.map(({ wallet, owedNeuron, paidNeuron, doubtedNeuron, payout }) => ({
       wallet,
       owedNeuron: String(owedNeuron),
       sendingNeuron: String(payout?.amountNeuron ?? 0n),
       paidNeuron: String(paidNeuron),
+      doubtedNeuron: String(doubtedNeuron),
     })),
   }
 }
 
-const earned = ({ owedNeuron, paidNeuron, payout }: OperatorAccount): bigint =>
-  owedNeuron + paidNeuron + (payout?.amountNeuron ?? 0n)
+const earned = ({ owedNeuron, paidNeuron, doubtedNeuron, payout }: OperatorAccount): bigint =>
+  owedNeuron + paidNeuron + doubtedNeuron + (payout?.amountNeuron ?? 0n)

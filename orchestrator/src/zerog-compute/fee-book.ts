@@ -74,6 +74,8 @@ export interface EarningsBook {
   paid(wallet: string, gasNeuron: bigint): Promise<void>
   /** Nothing was paid, and the wallet is owed it again. */
   putBack(wallet: string, gasNeuron: bigint, restUntilMs: number): Promise<void>
+  /** Nobody can see what became of it: its sum is set aside for good, and the wallet may be paid what it earns from now on. */
+  doubt(wallet: string): Promise<void>
 }
 
 const user = wallet
@@ -186,6 +188,7 @@ export async function openFeeBook({ file, clock, onFault }: FeeBookOptions): Pro
       signed: (of, { hash, nonce, raw }) => step({ type: 'signed', wallet: lower(of), hash, nonce, raw }),
       paid: (of, gas) => step({ type: 'paid', wallet: lower(of), gas }),
       putBack: (of, gas, restUntilMs) => step({ type: 'put-back', wallet: lower(of), gas, restUntilMs }),
+      doubt: of => step({ type: 'doubted', wallet: lower(of) }),
     },
     problem: () =>
       journal.hasFailed()

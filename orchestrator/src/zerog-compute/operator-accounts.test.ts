@@ -27,11 +27,18 @@ const act = fc.oneof(
       ...{ gas: neuron, cut: fc.integer({ min: 0, max: 10_000 }), isSeen: fc.boolean() },
     }),
   },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('pay' as const), isTaken: fc.boolean(), gas: neuron }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant('pay' as const),
+      end: fc.constantFrom('paid', 'refused', 'doubted'),
+      gas: neuron,
+    }),
+  },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('restart' as const) }) },
 )
 
-it('divides all that was received: owed + sending + paid + carried + gas + cut', async () => {
+it('divides all that was received: owed + sending + paid + doubted + carried + gas + cut', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'computepool-earnings-'))
   let runs = 0
   const property = fc.asyncProperty(fc.array(act, { maxLength: 25 }), async acts => {
@@ -53,7 +60,8 @@ it('divides all that was received: owed + sending + paid + carried + gas + cut',
       } else if (one.do === 'pay') {
         for (const { wallet, owedNeuron, payout } of book.earnings.operators()) {
           if (payout === null && owedNeuron > 0n) await book.earnings.writePayout(wallet, owedNeuron)
-          else if (payout !== null && one.isTaken) await book.earnings.paid(wallet, one.gas)
+          else if (payout !== null && one.end === 'paid') await book.earnings.paid(wallet, one.gas)
+          else if (payout !== null && one.end === 'doubted') await book.earnings.doubt(wallet)
           else if (payout !== null) await book.earnings.putBack(wallet, one.gas, 0)
         }
       } else if (one.do === 'restart') {
@@ -65,9 +73,9 @@ it('divides all that was received: owed + sending + paid + carried + gas + cut',
       const { receivedNeuron, gasNeuron, cutNeuron, carriedNeuron } = book.earnings.totals()
       expect(receivedNeuron).toBe(received)
       let sum = carriedNeuron + gasNeuron + cutNeuron
-      for (const { owedNeuron, paidNeuron, payout } of book.earnings.operators()) {
+      for (const { owedNeuron, paidNeuron, doubtedNeuron, payout } of book.earnings.operators()) {
         expect(owedNeuron).toBeGreaterThanOrEqual(0n)
-        sum += owedNeuron + paidNeuron + (payout?.amountNeuron ?? 0n)
+        sum += owedNeuron + paidNeuron + doubtedNeuron + (payout?.amountNeuron ?? 0n)
       }
       expect(sum).toBe(received)
     }

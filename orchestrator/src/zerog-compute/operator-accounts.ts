@@ -21,13 +21,15 @@ export interface OperatorAccount {
   /** Without what its payout holds. */
   readonly owedNeuron: bigint
   readonly paidNeuron: bigint
+  /** Sent by payouts of which nobody can see whether they arrived; never sent again by itself. */
+  readonly doubtedNeuron: bigint
   /** It refused a payout, and is left alone until then. */
   readonly restUntilMs: number
   /** Under way. */
   readonly payout: Payout | null
 }
 
-/** Since the book began: received = what operators are owed, were paid and have under way + carried + gas + cut. */
+/** Since the book began: received = what operators are owed, were paid, have under way and may have been paid + carried + gas + cut. */
 export interface EarningsTotals extends Takings {
   /** What rounding left, and fees that nobody served; below zero what gas took more than there was. */
   readonly carriedNeuron: bigint
@@ -52,8 +54,10 @@ export const operatorLines = [
   z.strictObject({ type: z.literal('signed'), wallet, ...version }),
   z.strictObject({ type: z.literal('paid'), wallet, gas: amount }),
   z.strictObject({ type: z.literal('put-back'), wallet, gas: amount, restUntilMs: atMs }),
+  z.strictObject({ type: z.literal('doubted'), wallet }),
   z.strictObject({
     ...{ type: z.literal('operator'), wallet, owed: amount, paid: amount, restUntilMs: atMs },
+    doubted: amount.optional(),
     payout: z.strictObject({ amount, atMs, versions: z.array(z.strictObject(version)) }).nullable(),
   }),
   z.strictObject({ type: z.literal('totals'), received: amount, gas: amount, cut: amount, carried: signedAmount }),
@@ -75,7 +79,7 @@ export function createOperatorAccounts(): OperatorAccounts {
   const accounts = new Map<Hex, OperatorAccount>()
   let totals: EarningsTotals = { receivedNeuron: 0n, gasNeuron: 0n, cutNeuron: 0n, carriedNeuron: 0n }
   const accountOf = (wallet: Hex): OperatorAccount =>
-    accounts.get(wallet) ?? { wallet, owedNeuron: 0n, paidNeuron: 0n, restUntilMs: 0, payout: null }
+    accounts.get(wallet) ?? { wallet, owedNeuron: 0n, paidNeuron: 0n, doubtedNeuron: 0n, restUntilMs: 0, payout: null }
   const change = (wallet: Hex, changes: Partial<OperatorAccount>): void =>
     void accounts.set(wallet, { ...accountOf(wallet), ...changes })
   /** Of a payout: whoever is paid next bears it, and never the provider. */
@@ -104,7 +108,7 @@ export function createOperatorAccounts(): OperatorAccounts {
         totals = { receivedNeuron: received, gasNeuron: gas, cutNeuron: cut, carriedNeuron: carried }
         return
       }
-      const { owedNeuron, paidNeuron, payout } = accountOf(line.wallet)
+      const { owedNeuron, paidNeuron, doubtedNeuron, payout } = accountOf(line.wallet)
       if (line.type === 'payout') {
         const { amount: amountNeuron, atMs } = line
         change(line.wallet, { owedNeuron: owedNeuron - amountNeuron, payout: { amountNeuron, atMs, versions: [] } })
@@ -119,10 +123,13 @@ export function createOperatorAccounts(): OperatorAccounts {
         const { restUntilMs } = line
         change(line.wallet, { owedNeuron: owedNeuron + (payout?.amountNeuron ?? 0n), payout: null, restUntilMs })
         spend(line.gas)
+      } else if (line.type === 'doubted') {
+        change(line.wallet, { doubtedNeuron: doubtedNeuron + (payout?.amountNeuron ?? 0n), payout: null })
       } else {
-        const { owed, paid, restUntilMs, payout: kept } = line
+        const { owed, paid, doubted = 0n, restUntilMs, payout: kept } = line
         const restored = kept && { amountNeuron: kept.amount, atMs: kept.atMs, versions: kept.versions }
-        change(line.wallet, { owedNeuron: owed, paidNeuron: paid, restUntilMs, payout: restored })
+        const sums = { owedNeuron: owed, paidNeuron: paid, doubtedNeuron: doubted }
+        change(line.wallet, { ...sums, restUntilMs, payout: restored })
       }
     },
     asLines: () => [
@@ -130,8 +137,9 @@ export function createOperatorAccounts(): OperatorAccounts {
         ...{ type: 'totals', received: String(totals.receivedNeuron), gas: String(totals.gasNeuron) },
         ...{ cut: String(totals.cutNeuron), carried: String(totals.carriedNeuron) },
       },
-      ...[...accounts.values()].map(({ wallet, owedNeuron, paidNeuron, restUntilMs, payout }) => ({
+      ...[...accounts.values()].map(({ wallet, owedNeuron, paidNeuron, doubtedNeuron, restUntilMs, payout }) => ({
         ...{ type: 'operator', wallet, owed: String(owedNeuron), paid: String(paidNeuron), restUntilMs },
+        doubted: String(doubtedNeuron),
         payout: payout && { ...{ amount: String(payout.amountNeuron), atMs: payout.atMs }, versions: payout.versions },
       })),
     ],

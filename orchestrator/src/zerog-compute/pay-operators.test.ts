@@ -5,9 +5,10 @@ import { join } from 'node:path'
 import { embeddedChain } from '@computepool/contracts/chain'
 import { clientsFor, type SpawnedAnvil, spawnAnvil, testAccount } from '@computepool/contracts/testing'
 import { createManualClock } from '@computepool/shared/testing'
-import { type Hex, type PublicClient, parseEther } from 'viem'
+import { type Hex, type PublicClient, parseEther, TransactionNotFoundError } from 'viem'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
 import { createSignerQueue } from '../chain/signer-queue.ts'
+import { earningsOf } from './earnings-view.ts'
 import { type FeeBook, openFeeBook } from './fee-book.ts'
 import { createOperatorPayer, payTerms } from './pay-operators.ts'
 import { openSignerFile } from './signer-file.ts'
@@ -60,7 +61,7 @@ function fate(dieAt: number, isAfter: boolean) {
 }
 type Step = ReturnType<typeof fate>['step']
 
-async function open(step: Step = work => work()) {
+async function open(step: Step = work => work(), changes: Partial<PublicClient> = {}) {
   const onFault = (fault: unknown): void => void (fault instanceof Killed || faults.push(fault))
   const book = await openFeeBook({ file: join(folder, 'fees.jsonl'), clock, onFault })
   const { earnings } = book
@@ -70,6 +71,7 @@ async function open(step: Step = work => work()) {
     signed: (...said) => step(() => earnings.signed(...said)),
     paid: (...said) => step(() => earnings.paid(...said)),
     putBack: (...said) => step(() => earnings.putBack(...said)),
+    doubt: (...said) => step(() => earnings.doubt(...said)),
   }
   const file = await openSignerFile(join(folder, 'sent.jsonl'), onFault)
   const store = { ...file, add: (row: Parameters<typeof file.add>[0]) => step(() => file.add(row)) }
@@ -78,6 +80,7 @@ async function open(step: Step = work => work()) {
     ...publicClient,
     sendRawTransaction: (raw: Parameters<typeof publicClient.sendRawTransaction>[0]) =>
       step(() => publicClient.sendRawTransaction(raw)),
+    ...changes,
   } as PublicClient
   const queue = createSignerQueue({ client, account: provider, chainId: 31337, store, clock })
   const onNotice = (text: string): void => void notices.push(text)
@@ -93,7 +96,7 @@ async function open(step: Step = work => work()) {
     await file.end()
     await book.end()
   }
-  return { book, queue, round, end }
+  return { book, queue, execute: queue.execute, pay: payer.pay, round, end }
 }
 type Opened = Awaited<ReturnType<typeof open>>
 
@@ -224,13 +227,128 @@ it('pays nobody below the threshold, and nobody out of what it does not hold', a
   await opened.book.close(user, amount - 1n, { receivedNeuron: amount - 1n, gasNeuron: 0n, cutNeuron: 0n })
   const { address } = provider
   await clients.testClient.setBalance({ address, value: amount })
-  await opened.round()
-  expect(notices).toEqual([expect.stringContaining('holds less')])
+  for (const _ of [1, 2]) await opened.round()
+  expect(notices).toEqual([expect.stringMatching(/needs 0\.\d+ 0G more/)])
   await clients.testClient.setBalance({ address, value: parseEther('1000') })
   await opened.round()
   await opened.round()
   expect(told(opened, much)).toEqual(isPaid)
   expect(told(opened, little)).toEqual({ owedNeuron: amount - 1n, paidNeuron: 0n, sendingNeuron: 0n })
   await opened.end()
+  expect(faults).toEqual([])
+})
+
+it('pays once where a node that lags behind its own says that the payment’s nonce is used', async () => {
+  const wallet = newWallet()
+  const { publicClient } = clients
+  let isFirst = true
+  const opened = await open(undefined, {
+    // The answer is lost, and the same bytes again come too late: it is mined.
+    sendRawTransaction: async raw => {
+      if (isFirst) await publicClient.sendRawTransaction(raw)
+      return publicClient.sendRawTransaction(raw)
+    },
+    getTransaction: (async ({ hash }: { hash: Hex }) => {
+      if (!isFirst) return publicClient.getTransaction({ hash })
+      isFirst = false
+      throw new TransactionNotFoundError({ hash })
+    }) as unknown as PublicClient['getTransaction'],
+  })
+  await earn(opened, wallet)
+  for (const _ of [1, 2, 3]) await opened.round()
+  expect([told(opened, wallet), await balanceOf(wallet)]).toEqual([isPaid, amount])
+  expect(faults.splice(0)).toEqual([expect.objectContaining({ message: expect.stringMatching(/nonce/i) })])
+  await opened.end()
+})
+
+it('keeps what a settlement needs, and counts what is on its way', async () => {
+  const wallets = [newWallet(), newWallet(), newWallet()]
+  const opened = await open()
+  await earn(opened, ...wallets)
+  await clients.testClient.setAutomine(false)
+  const reserve = (await opened.queue.maxFeePerGas()) * 5_000_000n
+  const { address } = provider
+  // Enough for two of them, beside the reserve.
+  await clients.testClient.setBalance({ address, value: reserve + (amount * 5n) / 2n })
+  const sent = () => wallets.filter(wallet => told(opened, wallet).sendingNeuron > 0n).length
+  await opened.pay()
+  expect(sent()).toBe(2)
+  await opened.pay()
+  expect(sent()).toBe(2)
+  await opened.round()
+  expect(wallets.map(wallet => told(opened, wallet).paidNeuron)).toEqual([amount, amount, 0n])
+  expect(await balanceOf(address)).toBeGreaterThan(reserve)
+  expect([notices.length, faults]).toEqual([1, []])
+  await clients.testClient.setBalance({ address, value: parseEther('1000') })
+  await opened.round()
+  await opened.round()
+  expect(told(opened, wallets[2]!)).toEqual(isPaid)
+  await opened.end()
+})
+
+it('lets settlements go on beside a payment that there is no money for, and pays it when there is', async () => {
+  const [poor, fine] = [newWallet(), newWallet()]
+  const { address } = provider
+  let takesMoney = true
+  const opened = await open(async work => {
+    // All that the key has goes elsewhere before it is sent.
+    if (takesMoney && opened?.book.earnings.operator(poor).payout?.versions.length === 1) {
+      takesMoney = false
+      await clients.testClient.setBalance({ address, value: amount / 2n })
+    }
+    return work()
+  })
+  await earn(opened, poor)
+  await opened.round()
+  await opened.round()
+  // A settlement, as far as the key is concerned.
+  let isSettled = false
+  const settling = opened.execute({ to: user, data: '0x' }).finally(() => {
+    isSettled = true
+  })
+  while (!isSettled) await clock.advance(200)
+  expect(await settling).toMatchObject({ status: 'success' })
+  await opened.round()
+  expect(told(opened, poor)).toEqual({ owedNeuron: 0n, paidNeuron: 0n, sendingNeuron: amount })
+  expect(notices).toEqual([expect.stringContaining(`to pay ${poor}`)])
+  await clients.testClient.setBalance({ address, value: parseEther('1000') })
+  await earn(opened, fine)
+  await opened.round()
+  await clock.advance(payTerms.lostAfterMs)
+  for (const _ of [1, 2, 3]) await opened.round()
+  for (const wallet of [poor, fine]) expect([told(opened, wallet), await balanceOf(wallet)]).toEqual([isPaid, amount])
+  expect(faults.splice(0)).toHaveLength(1)
+  await opened.end()
+})
+
+it('sets a payment aside of which nobody can see what became, once, and pays the wallet what comes later', async () => {
+  const wallet = newWallet()
+  await clients.testClient.setAutomine(false)
+  const opened = await open()
+  await earn(opened, wallet)
+  await opened.round()
+  const { hash, nonce } = opened.book.earnings.operator(wallet).payout!.versions[0]!
+  await opened.end()
+  await clients.testClient.dropTransaction({ hash })
+  await clients.testClient.setAutomine(true)
+  await clients.wallet(provider).sendTransaction({ to: user, value: 1n, nonce })
+  // The pool stood still for days: the node may have forgotten what was mined.
+  await clock.advance(3 * 24 * 3_600_000)
+  const later = await open()
+  await later.round()
+  await clock.advance(payTerms.lostAfterMs)
+  for (const _ of [1, 2]) await later.round()
+  expect(told(later, wallet)).toEqual({ owedNeuron: 0n, paidNeuron: 0n, sendingNeuron: 0n })
+  expect(faults.splice(0)).toEqual([expect.objectContaining({ message: expect.stringContaining(hash) })])
+  await earn(later, wallet)
+  for (const _ of [1, 2]) await later.round()
+  expect([told(later, wallet), await balanceOf(wallet)]).toEqual([isPaid, amount])
+  await later.end()
+  const again = await open()
+  const terms = { chainId: 1, provider: provider.address, cutBasisPoints: 0, payoutAtNeuron: amount }
+  expect(earningsOf(again.book.earnings, terms, wallet).operators).toEqual([
+    { wallet, owedNeuron: '0', sendingNeuron: '0', paidNeuron: String(amount), doubtedNeuron: String(amount) },
+  ])
+  await again.end()
   expect(faults).toEqual([])
 })

@@ -4,7 +4,10 @@
  */
 import { ComputePoolError } from '@computepool/shared/errors'
 import type { Clock } from '@computepool/shared/ports'
+import { mostSettlements } from '@computepool/shared/zerog-compute'
 import { formatEther, type Hex, type PublicClient } from 'viem'
+import { chainError } from '../chain/chain-error.ts'
+import type { SignerQueue } from '../chain/signer-queue.ts'
 import type { SignedTransaction, TransactionSender } from '../keeper/transaction-sender.ts'
 import type { EarningsBook } from './fee-book.ts'
 import type { OperatorAccount, Payout } from './operator-accounts.ts'
@@ -27,11 +30,16 @@ export const payTerms: PayTerms = {
 
 /** A wallet that takes more gas than this to receive counts as one that cannot: all operators bear what payments cost. */
 const mostGas = 100_000n
+const gasMultiplier = 1.3
+/** What one payment may use. */
+const payoutGas = 130_000n
+/** What the largest settlement may use: the money for it is never paid out, since only settlements bring more. */
+const settlementGas = 100_000n * BigInt(mostSettlements)
 /** A node may have forgotten what was mined before; then nothing is put back by itself. */
 const surelyKnownMs = 24 * 3_600_000
 
 export interface OperatorPayer {
-  /** What became of payments under way; hands in again what a kill left. Before anything else is sent from the key. Errors: `chain_unreachable`. */
+  /** What became of payments under way; hands in again what a kill left. Before anything else is sent from the key. One's trouble is told, and holds up nobody. */
   follow(): Promise<void>
   /** Sends what is due. Errors: `chain_unreachable`. */
   pay(): Promise<void>
@@ -40,7 +48,7 @@ export interface OperatorPayer {
 export interface OperatorPayerOptions {
   readonly book: EarningsBook
   /** The provider's key. */
-  readonly queue: TransactionSender
+  readonly queue: TransactionSender & Pick<SignerQueue, 'maxFeePerGas' | 'skip'>
   readonly client: Pick<PublicClient, 'getBalance' | 'getCode' | 'estimateGas'>
   readonly clock: Pick<Clock, 'wallMs' | 'monotonicMs'>
   readonly onNotice: (text: string) => void
@@ -56,6 +64,8 @@ export function createOperatorPayer(options: OperatorPayerOptions): OperatorPaye
   const lostSinceMs = new Map<Hex, number>()
   const refusesUntilMs = new Map<Hex, number>()
   let isShortTold = false
+  /** Wallets whose payment the key has no money for. */
+  const isUnaffordable = new Set<Hex>()
 
   const keep =
     (wallet: Hex) =>
@@ -64,6 +74,7 @@ export function createOperatorPayer(options: OperatorPayerOptions): OperatorPaye
 
   const over = (wallet: Hex): void => {
     handedIn.delete(wallet)
+    isUnaffordable.delete(wallet)
     lostSinceMs.delete(wallet)
   }
 
@@ -72,9 +83,23 @@ export function createOperatorPayer(options: OperatorPayerOptions): OperatorPaye
       await queue.resubmit(last, keep(wallet))
     } catch (thrown) {
       // With a nonce that is used it is mined, or never will be; both are seen below.
-      if ((await queue.minedNonce()) <= last.nonce) throw thrown
+      if ((await queue.minedNonce()) <= last.nonce) {
+        if (chainError(thrown, '').code !== 'chain_underfunded') throw thrown
+        return giveWay(wallet, last)
+      }
     }
     handedIn.add(wallet)
+  }
+
+  /** No node takes it, and what is sent after it would wait for ever: settlements, which alone bring money. */
+  const giveWay = async (wallet: Hex, { nonce }: SignedTransaction): Promise<void> => {
+    const { payout } = book.operator(wallet)
+    if (!isUnaffordable.has(wallet) && payout !== null) {
+      const needed = `needs ${formatEther(payout.amountNeuron)} 0G and gas`
+      onNotice(`The provider’s key ${queue.address} ${needed} to pay ${wallet}: it is paid later.`)
+      isUnaffordable.add(wallet)
+    }
+    await queue.skip(nonce)
   }
 
   const followOne = async (wallet: Hex, payout: Payout): Promise<void> => {
@@ -95,6 +120,7 @@ export function createOperatorPayer(options: OperatorPayerOptions): OperatorPaye
       return over(wallet)
     }
     if (!isUsed) return
+    isUnaffordable.delete(wallet)
     const since = lostSinceMs.get(wallet)
     if (since === undefined) lostSinceMs.set(wallet, clock.monotonicMs())
     else if (clock.monotonicMs() - since >= lostAfterMs) {
@@ -102,9 +128,11 @@ export function createOperatorPayer(options: OperatorPayerOptions): OperatorPaye
         await book.putBack(wallet, 0n, 0)
         return over(wallet)
       }
-      lostSinceMs.set(wallet, clock.monotonicMs())
-      const what = `Whether ${formatEther(payout.amountNeuron)} 0G reached ${wallet} cannot be seen: nonce ${last.nonce} is used, and the node knows no receipt.`
-      onFault(new ComputePoolError('chain_state_invalid', what, { remedy: 'Ask an endpoint that keeps old blocks.' }))
+      await book.doubt(wallet)
+      over(wallet)
+      const { address } = queue
+      const what = `Whether ${formatEther(payout.amountNeuron)} 0G reached ${wallet} cannot be seen: nonce ${last.nonce} of ${address} is used, and the node knows no receipt of ${last.hash}. It is set aside as doubted, and is not sent again.`
+      onFault(new ComputePoolError('chain_state_invalid', what, { remedy: doubtRemedy }))
     }
   }
 
@@ -134,7 +162,7 @@ export function createOperatorPayer(options: OperatorPayerOptions): OperatorPaye
     }
     await book.writePayout(wallet, owedNeuron)
     try {
-      await queue.submit({ to: wallet, data: '0x', valueWei: owedNeuron, gasMultiplier: 1.3 }, keep(wallet))
+      await queue.submit({ to: wallet, data: '0x', valueWei: owedNeuron, gasMultiplier, isOnce: true }, keep(wallet))
     } catch (thrown) {
       // Signed, it may be sent already, and is followed.
       if (book.operator(wallet).payout?.versions.length === 0) await book.putBack(wallet, 0n, 0)
@@ -145,27 +173,43 @@ export function createOperatorPayer(options: OperatorPayerOptions): OperatorPaye
 
   return {
     follow: async () => {
-      for (const { wallet, payout } of book.operators()) if (payout !== null) await followOne(wallet, payout)
+      for (const { wallet, payout } of book.operators()) {
+        if (payout !== null) await followOne(wallet, payout).catch(onFault)
+      }
     },
     pay: async () => {
       const due = book.operators().filter(isDue)
       if (due.length === 0) return
-      let leftNeuron = await client.getBalance({ address: queue.address })
+      const [balanceNeuron, maxFeePerGas] = await Promise.all([
+        client.getBalance({ address: queue.address }),
+        queue.maxFeePerGas(),
+      ])
+      const costOf = (neuron: bigint): bigint => neuron + payoutGas * maxFeePerGas
+      let leftNeuron = balanceNeuron - settlementGas * maxFeePerGas
+      for (const { payout } of book.operators()) if (payout !== null) leftNeuron -= costOf(payout.amountNeuron)
+      let lackingNeuron = 0n
       for (const operator of due) {
-        if (leftNeuron <= operator.owedNeuron) {
-          if (!isShortTold) onNotice(`The provider’s key ${queue.address} holds less than operators are owed.`)
-          isShortTold = true
+        const costNeuron = costOf(operator.owedNeuron)
+        if (leftNeuron < costNeuron) {
+          lackingNeuron += costNeuron
           continue
         }
-        isShortTold = false
         try {
           await payOne(operator)
-          leftNeuron -= operator.owedNeuron
         } catch (thrown) {
           // The others do not wait for this one's.
           onFault(thrown)
         }
+        leftNeuron -= costNeuron
       }
+      if (lackingNeuron > 0n && !isShortTold) {
+        const needed = `needs ${formatEther(lackingNeuron - leftNeuron)} 0G more`
+        onNotice(`The provider’s key ${queue.address} ${needed} to pay what operators are owed, with gas to settle on.`)
+      }
+      isShortTold = lackingNeuron > 0n
     },
   }
 }
+
+const doubtRemedy =
+  'Ask an explorer for that transaction. Did it not arrive, send the sum by hand; an endpoint that keeps old blocks spares you this.'

@@ -226,7 +226,7 @@ it('pays those who served what was received, less gas and the provider’s cut, 
   for (const { wallet, ...told } of earnings.operators) {
     expect(wallets).toContain(wallet)
     const balance = await clients.publicClient.getBalance({ address: wallet as Hex })
-    expect(told).toEqual({ owedNeuron: '0', sendingNeuron: '0', paidNeuron: String(balance) })
+    expect(told).toEqual({ owedNeuron: '0', sendingNeuron: '0', paidNeuron: String(balance), doubtedNeuron: '0' })
     paid += balance
   }
   expect(paid).toBeGreaterThan(0n)

@@ -50,7 +50,7 @@ export const zerogSettledSchema = z.object({
 })
 export type ZerogSettled = z.infer<typeof zerogSettledSchema>
 
-/** `GET /api/zerog/earnings`: what operators earned of what 0G's users paid. Received = owed + sending + paid + carried + gas + cut. */
+/** `GET /api/zerog/earnings`: what operators earned of what 0G's users paid. Received = owed + sending + paid + doubted + carried + gas + cut. */
 export const zerogEarningsSchema = z.object({
   chainId: z.number().int(),
   provider: address,
@@ -66,7 +66,13 @@ export const zerogEarningsSchema = z.object({
   carriedNeuron: z.string().regex(/^-?\d{1,78}$/),
   /** Those who earned most; lower case. */
   operators: z
-    .array(z.object({ wallet: address, owedNeuron: neuron, sendingNeuron: neuron, paidNeuron: neuron }))
+    .array(
+      z.object({
+        ...{ wallet: address, owedNeuron: neuron, sendingNeuron: neuron, paidNeuron: neuron },
+        /** Sent, and nobody can see whether it arrived: it is not sent again. */
+        doubtedNeuron: neuron.default('0'),
+      }),
+    )
     .max(1000),
 })
 export type ZerogEarnings = z.infer<typeof zerogEarningsSchema>

@@ -10,6 +10,8 @@ export interface ZerogEarned {
   readonly owedNeuron: bigint
   readonly sendingNeuron: bigint
   readonly paidNeuron: bigint
+  /** Sent, and nobody can see whether it arrived. */
+  readonly doubtedNeuron: bigint
   /** From which on it is paid. */
   readonly payoutAtNeuron: bigint
 }
@@ -63,6 +65,7 @@ function earnedOf({ operators, payoutAtNeuron }: ZerogEarnings, operator: string
     owedNeuron: BigInt(own?.owedNeuron ?? 0),
     sendingNeuron: BigInt(own?.sendingNeuron ?? 0),
     paidNeuron: BigInt(own?.paidNeuron ?? 0),
+    doubtedNeuron: BigInt(own?.doubtedNeuron ?? 0),
     payoutAtNeuron: BigInt(payoutAtNeuron),
   }
 }

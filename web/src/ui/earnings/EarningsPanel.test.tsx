@@ -196,6 +196,7 @@ test('what 0G’s users paid has a line of its own, and only where the pool serv
         owedNeuron: String(coin / 400n),
         sendingNeuron: none,
         paidNeuron: String(2n * coin),
+        doubtedNeuron: String(coin / 200n),
       }
       return {
         ...{ chainId: 16602, provider: to, cutBasisPoints: 0, payoutAtNeuron: String(coin / 100n) },
@@ -207,7 +208,7 @@ test('what 0G’s users paid has a line of its own, and only where the pool serv
   const line = await screen.findByTestId('zerog-earnings')
   expect(asked).toEqual([screen.getByTestId('earnings').dataset.operator])
   expect(plain(line)).toContain('0.0025 0G owed, 2.00 0G paid')
-  expect(plain(line)).toContain('It is paid from 0.01 0G on.')
+  expect(plain(line)).toContain('; 0.005 0G sent, and nobody can see whether it arrived. It is paid from 0.01 0G on.')
 })
 
 test('in free mode one line says that operators are not paid', async () => {

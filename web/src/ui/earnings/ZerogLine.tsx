@@ -9,12 +9,14 @@ export function ZerogLine({ operator }: { operator: string }) {
   const earned = useStore(zerogEarnings)
   useEffect(() => zerogEarnings.watch(operator), [zerogEarnings, operator])
   if (earned === null || earned.operator !== operator) return null
-  const { owedNeuron, sendingNeuron, paidNeuron, payoutAtNeuron } = earned
+  const { owedNeuron, sendingNeuron, paidNeuron, doubtedNeuron, payoutAtNeuron } = earned
   return (
     <p className="hint" data-testid="zerog-earnings" data-owed={String(owedNeuron)} data-paid={String(paidNeuron)}>
       From 0G’s users: {formatCoins(owedNeuron)} owed
       {sendingNeuron === 0n ? '' : `, ${formatCoins(sendingNeuron)} being sent`}, {formatCoins(paidNeuron)} paid to this
-      key’s wallet on 0G’s chain, by the pool’s book. It is paid from {formatCoins(payoutAtNeuron)} on.
+      key’s wallet on 0G’s chain, by the pool’s book
+      {doubtedNeuron === 0n ? '' : `; ${formatCoins(doubtedNeuron)} sent, and nobody can see whether it arrived`}. It is
+      paid from {formatCoins(payoutAtNeuron)} on.
     </p>
   )
 }
