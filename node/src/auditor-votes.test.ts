@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { testAccount } from '@computepool/contracts/testing'
 import { decodeEvidence, encodeEvidence } from '@computepool/shared/audit'
-import { bigintAsString } from '@computepool/shared/money'
+import { bigintAsString, moneyTermsSchema } from '@computepool/shared/money'
 import { createGate, createManualClock } from '@computepool/shared/testing'
 import { formatEther } from 'viem'
-import { afterAll, afterEach, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
 import { errorResponse } from '../../orchestrator/src/api/openai-routes.ts'
 import { type DisputeDesk, disputeRoutes } from '../../orchestrator/src/disputes/index.ts'
 import { hostClock } from '../../orchestrator/src/host.ts'
@@ -71,6 +71,7 @@ afterEach(async () => {
 function start(keys: readonly Key[], change: Partial<AuditorVotesOptions> = {}): AuditorVotes {
   const votes = startAuditorVotes({
     ...{ origin, keys, judge, clock: createManualClock(), rpcUrl: stage.chain.url, fetch: pool },
+    registries: [stage.coalition.address.toLowerCase()],
     onNotice: text => said.push(text),
     onFault: fault => faults.push(fault),
     ...change,
@@ -339,6 +340,31 @@ test(
     )
     expect(handled?.workflow).toBe('handle-breach')
     for (const { transaction } of votes) expect(await blockOf(transaction)).toBeLessThan(await blockOf(settling))
+  },
+  longMs,
+)
+
+test(
+  'spend nothing of their own where only the pool says that there is a registry, and say so once',
+  async () => {
+    const dispute = await disputed({ isCheat: true })
+    const registry = stage.coalition.address.toLowerCase()
+    const other = `0x${'77'.repeat(20)}`
+    await start(auditorKeys.slice(0, 1), { keepers: ownKeepers(), registries: [other] }).look()
+    // An endpoint that the pool names shows whatever it likes.
+    const terms = { mode: 'paid', chain: { rpcUrl: stage.chain.url } }
+    vi.spyOn(moneyTermsSchema, 'parse').mockReturnValue(terms as never)
+    onTestFinished(() => void vi.restoreAllMocks())
+    const ofPool: typeof fetch = async (input, init) =>
+      String(input).endsWith('/api/money') ? Response.json(terms) : pool(input, init)
+    await start(auditorKeys.slice(1, 2), { keepers: ownKeepers(), rpcUrl: undefined, fetch: ofPool }).look()
+    const { onChain } = await settled(dispute)
+    expect(relayed).toBe(2)
+    expect(onChain!.votes).toMatchObject([{ by: 'relay' }, { by: 'relay' }])
+    for (const at of [0, 1]) expect(await runsOf(at, onChain!.dispute)).toEqual([])
+    const told = `${registry} is no registry that was named: votes at such go by the pool’s relay alone, at its cost.`
+    // Each of the two that were started.
+    expect(said.filter(text => text === told)).toHaveLength(2)
   },
   longMs,
 )

@@ -1,7 +1,8 @@
 /**
  * Votes for an auditor: looks at a pool's disputes, takes from the chain what each is about, replays the evidence by oneself, and signs what
  * came of it. It believes the pool nothing: the signed word holds the evidence's hash, and the accused is read from the registry. It does
- * not vote on what it cannot judge, nor where one of its keys is involved. A vote goes to the chain by its auditor's own keeper, or by the pool.
+ * not vote on what it cannot judge, nor where one of its keys is involved. A vote goes to the chain by its auditor's own keeper, at registries that its
+ * owner named, or by the pool.
  */
 import { coalitionAbi } from '@computepool/contracts/abi'
 import type { PeerKey } from '@computepool/peer/runtime/peer-powers.ts'
@@ -41,7 +42,9 @@ export interface AuditorVotesOptions {
   readonly clock: Clock
   /** By the auditor's address, lower case. One that is not among them has its votes relayed by the pool. */
   readonly keepers?: ReadonlyMap<string, OwnKeeper>
-  /** Default: where the pool says that its chain is. Somebody else's says what a pool that lies would not. */
+  /** Lower case: where those keepers cast votes, and pay for them. A pool lists any contract that it likes. Default: nowhere. */
+  readonly registries?: readonly string[]
+  /** Default: where the pool says that its chain is; no own keeper goes by that. Somebody else's says what a pool that lies would not. */
   readonly rpcUrl?: string | undefined
   /** Attempts that were found to be a cheat's, and the bundle that showed it first. Default: forgotten with the process. */
   readonly convictions?: KeptConvictions
@@ -83,6 +86,9 @@ export function startAuditorVotes(options: AuditorVotesOptions): AuditorVotes {
   /** Evidence that was not there: when to look again, by the monotonic clock. */
   const missing = new Map<string, number>()
   const { convictions = keepConvictions(null) } = options
+  /** Both what is there and where is not the pool's word. */
+  const paidFor = new Set(options.rpcUrl === undefined ? [] : options.registries)
+  let isOtherTold = false
   let chain: PublicClient | null = null
   let looking: Promise<void> | null = null
   let cancel = (): void => {}
@@ -130,7 +136,8 @@ export function startAuditorVotes(options: AuditorVotesOptions): AuditorVotes {
       const signature = await auditor.signTypedData(voteTypedData(place, words))
       const word = { dispute, isGuilty, auditor: auditor.address.toLowerCase() as Hex, signature }
       const keeper = options.keepers?.get(word.auditor)
-      if (keeper !== undefined) {
+      if (keeper !== undefined && !paidFor.has(place.coalition)) tellOther(place.coalition)
+      else if (keeper !== undefined) {
         const how = await castByOwn(keeper, client, { word, place, withinMs })
         if (how === 'done') done.add(keyOf(auditor))
         if (how !== 'not') return async () => {}
@@ -145,6 +152,12 @@ export function startAuditorVotes(options: AuditorVotesOptions): AuditorVotes {
     // What goes wrong with one holds up nobody else's, and is tried again with the next look.
     const relays = voters.map(auditor => cast(auditor).catch(thrown => async () => tell(thrown)))
     for (const relay of relays) await (await relay)().catch(tell)
+  }
+
+  function tellOther(registry: string): void {
+    if (!isOtherTold)
+      onNotice(`${registry} is no registry that was named: votes at such go by the pool’s relay alone, at its cost.`)
+    isOtherTold = true
   }
 
   /** `done`: nothing is left to do. `later`: nothing can be done yet. `not`: its keeper did not do it. */

@@ -13,7 +13,7 @@ import { createAdaptorServer, type HttpBindings } from '@hono/node-server'
 import { getConnInfo } from '@hono/node-server/conninfo'
 import type { Context } from 'hono'
 import type { AttestationProvider } from './attestation/index.ts'
-import { type OpenAuditors, openAuditors } from './auditors/open-auditors.ts'
+import { auditorsChainOf, type OpenAuditors, openAuditors } from './auditors/open-auditors.ts'
 import { createOrchestrator, defaultSettings, type OrchestratorSettings } from './create-orchestrator.ts'
 import type { Desk, RequestLimits } from './dispatch/index.ts'
 import type { Breach } from './disputes/index.ts'
@@ -177,6 +177,7 @@ export async function startOrchestrator(options: StartOptions): Promise<RunningO
       ...{ count: options.auditors ?? 0, url, clock: hostClock, entropy: hostEntropy, onFault },
       dataDir: join(dataDir ?? tmpdir(), 'computepool-auditors'),
       ...(options.auditorsProgram === undefined ? {} : { program: options.auditorsProgram }),
+      chain: (money as Money | null)?.chain.then(({ money: at }) => auditorsChainOf(at)) ?? Promise.resolve(null),
       known: (money as Money | null)?.ready.then(till => till.auditors ?? []) ?? Promise.resolve([]),
     })
     const beside = auditors

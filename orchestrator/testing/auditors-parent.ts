@@ -6,6 +6,8 @@ import { hostClock } from '../src/host.ts'
 startAuditors({
   url: process.env.IDLE_PROGRAM_URL!,
   keys: [`0x${'42'.repeat(32)}`],
+  keeperKeys: ['kh_own'],
+  chain: { rpcUrl: 'https://rpc.example/v2/key', registries: [`0x${'c0'.repeat(20)}`] },
   dataDir: '.',
   clock: hostClock,
   onFault: fault => console.error(fault),

@@ -3,6 +3,14 @@ import { readAuditorArguments } from './auditor-arguments.ts'
 
 const read = (...args: string[]) => readAuditorArguments(args, { COMPUTEPOOL_DATA: '/data' }, 8e9)
 
+const registry = `0x${'Ab'.repeat(20)}`
+const keeperOf = (more: string[], keys: string, rpcUrl = 'https://rpc.example') =>
+  readAuditorArguments(
+    ['--keeper-url', 'https://hub.example/api/', ...more],
+    { KEEPERHUB_API_KEY: keys, COMPUTEPOOL_RPC_URL: rpcUrl },
+    8e9,
+  ).keeper
+
 it('takes what is asked for, and has a default for the rest', () => {
   const { settings, ...rest } = read(
     '--url',
@@ -35,14 +43,23 @@ it.each([
   [['--engine', 'abacus'], /--engine is "abacus"/],
   [['--keeper-url', 'app.keeperhub.com'], /--keeper-url must be/],
   [['--keeper-url', 'https://app.keeperhub.com/api'], /KEEPERHUB_API_KEY is not set/],
+  [['--registry', registry], /without --keeper-url/],
 ])('refuses %j by name', (args, words) => {
   expect(() => read(...args)).toThrow(words)
 })
 
+it('lets no organisation pay where the pool alone says what is on which chain', () => {
+  expect(() => keeperOf([], 'kh_one')).toThrow(/without --registry/)
+  expect(() => keeperOf(['--registry', '0x12'], 'kh_one')).toThrow(/--registry is "0x12"/)
+  expect(() => keeperOf(['--registry', registry], 'kh_one', '')).toThrow(/COMPUTEPOOL_RPC_URL is not set/)
+})
+
 it('takes an organisation’s key for each auditor, and repeats none', () => {
-  const asked = (keys: string) =>
-    readAuditorArguments(['--keeper-url', 'https://hub.example/api/'], { KEEPERHUB_API_KEY: keys }, 8e9).keeper
-  expect(asked('kh_one, kh_two\n')).toEqual({ url: 'https://hub.example/api', apiKeys: ['kh_one', 'kh_two'] })
+  const asked = (keys: string) => keeperOf(['--registry', registry, '--registry', `0x${'12'.repeat(20)}`], keys)
+  expect(asked('kh_one, kh_two\n')).toEqual({
+    ...{ url: 'https://hub.example/api', apiKeys: ['kh_one', 'kh_two'] },
+    registries: [registry.toLowerCase(), `0x${'12'.repeat(20)}`],
+  })
   expect(() => asked('kh_one kh_one')).toThrow(/stands twice in KEEPERHUB_API_KEY: each/)
   expect(() => asked('kh_ö')).toThrow(/^A key in KEEPERHUB_API_KEY is none\.$/)
 })

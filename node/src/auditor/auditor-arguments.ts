@@ -21,7 +21,11 @@ export const auditorHelp = `computepool auditor --url URL   compute others' work
                     (COMPUTEPOOL_RPC_URL: the chain's endpoint. Default: what the pool says)
 --keeper-url URL    a KeeperHub, like https://app.keeperhub.com/api: each of those keys votes by
                     runs of an organisation of its own there, whose keys KEEPERHUB_API_KEY
-                    holds in the same order. Default: none, and the pool relays their votes
+                    holds in the same order. Default: none, and the pool relays their votes.
+                    It wants COMPUTEPOOL_RPC_URL and --registry: each run costs its organisation
+                    gas, and a pool's word is not enough for that. At most 200 runs a day for each
+--registry ADDRESS  with --keeper-url: the registry of coalitions (Coalition) where those runs
+                    vote; may be given several times. Votes at any other go by the pool's relay
 --memory SIZE       most memory for weights and caches of all of them, e.g. 2GB.
                     Default: half of what is free
 --threads N         threads of one operator of the runtime. Default: what it chooses
@@ -47,6 +51,8 @@ export interface AuditorKeepers {
   readonly url: string
   /** Of the first auditors, in their order. */
   readonly apiKeys: readonly string[]
+  /** Where their runs vote: addresses, lower case. */
+  readonly registries: readonly string[]
 }
 
 const providers: readonly string[] = ['cpu', 'webgpu', 'cuda'] satisfies NativeProvider[]
@@ -76,7 +82,7 @@ export function readAuditorArguments(
     json: values.json,
     count: values.count === undefined ? null : wholeNumber(values.count, '--count', 1, mostAuditors),
     keyFile: values['key-file'] === undefined ? undefined : here(values['key-file']),
-    keeper: keepersOf(values['keeper-url'], env.KEEPERHUB_API_KEY),
+    keeper: keepersOf(values['keeper-url'], values.registry ?? [], env),
     settings: {
       url: origin,
       dataDir: here(values.data || env.COMPUTEPOOL_DATA || join(homedir(), '.computepool')),
@@ -102,6 +108,7 @@ function parse(args: readonly string[]) {
         count: { type: 'string' },
         'key-file': { type: 'string' },
         'keeper-url': { type: 'string' },
+        registry: { type: 'string', multiple: true },
         memory: { type: 'string' },
         threads: { type: 'string', default: '0' },
         engine: { type: 'string' },
@@ -117,8 +124,15 @@ function parse(args: readonly string[]) {
 }
 
 /** Keys are never repeated. */
-function keepersOf(url: string | undefined, given: string | undefined): AuditorKeepers | null {
-  if (url === undefined) return null
+function keepersOf(
+  url: string | undefined,
+  registries: readonly string[],
+  { KEEPERHUB_API_KEY: given, COMPUTEPOOL_RPC_URL: rpcUrl }: Readonly<Record<string, string | undefined>>,
+): AuditorKeepers | null {
+  if (url === undefined) {
+    if (registries.length > 0) throw usage('--registry was given without --keeper-url.')
+    return null
+  }
   if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol))
     throw usage('--keeper-url must be like https://app.keeperhub.com/api.')
   const apiKeys = (given ?? '').split(/[\s,]+/).filter(text => text !== '')
@@ -126,7 +140,12 @@ function keepersOf(url: string | undefined, given: string | undefined): AuditorK
   if (apiKeys.some(key => !/^[\x21-\x7e]{1,512}$/.test(key))) throw usage('A key in KEEPERHUB_API_KEY is none.')
   if (new Set(apiKeys).size < apiKeys.length)
     throw usage('A key stands twice in KEEPERHUB_API_KEY: each auditor votes from an organisation of its own.')
-  return { url: url.replace(/\/$/, ''), apiKeys }
+  const wrong = registries.find(text => !/^0x[0-9a-f]{40}$/i.test(text))
+  if (wrong !== undefined) throw usage(`--registry is "${wrong}": it must be a contract's address.`)
+  // An organisation pays for every run: where, the pool alone does not say.
+  if (registries.length === 0) throw usage('--keeper-url was given without --registry: the registry to vote at.')
+  if (!rpcUrl) throw usage('--keeper-url was given, but COMPUTEPOOL_RPC_URL is not set: an endpoint of that chain.')
+  return { url: url.replace(/\/$/, ''), apiKeys, registries: registries.map(text => text.toLowerCase()) }
 }
 
 function wholeNumber(text: string, option: string, least: number, most: number): number {

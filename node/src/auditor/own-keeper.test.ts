@@ -64,6 +64,19 @@ it('installs the workflow of that registry once, and asks for each vote under on
   expect(imported[0]!.body).toContain(place.coalition)
 })
 
+it('begins no more than 200 runs a day, and asks again for those that were begun', async () => {
+  answer = hub('success')
+  const own = keeper()
+  const about = (dispute: bigint) => own.cast({ ...word, dispute }, place, 120_000, new AbortController().signal)
+  for (let dispute = 0n; dispute < 200n; dispute++) expect(await drive(about(dispute))).toMatchObject({ kind: 'ended' })
+  const asked = calls.length
+  expect(await about(200n)).toEqual({ kind: 'failed', why: 'it had 200 runs within a day' })
+  expect(calls).toHaveLength(asked)
+  expect(await drive(about(199n))).toMatchObject({ kind: 'ended' })
+  await clock.advance(86_400_000)
+  expect(await drive(about(200n))).toMatchObject({ kind: 'ended' })
+})
+
 it('gives up one that is not there, and leaves it alone for a minute', async () => {
   answer = () => Promise.reject(new TypeError('no route'))
   const own = keeper()

@@ -17,6 +17,9 @@ export type OwnKeeperOptions = Pick<KeeperHubClientOptions, 'baseUrl' | 'apiKey'
 
 /** Of one call. Somebody else can carry the vote, and the time to vote is short. */
 const deadlineMs = 15_000
+/** In its own organisation, each a transaction that its wallet pays. Counted in this process alone. */
+const mostRunsADay = 200
+const dayMs = 86_400_000
 /** One that was out of reach, or did not end, is left alone so long: other votes need not wait for it too. */
 const asleepMs = 60_000
 
@@ -24,6 +27,8 @@ export function createOwnKeeper(options: OwnKeeperOptions): OwnKeeper {
   const { clock } = options
   const keeper = createKeeperHubClient({ ...options, deadlineMs })
   const installed = new Map<string, Promise<void>>()
+  /** When which run was asked for first. */
+  const begun = new Map<string, number>()
   let asleepUntilMs = Number.NEGATIVE_INFINITY
 
   function workflowAt({ chainId, coalition }: CoalitionPlace) {
@@ -41,9 +46,21 @@ export function createOwnKeeper(options: OwnKeeperOptions): OwnKeeper {
     })
   }
 
+  /** False where there were too many. The same key is the same run, and costs nothing more. */
+  function mayBegin(key: string): boolean {
+    const nowMs = clock.monotonicMs()
+    for (const [known, atMs] of begun) if (nowMs - atMs >= dayMs) begun.delete(known)
+    if (begun.has(key)) return true
+    if (begun.size >= mostRunsADay) return false
+    begun.set(key, nowMs)
+    return true
+  }
+
   return {
     async cast(word, place, withinMs, signal) {
       if (clock.monotonicMs() < asleepUntilMs) return { kind: 'failed', why: 'it did not answer a moment ago' }
+      const idempotencyKey = keyOf(word, place)
+      if (!mayBegin(idempotencyKey)) return { kind: 'failed', why: `it had ${mostRunsADay} runs within a day` }
       const late = new AbortController()
       const cancelLate = clock.schedule(withinMs, () => late.abort())
       const patience = AbortSignal.any([signal, late.signal])
@@ -52,7 +69,6 @@ export function createOwnKeeper(options: OwnKeeperOptions): OwnKeeper {
       try {
         const workflow = workflowAt(place)
         await install(workflow, patience)
-        const idempotencyKey = keyOf(word, place)
         const { input } = voteOrder(word)
         executionId = (await keeper.execute(workflow.key, input, { idempotencyKey, signal: patience })).executionId
         const run = await keeper.wait(executionId, Math.max(0, untilMs - clock.monotonicMs()), patience)

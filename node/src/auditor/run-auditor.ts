@@ -33,7 +33,7 @@ export interface AuditorOptions {
   readonly keys: readonly PeerKey[]
   /** Those that may be registered on a chain: they vote on the pool's disputes. Default: none. */
   readonly voters?: readonly PeerKey[]
-  /** Where voters have organisations of their own; null or absent: the pool relays their votes. */
+  /** Where voters have organisations of their own, with `rpcUrl`; null or absent: the pool relays their votes. */
   readonly keeper?: AuditorKeepers | null
   /** Of the pool's chain; default: what the pool says. */
   readonly rpcUrl?: string | undefined
@@ -135,7 +135,7 @@ export async function runAuditor(options: AuditorOptions): Promise<RunningAudito
       ? null
       : startAuditorVotes({
           ...{ origin: url, keys: options.voters, clock: hostClock, onNotice, rpcUrl: options.rpcUrl },
-          keepers,
+          ...{ keepers, registries: options.keeper?.registries ?? [] },
           convictions: keepConvictions(join(dataDir, 'convicted-attempts')),
           judge: createPoolJudge({
             ...{ url, storage: await storage, clock: hostClock, fetchBytes: (address, init) => fetch(address, init) },
@@ -188,7 +188,7 @@ async function keepersOf(
   { keeper = null, onNotice }: AuditorOptions,
   voters: readonly PeerKey[],
 ): Promise<ReadonlyMap<string, OwnKeeper>> {
-  const { url: baseUrl = '', apiKeys = [] } = keeper ?? {}
+  const { url: baseUrl = '', apiKeys = [], registries = [] } = keeper ?? {}
   if (apiKeys.length > voters.length) {
     const message = `KEEPERHUB_API_KEY has ${apiKeys.length} keys, and there are ${voters.length} auditors that vote.`
     throw new ComputePoolError('input_invalid', message, { remedy: 'Give one for each, in the order of their keys.' })
@@ -196,7 +196,9 @@ async function keepersOf(
   const names = (some: readonly PeerKey[]): string => some.map(({ address }) => address).join(', ')
   const [own, relayed] = [voters.slice(0, apiKeys.length), voters.slice(apiKeys.length)]
   if (own.length > 0)
-    onNotice(`Votes go by runs at ${new URL(baseUrl).host}, each from its own organisation: ${names(own)}.`)
+    onNotice(
+      `Votes at ${registries.join(', ')} go by runs at ${new URL(baseUrl).host}, each from its own organisation: ${names(own)}.`,
+    )
   if (relayed.length > 0) onNotice(`Votes go by the pool’s relay, without a keeper of their own: ${names(relayed)}.`)
   if (own.length === 0) return new Map()
   // Loaded where it is used: the pool's packages come with it.

@@ -3,7 +3,8 @@ import type { Clock, Entropy } from '@computepool/shared/ports'
 import { bytesToHex } from 'viem'
 import { privateKeyToAccount } from 'viem/accounts'
 import type { ChainAuditor } from '../payments/auditor-organisations.ts'
-import { type Auditors, startAuditors } from './start-auditors.ts'
+import type { MoneyChain } from '../payments/money-chain.ts'
+import { type Auditors, type AuditorsChain, startAuditors } from './start-auditors.ts'
 
 export interface OpenAuditorsOptions {
   /** How many run beside the orchestrator. */
@@ -12,6 +13,8 @@ export interface OpenAuditorsOptions {
   readonly url: string
   /** Auditors that the chain names and whose owner this is; empty where there are none. Rejects where the chain did not come about. */
   readonly known: Promise<readonly ChainAuditor[]>
+  /** Where those are auditors; null where that is nowhere. Rejects as `known`. */
+  readonly chain: Promise<AuditorsChain | null>
   readonly dataDir: string
   /** As `startAuditors` takes it. */
   readonly program?: string
@@ -27,21 +30,21 @@ export interface OpenAuditors {
 }
 
 /** They start once it is known with which keys. */
-export function openAuditors({ count, known, entropy, ...options }: OpenAuditorsOptions): OpenAuditors {
+export function openAuditors({ count, known, chain, entropy, ...options }: OpenAuditorsOptions): OpenAuditors {
   let vouched: readonly string[] = []
   let running: Auditors | null = null
   let isClosed = false
-  const opened = known
-    .catch((): readonly ChainAuditor[] => [])
-    .then(ofChain => {
+  const opened = Promise.all([known.catch((): readonly ChainAuditor[] => []), chain.catch(() => null)]).then(
+    ([ofChain, place]) => {
       const fresh = Array.from({ length: Math.max(0, count - ofChain.length) }, () => bytesToHex(entropy.bytes(32)))
       const keys = [...ofChain.map(({ secret }) => secret), ...fresh]
       vouched = keys.map(key => privateKeyToAccount(key).address.toLowerCase())
       if (isClosed || count === 0) return
       // Keys of a day are nobody's on a chain: they vote nowhere.
       const keeperKeys = ofChain.slice(0, count).flatMap(({ keeperKey }) => keeperKey ?? [])
-      running = startAuditors({ ...options, keys: keys.slice(0, count), keeperKeys })
-    })
+      running = startAuditors({ ...options, keys: keys.slice(0, count), keeperKeys, chain: place })
+    },
+  )
   opened.catch(options.onFault)
   return {
     vouchedFor: () => vouched,
@@ -51,3 +54,9 @@ export function openAuditors({ count, known, entropy, ...options }: OpenAuditors
     },
   }
 }
+
+/** Of the chain that the pool's money is on. */
+export const auditorsChainOf = ({ rpcUrl, manifest }: Pick<MoneyChain, 'rpcUrl' | 'manifest'>): AuditorsChain => ({
+  rpcUrl,
+  registries: [manifest.coalition, ...(manifest.formerCoalitions ?? [])].flatMap(each => each?.address ?? []),
+})

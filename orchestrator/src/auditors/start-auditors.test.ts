@@ -32,16 +32,17 @@ it('gets no secret of the process that started it, and ends with it, also where 
   const [child] = (await once(server, 'connection')) as [Socket]
   const [words] = (await once(child, 'data')) as [Buffer]
   const { environment, ...started } = JSON.parse(words.toString()) as { environment: string[] }
-  expect(environment).toEqual(
-    expect.arrayContaining(['PATH', 'TMPDIR', 'NODE_NO_WARNINGS', 'COMPUTEPOOL_AUDITOR_KEYS', 'KEEPERHUB_API_KEY']),
-  )
+  const given = ['COMPUTEPOOL_AUDITOR_KEYS', 'COMPUTEPOOL_RPC_URL', 'KEEPERHUB_API_KEY']
+  expect(environment).toEqual(expect.arrayContaining(['PATH', 'TMPDIR', 'NODE_NO_WARNINGS', ...given]))
+  // Where they vote at their own cost, which they take from nobody else.
+  const keeper = ['--keeper-url', `${url}/api/keeper`, '--registry', `0x${'c0'.repeat(20)}`]
   // What is another's.
   expect(environment.filter(name => name in secrets || /KEY|TOKEN|SECRET|PASSWORD/.test(name)).toSorted()).toEqual([
     'COMPUTEPOOL_AUDITOR_KEYS',
     'KEEPERHUB_API_KEY',
   ])
   expect(started).toMatchObject({
-    args: ['auditor', '--url', url, '--data', '.', '--threads', '1', '--json'],
+    args: ['auditor', '--url', url, '--data', '.', '--threads', '1', '--json', ...keeper],
     keys: 1,
   })
   child.on('error', () => {})

@@ -18,12 +18,20 @@ export interface AuditorsOptions {
   readonly keys: readonly Hex[]
   /** Of the organisations at the orchestrator's keeper that the first of them vote from. Default: none. */
   readonly keeperKeys?: readonly string[]
+  /** Where those vote, which they take from nobody else. Null or absent: nowhere. */
+  readonly chain?: AuditorsChain | null
   /** Where they keep what they load. */
   readonly dataDir: string
   readonly clock: Pick<Clock, 'schedule'>
   readonly onFault: (fault: unknown) => void
   /** Default: the command line of this repository. */
   readonly program?: string
+}
+
+export interface AuditorsChain {
+  readonly rpcUrl: string
+  /** Of coalitions, the former ones too. */
+  readonly registries: readonly string[]
 }
 
 export interface Auditors {
@@ -45,8 +53,10 @@ const goodMs = 600_000
 const graceMs = 3000
 
 export function startAuditors(options: AuditorsOptions): Auditors {
-  const { url, keys, keeperKeys = [], dataDir, clock, onFault, program = cli } = options
-  const keeper = keeperKeys.length === 0 ? [] : ['--keeper-url', `${url}/api/keeper`]
+  const { url, keys, keeperKeys = [], chain = null, dataDir, clock, onFault, program = cli } = options
+  const places = (keeperKeys.length > 0 && chain?.registries) || []
+  const isVoting = chain !== null && places.length > 0
+  const keeper = isVoting ? ['--keeper-url', `${url}/api/keeper`, ...places.flatMap(each => ['--registry', each])] : []
   let child: ChildProcess | null = null
   let restarts = 0
   let isClosed = false
@@ -58,7 +68,9 @@ export function startAuditors(options: AuditorsOptions): Auditors {
     const started = spawn(process.execPath, [...process.execArgv, ...own, '--threads', '1', '--json', ...keeper], {
       env: {
         ...auditorsEnvironment(process.env),
-        ...{ COMPUTEPOOL_AUDITOR_KEYS: keys.join(' '), KEEPERHUB_API_KEY: keeperKeys.join(' ') },
+        ...{ COMPUTEPOOL_AUDITOR_KEYS: keys.join(' '), KEEPERHUB_API_KEY: isVoting ? keeperKeys.join(' ') : '' },
+        // Not among the arguments: it may hold a key, and those anybody on this machine reads.
+        ...(isVoting && { COMPUTEPOOL_RPC_URL: chain.rpcUrl }),
       },
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     })
