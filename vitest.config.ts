@@ -17,6 +17,12 @@ const common = {
   // PGlite's WebAssembly is not compiled a second time, better: a test's database does not live long enough to earn that back.
   execArgv: ['--liftoff-only'],
 }
+/** They need a document. */
+const onPages = [
+  'web/{src,testing,test}/**/*.test.tsx',
+  'web/src/ui/stores/theme-store.test.ts',
+  'web/src/wallet/injected-wallets.test.ts',
+]
 /** They mock modules, which others may have loaded by then. */
 const alone = [
   'shared/src/swarm/place-swarm.test.ts',
@@ -39,15 +45,15 @@ export default defineConfig({
           name: 'rooms',
           isolate: false,
           include: [
-            '{shared,peer,signaling,orchestrator,contracts,node,models,sdk,e2e}/{src,testing,test,bench,harness,soak,tolerance}/**/*.test.ts',
+            '{shared,peer,web,signaling,orchestrator,contracts,node,models,sdk,e2e}/{src,testing,test,bench,harness,soak,tolerance}/**/*.test.ts',
             'contracts/{chain,deploy,build}/**/*.test.ts',
             'keeperhub/{plugins,protocols}/**/*.test.ts',
           ],
-          exclude: [...common.exclude, ...alone],
+          exclude: [...common.exclude, ...alone, ...onPages],
         },
       },
-      // The page's tests each need a document of their own; those alone, modules that nobody has loaded.
-      { test: { ...common, name: 'isolated', include: ['web/{src,testing,test}/**/*.test.{ts,tsx}', ...alone] } },
+      // Those on pages each need a document of their own; those alone, modules that nobody has loaded.
+      { test: { ...common, name: 'isolated', include: [...onPages, ...alone] } },
     ],
   },
 })
