@@ -83,7 +83,8 @@ export function noteRows(
   const last = activationRows(rows, rows.tokens - 1, rows.tokens)
   return {
     ...chains,
-    rows: extend(chains.rows, linkOfFrame(header, rows.data)),
+    // Nobody is sent them, so nobody stopped before the last: earlier heads are not remembered.
+    rows: extend(chains.rows, { ...linkOfFrame(header, rows.data), isAnswer: true }),
     lastRow: { ...last, data: last.data.slice() },
   }
 }
