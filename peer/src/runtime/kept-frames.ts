@@ -9,6 +9,7 @@ import {
   type HandedAttempt,
   isDrawnFrom,
   maxHandoverBytes,
+  orderlyFrames,
 } from '@computepool/shared/audit'
 import { asComputePoolError } from '@computepool/shared/errors'
 import type { FrameKeeper } from '@computepool/shared/pipeline'
@@ -111,7 +112,7 @@ export function createKeptFrames({ digest, breathe, limitBytes = maxHandoverByte
       unbreathed = 0
       await breathe()
     }
-    const held = links.findLastIndex(({ position }) => position < endPosition) + 1
+    const held = orderlyFrames(links).links.findLastIndex(({ position }) => position < endPosition) + 1
     const from = run === undefined ? -1 : links.findIndex((link, i) => i >= held && isDrawnFrom(link, run))
     const until = run === undefined ? 0 : links.findLastIndex(link => isDrawnFrom(link, run)) + 1
     const apart = from < 0 ? {} : { apart: { from, count: until - from } }

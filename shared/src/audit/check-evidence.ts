@@ -24,7 +24,7 @@ import { canonicalJson, commitmentOf } from './commitment.ts'
 import { heldBytes, heldLinks, rowBytes } from './evidence-bundle.ts'
 import type { EvidenceAttempt, EvidenceCase, EvidenceFrames } from './evidence-header.ts'
 import { finalRows } from './final-rows.ts'
-import { firstDrawn, isDrawnFrom, samplingTerms, termOf } from './pair-frames.ts'
+import { firstDrawn, isDrawnFrom, orderlyFrames, samplingTerms, termOf, unpairedFrames } from './pair-frames.ts'
 import { type DrawRun, planChecks } from './plan-checks.ts'
 
 /** True where the wallet `address` signed `message` (EIP-191); false, never an error, for anything that is no signature. */
@@ -235,7 +235,8 @@ function faultsOfFrames(
   const { links, dtype } = frames
   const heldOnes = heldLinks(frames)
   const known = new Set(heldOnes)
-  if (links.some(link => !known.has(link) && link.position < end))
+  // Who goes back at the end must not have all between handed over.
+  if (orderlyFrames(links).links.some(link => !known.has(link) && link.position < end))
     faults.push(`Frames before position ${end} are missing from what was ${what}.`)
   if (draws !== null && links.some(link => !known.has(link) && isDrawnFrom(link, draws)))
     faults.push(`Rows are missing from which the tokens ${draws.from} to ${draws.until} were drawn.`)
@@ -278,6 +279,8 @@ function faultsOfPlan(header: EvidenceCase): string[] {
   if (planned === undefined) return ['No check of this seat was drawn.']
   if (planned.endPosition !== check.endPosition)
     return [`The check was drawn up to position ${planned.endPosition}, and goes up to ${check.endPosition}.`]
+  // By frames that no honest seat answers the accused would end every check of itself: what it signed is enough.
+  if (unpairedFrames(header) !== null) return []
   if (canonicalJson(planned.draws) !== canonicalJson(check.draws)) return ['Other draws were to be made again.']
   const most = positionsOf(incoming, kept)
   if (typeof most === 'string') return [most]
@@ -288,7 +291,10 @@ function faultsOfPlan(header: EvidenceCase): string[] {
 function positionsOf(incoming: EvidenceAttempt['incoming'], kept: number): number | string {
   if (incoming.kind === 'text') return incoming.tokens.length + Math.max(0, incoming.told.length - 1)
   try {
-    return finalRows(incoming.links, Number.POSITIVE_INFINITY, kept).reduce((sum, { rows }) => sum + rows, kept)
+    return finalRows(orderlyFrames(incoming.links).links, Number.POSITIVE_INFINITY, kept).reduce(
+      (sum, { rows }) => sum + rows,
+      kept,
+    )
   } catch (error) {
     return asComputePoolError(error).message
   }

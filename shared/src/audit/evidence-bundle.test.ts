@@ -220,6 +220,51 @@ test('a seat that cuts its work otherwise than it came is told by what it signed
   expect(withLinks([...pieces, second!, ...rest])).toBeNull()
 })
 
+describe('a frame that goes back to position 0 after the last', () => {
+  test.each(seats)('convicts seat %i that signed for more of it than that it came', async seat => {
+    const bundle = read(await sampleEvidence({ seat, goesBack: 'answered' }))
+    expect(await checkEvidence(bundle)).toEqual([])
+    expect(unpairedFrames(bundle.header)).toMatch(/goes back to position 0/)
+  })
+
+  test.each([1, 2] as const)('keeps nobody from checking seat %i, and blames it for nothing', async seat => {
+    for (const isCheat of [false, true]) {
+      const cheat = isCheat ? { cheat: (engine: Engine) => garbage(engine, { vocab }) } : {}
+      const bundle = read(await sampleEvidence({ seat, goesBack: 'refused', ...cheat }))
+      expect(await checkEvidence(bundle)).toEqual([])
+      expect(unpairedFrames(bundle.header)).toBeNull()
+      const report = await replay(bundle)
+      expect(report.isHonest).toBe(!isCheat)
+      expect(report.positions).toBe(bundle.header.check.endPosition)
+    }
+  })
+})
+
+test('an entry is told by where it had tokens drawn, and by rows that it left out', async () => {
+  const { header } = await sampleEvidence({ seat: 0 })
+  const { outgoing } = header
+  const withLinks = (links: typeof outgoing.links) => unpairedFrames({ ...header, outgoing: { ...outgoing, links } })
+  const sampled = (link: (typeof outgoing.links)[number], isSampled: boolean) => {
+    const terms: unknown[] = JSON.parse(link.terms)
+    return { ...link, terms: JSON.stringify(terms.with(1, isSampled)) }
+  }
+  const [first, second, third, ...rest] = outgoing.links
+  expect(withLinks(outgoing.links)).toBeNull()
+  expect(withLinks([sampled(first!, true), second!, third!, ...rest])).toMatch(/one token was drawn/)
+  expect(withLinks([sampled(first!, true), sampled(second!, false), third!, ...rest])).toMatch(/has no token drawn/)
+  expect(withLinks([first!, sampled(second!, false), third!, ...rest])).toMatch(/that had no token drawn/)
+  // The prompt's rest one by one, as if it had been drawn.
+  const one = { ...second!, rows: 1 }
+  const ones = Array.from({ length: second!.rows }, (_, i) => ({ ...one, position: second!.position + i }))
+  expect(withLinks([first!, ...ones, third!, ...rest])).toMatch(/that had a token drawn/)
+  expect(withLinks(outgoing.links.slice(0, -1))).toMatch(/told tokens drawn from 27 positions/)
+  // Cut short before it told any.
+  const { attempts } = header
+  const incoming = { ...attempts[0]!.incoming, told: [] } as (typeof attempts)[0]['incoming']
+  const cut = { ...header, attempts: [{ ...attempts[0]!, incoming }], outgoing: { ...outgoing, links: [first!] } }
+  expect(unpairedFrames(cut)).toBeNull()
+})
+
 test('sizes are capped before anything is read', async () => {
   const sample = await sampleEvidence({ seat: 1 })
   const bytes = encodeEvidence(sample)

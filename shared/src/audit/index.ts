@@ -29,7 +29,13 @@ export {
   keptPositions,
   type VerifyWallet,
 } from './check-evidence.ts'
-export { type CheckPolicy, checkPolicySchema, defaultCheckPolicy, endChances, policyUnmeasured } from './check-policy.ts'
+export {
+  type CheckPolicy,
+  checkPolicySchema,
+  defaultCheckPolicy,
+  endChances,
+  policyUnmeasured,
+} from './check-policy.ts'
 export {
   defaultReaches,
   extraCompute,
@@ -79,7 +85,7 @@ export {
   sideToJudgeBy,
 } from './judge-evidence.ts'
 export { measuredTolerances } from './measured-tolerances.ts'
-export { isDrawnFrom, type Pairing, pairFrames, unpairedFrames } from './pair-frames.ts'
+export { isDrawnFrom, orderlyFrames, type Pairing, pairFrames, unpairedFrames } from './pair-frames.ts'
 export { type DrawRun, mostDrawsJudged, type PlanInput, type PlannedCheck, planChecks } from './plan-checks.ts'
 export {
   type Claim,

@@ -2,6 +2,7 @@
  * Lays what a seat signed that it sent beside what it signed that it received. A seat may cut a frame to its engine's rows, and drop guesses
  * from its end; all else that an honest seat does not do is named. It knows links, and neither rows nor engines.
  */
+import { faultOfOrder, openFrameOrder, orderAfter } from '../pipeline/frame-order.ts'
 import { linkOfFrame } from '../receipts/index.ts'
 import type { EvidenceAttempt, EvidenceCase, EvidenceLink } from './evidence-header.ts'
 import type { DrawRun } from './plan-checks.ts'
@@ -74,29 +75,69 @@ export function unpairedFrames(header: EvidenceCase): string | null {
 /** Each token follows a row that was signed: whoever draws without one has computed nothing there. */
 function undrawnTokens({ outgoing, draws }: EvidenceCase): string | null {
   if (draws === null) return null
-  const last = outgoing.links.at(-1)
-  const until = last === undefined ? 0 : last.position + last.rows
+  const until = rowsReach(outgoing.links)
   const end = draws.firstPosition + draws.tokens.length - 1
   if (draws.tokens.length === 0 || until >= end) return null
   return `The accused signed for tokens up to position ${end}, and for rows up to ${until} only.`
 }
 
+function rowsReach(links: readonly EvidenceLink[]): number {
+  return links.reduce((reach, { position, rows }) => Math.max(reach, position + rows), 0)
+}
+
+/**
+ * The frames that came before the first which no honest seat takes, and what is wrong with that one. It may be the last that an honest seat signed for:
+ * it drops whoever sent it.
+ */
+export function orderlyFrames(links: readonly EvidenceLink[]): {
+  readonly links: readonly EvidenceLink[]
+  readonly fault: string | null
+} {
+  let order = openFrameOrder(links[0]?.position ?? 0)
+  for (const [i, link] of links.entries()) {
+    const frame = { ...link, guesses: guessesOf(link), isSampled: termOf(link, 'sample') === true }
+    const fault = faultOfOrder(order, frame)
+    if (fault !== null) return { links: links.slice(0, i), fault }
+    order = orderAfter(order, frame)
+  }
+  return { links, fault: null }
+}
+
 function unpairedSent({ attempts, outgoing, check }: EvidenceCase): string | null {
   const { incoming } = attempts.at(-1)!
-  if (incoming.kind === 'frames') {
-    const paired = pairFrames(incoming.links, outgoing.links)
-    return 'fault' in paired ? paired.fault : null
-  }
-  const [first] = outgoing.links
+  if (incoming.kind === 'text') return unpairedText(incoming, outgoing.links, check.terms)
+  const { links, fault } = orderlyFrames(incoming.links)
+  const paired = pairFrames(links, outgoing.links)
+  if (!('fault' in paired)) return null
+  return fault === null || 'fault' in pairFrames(incoming.links, outgoing.links)
+    ? paired.fault
+    : `The accused answered what no honest seat takes. ${fault}`
+}
+
+/** Of an entry: it feeds its text as it came and what was drawn behind it, once each, and has no token drawn before the text's end. */
+function unpairedText(
+  { tokens, position, told }: Extract<EvidenceAttempt['incoming'], { kind: 'text' }>,
+  links: readonly EvidenceLink[],
+  terms: EvidenceCase['check']['terms'],
+): string | null {
+  const [first] = links
+  // Of the last token told nothing was fed; the one before it was, or there would be no last.
+  const needed = told.length === 0 ? 0 : tokens.length + told.length - 1
+  const reach = rowsReach(links)
+  if (reach < needed)
+    return `The accused told tokens drawn from ${needed} positions, and signed for rows up to ${reach}.`
   if (first === undefined) return null
-  const wanted = samplingTerms(check.terms.sampling)
-  if (JSON.stringify(termOf(first, 'sampling')) !== wanted)
+  if (JSON.stringify(termOf(first, 'sampling')) !== samplingTerms(terms.sampling))
     return 'The accused passed on another sampling than it was sent.'
-  let length = incoming.position
-  for (const [i, { position, rows }] of outgoing.links.entries()) {
-    if (position < incoming.position || position > length)
-      return `The accused signed that frame ${i} it sent begins at position ${position}, where ${length} was next.`
-    length = position + rows
+  if (first.position !== position)
+    return `The accused signed that it began at position ${first.position}, and not at ${position}.`
+  const { fault } = orderlyFrames(links)
+  if (fault !== null) return `The accused signed for what no honest seat sends. ${fault}`
+  for (const link of links) {
+    const isSampled = termOf(link, 'sample') === true
+    const certain = link.position + link.rows - guessesOf(link)
+    if (isSampled !== certain >= tokens.length || (link.position < tokens.length && certain > tokens.length))
+      return `The accused signed for a frame up to position ${certain} that had ${isSampled ? 'a' : 'no'} token drawn, and its text has ${tokens.length}.`
   }
   return null
 }

@@ -5,7 +5,7 @@ import { type CaseBundle, keptPositions, payloadsOf } from './check-evidence.ts'
 import { heldLinks, rowBytes } from './evidence-bundle.ts'
 import type { EvidenceAttempt, EvidenceFrames, EvidenceLink } from './evidence-header.ts'
 import { finalRows } from './final-rows.ts'
-import { pairFrames } from './pair-frames.ts'
+import { orderlyFrames, pairFrames } from './pair-frames.ts'
 import type { DrawRun } from './plan-checks.ts'
 import type { Claim, RecomputeInput, ReplayFrame } from './recompute.ts'
 
@@ -78,7 +78,9 @@ export function receivedFrames({ attempts, endPosition, sent }: ReceivedInput, i
     const isLast = i === attempts.length - 1
     const paired = isLast && sent !== null ? pairFrames(each.links, sent.links) : null
     const answered = paired !== null && 'answered' in paired ? paired.answered : activations.length
-    for (const [at, activation] of activations.slice(0, answered).entries())
+    // What nobody takes is the last that came, if it is in the chain at all.
+    const taken = Math.min(answered, orderlyFrames(each.links).links.length)
+    for (const [at, activation] of activations.slice(0, taken).entries())
       frames.push({ position: each.links[at]!.position, rows: activation.tokens, input: { activation } })
   }
   return frames

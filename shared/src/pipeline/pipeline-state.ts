@@ -7,6 +7,7 @@ import type { EngineOutput, EngineRow } from '../ports/index.ts'
 import type { ReceiptBody } from '../receipts/index.ts'
 import { type LapCosts, noLapCosts } from '../speculation/index.ts'
 import { type DeskRequest, type Frame, type FrameHeader, type HopTrace, maxDraftTokens } from '../wire/index.ts'
+import { type FrameOrder, openFrameOrder } from './frame-order.ts'
 import { noPatience, type Patience } from './patience.ts'
 import { emptyReorderBuffer, type ReorderBuffer } from './reorder-frames.ts'
 import { openChains, type RequestChains } from './request-chains.ts'
@@ -65,6 +66,8 @@ export interface RequestState {
   /** Positions that were given to this seat: the next row starts here or before. */
   readonly length: number
   readonly pending: readonly RowTask[]
+  /** Behind the entry: where the next frame may begin. */
+  readonly order: FrameOrder
   readonly sampling: SamplingParams | null
   readonly prompt: readonly number[]
   /** What its cache begins with. */
@@ -206,6 +209,7 @@ export function openRequestState({ config, requestId, nowMs, entry }: OpenedRequ
     outSeq: 0,
     length: reuse?.positions ?? 0,
     pending: [],
+    order: openFrameOrder(reuse?.positions ?? 0),
     sampling,
     prompt: sampling !== null && sampling.repetitionPenalty !== 1 ? promptTokens : [],
     reuse,

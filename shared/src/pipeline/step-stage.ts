@@ -1,16 +1,18 @@
 /** A seat behind the entry: takes activations in order, cuts them to its engine's rows, passes on what they became. */
 
 import { activationElementBytes, activationRows, isFiniteActivation } from '../engine/index.ts'
-import { ComputePoolError } from '../errors/index.ts'
+import { ComputePoolError, errorFromData } from '../errors/index.ts'
 import type { Activation } from '../ports/index.ts'
 import { type Frame, maxDraftTokens } from '../wire/index.ts'
 import { failRequest, frameError, missingPrefix } from './end-request.ts'
+import { faultOfOrder, openFrameOrder, orderAfter } from './frame-order.ts'
 import { change, type Draft, enqueue } from './pipeline-draft.ts'
 import { openRequestState, type RequestState, type RowTask } from './pipeline-state.ts'
 import { reorder, reorderLimit } from './reorder-frames.ts'
 import { noteReceived } from './request-chains.ts'
 import { faultOfWaiting } from './waiting-frames.ts'
 
+/** Errors: `peer_frame_invalid` for a frame that nobody sends by mistake; its sender is to be dropped. */
 export function takeHidden(draft: Draft, frame: Frame, nowMs: number) {
   const { request_id: requestId, seq } = frame.header
   if (draft.ended.has(requestId)) return
@@ -71,9 +73,20 @@ function acceptHidden(draft: Draft, before: RequestState, frame: Frame, nowMs: n
     return failRequest(draft, requestId, error.toJSON())
   }
   const { reuse = null } = header
+  const asked = header.draft ?? []
+  const place = {
+    position: header.position,
+    rows: brought,
+    guesses: asked.length,
+    isSampled: header.sample === true,
+  }
+  const order = reuse === null ? before.order : openFrameOrder(reuse.positions)
+  const disorder = faultOfOrder(order, place)
+  // What is cut back to may have been signed for, and never comes again: it is no request that went wrong, but one that hides what was computed.
+  if (disorder !== null) throw errorFromData(frameError(requestId, disorder))
   const missing = reuse === null ? null : missingPrefix(draft, reuse)
   if (missing !== null) return failRequest(draft, requestId, missing)
-  let request = before
+  let request = change(draft, before, { order: orderAfter(order, place) })
   if (header.sampling !== undefined && request.sampling === null)
     request = change(draft, request, {
       sampling: header.sampling,
@@ -85,7 +98,6 @@ function acceptHidden(draft: Draft, before: RequestState, frame: Frame, nowMs: n
     })
   const dtype = header.dtype as Activation['dtype']
   const activation: Activation = { dtype, tokens: brought, hidden, data: payload }
-  const asked = header.draft ?? []
   const certain = brought - asked.length
   // Guesses are verified in one row with the token they follow: those beyond this engine's row are dropped.
   const guesses = asked.slice(0, maxChunk - 1 - ((certain - 1) % maxChunk))

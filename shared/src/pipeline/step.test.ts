@@ -30,6 +30,8 @@ const hidden = (requestId: string, seq: number, position: number, tokens: number
   payload: new Uint8Array(tokens * 16),
 })
 
+const withDraft = ({ header, payload }: Frame, draft: number[]): Frame => ({ header: { ...header, draft }, payload })
+
 /** Frames as a hostile or confused peer could send them: well formed, but of any kind, number, position and request. */
 const anyFrame: fc.Arbitrary<Frame> = fc
   .record({
@@ -252,7 +254,7 @@ describe('step', () => {
   it('rewinds where a frame starts before what it holds, and refuses a gap', () => {
     const receive = (state: PipelineState, frame: Frame) =>
       step(state, { type: 'frame-received', peer: seatPeer(0), frame, nowMs: 0 })
-    const [first] = receive(openPipelineState(seatConfigOf(1)), hidden('a', 0, 0, 3))
+    const [first] = receive(openPipelineState(seatConfigOf(1)), withDraft(hidden('a', 0, 0, 3), [8, 9]))
     const [rewound, acts] = receive(answerStep(first, 1), hidden('a', 1, 1, 1))
     expect(acts).toMatchObject([{ type: 'run', rows: [{ position: 1 }] }])
     const [broken, failed] = receive(answerStep(rewound, 1), hidden('a', 2, 3, 1))
@@ -260,6 +262,32 @@ describe('step', () => {
     expect(failed.map(act => act.type)).toContain('forget')
     const words = failed.flatMap(act => (act.type === 'send' ? [new TextDecoder().decode(act.payload)] : []))
     expect(words.join()).toContain('peer_frame_invalid')
+  })
+
+  describe('behind a prompt of three and a token with two guesses', () => {
+    const receive = (state: PipelineState, frame: Frame) =>
+      step(state, { type: 'frame-received', peer: seatPeer(0), frame, nowMs: 0 })
+    const [prompt] = receive(openPipelineState(seatConfigOf(1)), hidden('a', 0, 0, 3))
+    const drawing = answerStep(receive(answerStep(prompt, 1), withDraft(hidden('a', 1, 3, 3), [8, 9]))[0], 1)
+
+    it.each([4, 5, 6])('goes on at %i, as many guesses as came true', position => {
+      expect(receive(drawing, hidden('a', 2, position, 1))[1]).toMatchObject([{ type: 'run', rows: [{ position }] }])
+    })
+
+    const unsampled = hidden('a', 2, 6, 1)
+    it.each([
+      ['goes back into the prompt', hidden('a', 2, 2, 1)],
+      ['goes back to a token that was drawn', hidden('a', 2, 3, 1)],
+      ['brings two tokens where one was drawn', hidden('a', 2, 4, 2)],
+      ['has no token drawn any more', { ...unsampled, header: { ...unsampled.header, sample: false } }],
+    ])('takes nothing more from a peer whose frame %s', (_, frame) => {
+      const [refused, acts] = receive(drawing, frame)
+      expect(acts.map(act => act.type)).not.toContain('run')
+      const error = expect.objectContaining({ code: 'peer_frame_invalid' })
+      expect(acts).toContainEqual({ type: 'drop-peer', peer: seatPeer(0), error })
+      expect(refused.requests.size).toBe(0)
+      expect(receive(refused, hidden('b', 0, 0, 1))[1]).toEqual([])
+    })
   })
 
   describe('with a kept cache', () => {

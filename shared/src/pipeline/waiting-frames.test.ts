@@ -95,7 +95,9 @@ describe('rows that wait for the engine', () => {
     const codes: string[] = []
     let most = 0
     for (let seq = 0; seq < 8; seq += 1) {
-      const [after, acts] = receive(state, 0, hidden('a', seq, 40))
+      // Guesses that fail, one lap behind the other, and nobody waited for the answers.
+      const frame = hidden('a', seq, 16, { position: seq, sample: true, draft: new Array<number>(15).fill(9) })
+      const [after, acts] = receive(state, 0, frame)
       state = after
       codes.push(...codesIn(acts))
       const pending = state.requests.get('a')?.pending ?? []

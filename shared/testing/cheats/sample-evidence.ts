@@ -67,6 +67,8 @@ export interface SampleEvidenceOptions {
   readonly isKept?: boolean
   /** One seat holds all layers; it is seat 0. */
   readonly isAlone?: boolean
+  /** After its last frame the entry sends one more, back at position 0; the accused computes it too, or takes it for what it is. */
+  readonly goesBack?: 'answered' | 'refused'
   /** Most rows of a frame that the accused sends; it cuts what came. */
   readonly maxRows?: number
   /** By seat; fakes that `fakeWalletVerify` believes unless told otherwise. */
@@ -97,6 +99,8 @@ export const fakeWalletVerify: VerifyWallet = ({ address, message, signature }) 
 interface Sent {
   readonly link: ReceiptLink
   readonly activation: Activation
+  /** Nobody needs its payload. */
+  readonly isBack: boolean
 }
 interface Served {
   readonly requestId: string
@@ -135,7 +139,11 @@ export async function sampleEvidence(options: SampleEvidenceOptions): Promise<Sa
     nonce: string,
     count: number,
     reuse: string | null,
-  ) => serveAttempt({ ...served, engines, nonce, count, reuse, cutAt: { seat, maxRows: options.maxRows } })
+  ) => {
+    const takers = { answered: spans.length, refused: Math.max(1, seat) }
+    const backTo = options.goesBack === undefined ? 0 : takers[options.goesBack]
+    return serveAttempt({ ...served, engines, nonce, count, reuse, backTo, cutAt: { seat, maxRows: options.maxRows } })
+  }
 
   const earlier = isKept
     ? await serve({ requestId: 'request-8', text: text.slice(0, 11), from: 0 }, '09'.repeat(32), 4, null)
@@ -200,7 +208,7 @@ export async function sampleEvidence(options: SampleEvidenceOptions): Promise<Sa
   const { last, receipts, draws } = drawn
   const endPosition = drawn.endPosition!
   const { hidden } = manifest.dimensions
-  const isHeld = ({ link }: Sent, end: number) => link.position < end
+  const isHeld = ({ link, isBack }: Sent, end: number) => link.position < end && !isBack
   /** Behind those: what the exit's draws are made again from. */
   const isApart = (sent: Sent, end: number, run: DrawRun | null) =>
     run !== null && !isHeld(sent, end) && isDrawnFrom(sent.link, run)
@@ -285,15 +293,18 @@ interface ServeAttempt extends Pick<Served, 'requestId' | 'text' | 'from'> {
   /** 0: 8. */
   readonly count: number
   readonly reuse: string | null
+  /** So many seats compute a frame that goes back. */
+  readonly backTo: number
   readonly cutAt: { readonly seat: number; readonly maxRows: number | undefined }
 }
 
-async function serveAttempt({ engines, nonce, reuse, cutAt, ...served }: ServeAttempt): Promise<Served> {
+async function serveAttempt({ engines, nonce, reuse, backTo, cutAt, ...served }: ServeAttempt): Promise<Served> {
   const { requestId, text, from } = served
   const count = served.count || 8
   const sent: Sent[][] = engines.map(() => [])
   const tokens: number[] = []
   let position = from
+  let takers = engines.length
   /** From seat `i` on. */
   const pass = async (i: number, start: number, input: EngineRow['input'], isDrawn: boolean): Promise<void> => {
     const engine = engines[i]!
@@ -315,8 +326,12 @@ async function serveAttempt({ engines, nonce, reuse, cutAt, ...served }: ServeAt
       ...(isFirst && reuse !== null ? { reuse: { requestId: reuse, positions: from } } : {}),
       ...(isDrawn ? { sample: true } : {}),
     }
-    frames.push({ link: linkOfFrame(header, activation.data), activation })
-    if (i + 1 < engines.length) await receive(i + 1, start, activation, isDrawn)
+    frames.push({
+      link: linkOfFrame(header, activation.data),
+      activation,
+      isBack: start < (frames.at(-1)?.link.position ?? 0),
+    })
+    if (i + 1 < takers) await receive(i + 1, start, activation, isDrawn)
   }
   /** The accused's engine may take fewer rows at once than come. */
   const receive = async (i: number, start: number, activation: Activation, isDrawn: boolean): Promise<void> => {
@@ -341,6 +356,8 @@ async function serveAttempt({ engines, nonce, reuse, cutAt, ...served }: ServeAt
   await step(text.slice(from, first), false)
   await step(text.slice(first), true)
   while (tokens.length < count) await step([tokens.at(-1)!], true)
+  takers = backTo
+  if (backTo > 0) await pass(0, 0, { tokens: text.slice(0, 1) }, false)
   return { requestId, text, from, sent, tokens, positions: position }
 }
 
