@@ -51,6 +51,9 @@ const leastShareMet = 0.5
 /** `powers`, but slices that reach the end of the model are shared with the peer; all others are held here as ever. */
 export function withOriginalTail(options: OriginalTailPowers): ServingPowers {
   const { tail, powers, clock, onNotice = () => {} } = options
+  onNotice(
+    'An original peer gives tokens and no rows: answers over it are served, but their receipts count as missing. They are not paid, and after three in a row others get this seat for ten minutes.',
+  )
   let peer: OriginalPeer | null = null
   const localOf = new WeakMap<Engine, Engine>()
 
