@@ -51,11 +51,13 @@ export interface CheckHost extends TakeHost {
   ) => Promise<string>
 }
 
-/** Of the time that a check has, how long what the seat received is waited for. */
+/**
+ * Of the time that a check has, how long what the seat received is waited for. Whoever sends the rest must have had as much to be blamed: else the
+ * checked seat, which comes first, would choose how little its honest neighbour has.
+ */
 const receivedShare = 0.5
-/** What is left for comparing when what it sent is waited for no longer, and what whoever sends that must have had to be blamed. */
+/** What is left for comparing when what it sent is waited for no longer. */
 const reportShare = 0.05
-const leastSentShare = 0.2
 /** Positions between two breaths: a live request's steps go between. */
 export const auditChunk = 64
 const version = '0.1.0'
@@ -166,7 +168,7 @@ async function collect(
   const computed = await computeFirst(host, { command, of, engine, nonce }, signal)
   const nowMs = host.clock.monotonicMs()
   const leftMs = withinMs * (1 - reportShare) - (nowMs - beganMs)
-  const isExcused = leftMs < withinMs * leastSentShare
+  const isExcused = leftMs < withinMs * receivedShare
   const sent = await takeHandover(host, { check, peer: sentFrom, as: 'sent', withinMs: leftMs, isExcused }, signal)
   if ('outcome' in sent) return sent
   return { of, sent, computed, computeMs: Math.max(0, nowMs - startedMs) }
