@@ -2,6 +2,7 @@
  * How an auditor is linked to a ring that it has no seat in: its ways to the seats, and theirs to it. Straight ways only, as a standby's: a
  * relay's work is told once for a coalition. It reads the state and writes nothing.
  */
+import { maxHandoverBytes } from '../audit/handover.ts'
 import { type LayerRange, layerCount } from '../model/index.ts'
 import type { LinkRoute } from '../wire/control-messages.ts'
 import { coalitionOf } from './coalitions.ts'
@@ -38,9 +39,15 @@ export function auditorWays(state: SwarmState, epoch: number, auditor: string, l
   }
 }
 
-/** What these layers and a cache for one request take of memory, in bytes. */
-export function bytesToAudit({ config: { placement } }: SwarmState, layers: LayerRange): number {
-  const { layerBytes, kvBytesPerLayer, embeddingBytes, headBytes } = placement
-  const ends = (layers.start === 0 ? embeddingBytes : 0) + (layers.end === placement.layers ? headBytes : 0)
-  return layerCount(layers) * (layerBytes + kvBytesPerLayer) + ends
+/**
+ * What a check of these layers takes of memory, in bytes: weights, a cache for one request, and of a request of full length the rows that it holds: what the
+ * seat received, what it sent, and its own. In f32, which is twice what a hop is reckoned with.
+ */
+export function bytesToAudit({ config }: SwarmState, layers: LayerRange): number {
+  const { layerBytes, kvBytesPerLayer, embeddingBytes, headBytes } = config.placement
+  const rowsBytes = config.maxContext * 2 * config.activationBytes
+  // As much again of one's own is held at most (`maxReplayBytes`).
+  const held = 2 * Math.min(rowsBytes, maxHandoverBytes) + Math.min(rowsBytes, 2 * maxHandoverBytes)
+  const ends = (layers.start === 0 ? embeddingBytes : 0) + (layers.end === config.placement.layers ? headBytes : 0)
+  return layerCount(layers) * (layerBytes + kvBytesPerLayer) + ends + held
 }
