@@ -2,9 +2,17 @@ import { describe, expect, test } from 'vitest'
 import { evidenceManifest, fakeWalletVerify, sampleEvidence } from '../../testing/cheats/sample-evidence.ts'
 import { withOutputs } from '../../testing/cheats/wrap-engine.ts'
 import { openFakeEngine } from '../../testing/fake-engine.ts'
-import { activationFromValues } from '../engine/index.ts'
+import { activationFromValues, activationValues } from '../engine/index.ts'
 import type { Activation, Engine } from '../ports/index.ts'
-import { decodeEvidence, encodeEvidence, judgeEvidence, parseToleranceTable, replayEvidence } from './index.ts'
+import {
+  computeRows,
+  decodeEvidence,
+  encodeEvidence,
+  judgeEvidence,
+  parseToleranceTable,
+  replayEvidence,
+  replayOf,
+} from './index.ts'
 
 const { vocab, layers } = evidenceManifest.dimensions
 
@@ -71,5 +79,32 @@ describe('an exit that signs', () => {
     const engine = openFakeEngine({ manifest: evidenceManifest, layers: { start: 4, end: layers } })
     const replayed = await replayEvidence({ bundle, manifest: evidenceManifest, engine, table, accused: side })
     expect(replayed.verdict).toBe('unsound')
+  })
+
+  test('what the auditor’s narrower floats do not hold is neither honest nor guilty', async () => {
+    const twice = (honest: Activation) =>
+      activationFromValues(
+        activationValues(honest).map(value => value * 2),
+        hidden,
+        'f32',
+      )
+    const cheat = (engine: Engine) =>
+      withOutputs(engine, { activation: honest => honest, token: token => token, rows: twice })
+    const bundle = await sampleEvidence({ seat: 2, cheat })
+    const engine = openFakeEngine({ manifest: evidenceManifest, layers: { start: 4, end: layers } })
+    const { frames, endPosition } = replayOf(bundle, vocab)
+    const computed = await computeRows({ engine, frames, endPosition })
+    const half = { ...engine, facts: { ...engine.facts, activationDtype: 'f16' as const } }
+    const sides = [side, { ...side, dtype: 'f16' }]
+    const loosest = parseToleranceTable({
+      ...{ format: 'computepool-tolerance', version: 1 },
+      rows: [{ ...row, sides, relative: 1, logit: 1e-3, measured }],
+    })
+    const manifest = evidenceManifest
+    const judged = await replayEvidence({ bundle, manifest, engine: half, computed, table: loosest, accused: side })
+    expect(judged).toMatchObject({
+      verdict: 'unjudged',
+      faults: [expect.stringMatching(/tokens were drawn from is beyond/)],
+    })
   })
 })

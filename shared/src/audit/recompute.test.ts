@@ -290,7 +290,19 @@ describe('a row that 16 bits do not hold', () => {
     expect((await drawn(activationFromValues(values, hidden, 'f32'))).verdicts).toEqual(['different', 'different'])
   })
 
-  test('nor what the auditor’s own engine does not hold, and drawing fails where the engine does', async () => {
+  test('is no draw’s even where the likeliest of its scores is what was claimed', async () => {
+    const engine = open(2, layers)
+    const rows = activationFromValues(new Float32Array(hidden).fill(Number.NaN), hidden, 'f32')
+    const sample = { params: greedy, generated: [], prompt: [] }
+    const [drawn] = await engine.drawFrom({ rows, position: 4, sample })
+    const claimed = {
+      ...{ firstPosition: 5, tokens: [drawn!.token], params: greedy, generated: [], prompt: [], vocab },
+      ...{ run: { from: 5, until: 6 }, rows },
+    }
+    expect((await redraw({ engine, claimed, logitTolerance: 1e-3 })).verdicts).toEqual(['different'])
+  })
+
+  test('is held against nobody where it is the auditor’s own that does not, and drawing fails where the engine does', async () => {
     const claimed = {
       ...{ firstPosition: 5, tokens: [7], params: greedy, generated: [], prompt: [], vocab },
       ...{ run: { from: 5, until: 6 }, rows: activationFromValues(new Float32Array(hidden).fill(1e6), hidden, 'f32') },
