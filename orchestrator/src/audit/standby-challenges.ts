@@ -96,6 +96,8 @@ const nobodyMs = 30_000
 const mostMisses = 2
 /** Of others that are asked of one challenge, those that failed among them. */
 const mostAsked = 4
+/** Whose answers are weighed, beside the standby's. */
+const mostWitnesses = 3
 
 const keyOf = (peer: string, { start, end }: { start: number; end: number }): string => `${peer} ${start} ${end}`
 
@@ -207,7 +209,8 @@ export function createStandbyChallenges(options: StandbyChallengesOptions): Stan
   /** It differs from somebody, and nobody can say who is wrong; or nobody could be asked at all. */
   const nobodyLeft = (challenge: Active): void => {
     const { own, others, isAsked } = challenge
-    if (own !== null && others.some(({ operator }) => isTrusted(operator))) {
+    if (others.length > 1) judge(challenge, false)
+    else if (own !== null && others.some(({ operator }) => isTrusted(operator))) {
       const { start, end: last } = challenge.asked.layers
       options.onChallenged?.(own.operator, false)
       options.onFailing?.(own.operator, `A challenge of layers ${start} to ${last} found something else at your slice`)
@@ -242,7 +245,13 @@ export function createStandbyChallenges(options: StandbyChallengesOptions): Stan
     else options.onLazy?.(operator)
   }
 
-  const judge = (challenge: Active): void => {
+  /** The standby and one voice against a vouched witness: somebody else who is vouched for decides, where anybody is here. */
+  const canBeSeconded = ({ involved, others, ring, asked: { layers } }: Active): boolean => {
+    const isOther = (operator: string): boolean => involved.has(operator) || isBanned(operator) || !isTrusted(operator)
+    return others.length < mostWitnesses && audit.helpers.hasAny({ ring, layers, isBarred: isOther })
+  }
+
+  const judge = (challenge: Active, mayAsk = true): void => {
     const { own, others, asked } = challenge
     const found = weighProofs({ own, others, layers: asked.layers, quantisation: options.quantisation })
     switch (found.kind) {
@@ -257,7 +266,10 @@ export function createStandbyChallenges(options: StandbyChallengesOptions): Stan
         return
       case 'met':
         if (found.wrong === null || isHeard(found.wrong) || !isTrusted(found.wrong.witness.operator)) met(challenge)
-        else unproved(challenge)
+        else if (mayAsk && canBeSeconded(challenge)) {
+          askAnother(challenge)
+          return
+        } else unproved(challenge)
         break
       case 'wrong':
         end(challenge, everyMs)

@@ -1,4 +1,4 @@
-/** What two or three answers to one challenge come to: who agrees with whom, and whose slice that makes wrong. Pure; it asks nobody. */
+/** What two, three or four answers to one challenge come to: who agrees with whom, and whose slice that makes wrong. Pure; it asks nobody. */
 import { compareProofs, measuredTolerances } from '@computepool/shared/audit'
 import type { LayerRange, Manifest } from '@computepool/shared/model'
 import type { SliceProof } from '@computepool/shared/wire'
@@ -26,7 +26,7 @@ export type ProofVerdict =
   | { readonly kind: 'waiting' | 'undecided' }
   /** Nobody measured the pair, or all three say something else. */
   | { readonly kind: 'unproved' }
-  /** `wrong`: of three the one that was contradicted, and the two who agree. */
+  /** `wrong`: the one that was contradicted, and two who agree: of four not the standby itself. */
   | { readonly kind: 'met'; readonly wrong: Contradicted | null }
   | { readonly kind: 'wrong'; readonly wrong: Contradicted }
 
@@ -43,8 +43,12 @@ export function weighProofs({ own, others, ...how }: WeighInput): ProofVerdict {
   if (found === 'same') return { kind: 'met', wrong: null }
   if (second === undefined) return { kind: 'undecided' }
   const [ofOwn, ofFirst] = [compare(own, second, how), compare(first, second, how)]
-  if (ofOwn === 'same' && ofFirst === 'different')
-    return { kind: 'met', wrong: { witness: first, agreeing: [own, second] } }
+  if (ofOwn === 'same' && ofFirst === 'different') {
+    const [, , third] = others
+    const isSeconded = third !== undefined && compare(second, third, how) === 'same'
+    const agreeing = isSeconded && compare(first, third, how) === 'different' ? ([second, third] as const) : null
+    return { kind: 'met', wrong: { witness: first, agreeing: agreeing ?? [own, second] } }
+  }
   if (ofOwn === 'different' && ofFirst === 'same')
     return { kind: 'wrong', wrong: { witness: own, agreeing: [first, second] } }
   return { kind: 'unproved' }
