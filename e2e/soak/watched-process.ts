@@ -22,6 +22,8 @@ const answerer = fileURLToPath(new URL('./answer-memory.mjs', import.meta.url))
 export function startWatched(args: readonly string[]): WatchedProcess {
   const child: ChildProcess = spawn(process.execPath, ['--expose-gc', '--import', answerer, ...args], {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    // What a seat keeps for checks grows to its limit and no further, which a short run would take for a leak: the limit is soon reached.
+    env: { ...process.env, COMPUTEPOOL_KEPT_BYTES: String(4 << 20) },
   })
   const gone = new Promise<number | null>(resolve => child.once('exit', resolve))
   const next = <T>(pick: (message: unknown) => T | undefined): Promise<T> =>

@@ -89,6 +89,8 @@ export async function runNode(
     },
     openStorages: async () => [await openDiskStorage(join(dataDir, 'artifacts'))],
     fetchBytes: (address, init) => fetch(address, init),
+    // For runs that watch memory: full at once, it does not look like a leak.
+    keptFramesBytes: Number(process.env.COMPUTEPOOL_KEPT_BYTES) || undefined,
     async probeEngines(manifest, _, signal) {
       const probes = await probeProviders(manifest, {
         providers: engine === null ? listProviders().filter(name => !shunned.has(name)) : [engine],

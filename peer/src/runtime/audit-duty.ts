@@ -37,7 +37,7 @@ export interface SpareSlice {
 }
 
 export interface AuditHost {
-  readonly powers: Pick<PeerPowers, 'clock' | 'breathe' | 'digest' | 'pageUrl' | 'fetchBytes'>
+  readonly powers: Pick<PeerPowers, 'clock' | 'breathe' | 'digest' | 'pageUrl' | 'fetchBytes' | 'keptFramesBytes'>
   readonly transport: PeerTransport
   readonly send: (request: DeskRequest) => void
   /** Null: nothing is held, or with a seat, or not loaded yet. */
@@ -77,7 +77,7 @@ export function createAuditDuty({
 }: AuditHost): AuditDuty {
   const { clock, breathe, pageUrl, fetchBytes } = powers
   const digest: Digest = powers.digest ?? sha256
-  const kept = createKeptFrames({ digest, breathe })
+  const kept = createKeptFrames({ digest, breathe, limitBytes: powers.keptFramesBytes })
   const handOvers = createHandOvers({ clock, breathe, kept, transport, send })
   const inbox = createHandoverInbox(clock)
   const store: EvidenceStoreOptions = { pageUrl, fetchBytes, digest }

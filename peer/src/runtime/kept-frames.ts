@@ -39,7 +39,7 @@ export interface KeptFramesOptions {
   readonly digest: Digest
   readonly breathe: () => Promise<void>
   /** Default 64 MiB, of payloads and what goes with them. */
-  readonly limitBytes?: number
+  readonly limitBytes?: number | undefined
 }
 
 /** Of a header as it lies in memory, and of what holds it. */

@@ -95,6 +95,8 @@ export interface PeerPowers {
   readonly isHidden: () => boolean
   /** SHA-256 for receipts, where the host has a faster one than script. */
   readonly digest?: Digest
+  /** Most that is kept of recent attempts for checks, in bytes; 64 MiB unless told. The desk reckons with 48 MiB, and holds it against whoever has less. */
+  readonly keptFramesBytes?: number | undefined
   /** One turn of the event loop. */
   readonly breathe: () => Promise<void>
   readonly tell: (snapshot: PeerSnapshot) => void
