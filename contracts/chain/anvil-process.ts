@@ -22,6 +22,8 @@ const recordSchema = z.object({
 export type AnvilRecord = z.infer<typeof recordSchema>
 
 const START_MS = 20_000
+/** For a port that has to be the one of before. */
+const PORT_MS = 5_000
 const STOP_MS = 60_000
 const POLL_MS = 25
 /** Windows: how long the next periodic dump may take. */
@@ -49,7 +51,12 @@ export interface AnvilStart {
  */
 export async function startAnvil(options: AnvilStart): Promise<AnvilRecord> {
   const { dir, chainId, blockTimeSeconds, stateIntervalSeconds, preferredPort, isPortFixed = false } = options
-  const port = await freePort(preferredPort)
+  let port = await freePort(preferredPort)
+  // While it was free a connection of somebody's own may have begun there: that goes again, and says nothing of the state.
+  for (let waitedMs = 0; isPortFixed && port !== preferredPort && waitedMs < PORT_MS; waitedMs += POLL_MS) {
+    await sleep(POLL_MS)
+    port = await freePort(preferredPort)
+  }
   if (isPortFixed && port !== preferredPort) {
     throw new ComputePoolError('chain_unavailable', `Port ${preferredPort} of the embedded chain was taken.`, {
       remedy: `End the process that listens on port ${preferredPort}; the chain goes on by itself.`,
