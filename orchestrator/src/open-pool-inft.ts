@@ -3,7 +3,7 @@ import { defaultCheckPolicy } from '@computepool/shared/audit'
 import type { PoolIntelligence } from '@computepool/shared/inft'
 import type { Clock } from '@computepool/shared/ports'
 import { type Inft, type InftSettings, openInft } from './inft/index.ts'
-import type { Money, MoneySettings } from './payments/open-money.ts'
+import type { Money, MoneySettings } from './payments/money-settings.ts'
 import type { PackFolder } from './store/pack-folder.ts'
 
 export interface OpenPoolInftOptions {

@@ -5,16 +5,13 @@
 import { join } from 'node:path'
 import { streamVaultAbi } from '@computepool/contracts/abi'
 import { asComputePoolError } from '@computepool/shared/errors'
-import type { Clock, Entropy } from '@computepool/shared/ports'
-import type { StandingEvent } from '@computepool/shared/standing'
 import { Hono } from 'hono'
 import type { Hex, LocalAccount } from 'viem'
 import { errorResponse } from '../api/openai-routes.ts'
 import { createSignerQueue, type SignerQueue } from '../chain/signer-queue.ts'
 import { createSignerStore } from '../chain/signer-store.ts'
 import { createVaultReader } from '../chain/vault-reader.ts'
-import type { Desk } from '../dispatch/index.ts'
-import type { DisputeDesk, DisputeDeskOptions, DisputeKillHook } from '../disputes/index.ts'
+import type { DisputeDesk } from '../disputes/index.ts'
 import { openDisputes } from '../disputes/open-disputes.ts'
 import { oracleKeyOf } from '../inft/oracle-key.ts'
 import {
@@ -27,14 +24,7 @@ import {
   keeperRoutes,
   prepareWorkflows,
 } from '../keeper/index.ts'
-import {
-  earningOnlyStaked,
-  openStakes,
-  requireRegistry,
-  type StakeDesk,
-  type StakeKillHook,
-  testMint,
-} from '../stakes/index.ts'
+import { earningOnlyStaked, openStakes, requireRegistry, type StakeDesk, testMint } from '../stakes/index.ts'
 import { type Database, openDatabase } from '../store/database.ts'
 import { activityRoutes, embeddedRuns } from './activity-routes.ts'
 import { type ChainAuditor, openAuditorOrganisations } from './auditor-organisations.ts'
@@ -45,71 +35,19 @@ import { createFaucet, type Faucet } from './faucet.ts'
 import { followClosings } from './follow-closings.ts'
 import { followRing } from './follow-ring.ts'
 import { createLedger } from './ledger.ts'
-import { type ChainChoice, type MoneyChain, type OpenedChain, openMoneyChain } from './money-chain.ts'
+import { type MoneyChain, type OpenedChain, openMoneyChain } from './money-chain.ts'
+import { defaultPriceAtomic, type Money, type OpenMoneyOptions } from './money-settings.ts'
 import { createOutbox } from './outbox.ts'
-import type { KillHook } from './outbox-ports.ts'
 import { type OwnerSecrets, readOrMakeSecrets } from './owner-secrets.ts'
 import { pageChainOf } from './page-chain.ts'
 import { openPendingSettlements } from './pending-settlements.ts'
 import { postPrice } from './post-price.ts'
 import { createReconciler } from './reconcile.ts'
 import { createServiceRuns } from './service-runs.ts'
-import { type CapLimits, type MoneyDesk, notOpenYet, type Till } from './till.ts'
+import { notOpenYet, type Till } from './till.ts'
 import { createVoucherSettler } from './voucher-settler.ts'
 import { createFacilitator } from './x402-facilitator.ts'
 
-export interface MoneySettings {
-  readonly mode: 'paid'
-  /** Where keys, chain and ledger are kept. */
-  readonly dataDir: string
-  readonly chain: ChainChoice
-  /** PostgreSQL instead of the ledger in `dataDir`. */
-  readonly databaseUrl?: string
-  /** What new sessions pay, 6 decimals; absent: what the vault asks for already, or the default where it is made now. */
-  readonly pricePerSecondAtomic?: bigint
-  readonly caps?: Partial<CapLimits>
-  /** KeeperHub's service; absent: workflows run in this process. */
-  readonly keeperHub?: { readonly url: string; readonly apiKey: string }
-  /** What each operator puts at stake, 6 decimals; absent or 0: nobody stakes anything. */
-  readonly stakeAtomic?: bigint
-  /** For tests that kill. */
-  readonly killPoint?: KillHook
-  readonly stakeKillPoint?: StakeKillHook
-  readonly disputeKillPoint?: DisputeKillHook
-}
-
-export interface OpenMoneyOptions {
-  readonly settings: MoneySettings
-  readonly desk: Desk
-  readonly model: string
-  /** Of the pack that is served, hex. */
-  readonly manifestSha256: string
-  /** Origin under which this orchestrator is reached. */
-  readonly url: string
-  readonly clock: Clock
-  readonly entropy: Entropy
-  /** Auditors of the chain found an operator innocent whom this pool had convicted. May be told twice. */
-  readonly onAcquitted?: DisputeDeskOptions['onAcquitted']
-  /** What an operator did with its stake, for its standing. */
-  readonly onStanding?: (operator: string, event: StandingEvent) => void
-  readonly onNotice: (text: string) => void
-  readonly onFault: (fault: unknown) => void
-}
-
-export interface Money {
-  readonly desk: Extract<MoneyDesk, { mode: 'paid' }>
-  /** Resolves when the till is open; rejects with what is in its way. */
-  readonly ready: Promise<Till>
-  /** What else of the chain others may use, once the till is open. */
-  readonly chain: Promise<OpenedChain>
-  /** Who stakes what; null where the pool is unstaked, and before the till is open. */
-  stakes(): StakeDesk | null
-  /** After the desk was closed. Idempotent. */
-  close(): Promise<void>
-}
-
-/** $0.03 a minute. */
-export const defaultPriceAtomic = 500n
 const drainMs = 10_000
 
 /** Begins to open the till, and returns at once. */
