@@ -19,12 +19,18 @@ function release(draft: Draft, requestId: string, isKept: boolean): void {
   if (receipt !== null) draft.receipts.push({ type: 'receipt', receipt })
   draft.requests.delete(requestId)
   draft.turns = draft.turns.filter(id => id !== requestId)
-  if (!draft.ended.has(requestId)) draft.ended.set(requestId, false)
-  if (draft.ended.size > rememberedEnds) draft.ended.delete(draft.ended.keys().next().value!)
+  rememberEnd(draft, requestId, draft.ended.get(requestId) ?? false)
   if (draft.running?.some(task => task.requestId === requestId)) return
   // Rows that wait for the engine are rows that its cache lacks.
   if (isKept && request !== undefined && request.pending.length === 0) keepCache(draft, requestId)
   else draft.acts.push({ type: 'forget', requestId })
+}
+
+/** The only copy of so many that a step makes, and only where a request ends. */
+function rememberEnd(draft: Draft, requestId: string, isPassedOn: boolean): void {
+  const ended = new Map(draft.ended).set(requestId, isPassedOn)
+  if (ended.size > rememberedEnds) ended.delete(ended.keys().next().value!)
+  draft.ended = ended
 }
 
 function keepCache(draft: Draft, requestId: string): void {
@@ -53,7 +59,7 @@ export function missingPrefix(draft: Draft, { requestId, positions }: CacheReuse
 /** Tells the next seat, once. */
 function passOn(draft: Draft, requestId: string, seq: number, control: FrameControl): void {
   if (draft.ended.get(requestId) === true) return
-  draft.ended.set(requestId, true)
+  rememberEnd(draft, requestId, true)
   const { next } = draft.place
   if (next !== null && !draft.lostPeers.has(next)) sendControl(draft, next, { requestId, seq, control })
 }

@@ -8,11 +8,10 @@ import { type RingPlace, ringPlace } from './seat-config.ts'
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 
-export interface Draft extends Mutable<Omit<PipelineState, 'requests' | 'turns' | 'ended' | 'lostPeers'>> {
+export interface Draft extends Mutable<Omit<PipelineState, 'requests' | 'turns' | 'lostPeers'>> {
   readonly place: RingPlace
   readonly requests: Map<string, RequestState>
   turns: string[]
-  readonly ended: Map<string, boolean>
   readonly lostPeers: Map<string, PipelineState['lostPeers'] extends ReadonlyMap<string, infer E> ? E : never>
   readonly acts: PipelineAct[]
   /** Done last: signing takes a moment, and nothing waits for it. */
@@ -25,7 +24,6 @@ export function openDraft(state: PipelineState): Draft {
     place: ringPlace(state.config),
     requests: new Map(state.requests),
     turns: [...state.turns],
-    ended: new Map(state.ended),
     lostPeers: new Map(state.lostPeers),
     acts: [],
     receipts: [],
