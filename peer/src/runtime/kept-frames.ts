@@ -81,6 +81,10 @@ export function createKeptFrames({ digest, breathe, limitBytes = maxHandoverByte
   function grow(kept: Kept, bytes: number): void {
     kept.sizeBytes += bytes
     keptBytes += bytes
+    if (keptBytes > limitBytes) forgetEldest()
+  }
+
+  function forgetEldest(): void {
     for (const [requestId, eldest] of attempts) {
       if (keptBytes <= limitBytes) return
       attempts.delete(requestId)

@@ -200,7 +200,7 @@ function recentHeads({ recent }: Receipt): string[] {
 
 function headOfLinks(receipt: Receipt, links: readonly ReceiptLink[]): string {
   // What is in a link is its digest already.
-  return bytesToHex(settleChain(extend(createReceiptChain(receipt), ...links), each => each).head)
+  return bytesToHex(settleChain(extend(createReceiptChain(receipt), ...links), sha256, each => each).head)
 }
 
 function linksOfText({

@@ -3,7 +3,6 @@ import { ComputePoolError, type ErrorData } from '../errors/index.ts'
 import type { FrameControl } from '../wire/index.ts'
 import { type Draft, sendControl } from './pipeline-draft.ts'
 import type { RequestState } from './pipeline-state.ts'
-import { receiptOf } from './request-chains.ts'
 import type { CacheReuse } from './sampling-params.ts'
 
 /** Ended requests that are remembered, so that their late frames revive nothing. */
@@ -15,8 +14,7 @@ const keptLimit = 64
 /** Forgets the request here, or keeps its cache. While its row is in the engine the cache is freed when that step is over. */
 function release(draft: Draft, requestId: string, isKept: boolean): void {
   const request = draft.requests.get(requestId)
-  const receipt = request === undefined ? null : receiptOf(draft.config, request)
-  if (receipt !== null) draft.receipts.push({ type: 'receipt', receipt })
+  if (request !== undefined && request.chains !== null) draft.receipts.push({ type: 'receipt', request })
   draft.requests.delete(requestId)
   draft.turns = draft.turns.filter(id => id !== requestId)
   rememberEnd(draft, requestId, draft.ended.get(requestId) ?? false)

@@ -4,7 +4,6 @@
  */
 import type { ErrorData } from '../errors/index.ts'
 import type { EngineOutput, EngineRow } from '../ports/index.ts'
-import type { ReceiptBody } from '../receipts/index.ts'
 import { type LapCosts, noLapCosts } from '../speculation/index.ts'
 import { type DeskRequest, type Frame, type FrameHeader, type HopTrace, maxDraftTokens } from '../wire/index.ts'
 import { type FrameOrder, openFrameOrder } from './frame-order.ts'
@@ -149,8 +148,8 @@ export type PipelineAct =
   /** The request is over, its cache may serve another. */
   | { readonly type: 'keep'; readonly requestId: string }
   | { readonly type: 'report'; readonly message: DeskRequest }
-  /** What this seat says of a request that is over here, to be signed and told. */
-  | { readonly type: 'receipt'; readonly receipt: ReceiptBody }
+  /** A request is over here: what this seat says of it is to be signed and told (`receiptOf`). */
+  | { readonly type: 'receipt'; readonly request: RequestState }
   /** What its receipt will say that it received: whoever checks this seat, or the one before, may ask for it. */
   | {
       readonly type: 'received'

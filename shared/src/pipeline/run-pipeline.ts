@@ -6,8 +6,8 @@ import { asComputePoolError, ComputePoolError, type ErrorData, errorFromData } f
 import type { Clock, Engine, EngineOutput, EngineRow, Transport } from '../ports/index.ts'
 import type { Digest, ReceiptBody } from '../receipts/index.ts'
 import { type DeskRequest, decodeFrame, encodeFrame, type Frame, type FrameHeader } from '../wire/index.ts'
-import { openPipelineState, type PipelineAct, type PipelineEvent } from './pipeline-state.ts'
-import { settleChains } from './request-chains.ts'
+import { openPipelineState, type PipelineAct, type PipelineEvent, type RequestState } from './pipeline-state.ts'
+import { receiptOf, settleChains } from './request-chains.ts'
 import type { RequestJob } from './sampling-params.ts'
 import { defaultDeadlines, type SeatConfig } from './seat-config.ts'
 import { step } from './step.ts'
@@ -108,7 +108,7 @@ export function runPipeline(options: PipelineOptions): Pipeline {
       case 'report':
         return options.report(act.message)
       case 'receipt':
-        return options.giveReceipt?.(act.receipt)
+        return giveReceipt(act.request)
       case 'received':
         return options.keeper?.received(act.requestId, act.header, act.payload)
       case 'computed':
@@ -118,6 +118,11 @@ export function runPipeline(options: PipelineOptions): Pipeline {
       case 'drop-peer':
         return options.dropPeer?.(act.peer, act.error)
     }
+  }
+
+  function giveReceipt(request: RequestState): void {
+    const receipt = receiptOf(state.config, request, options.digest)
+    if (receipt !== null) options.giveReceipt?.(receipt)
   }
 
   async function runRows(rows: readonly EngineRow[]): Promise<void> {

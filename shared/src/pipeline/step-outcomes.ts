@@ -143,7 +143,7 @@ function noteExitRows(
 ): RequestState {
   const rows = output === undefined || output.kind === 'activation' ? undefined : output.rows
   if (request.chains === null || rows === undefined) return request
-  const header = hiddenHeader(request, task, rows, request.chains.rows.steps)
+  const header = hiddenHeader(request, task, rows, request.chains.rowSteps)
   draft.acts.push({ type: 'computed', requestId: request.requestId, header, payload: rows.data })
   return change(draft, request, { chains: noteRows(request.chains, header, rows) })
 }

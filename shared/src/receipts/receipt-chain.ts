@@ -34,7 +34,7 @@ export interface ReceiptAttempt {
   readonly requestId: string
 }
 
-/** SHA-256 of a payload: a host that has a faster one than the pure core's may hand it in. */
+/** SHA-256: a host that has a faster one than the pure core's may hand it in. */
 export type Digest = (bytes: Uint8Array) => Uint8Array
 
 /** Heads that are remembered: frames that may be under way when an attempt is cut short. */
@@ -64,20 +64,25 @@ export function advance(chain: ReceiptChain, link: ReceiptLink): ReceiptChain {
   return settleChain(extend(chain, link))
 }
 
-/** Hashes what is due; the chain itself where nothing is. */
-export function settleChain(chain: ReceiptChain, digest: Digest = sha256): ReceiptChain {
+/** Hashes what is due; the chain itself where nothing is. `digestOf`: of a payload, where that is its digest already. */
+export function settleChain(
+  chain: ReceiptChain,
+  digest: Digest = sha256,
+  digestOf: (payload: Uint8Array) => Uint8Array = digest,
+): ReceiptChain {
   if (chain.due.length === 0) return chain
   let { head } = chain
   let recent = [...chain.recent]
   for (const link of chain.due) {
     if (link.isAnswer === true) recent = []
     recent.push(head)
-    head = nextHead(head, link, digest)
+    head = digest(textOfLink(head, link, digestOf(link.payload)))
   }
   return { ...chain, head, due: [], recent: recent.slice(-mostRecentHeads) }
 }
 
-function nextHead(head: Uint8Array, { position, rows, payload, terms = '' }: ReceiptLink, digest: Digest): Uint8Array {
+/** What the next head is the hash of. */
+function textOfLink(head: Uint8Array, { position, rows, terms = '' }: ReceiptLink, digested: Uint8Array): Uint8Array {
   const said = encoder.encode(terms)
   const fixedBytes = headBytes + 8 + headBytes
   const bytes = new Uint8Array(fixedBytes + said.length)
@@ -85,9 +90,9 @@ function nextHead(head: Uint8Array, { position, rows, payload, terms = '' }: Rec
   bytes.set(head)
   view.setUint32(headBytes, position, true)
   view.setUint32(headBytes + 4, rows, true)
-  bytes.set(digest(payload), headBytes + 8)
+  bytes.set(digested, headBytes + 8)
   bytes.set(said, fixedBytes)
-  return sha256(bytes)
+  return bytes
 }
 
 /** The head of all links, in hex. */
