@@ -2,7 +2,7 @@
  * A ring of seats in this very process, over a loopback without delay: pipelines, chains, kept frames and signatures as a peer runs them, and
  * nothing else of a pool. It knows neither a desk nor who judges the receipts.
  */
-import { createHash } from 'node:crypto'
+import { ed25519, sha256 } from '@computepool/node/crypto/host-crypto.ts'
 import { createKeptFrames } from '@computepool/peer/runtime/kept-frames.ts'
 import type { Manifest } from '@computepool/shared/model'
 import { greedy, runPipeline } from '@computepool/shared/pipeline'
@@ -70,10 +70,10 @@ export function openTrustRing(input: {
       receiptMs += performance.now() - before
     }
   }
-  const digest: Digest = bytes => timed(() => createHash('sha256').update(bytes).digest())
+  const digest: Digest = bytes => timed(() => sha256(bytes))
   const peers = engines.map((_, seat) => fakePeer(seat))
   const seats = engines.map(({ layers }, seat) => ({ seat, peer: peers[seat]!, layers }))
-  const signers = engines.map((_, seat) => createReceiptSigner(new Uint8Array(32).fill(seat + 1)))
+  const signers = engines.map((_, seat) => createReceiptSigner(new Uint8Array(32).fill(seat + 1), ed25519))
   const network = createLoopbackNetwork({ clock, delayMs: 0 })
   let tokens: number[] = []
   let receipts: Receipt[] = []

@@ -2,7 +2,6 @@
  * Headless auditors: peers of one process, each with its own wallet, that compute others' work again and hold no seats. They share what they
  * load. It knows no terminal, no signals and no chain; who runs it is told snapshots.
  */
-import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { hostClock, hostEntropy } from '@computepool/peer/host.ts'
 import type { EngineChoice, PeerKey, PeerPowers } from '@computepool/peer/runtime/peer-powers.ts'
@@ -13,6 +12,7 @@ import { ComputePoolError, type ErrorData } from '@computepool/shared/errors'
 import type { Manifest } from '@computepool/shared/model'
 import type { LinkFacts } from '@computepool/shared/ports'
 import { type OwnKeeper, startAuditorVotes } from '../auditor-votes.ts'
+import { ed25519, sha256 } from '../crypto/host-crypto.ts'
 import { listProviders } from '../engine/list-providers.ts'
 import type { NativeProvider } from '../engine/native-runtime.ts'
 import { tryProvider } from '../engine/try-provider.ts'
@@ -104,7 +104,8 @@ export async function runAuditor(options: AuditorOptions): Promise<RunningAudito
       const powers: PeerPowers = {
         clock: hostClock,
         entropy: hostEntropy,
-        digest: bytes => createHash('sha256').update(bytes).digest(),
+        digest: sha256,
+        ed25519,
         pageUrl: url,
         agent: `computepool auditor (${process.platform} ${process.arch}, Node ${process.versions.node})`,
         openKey: async () => key,

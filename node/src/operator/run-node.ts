@@ -2,7 +2,6 @@
  * One headless operator: the tab's peer runtime with this machine's powers in it. It knows no terminal and no signals; who runs it is
  * told snapshots.
  */
-import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { hostClock, hostEntropy } from '@computepool/peer/host.ts'
 import type { SocketLike } from '@computepool/peer/runtime/hub-client.ts'
@@ -13,6 +12,7 @@ import { type RunningPeer, runPeer } from '@computepool/peer/runtime/run-peer.ts
 import type { ErrorData } from '@computepool/shared/errors'
 import type { LinkFacts } from '@computepool/shared/ports'
 import type { Reach } from '@computepool/shared/wire'
+import { ed25519, sha256 } from '../crypto/host-crypto.ts'
 import { listProviders } from '../engine/list-providers.ts'
 import type { NativeProvider } from '../engine/native-runtime.ts'
 import { tryProvider } from '../engine/try-provider.ts'
@@ -72,7 +72,8 @@ export async function runNode(
   const powers: PeerPowers = {
     clock: hostClock,
     entropy: hostEntropy,
-    digest: bytes => createHash('sha256').update(bytes).digest(),
+    digest: sha256,
+    ed25519,
     pageUrl: url,
     agent: `computepool node (${process.platform} ${process.arch}, Node ${process.versions.node})`,
     openKey: async () => key,

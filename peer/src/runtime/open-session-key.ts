@@ -8,7 +8,7 @@ import type { PeerPowers } from './peer-powers.ts'
 /** How long the wallet's word holds for joining. */
 const lifetimeMs = 24 * 3_600_000
 
-export interface SessionKeyHost extends Pick<PeerPowers, 'clock' | 'entropy'> {
+export interface SessionKeyHost extends Pick<PeerPowers, 'clock' | 'entropy' | 'ed25519'> {
   readonly peer: string
   /** EIP-191, by the peer's wallet. */
   readonly sign: (message: string) => Promise<`0x${string}`>
@@ -19,8 +19,8 @@ export interface OpenSessionKey extends ReceiptSigner {
   vouchedFor(pool: string): Promise<SessionKey>
 }
 
-export function openSessionKey({ clock, entropy, peer, sign }: SessionKeyHost): OpenSessionKey {
-  const signer = createReceiptSigner(entropy.bytes(32))
+export function openSessionKey({ clock, entropy, ed25519, peer, sign }: SessionKeyHost): OpenSessionKey {
+  const signer = createReceiptSigner(entropy.bytes(32), ed25519)
   let last: SessionKey | null = null
   return {
     ...signer,

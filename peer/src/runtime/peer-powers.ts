@@ -11,7 +11,7 @@ import type {
   SliceRequest,
   Transport,
 } from '@computepool/shared/ports'
-import type { Digest } from '@computepool/shared/receipts'
+import type { Digest, SignatureOf } from '@computepool/shared/receipts'
 import type { AssignedRoute, DeskCommand, LinkSignal, Reach } from '@computepool/shared/wire'
 import type { FetchBytes } from '../artifacts/fetch-artifact.ts'
 import type { SocketLike } from './hub-client.ts'
@@ -95,6 +95,8 @@ export interface PeerPowers {
   readonly isHidden: () => boolean
   /** SHA-256 for receipts, where the host has a faster one than script. */
   readonly digest?: Digest
+  /** The same of Ed25519. */
+  readonly ed25519?: SignatureOf | undefined
   /** Most that is kept of recent attempts for checks, in bytes; 64 MiB unless told. The desk reckons with 48 MiB, and holds it against whoever has less. */
   readonly keptFramesBytes?: number | undefined
   /** One turn of the event loop. */

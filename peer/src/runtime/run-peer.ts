@@ -74,7 +74,8 @@ export function runPeer(powers: PeerPowers, options: JoinOptions): RunningPeer {
     const key = await powers.openKey()
     const suffix = Array.from(entropy.bytes(4), byte => byte.toString(16).padStart(2, '0')).join('')
     self = `${key.address}.${suffix}`
-    sessionKey = openSessionKey({ clock, entropy, peer: self, sign: message => key.sign(message) })
+    const { ed25519 } = powers
+    sessionKey = openSessionKey({ clock, entropy, ed25519, peer: self, sign: message => key.sign(message) })
     const { mostStakeAtomic } = options
     const settings = { ...powers.stake, ...(mostStakeAtomic === undefined ? {} : { mostStakeAtomic }) }
     termsSigner = createTermsSigner({ key, clock, settings })

@@ -18,7 +18,13 @@ export {
   settleChain,
 } from './receipt-chain.ts'
 export { linkOfFrame, linkOfText, linksOfTokens } from './receipt-links.ts'
-export { createReceiptSigner, isSignedBy, isTextSignedBy, type ReceiptSigner } from './receipt-signer.ts'
+export {
+  createReceiptSigner,
+  isSignedBy,
+  isTextSignedBy,
+  type ReceiptSigner,
+  type SignatureOf,
+} from './receipt-signer.ts'
 export { type SessionKey, sessionKeySchema, sessionKeyText } from './session-key.ts'
 export { sketchLength, sketchOf } from './sketch.ts'
 export {
