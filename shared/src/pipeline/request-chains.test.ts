@@ -1,6 +1,5 @@
 import { sha256 } from '@noble/hashes/sha2.js'
 import { expect, it } from 'vitest'
-import { greedy } from '../../testing/index.ts'
 import { seatConfigOf } from '../../testing/seat-config-of.ts'
 import { advance, createReceiptChain, headOf, linkOfFrame, linkOfText, linksOfTokens } from '../receipts/index.ts'
 import { openPipelineState, openRequestState, type PipelineState } from './pipeline-state.ts'
@@ -15,6 +14,7 @@ import {
   receiptOf,
   settleChains,
 } from './request-chains.ts'
+import { greedy } from './sampling-params.ts'
 
 const config = { ...seatConfigOf(2), coalition: 'c' }
 const headerAt = (position: number, rows = 1) => ({
