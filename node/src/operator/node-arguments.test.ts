@@ -34,6 +34,19 @@ describe('the arguments of a node', () => {
     expect([settings.dataDir, settings.url]).toEqual([join(homedir(), '.computepool'), 'http://localhost:8080'])
   })
 
+  it('say how much is kept for checks, where the environment does', () => {
+    const kept = (text: string) => readNodeArguments([], { COMPUTEPOOL_KEPT_BYTES: text }).settings.keptFramesBytes
+    expect([kept('4194304'), kept('')]).toEqual([4_194_304, undefined])
+    for (const wrong of ['0', '-1', '1.5', '4MiB', '0x40', '9007199254740992', ' '])
+      expect(() => kept(wrong)).toThrow(
+        expect.objectContaining({
+          code: 'input_invalid',
+          message: `COMPUTEPOOL_KEPT_BYTES is "${wrong}", which is no size.`,
+          remedy: expect.stringContaining('whole number of bytes'),
+        }),
+      )
+  })
+
   it('offer half of the free memory, and no less than holds a layer', () => {
     const offered = (args: string[], availableBytes: number) =>
       readNodeArguments(args, {}, availableBytes).settings.memoryBudgetBytes

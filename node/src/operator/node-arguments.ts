@@ -76,6 +76,7 @@ export function readNodeArguments(
       originalTail: tail === undefined ? null : parseOriginalTail(tail),
       keystorePath: keystore === undefined ? undefined : here(keystore),
       passwordFile: passwordFile === undefined ? undefined : here(passwordFile),
+      ...keptFramesOf(env.COMPUTEPOOL_KEPT_BYTES),
       mostStakeAtomic: BigInt(wholeNumber(values['most-stake'], '--most-stake', 0, 1_000_000)) * 1_000_000n,
       drainMs: wholeNumber(values['drain-seconds'], '--drain-seconds', 0, longestDrainSeconds) * 1000,
     },
@@ -120,6 +121,17 @@ function memoryOf(text: string | undefined, availableBytes: number, takesAny: bo
   if (bytes >= leastMemoryBytes || (text === undefined && takesAny)) return bytes
   const says = text === undefined ? `Half of the memory that is free is ${sizeInWords(bytes)}` : `--memory is ${text}`
   throw usage(`${says}: less than ${leastMemoryBytes / 1e6} MB hold no layer.`)
+}
+
+/** For runs that watch memory: what is soon full does not look like a leak. */
+function keptFramesOf(text: string | undefined): Pick<NodeSettings, 'keptFramesBytes'> {
+  if (!text) return {}
+  const keptFramesBytes = /^\d+$/.test(text) ? Number(text) : Number.NaN
+  if (keptFramesBytes > 0 && Number.isSafeInteger(keptFramesBytes)) return { keptFramesBytes }
+  throw new ComputePoolError('input_invalid', `COMPUTEPOOL_KEPT_BYTES is "${text}", which is no size.`, {
+    remedy: 'Set it to a whole number of bytes, such as 67108864, or do not set it at all.',
+    context: { param: 'COMPUTEPOOL_KEPT_BYTES' },
+  })
 }
 
 function wholeNumber(text: string, option: string, least: number, most: number): number {

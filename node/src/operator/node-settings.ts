@@ -20,5 +20,7 @@ export interface NodeSettings {
   readonly passwordFile: string | undefined
   /** Most that its key puts at stake within a day, 6 decimals; absent: what any peer would. */
   readonly mostStakeAtomic?: bigint
+  /** Most that it keeps of recent answers for checks; absent: what any peer would. */
+  readonly keptFramesBytes?: number
   readonly drainMs: number
 }

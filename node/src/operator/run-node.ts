@@ -54,7 +54,7 @@ export async function runNode(
   /** Providers that failed here before. */
   shunned: ReadonlySet<NativeProvider> = new Set(),
 ): Promise<RunningNode> {
-  const { url, dataDir, memoryBudgetBytes, threads, engine, mostStakeAtomic } = settings
+  const { url, dataDir, memoryBudgetBytes, threads, engine, mostStakeAtomic, keptFramesBytes } = settings
   const key = await openNodeKey({ ...settings, env: host.env, onNotice: host.onNotice })
   let socket: SocketLike | null = null
   // The hub client comes back by itself, and joins with the reach of then.
@@ -90,8 +90,7 @@ export async function runNode(
     },
     openStorages: async () => [await openDiskStorage(join(dataDir, 'artifacts'))],
     fetchBytes: (address, init) => fetch(address, init),
-    // For runs that watch memory: full at once, it does not look like a leak.
-    keptFramesBytes: Number(process.env.COMPUTEPOOL_KEPT_BYTES) || undefined,
+    keptFramesBytes,
     async probeEngines(manifest, _, signal) {
       const probes = await probeProviders(manifest, {
         providers: engine === null ? listProviders().filter(name => !shunned.has(name)) : [engine],
