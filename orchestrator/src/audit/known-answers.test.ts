@@ -18,6 +18,21 @@ const standingOf = (tab: FakeTab) => tab.commands.findLast(command => command.ty
 const isPaid = (pool: AuditedPool, tab: FakeTab): boolean =>
   pool.pool.desk.snapshot().auditPay?.some(({ operator }) => operator === wallet(tab)) ?? false
 
+/** Lets `answer` answer each check that somebody is asked for, until nobody is asked any more. */
+async function answerAll(
+  pool: AuditedPool,
+  answer: (auditor: FakeTab, check: RunCheck) => Promise<unknown>,
+): Promise<void> {
+  for (let isDone = false; !isDone; ) {
+    isDone = true
+    for (const auditor of pool.auditors)
+      for (const check of pool.asked(auditor)) {
+        isDone = false
+        await answer(auditor, check)
+      }
+  }
+}
+
 /** The checks of `answers` answers, each answered with what `computed` gives, in the order of the askings. */
 async function answers(
   pool: AuditedPool,
@@ -27,15 +42,10 @@ async function answers(
   const asked: Array<{ auditor: FakeTab; check: RunCheck }> = []
   for (let i = 0; i < count; i++) {
     await pool.answer()
-    for (let isDone = false; !isDone; ) {
-      isDone = true
-      for (const auditor of pool.auditors)
-        for (const check of pool.asked(auditor)) {
-          isDone = false
-          asked.push({ auditor, check })
-          await pool.report(auditor, check, 'agreed', {}, computed(auditor, check))
-        }
-    }
+    await answerAll(pool, (auditor, check) => {
+      asked.push({ auditor, check })
+      return pool.report(auditor, check, 'agreed', {}, computed(auditor, check))
+    })
   }
   return asked
 }
@@ -148,14 +158,9 @@ describe('what a seat sent', () => {
     const pool = await openAuditedPool()
     for (let i = 0; i < 3; i++) {
       await pool.answer()
-      for (let isDone = false; !isDone; ) {
-        isDone = true
-        for (const auditor of pool.auditors)
-          for (const check of pool.asked(auditor)) {
-            isDone = false
-            await pool.report(auditor, check, check.seat === 0 ? 'withheld' : 'agreed', { blamed: check.sentFrom })
-          }
-      }
+      await answerAll(pool, (auditor, check) =>
+        pool.report(auditor, check, check.seat === 0 ? 'withheld' : 'agreed', { blamed: check.sentFrom }),
+      )
     }
     expect(pool.checks()).not.toHaveProperty('withheld')
     expect(pool.pool.desk.snapshot().seats).toHaveLength(2)
