@@ -2,20 +2,12 @@
 import { rowSketchSums } from '@computepool/shared/audit'
 import { createSeededRandom } from '@computepool/shared/testing'
 import type { DeskRequest } from '@computepool/shared/wire'
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { identity } from '../../shared/testing/cheats/index.ts'
-import { type AuditedSwarm, openAuditedSwarm, type PeerOptions, writeAuditedPack } from '../harness/audited-swarm.ts'
+import type { AuditedSwarm, PeerOptions } from '../harness/audited-swarm.ts'
+import { useAuditedSwarm } from '../harness/use-audited-swarm.ts'
 
-let pack: Awaited<ReturnType<typeof writeAuditedPack>>
-let swarm: AuditedSwarm | null = null
-beforeAll(async () => {
-  pack = await writeAuditedPack()
-}, 120_000)
-afterAll(() => pack?.remove())
-afterEach(async () => {
-  await swarm?.close()
-  swarm = null
-})
+const openSwarm = useAuditedSwarm()
 
 const checksOf = (of: AuditedSwarm) => of.orchestrator.desk.snapshot().checks!
 const paid = (of: AuditedSwarm): string[] =>
@@ -76,14 +68,12 @@ const lazies: readonly [how: string, PeerOptions][] = [
 test.each(lazies)(
   'who agrees to everything with %s is out and unpaid, and the honest lose nothing',
   async (_, lazy) => {
-    swarm = await openAuditedSwarm({
-      packDir: pack.dir,
+    const of = await openSwarm({
       seats: 3,
       peers: [{}, {}, {}],
       auditors: [lazy, {}, {}],
       entropy: twice(5),
     })
-    const of = swarm
     const { standing } = of.orchestrator
     const [cheat, ...honest] = of.auditors.map(({ wallet }) => wallet)
     await askUntil(of, () => standing.isBanned(cheat!))

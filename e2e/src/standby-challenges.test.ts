@@ -2,35 +2,22 @@
 import { openNativeEngine } from '@computepool/node/engine/open-native-engine.ts'
 import { activationFromValues, activationValues } from '@computepool/shared/engine'
 import type { Engine } from '@computepool/shared/ports'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { coarserPack, garbage, openWithoutLayer, withOutputs, withRun } from '../../shared/testing/cheats/index.ts'
 import {
   type AuditedSwarm,
   type AuditedSwarmOptions,
   type OpenSlice,
-  openAuditedSwarm,
   type SwarmPeer,
   walletOf,
-  writeAuditedPack,
 } from '../harness/audited-swarm.ts'
+import { useAuditedSwarm } from '../harness/use-audited-swarm.ts'
 
-let pack: Awaited<ReturnType<typeof writeAuditedPack>>
-let swarm: AuditedSwarm | null = null
-beforeAll(async () => {
-  pack = await writeAuditedPack()
-}, 120_000)
-afterAll(() => pack?.remove())
-afterEach(async () => {
-  await swarm?.close()
-  swarm = null
-})
+const openSwarm = useAuditedSwarm()
 
 /** A ring of two that serves, and auditors. */
-const open = async (options: Partial<AuditedSwarmOptions> = {}): Promise<AuditedSwarm> => {
-  const usual = { packDir: pack.dir, seats: 2, challengeEveryMs: 3_600_000 }
-  swarm = await openAuditedSwarm({ ...usual, peers: [{}, {}], auditors: [{}, {}, {}], ...options })
-  return swarm
-}
+const open = (options: Partial<AuditedSwarmOptions> = {}): Promise<AuditedSwarm> =>
+  openSwarm({ seats: 2, challengeEveryMs: 3_600_000, peers: [{}, {}], auditors: [{}, {}, {}], ...options })
 const pool = (of: AuditedSwarm) => of.orchestrator.desk.snapshot()
 const slices = (of: AuditedSwarm) => pool(of).checks!.slices!
 const seated = (of: AuditedSwarm): string[] => pool(of).seats.map(({ peer }) => walletOf(peer))
