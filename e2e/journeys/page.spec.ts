@@ -122,10 +122,26 @@ test('two people join by hand, a third asks, stops, and sees a seat go', async (
       hold.release()
     })
 
-    await test.step('when an operator leaves, the chat says what is missing, and so does a refusal', async () => {
-      const leaver = operators[1]
-      await leaver.getByTestId('leave').click()
+    const leaver = operators[1]
+    await test.step('an operator who finishes first leaves after the answer under way, and not early', async () => {
+      const peer = (await leaver.locator('html').getAttribute('data-peer'))!
+      const hold = holdAnswers(server.desk, 3)
+      await say(chat, question)
+      await expect(lastAnswer(chat)).toHaveAttribute('data-status', 'streaming')
+      await expect(lastAnswer(chat).locator('p').first()).not.toHaveText('Waiting for the first token.')
+      await leaver.getByRole('button', { name: 'Finish answers, then stop' }).press('Enter')
+      await expect(leaver.getByTestId('status-name')).toHaveText('Finishing')
+      await expectToFitPhone(leaver, leaver.getByRole('button', { name: 'Stop now' }))
+      expect(await seriousFindings(leaver)).toEqual([])
+      await expect(leaver.locator('html')).toHaveAttribute('data-status', 'serving')
+      hold.release()
       await expect(leaver.locator('html')).toHaveAttribute('data-status', 'idle')
+      await expect(lastAnswer(chat)).toHaveAttribute('data-status', 'done')
+      const standing = await fetch(`${server.url}/api/operators/${peer.slice(0, 42)}/standing`)
+      expect(await standing.json()).toMatchObject({ leftEarly: 0 })
+    })
+
+    await test.step('without it the chat says what is missing, and so does a refusal', async () => {
       const notice = chat.getByTestId('layers-missing')
       // The other tab gave its slice back to be planned anew: nobody holds any layer.
       await expect(notice).toContainText(`Layers 0–${layers - 1} are missing. 1 of 2 tabs is here; open one more.`)

@@ -66,6 +66,9 @@ globalThis.onmessage = ({ data: command }: MessageEvent<PeerCommand>) => {
     case 'visibility-changed':
       isHidden = command.isHidden
       break
+    case 'drain':
+      void tab?.drain(command.deadlineMs).finally(() => tell({ type: 'left' }))
+      break
     case 'leave':
       void tab?.leave().finally(() => tell({ type: 'left' }))
       break

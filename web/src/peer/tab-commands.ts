@@ -6,6 +6,8 @@ export interface TabCommands {
   join(options: JoinOptions): void
   pauseDownload(): void
   resumeDownload(): void
+  /** Takes no new answers, finishes those under way, and leaves, at the latest after `deadlineMs`. `leave` meanwhile ends it at once. */
+  drain(deadlineMs: number): void
   leave(): void
 }
 

@@ -127,6 +127,32 @@ describe('the store of a tab', () => {
     expect(store.getSnapshot().status).toBe('idle')
   })
 
+  it('drains: waits for the worker however long that takes, and still leaves at once when told to', async () => {
+    const { store, workers, clock } = openStore()
+    store.join(options)
+    store.drain(600_000)
+    expect(workers[0]!.commands.at(-1)).toEqual({ type: 'drain', deadlineMs: 600_000 })
+    for (let minute = 0; minute < 4; minute += 1) {
+      await clock.advance(60_000)
+      workers[0]!.say({ type: 'alive' })
+    }
+    expect(workers[0]!.isTerminated).toBe(false)
+    store.leave()
+    expect(workers[0]!.commands.at(-1)).toEqual({ type: 'leave' })
+    workers[0]!.say({ type: 'left' })
+    expect(workers[0]!.isTerminated).toBe(true)
+    expect(store.getSnapshot()).toBe(idleSnapshot)
+  })
+
+  it('joins nothing anew where the worker dies while it drains', () => {
+    const { store, workers } = openStore()
+    store.join(options)
+    store.drain(600_000)
+    workers[0]!.say({ type: 'engine-lost', error: lost })
+    expect([workers.length, workers[0]!.isTerminated]).toEqual([1, true])
+    expect(store.getSnapshot()).toBe(idleSnapshot)
+  })
+
   it.each([
     ['loses its GPU', (worker: FakeWorker) => worker.say({ type: 'engine-lost', error: lost })],
     ['faults', (worker: FakeWorker) => worker.onerror?.({ message: 'out of memory' } as ErrorEvent)],

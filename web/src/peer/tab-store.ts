@@ -147,6 +147,11 @@ export function createWorkerTabStore(powers: TabStorePowers): TabStore {
     },
     pauseDownload: () => running?.worker.postMessage({ type: 'pause-download' }, []),
     resumeDownload: () => running?.worker.postMessage({ type: 'resume-download' }, []),
+    drain(deadlineMs) {
+      if (running === null) return show(idleSnapshot)
+      running.isLeaving = true
+      running.worker.postMessage({ type: 'drain', deadlineMs }, [])
+    },
     leave() {
       const leaving = running
       if (leaving === null) return show(idleSnapshot)

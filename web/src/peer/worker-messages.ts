@@ -10,6 +10,8 @@ export type PeerCommand =
   | { readonly type: 'pause-download' }
   | { readonly type: 'resume-download' }
   | { readonly type: 'visibility-changed'; readonly isHidden: boolean }
+  /** Finishes what runs, and leaves at the latest after so long. */
+  | { readonly type: 'drain'; readonly deadlineMs: number }
   | { readonly type: 'leave' }
 
 /** Worker to page. */

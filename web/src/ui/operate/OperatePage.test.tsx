@@ -95,6 +95,38 @@ test('serving shows the layers held, the work and where a step’s time goes; le
   expect(tab.calls).toEqual(['leave'])
 })
 
+test('an operator may finish the answers under way first, sees how many are left, and may stop at once all the same', () => {
+  const tab = createFakeTabStore({ ...held, status: 'serving', requests: 2 })
+  renderPage('/operate', { tab })
+  const finish = screen.getByRole('button', { name: 'Finish answers, then stop' })
+  finish.focus()
+  fireEvent.click(finish)
+  act(() => tab.become({ isDraining: true }))
+  const words = () => screen.getByTestId('status-words').textContent
+  expect(screen.getByTestId('status-name').textContent).toBe('Finishing')
+  expect(words()).toBe(
+    '2 answers are still under way. This tab takes no new ones, and stops when they are finished: in 10 minutes at the latest.',
+  )
+  act(() => tab.become({ requests: 1 }))
+  expect(words()).toMatch(/^1 answer is still under way\./)
+  // By keyboard one is still there, and a second press asks nothing twice and stops nothing.
+  expect(document.activeElement?.textContent).toBe('Finishing answers')
+  fireEvent.click(document.activeElement!)
+  expect(tab.calls).toEqual(['drain 600000'])
+  act(() => tab.become({ requests: 0 }))
+  expect(words()).toMatch(/^This tab takes no new answers/)
+  fireEvent.click(screen.getByRole('button', { name: 'Stop now' }))
+  expect(tab.calls).toEqual(['drain 600000', 'leave'])
+})
+
+test('where no answer can be under way there is only one way to stop', () => {
+  const tab = createFakeTabStore({ ...held, status: 'standing-by' })
+  renderPage('/operate', { tab })
+  expect(screen.queryByTestId('drain')).toBeNull()
+  act(() => tab.become({ status: 'linking' }))
+  expect([screen.queryByTestId('drain'), screen.getByTestId('leave').textContent]).toEqual([null, 'Stop now'])
+})
+
 test('a typed error comes with its code and a remedy, and joining again is offered', async () => {
   const error = {
     code: 'engine_self_test_failed',

@@ -14,7 +14,6 @@ import { parseJoinQuery } from './join-query.ts'
 import { PlaceWords } from './PlaceWords.tsx'
 import { ServingPanel } from './ServingPanel.tsx'
 import { StatusHead } from './StatusHead.tsx'
-import { isJoined } from './status-words.ts'
 import { useMachine } from './use-machine.ts'
 
 export function OperatePage() {
@@ -56,7 +55,7 @@ export function OperatePage() {
           </p>
         )}
         <section className="panel" aria-label="This tab">
-          <StatusHead snapshot={snapshot} onLeave={isJoined(status) ? () => tab.leave() : null} />
+          <StatusHead snapshot={snapshot} commands={tab} />
           <PlaceWords pool={pool} peer={snapshot.peer} />
           {snapshot.error === null ? null : <ErrorPanel error={snapshot.error} />}
           {showsDownload ? <DownloadPanel snapshot={snapshot} commands={tab} /> : null}

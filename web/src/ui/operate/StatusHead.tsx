@@ -1,6 +1,8 @@
-/** The state of this tab: its name, a sentence, how far along it is, and the way out. */
+/** The state of this tab: its name, a sentence, how far along it is, and the ways out. */
 import type { PeerSnapshot, PeerStatus } from '@computepool/peer/runtime/peer-snapshot.ts'
-import { describeStatus, statusNames } from './status-words.ts'
+import type { TabCommands } from '../../peer/tab-commands.ts'
+import { StopButtons } from './StopButtons.tsx'
+import { describeStatus, nameStatus } from './status-words.ts'
 
 /** The road to serving, in order; a pause is a stop on the way. */
 const road: readonly { readonly name: string; readonly statuses: readonly PeerStatus[] }[] = [
@@ -12,7 +14,7 @@ const road: readonly { readonly name: string; readonly statuses: readonly PeerSt
   { name: 'Serve', statuses: ['serving', 'standing-by'] },
 ]
 
-export function StatusHead({ snapshot, onLeave }: { snapshot: PeerSnapshot; onLeave: (() => void) | null }) {
+export function StatusHead({ snapshot, commands }: { snapshot: PeerSnapshot; commands: TabCommands }) {
   const { status } = snapshot
   const at = road.findIndex(step => step.statuses.includes(status))
   return (
@@ -20,17 +22,13 @@ export function StatusHead({ snapshot, onLeave }: { snapshot: PeerSnapshot; onLe
       <div className="status-head">
         <div>
           <h2 data-testid="status-name" className={status === 'serving' ? 'is-working' : ''}>
-            {statusNames[status]}
+            {nameStatus(snapshot)}
           </h2>
           <p aria-live="polite" data-testid="status-words">
             {describeStatus(snapshot)}
           </p>
         </div>
-        {onLeave === null ? null : (
-          <button type="button" className="button" data-testid="leave" onClick={onLeave}>
-            Leave
-          </button>
-        )}
+        <StopButtons snapshot={snapshot} commands={commands} />
       </div>
       {at < 0 || status === 'serving' || status === 'standing-by' ? null : (
         <ol className="road" aria-label="Steps to serving">

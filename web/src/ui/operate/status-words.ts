@@ -2,8 +2,17 @@
 import type { PeerSnapshot, PeerStatus } from '@computepool/peer/runtime/peer-snapshot.ts'
 import { nameLayers } from '../format/format-number.ts'
 
+/** Longest wait for answers under way; an operator who has walked off wants the machine back. */
+export const drainMinutes = 10
+
+/** It serves what runs to its end, and nothing new. */
+export const isFinishing = ({ isDraining, status }: PeerSnapshot): boolean => isDraining && status === 'serving'
+
 /** A short name of the state, for the head of the panel. */
-export const statusNames: Readonly<Record<PeerStatus, string>> = {
+export const nameStatus = (snapshot: PeerSnapshot): string =>
+  isFinishing(snapshot) ? 'Finishing' : statusNames[snapshot.status]
+
+const statusNames: Readonly<Record<PeerStatus, string>> = {
   idle: 'Not joined',
   connecting: 'Connecting',
   probing: 'Measuring',
@@ -41,7 +50,7 @@ export function describeStatus(snapshot: PeerSnapshot): string {
     case 'linking':
       return linkingWords(snapshot)
     case 'serving':
-      return heldWords(snapshot)
+      return isFinishing(snapshot) ? finishingWords(snapshot) : heldWords(snapshot)
     case 'standing-by':
       return `${heldWords(snapshot)} You take over at once when somebody who serves them goes.`
     case 'leaving':
@@ -49,6 +58,14 @@ export function describeStatus(snapshot: PeerSnapshot): string {
     case 'failed':
       return 'This tab no longer takes part.'
   }
+}
+
+/** Counted each second here; that nothing is left the orchestrator says. */
+function finishingWords({ requests }: PeerSnapshot): string {
+  if (requests === 0) return 'This tab takes no new answers, and stops as soon as the orchestrator lets it go.'
+  const under = requests === 1 ? '1 answer is still under way' : `${requests} answers are still under way`
+  const they = requests === 1 ? 'it is finished' : 'they are finished'
+  return `${under}. This tab takes no new ones, and stops when ${they}: in ${drainMinutes} minutes at the latest.`
 }
 
 /** `You hold layers 0–3 of 6.` */

@@ -1,6 +1,6 @@
 /** Away from /operate, a joined tab says so in one line: work goes on while its owner reads or chats. */
 import { formatTokensPerSecond } from '../format/format-number.ts'
-import { describeStatus, isJoined, statusNames } from '../operate/status-words.ts'
+import { describeStatus, isJoined, nameStatus } from '../operate/status-words.ts'
 import { Link } from '../router/Link.tsx'
 import { useStore } from '../stores/use-store.ts'
 import { useServices } from './services.ts'
@@ -12,7 +12,7 @@ export function TabStrip() {
   const speed = snapshot.tokensPerSecond === null ? '' : ` ${formatTokensPerSecond(snapshot.tokensPerSecond)}.`
   return (
     <p className="tab-strip">
-      <strong>{statusNames[snapshot.status]}</strong>
+      <strong>{nameStatus(snapshot)}</strong>
       <span>
         {describeStatus(snapshot)}
         {speed}

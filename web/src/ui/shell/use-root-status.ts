@@ -3,7 +3,7 @@
  * `data-seat`, `data-layers`, `data-peer`, `data-error-code`), and in the title, where its owner finds it among other tabs.
  */
 import { useEffect } from 'react'
-import { isJoined, statusNames } from '../operate/status-words.ts'
+import { isJoined, nameStatus } from '../operate/status-words.ts'
 import { titleOf } from '../router/route.ts'
 import { useStore } from '../stores/use-store.ts'
 import { useServices } from './services.ts'
@@ -11,10 +11,12 @@ import { useServices } from './services.ts'
 export function useRootStatus(): void {
   const { tab, router } = useServices()
   const route = useStore(router)
-  const { status, seat, layers, peer, error } = useStore(tab)
+  const snapshot = useStore(tab)
+  const { status, seat, layers, peer, error } = snapshot
+  const title = isJoined(status) ? `${nameStatus(snapshot)} · ${titleOf(route)}` : titleOf(route)
   useEffect(() => {
-    document.title = isJoined(status) ? `${statusNames[status]} · ${titleOf(route)}` : titleOf(route)
-  }, [status, route])
+    document.title = title
+  }, [title])
   useEffect(() => {
     const { dataset } = document.documentElement
     setOrDrop(dataset, 'status', status)

@@ -22,6 +22,7 @@ export function createFakeTabStore(start: Partial<PeerSnapshot> = {}): FakeTabSt
     join: options => calls.push(`join ${JSON.stringify(options, bigintAsString)}`),
     pauseDownload: () => calls.push('pauseDownload'),
     resumeDownload: () => calls.push('resumeDownload'),
+    drain: deadlineMs => calls.push(`drain ${deadlineMs}`),
     leave: () => calls.push('leave'),
   }
 }
