@@ -1,9 +1,9 @@
 /** Reads `computepool deploy`'s arguments and environment, and prints what came of it. What is deployed it leaves to others. */
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
 import { ComputePoolError } from '@computepool/shared/errors'
 import { deployChain, describeDeployed } from './deploy-chain.ts'
 import { fromHere } from './from-here.ts'
+import { readOptions, usageOf } from './read-options.ts'
 
 const HELP = `computepool deploy --chain embedded|0g-galileo|0g-mainnet|URL
 
@@ -84,37 +84,32 @@ export async function deployCommand(args: readonly string[]): Promise<void> {
   )
 }
 
-function readArguments(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        chain: { type: 'string' },
-        rpc: { type: 'string' },
-        'dry-run': { type: 'boolean', default: false },
-        try: { type: 'boolean', default: false },
-        model: { type: 'string' },
-        price: { type: 'string', default: '1000' },
-        reserve: { type: 'string', default: '0' },
-        auditors: { type: 'string' },
-        quorum: { type: 'string' },
-        treasury: { type: 'string' },
-        inft: { type: 'boolean', default: false },
-        oracle: { type: 'string', multiple: true, default: [] },
-        'verify-sources': { type: 'boolean', default: false },
-        explorer: { type: 'string' },
-        'takes-simulated': { type: 'boolean', default: false },
-        usdc: { type: 'string' },
-        liquidation: { type: 'string', default: '60' },
-        data: { type: 'string' },
-        json: { type: 'boolean', default: false },
-        help: { type: 'boolean', default: false, short: 'h' },
-      },
-    }).values
-  } catch (cause) {
-    throw usage(cause instanceof Error ? cause.message : String(cause))
-  }
-}
+const readArguments = (args: readonly string[]) =>
+  readOptions(usage, {
+    args: [...args],
+    options: {
+      chain: { type: 'string' },
+      rpc: { type: 'string' },
+      'dry-run': { type: 'boolean', default: false },
+      try: { type: 'boolean', default: false },
+      model: { type: 'string' },
+      price: { type: 'string', default: '1000' },
+      reserve: { type: 'string', default: '0' },
+      auditors: { type: 'string' },
+      quorum: { type: 'string' },
+      treasury: { type: 'string' },
+      inft: { type: 'boolean', default: false },
+      oracle: { type: 'string', multiple: true, default: [] },
+      'verify-sources': { type: 'boolean', default: false },
+      explorer: { type: 'string' },
+      'takes-simulated': { type: 'boolean', default: false },
+      usdc: { type: 'string' },
+      liquidation: { type: 'string', default: '60' },
+      data: { type: 'string' },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false, short: 'h' },
+    },
+  }).values
 
 function inftOf(values: ReturnType<typeof readArguments>) {
   const takesSimulated = values['takes-simulated']
@@ -129,9 +124,7 @@ function wholeNumber(value: string, option: string, least: bigint, most: bigint)
   throw usage(`${option} is "${value}"; it must be a whole number from ${least} to ${most}.`)
 }
 
-function usage(message: string): ComputePoolError {
-  return new ComputePoolError('input_invalid', message, { remedy: 'computepool deploy --help tells how it is used.' })
-}
+const usage = usageOf('deploy')
 
 function bigintAsText(_key: string, value: unknown): unknown {
   return typeof value === 'bigint' ? String(value) : value

@@ -1,7 +1,6 @@
 /** Reads `computepool inft`'s arguments, finds the key, and prints what came of it. What is done it leaves to others. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { ComputePoolError } from '@computepool/shared/errors'
 import {
   type InftToken,
@@ -16,6 +15,7 @@ import { fromHere } from './from-here.ts'
 import { type Actor, openActor } from './inft/owner-acts.ts'
 import { openPoolDoor, type TokenView } from './inft/pool-door.ts'
 import { parseOrigin } from './parse-origin.ts'
+import { readOptions, usageOf } from './read-options.ts'
 import { readKeystore } from './wallet/read-keystore.ts'
 
 const HELP = `computepool inft <what> --pool URL [options]
@@ -210,29 +210,23 @@ function untilOf(text: string | undefined): bigint {
 
 const isWhat = (text: string | undefined): text is What => (whats as readonly (string | undefined)[]).includes(text)
 
-function readArguments(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        pool: { type: 'string' },
-        token: { type: 'string' },
-        file: { type: 'string' },
-        until: { type: 'string' },
-        open: { type: 'boolean', default: false },
-        rpc: { type: 'string' },
-        keystore: { type: 'string' },
-        'password-file': { type: 'string' },
-        'owner-of': { type: 'string' },
-        json: { type: 'boolean', default: false },
-        help: { type: 'boolean', default: false, short: 'h' },
-      },
-    })
-  } catch (cause) {
-    throw usage(cause instanceof Error ? cause.message : String(cause))
-  }
-}
+const readArguments = (args: readonly string[]) =>
+  readOptions(usage, {
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      pool: { type: 'string' },
+      token: { type: 'string' },
+      file: { type: 'string' },
+      until: { type: 'string' },
+      open: { type: 'boolean', default: false },
+      rpc: { type: 'string' },
+      keystore: { type: 'string' },
+      'password-file': { type: 'string' },
+      'owner-of': { type: 'string' },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false, short: 'h' },
+    },
+  })
 
-const usage = (message: string): ComputePoolError =>
-  new ComputePoolError('input_invalid', message, { remedy: 'computepool inft --help tells how it is used.' })
+const usage = usageOf('inft')

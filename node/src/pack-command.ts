@@ -1,11 +1,11 @@
 /** Reads `computepool pack`'s arguments and environment, and prints what came of it. It knows no model. */
-import { parseArgs } from 'node:util'
 import { ComputePoolError } from '@computepool/shared/errors'
 import { type Manifest, manifestSchema, packBytes } from '@computepool/shared/model'
 import { fromHere } from './from-here.ts'
 import { drawProgress } from './pack/draw-progress.ts'
 import { packModel } from './pack/pack-model.ts'
 import { publishOptions } from './publish/publish-options.ts'
+import { readOptions, usageOf } from './read-options.ts'
 
 const HELP = `computepool pack <source> --out DIR --quantisation q4|q8|f16|f32
 
@@ -97,35 +97,28 @@ export async function packCommand(args: readonly string[]): Promise<void> {
   }
 }
 
-function readArguments(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        out: { type: 'string' },
-        quantisation: { type: 'string', default: 'q8' },
-        model: { type: 'string' },
-        hub: { type: 'string' },
-        tokenizer: { type: 'string' },
-        'self-test': { type: 'string' },
-        'no-self-test': { type: 'boolean', default: false },
-        licence: { type: 'string' },
-        origin: { type: 'string' },
-        publish: { type: 'string' },
-        ...publishOptions,
-        json: { type: 'boolean', default: false },
-        help: { type: 'boolean', default: false, short: 'h' },
-      },
-    })
-  } catch (cause) {
-    throw usage(cause instanceof Error ? cause.message : String(cause))
-  }
-}
+const readArguments = (args: readonly string[]) =>
+  readOptions(usage, {
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      out: { type: 'string' },
+      quantisation: { type: 'string', default: 'q8' },
+      model: { type: 'string' },
+      hub: { type: 'string' },
+      tokenizer: { type: 'string' },
+      'self-test': { type: 'string' },
+      'no-self-test': { type: 'boolean', default: false },
+      licence: { type: 'string' },
+      origin: { type: 'string' },
+      publish: { type: 'string' },
+      ...publishOptions,
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false, short: 'h' },
+    },
+  })
 
-function usage(message: string): ComputePoolError {
-  return new ComputePoolError('input_invalid', message, { remedy: 'computepool pack --help tells how it is used.' })
-}
+const usage = usageOf('pack')
 
 /** A repository's name and an address stay as they are. */
 function sourceFromHere(source: string): string {

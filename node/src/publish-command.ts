@@ -1,12 +1,12 @@
 /** Reads `computepool publish`'s arguments, says what it would cost, and stores a pack's parts. `pack --publish 0g` runs it too. */
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
 import { ComputePoolError } from '@computepool/shared/errors'
 import { formatEther } from 'viem'
 import { fromHere } from './from-here.ts'
 import { openTarget, type StorageTarget } from './publish/open-target.ts'
 import { type PublishValues, publishOptions } from './publish/publish-options.ts'
 import { type PublishPlan, planPublish, publishPack } from './publish/publish-pack.ts'
+import { readOptions, usageOf } from './read-options.ts'
 
 const HELP = `computepool publish DIR
 
@@ -119,23 +119,17 @@ function gatewayOf(text: string): string {
   throw usage(`"${text.slice(0, 200)}" is no gateway's address.`)
 }
 
-function readArguments(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        ...publishOptions,
-        json: { type: 'boolean', default: false },
-        help: { type: 'boolean', default: false, short: 'h' },
-      },
-    })
-  } catch (cause) {
-    throw usage(cause instanceof Error ? cause.message : String(cause))
-  }
-}
+const readArguments = (args: readonly string[]) =>
+  readOptions(usage, {
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      ...publishOptions,
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false, short: 'h' },
+    },
+  })
 
-const usage = (message: string): ComputePoolError =>
-  new ComputePoolError('input_invalid', message, { remedy: 'computepool publish --help tells how it is used.' })
+const usage = usageOf('publish')
 
 const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(1)

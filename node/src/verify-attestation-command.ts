@@ -1,7 +1,6 @@
 /** Reads `computepool verify-attestation`'s arguments, draws the nonce, and prints each check. What proves something it leaves to others. */
 import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { parseArgs } from 'node:util'
 import {
   type AnswerEvidence,
   type AnswerJudgement,
@@ -18,6 +17,7 @@ import { readEvidenceFile } from './attestation/read-evidence-file.ts'
 import { collateralSchema, verifyQuote } from './attestation/verify-quote.ts'
 import { fromHere } from './from-here.ts'
 import { parseOrigin } from './parse-origin.ts'
+import { readOptions, usageOf } from './read-options.ts'
 
 const HELP = `computepool verify-attestation <url> [options]
 
@@ -120,28 +120,20 @@ function tellJudgement({ kind, signer, claims }: AttestationBody, judged: Attest
   ]
 }
 
-function readArguments(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        collateral: { type: 'string' },
-        measurements: { type: 'string' },
-        status: { type: 'string', default: 'UpToDate' },
-        answer: { type: 'string' },
-        request: { type: 'string' },
-        response: { type: 'string' },
-        json: { type: 'boolean', default: false },
-        help: { type: 'boolean', default: false, short: 'h' },
-      },
-    })
-  } catch (cause) {
-    throw usage(cause instanceof Error ? cause.message : String(cause))
-  }
-}
-
-const usage = (message: string): ComputePoolError =>
-  new ComputePoolError('input_invalid', message, {
-    remedy: 'computepool verify-attestation --help tells how it is used.',
+const readArguments = (args: readonly string[]) =>
+  readOptions(usage, {
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      collateral: { type: 'string' },
+      measurements: { type: 'string' },
+      status: { type: 'string', default: 'UpToDate' },
+      answer: { type: 'string' },
+      request: { type: 'string' },
+      response: { type: 'string' },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false, short: 'h' },
+    },
   })
+
+const usage = usageOf('verify-attestation')

@@ -1,6 +1,5 @@
 /** Reads `computepool zerog`'s arguments and prints what came of them. What a registration says it leaves to others. */
 import { randomBytes } from 'node:crypto'
-import { parseArgs } from 'node:util'
 import { ComputePoolError } from '@computepool/shared/errors'
 import type { ZerogEarnings } from '@computepool/shared/zerog-compute'
 import { formatEther, formatUnits } from 'viem'
@@ -8,6 +7,7 @@ import { askAttestation } from './attestation/ask-attestation.ts'
 import { readEvidenceFile } from './attestation/read-evidence-file.ts'
 import { collateralSchema, verifyQuote } from './attestation/verify-quote.ts'
 import { parseOrigin } from './parse-origin.ts'
+import { readOptions, usageOf } from './read-options.ts'
 import { askToSettle, askZerogEarnings, askZerogStatus } from './zerog/ask-pool.ts'
 import { neuronPerToken, registerPool } from './zerog/register-pool.ts'
 import { openZerogPlace, providerAccount } from './zerog/zerog-place.ts'
@@ -220,19 +220,15 @@ function earningsLines(earnings: ZerogEarnings): string[] {
 function readArguments(args: readonly string[]) {
   const text = { type: 'string' } as const
   const flag = { type: 'boolean', default: false } as const
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        ...{ chain: { ...text, default: '0g-galileo' }, rpc: text, contract: text, provider: text, url: text },
-        ...{ 'input-price': text, 'output-price': text, 'dry-run': flag },
-        ...{ collateral: text, simulated: flag, again: flag, force: flag, json: flag, help: { ...flag, short: 'h' } },
-      },
-    })
-  } catch (cause) {
-    throw usage(cause instanceof Error ? cause.message : String(cause))
-  }
+  return readOptions(usage, {
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      ...{ chain: { ...text, default: '0g-galileo' }, rpc: text, contract: text, provider: text, url: text },
+      ...{ 'input-price': text, 'output-price': text, 'dry-run': flag },
+      ...{ collateral: text, simulated: flag, again: flag, force: flag, json: flag, help: { ...flag, short: 'h' } },
+    },
+  })
 }
 
 function required(value: string | null, what: string): string {
@@ -242,5 +238,4 @@ function required(value: string | null, what: string): string {
 
 const bigintAsText = (_key: string, value: unknown): unknown => (typeof value === 'bigint' ? String(value) : value)
 
-const usage = (message: string): ComputePoolError =>
-  new ComputePoolError('input_invalid', message, { remedy: 'computepool zerog --help tells how it is used.' })
+const usage = usageOf('zerog')

@@ -1,14 +1,13 @@
 /** `computepool auditor`'s arguments and environment, as settings. It reads nothing but what it is given, and the machine's free memory. */
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
-import { ComputePoolError } from '@computepool/shared/errors'
 import type { NativeProvider } from '../engine/native-runtime.ts'
 import { fromHere } from '../from-here.ts'
 import type { NodeSettings } from '../operator/node-settings.ts'
 import { parseSize } from '../operator/parse-size.ts'
 import { availableMemoryBytes, leastMemoryBytes, memoryShare } from '../operator/this-machine.ts'
 import { parseOrigin } from '../parse-origin.ts'
+import { readOptions, usageOf } from '../read-options.ts'
 
 export const auditorHelp = `computepool auditor --url URL   compute others' work of a pool again
 
@@ -98,30 +97,25 @@ export function readAuditorArguments(
   }
 }
 
-function parse(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        url: { type: 'string' },
-        count: { type: 'string' },
-        'key-file': { type: 'string' },
-        'keeper-url': { type: 'string' },
-        registry: { type: 'string', multiple: true },
-        memory: { type: 'string' },
-        threads: { type: 'string', default: '0' },
-        engine: { type: 'string' },
-        data: { type: 'string' },
-        'drain-seconds': { type: 'string', default: '60' },
-        json: { type: 'boolean', default: false },
-        help: { type: 'boolean', default: false, short: 'h' },
-      },
-    })
-  } catch (cause) {
-    throw usage(cause instanceof Error ? cause.message : String(cause))
-  }
-}
+const parse = (args: readonly string[]) =>
+  readOptions(usage, {
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      url: { type: 'string' },
+      count: { type: 'string' },
+      'key-file': { type: 'string' },
+      'keeper-url': { type: 'string' },
+      registry: { type: 'string', multiple: true },
+      memory: { type: 'string' },
+      threads: { type: 'string', default: '0' },
+      engine: { type: 'string' },
+      data: { type: 'string' },
+      'drain-seconds': { type: 'string', default: '60' },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false, short: 'h' },
+    },
+  })
 
 /** Keys are never repeated. */
 function keepersOf(
@@ -154,6 +148,4 @@ function wholeNumber(text: string, option: string, least: number, most: number):
   throw usage(`${option} is "${text}": it must be a whole number from ${least} to ${most}.`)
 }
 
-function usage(message: string): ComputePoolError {
-  return new ComputePoolError('input_invalid', message, { remedy: 'computepool auditor --help tells how it is used.' })
-}
+const usage = usageOf('auditor')

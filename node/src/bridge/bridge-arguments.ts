@@ -1,10 +1,9 @@
 /** `computepool bridge`'s arguments and environment, as settings. It reads nothing but what it is given. */
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
-import { ComputePoolError } from '@computepool/shared/errors'
 import { fromHere } from '../from-here.ts'
 import { parseOrigin } from '../parse-origin.ts'
+import { readOptions, usageOf } from '../read-options.ts'
 
 export const bridgeHelp = `computepool bridge [URL]        pass data between tabs and nodes behind AXL
 
@@ -69,26 +68,21 @@ export function readBridgeArguments(
   }
 }
 
-function parse(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        url: { type: 'string' },
-        axl: { type: 'string' },
-        'no-axl': { type: 'boolean', default: false },
-        data: { type: 'string' },
-        keystore: { type: 'string' },
-        'password-file': { type: 'string' },
-        json: { type: 'boolean', default: false },
-        help: { type: 'boolean', default: false, short: 'h' },
-      },
-    })
-  } catch (cause) {
-    throw usage(cause instanceof Error ? cause.message : String(cause))
-  }
-}
+const parse = (args: readonly string[]) =>
+  readOptions(usage, {
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      url: { type: 'string' },
+      axl: { type: 'string' },
+      'no-axl': { type: 'boolean', default: false },
+      data: { type: 'string' },
+      keystore: { type: 'string' },
+      'password-file': { type: 'string' },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false, short: 'h' },
+    },
+  })
 
 function originOf(text: string): string {
   const origin = parseOrigin(text)
@@ -96,6 +90,4 @@ function originOf(text: string): string {
   throw usage(`"${text}" is no http or https address.`)
 }
 
-function usage(message: string): ComputePoolError {
-  return new ComputePoolError('input_invalid', message, { remedy: 'computepool bridge --help tells how it is used.' })
-}
+const usage = usageOf('bridge')

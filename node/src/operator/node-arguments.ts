@@ -1,12 +1,12 @@
 /** `computepool node`'s arguments and environment, as settings. It reads nothing but what it is given, and the machine's free memory. */
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { ComputePoolError } from '@computepool/shared/errors'
 import type { NativeProvider } from '../engine/native-runtime.ts'
 import { fromHere } from '../from-here.ts'
 import { parseOriginalTail } from '../original/original-tail.ts'
 import { parseOrigin } from '../parse-origin.ts'
+import { readOptions, usageOf } from '../read-options.ts'
 import type { NodeSettings } from './node-settings.ts'
 import { parseSize, sizeInWords } from './parse-size.ts'
 import { availableMemoryBytes, leastMemoryBytes, memoryShare } from './this-machine.ts'
@@ -83,31 +83,26 @@ export function readNodeArguments(
   }
 }
 
-function parse(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        memory: { type: 'string' },
-        threads: { type: 'string' },
-        engine: { type: 'string' },
-        data: { type: 'string' },
-        axl: { type: 'string' },
-        webrtc: { type: 'boolean', default: false },
-        'original-tail': { type: 'string' },
-        keystore: { type: 'string' },
-        'password-file': { type: 'string' },
-        'most-stake': { type: 'string', default: '25' },
-        'drain-seconds': { type: 'string', default: '60' },
-        json: { type: 'boolean', default: false },
-        help: { type: 'boolean', default: false, short: 'h' },
-      },
-    })
-  } catch (cause) {
-    throw usage(cause instanceof Error ? cause.message : String(cause))
-  }
-}
+const parse = (args: readonly string[]) =>
+  readOptions(usage, {
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      memory: { type: 'string' },
+      threads: { type: 'string' },
+      engine: { type: 'string' },
+      data: { type: 'string' },
+      axl: { type: 'string' },
+      webrtc: { type: 'boolean', default: false },
+      'original-tail': { type: 'string' },
+      keystore: { type: 'string' },
+      'password-file': { type: 'string' },
+      'most-stake': { type: 'string', default: '25' },
+      'drain-seconds': { type: 'string', default: '60' },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false, short: 'h' },
+    },
+  })
 
 function originOf(text: string): string {
   const origin = parseOrigin(text)
@@ -140,6 +135,4 @@ function wholeNumber(text: string, option: string, least: number, most: number):
   throw usage(`${option} is "${text}": it must be a whole number from ${least} to ${most}.`)
 }
 
-function usage(message: string): ComputePoolError {
-  return new ComputePoolError('input_invalid', message, { remedy: 'computepool node --help tells how it is used.' })
-}
+const usage = usageOf('node')
