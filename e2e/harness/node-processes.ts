@@ -2,8 +2,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { poolSnapshotSchema } from '@computepool/shared/swarm'
 import { endProcess } from './end-process.ts'
+import { untilPoolReady } from './until-pool-ready.ts'
 
 const command = fileURLToPath(new URL('../../node/src/cli.ts', import.meta.url))
 
@@ -34,7 +34,7 @@ export async function startNodes({ url, count, dataDir, deadlineMs }: NodesOptio
   )
   const close = async (): Promise<void> => void (await Promise.all(children.map(endProcess)))
   try {
-    await Promise.race([untilReady(url, deadlineMs), ...children.map(untilGone)])
+    await Promise.race([untilPoolReady({ url, deadlineMs }), ...children.map(untilGone)])
     return { close }
   } catch (error) {
     await close()
@@ -46,15 +46,4 @@ function untilGone(child: ChildProcess): Promise<never> {
   return new Promise((_, reject) =>
     child.once('exit', code => reject(new Error(`A node ended with ${code} before the pool was ready.`))),
   )
-}
-
-/** Resolves when the pool is ready; rejects with its own words at the deadline. */
-export async function untilReady(url: string, deadlineMs: number): Promise<void> {
-  const startedMs = performance.now()
-  for (;;) {
-    const { status, explanation } = poolSnapshotSchema.parse(await (await fetch(new URL('/api/pool', url))).json())
-    if (status === 'ready') return
-    if (performance.now() - startedMs > deadlineMs) throw new Error(`The pool was not ready in time: ${explanation}`)
-    await new Promise(resolve => setTimeout(resolve, 100))
-  }
 }

@@ -21,7 +21,7 @@ export async function openObedientRing(url: string, model: string, tokens = 4): 
   const tabs = [await openSocketTab(url, { model }), await openSocketTab(url, { model })]
   const assigned = await Promise.all(tabs.map(tab => tab.commandOf('assign-slice')))
   const entry = tabs[assigned.findIndex(({ seat }) => seat === 0)]!
-  await untilPoolReady({ url, pages: [], deadlineMs: 60_000 })
+  await untilPoolReady({ url, deadlineMs: 60_000 })
   let isHeld = false
   const held = new Set<string>()
   const finish = (requestId: string): void => {

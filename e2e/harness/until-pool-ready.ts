@@ -5,18 +5,18 @@ import { readEvents } from './read-events.ts'
 
 export interface PoolWait {
   readonly url: string
-  /** Operator pages: one that fails ends the wait. */
-  readonly pages: readonly Page[]
+  /** Operator pages: one that fails ends the wait. None unless told. */
+  readonly pages?: readonly Page[]
   readonly deadlineMs: number
   readonly onStatus?: ((line: string) => void) | undefined
   /** What a ready pool must show besides. */
   readonly isDue?: (pool: PoolSnapshot) => boolean
 }
 
-/** Resolves when the pool is ready, and as it is due; rejects with what a tab said that failed, or with every tab's state at the deadline. */
+/** Resolves when the pool is ready, and as it is due; rejects with what a tab said that failed, or at the deadline with the pool's own words and every tab's state. */
 export async function untilPoolReady({
   url,
-  pages,
+  pages = [],
   deadlineMs,
   onStatus,
   isDue = () => true,
@@ -33,9 +33,9 @@ export async function untilPoolReady({
   })
   // A tab that is closed while waiting ends its watch: that is no failure of the ring.
   for (const failure of failures) failure.catch(error => abort.abort(error))
+  let said = ''
   try {
     const response = await fetch(new URL('/api/pool/events', url), { signal: abort.signal })
-    let said = ''
     for await (const data of readEvents(response.body!)) {
       const snapshot = poolSnapshotSchema.parse(JSON.parse(data))
       if (snapshot.explanation !== said) onStatus?.(snapshot.explanation)
@@ -54,7 +54,8 @@ export async function untilPoolReady({
           .catch(() => 'gone'),
       ),
     )
-    throw new Error(`${String(abort.signal.reason)} Tabs: ${states.join(', ')}.`)
+    const tabs = states.length === 0 ? '' : ` Tabs: ${states.join(', ')}.`
+    throw new Error(`${String(abort.signal.reason)} The pool says: ${said}${tabs}`)
   } finally {
     clearTimeout(deadline)
     abort.abort()

@@ -9,7 +9,7 @@ import { writeRandomPack } from '@computepool/node/pack/random-pack.ts'
 import { poolSnapshotSchema } from '@computepool/shared/swarm'
 import { bundleProgram } from '../../node/testing/bundle-program.ts'
 import { median } from '../harness/median.ts'
-import { untilReady } from '../harness/node-processes.ts'
+import { untilPoolReady } from '../harness/until-pool-ready.ts'
 import { type MemorySample, type MemoryTrend, memoryTrend } from './memory-trend.ts'
 import { keepAsking } from './soak-load.ts'
 import type { SoakOrder } from './soak-orchestrator.ts'
@@ -86,7 +86,7 @@ export async function runSoak({ minutes, nodes, withTab, onLine }: SoakOptions):
       closers.push(() => tab.close())
       members.set('tab', tab)
     }
-    await untilReady(url, 120_000)
+    await untilPoolReady({ url, deadlineMs: 120_000 })
     const load = keepAsking({ url, model, callers, vocab: 256 })
     closers.push(() => load.stop().catch(() => {}))
     const queued: number[] = []

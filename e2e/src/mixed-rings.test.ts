@@ -116,7 +116,7 @@ test('a daemon that comes back with another key is joined anew, and the text is 
   await node.daemon!.start({ newKey: true })
   expect(node.daemon!.key).not.toBe(before)
   await expect.poll(() => node.snapshot()?.status, { interval: 5, timeout: 20_000 }).not.toBe('serving')
-  await untilPoolReady({ url: ring.url, pages: [], deadlineMs: 60_000 })
+  await untilPoolReady({ url: ring.url, deadlineMs: 60_000 })
   await expectGolden(ring, transcripts.slice(0, 1), 2)
 })
 
@@ -130,6 +130,6 @@ test('a bridge’s daemon that comes back with another key is joined anew too', 
   // Between its connections to the hub it says that it has none.
   await expect.poll(() => bridge.snapshot().error, { interval: 5, timeout: 20_000 }).not.toBeNull()
   await expect.poll(() => bridge.snapshot().error, { interval: 5, timeout: 20_000 }).toBeNull()
-  await untilPoolReady({ url: ring.url, pages: [], deadlineMs: 60_000 })
+  await untilPoolReady({ url: ring.url, deadlineMs: 60_000 })
   await expectGolden(ring, transcripts.slice(0, 1), 2)
 })

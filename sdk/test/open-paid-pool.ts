@@ -43,7 +43,7 @@ export async function openPaidPool(): Promise<PaidPool> {
       await Promise.all(nodes.splice(0).map(node => node.leave()))
     }
     closers.push(leave)
-    await Promise.all([untilPoolReady({ url, pages: [], deadlineMs: 60_000 }), orchestrator.money?.ready])
+    await Promise.all([untilPoolReady({ url, deadlineMs: 60_000 }), orchestrator.money?.ready])
     return { url, orchestrator, leave, close }
   } catch (error) {
     await close()
