@@ -7,7 +7,7 @@ import { type Abi, type Address, type Hex, parseAbi, parseEther } from 'viem'
 import type { PrivateKeyAccount } from 'viem/accounts'
 import { inferenceServingAbi } from '../abi/inference-serving.ts'
 import { artifactOf } from '../build/compile.ts'
-import { testAccount } from './open-test-chain.ts'
+import { testAccount } from './test-accounts.ts'
 import type { TestClients } from './test-clients.ts'
 
 const ledgerAbi = parseAbi(['function lockFor(address provider) payable', 'function retrieveFrom(address provider)'])

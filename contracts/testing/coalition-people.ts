@@ -4,8 +4,8 @@
  */
 import { type Address, type Hex, keccak256, type PrivateKeyAccount, stringToHex } from 'viem'
 import type { SignedConsent, SignedTerms } from './coalition-signing.ts'
-import { testAccount } from './open-test-chain.ts'
 import type { TestCoalition } from './open-test-coalition.ts'
+import { testAccount } from './test-accounts.ts'
 
 let made = 0
 

@@ -4,7 +4,8 @@ import { transferWithAuthorizationTypes } from '@computepool/shared/money'
 import type { Address, Hex, PrivateKeyAccount } from 'viem'
 import { streamVaultAbi } from '../abi/index.ts'
 import { deployVault } from '../deploy/index.ts'
-import { type TestChain, testAccount } from './open-test-chain.ts'
+import type { TestChain } from './open-test-chain.ts'
+import { testAccount } from './test-accounts.ts'
 
 const priceAtomic = 1_000n
 let payers = 0

@@ -10,14 +10,7 @@ export {
 } from './coalition-signing.ts'
 export { killChainWithUs } from './die-with-us.ts'
 export { type DifficultEndpointOptions, openDifficultEndpoint } from './open-difficult-endpoint.ts'
-export {
-  openTestChain,
-  type TestAccounts,
-  type TestChain,
-  type TestChainOptions,
-  testAccount,
-  testAccounts,
-} from './open-test-chain.ts'
+export { openTestChain, type TestChain, type TestChainOptions } from './open-test-chain.ts'
 export {
   addTestCoalition,
   noHash,
@@ -30,4 +23,5 @@ export {
 } from './open-test-coalition.ts'
 export { openTestInft, type TestEntry, type TestInft } from './open-test-inft.ts'
 export { type AnvilOptions, type SpawnedAnvil, spawnAnvil } from './spawn-anvil.ts'
+export { type TestAccounts, testAccount, testAccounts } from './test-accounts.ts'
 export { clientsFor, type TestClients } from './test-clients.ts'

@@ -1,42 +1,16 @@
 /**
- * A real chain for one test file, with everything on it: anvil on a free port, Superfluid, test USDC and funded keys, in about a
- * second. The keys are the same in every test, so addresses are too. It knows no vault's rules.
+ * A real chain for one test file, with everything on it: anvil on a free port, Superfluid, test USDC and funded keys, loaded from a state
+ * that was made before. The keys are the same in every test, so addresses are too. It knows no vault's rules.
  */
 import { ComputePoolError } from '@computepool/shared/errors'
-import {
-  type Address,
-  type Chain,
-  defineChain,
-  type Hex,
-  keccak256,
-  type PrivateKeyAccount,
-  type PublicClient,
-  parseAbi,
-  parseEther,
-  stringToHex,
-} from 'viem'
-import { privateKeyToAccount } from 'viem/accounts'
-import { type ChainManifest, createDeployer, type Deployer, deployFramework, localSettings } from '../deploy/index.ts'
+import { type Address, type Hex, type PublicClient, parseAbi } from 'viem'
+import { type ChainManifest, createDeployer, type Deployer, localSettings } from '../deploy/index.ts'
+import { type Furnishing, furnishedState } from './furnished-state.ts'
 import { type AnvilOptions, spawnAnvil } from './spawn-anvil.ts'
-import { clientsFor, type TestClients } from './test-clients.ts'
+import { type TestAccounts, testAccounts } from './test-accounts.ts'
+import { clientsFor, type TestClients, testChainAt } from './test-clients.ts'
 
-export interface TestChainOptions extends AnvilOptions {
-  readonly liquidationPeriodSeconds?: number | undefined
-  /** Test USDC that each payer holds at the start. Default 1,000 USDC. */
-  readonly payerAtomic?: bigint | undefined
-}
-
-export interface TestAccounts {
-  readonly owner: PrivateKeyAccount
-  readonly settler: PrivateKeyAccount
-  readonly keeper: PrivateKeyAccount
-  /** Hold test USDC and native coins. */
-  readonly payers: readonly PrivateKeyAccount[]
-  /** Hold nothing: an operator needs no coins. */
-  readonly operators: readonly PrivateKeyAccount[]
-  /** Holds native coins and has no role. */
-  readonly stranger: PrivateKeyAccount
-}
+export interface TestChainOptions extends AnvilOptions, Furnishing {}
 
 export interface TestChain extends TestClients {
   readonly url: string
@@ -61,66 +35,49 @@ const usdcAbi = parseAbi([
   'function balanceOf(address account) view returns (uint256)',
 ])
 
-/** The key that every test knows as `name`. */
-export function testAccount(name: string): PrivateKeyAccount {
-  return privateKeyToAccount(keccak256(stringToHex(`computepool test key: ${name}`)))
-}
-
-export const testAccounts: TestAccounts = {
-  owner: testAccount('owner'),
-  settler: testAccount('settler'),
-  keeper: testAccount('keeper'),
-  payers: [0, 1, 2, 3].map(index => testAccount(`payer ${index}`)),
-  operators: [0, 1, 2, 3].map(index => testAccount(`operator ${index}`)),
-  stranger: testAccount('stranger'),
-}
-
 /** A chain of one's own; close it afterwards. Two may be open at once. */
 export async function openTestChain(options: TestChainOptions = {}): Promise<TestChain> {
-  const anvil = await spawnAnvil(options)
+  const { file, manifest } = await furnishedState(options)
+  const anvil = await spawnAnvil({ ...options, args: ['--load-state', file, ...(options.args ?? [])] })
   try {
-    return await furnish(anvil, options)
+    return await hold(anvil, manifest, options)
   } catch (thrown) {
     await anvil.close()
     throw thrown
   }
 }
 
-async function furnish(
+async function hold(
   anvil: { url: string; close(): Promise<void> },
-  { chainId = 31337, blockTimeSeconds, liquidationPeriodSeconds, payerAtomic = 1_000_000_000n }: TestChainOptions,
+  manifest: ChainManifest,
+  { blockTimeSeconds }: TestChainOptions,
 ): Promise<TestChain> {
-  const chain: Chain = defineChain({
-    id: chainId,
-    name: 'ComputePool test chain',
-    nativeCurrency: { name: 'Coin', symbol: 'COIN', decimals: 18 },
-    rpcUrls: { default: { http: [anvil.url] } },
-  })
+  const chain = testChainAt(anvil.url, manifest.chainId)
   const { publicClient, testClient, wallet } = clientsFor(chain, anvil.url)
-  const { owner, settler, keeper, payers, stranger } = testAccounts
-  for (const { address } of [owner, settler, keeper, stranger, ...payers]) {
-    await testClient.setBalance({ address, value: parseEther('1000') })
-  }
+  // The state's newest block is of the time when it was made: from here on it is now.
+  await testClient.mine({ blocks: 1 })
 
   // Without a block time anvil mines by itself, and an empty block more would do nothing.
   const mine = blockTimeSeconds === undefined ? async () => {} : () => testClient.mine({ blocks: 1 })
   const deployer = createDeployer({
     client: publicClient as PublicClient,
     chain,
-    account: owner,
+    account: testAccounts.owner,
     settings: { ...localSettings, pollingIntervalMs: 10, afterSend: mine },
   })
-  const { manifest } = await deployFramework({ deployer, liquidationPeriodSeconds })
 
   const usdc = { address: manifest.contracts.usdc, abi: usdcAbi } as const
   async function mintUsdc(to: Address, amountAtomic: bigint) {
-    const hash = await wallet(owner).writeContract({ ...usdc, functionName: 'mint', args: [to, amountAtomic] })
+    const hash = await wallet(testAccounts.owner).writeContract({
+      ...usdc,
+      functionName: 'mint',
+      args: [to, amountAtomic],
+    })
     await mine()
     const { status } = await publicClient.waitForTransactionReceipt({ hash })
     if (status !== 'success')
       throw new ComputePoolError('chain_reverted', `Test USDC for ${to} was not made (${hash}).`)
   }
-  if (payerAtomic > 0n) for (const { address } of payers) await mintUsdc(address, payerAtomic)
 
   return {
     url: anvil.url,

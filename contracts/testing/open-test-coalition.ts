@@ -8,7 +8,8 @@ import type { PrivateKeyAccount } from 'viem/accounts'
 import { coalitionAbi } from '../abi/coalition.ts'
 import { artifactOf } from '../build/compile.ts'
 import { coalitionSigner, type SignedAccusation, type SignedTerms } from './coalition-signing.ts'
-import { openTestChain, type TestChain, type TestChainOptions, testAccount } from './open-test-chain.ts'
+import { openTestChain, type TestChain, type TestChainOptions } from './open-test-chain.ts'
+import { testAccount } from './test-accounts.ts'
 
 export const testCoalitionRules = {
   quorum: 2,

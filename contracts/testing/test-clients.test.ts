@@ -3,8 +3,8 @@ import { parseEther } from 'viem'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { embeddedChain } from '../chain/known-chains.ts'
 import { addTestServing } from './add-test-serving.ts'
-import { testAccount } from './open-test-chain.ts'
 import { type SpawnedAnvil, spawnAnvil } from './spawn-anvil.ts'
+import { testAccount } from './test-accounts.ts'
 import { clientsFor, type TestClients } from './test-clients.ts'
 
 let anvil: SpawnedAnvil

@@ -7,6 +7,7 @@ import {
   createPublicClient,
   createTestClient,
   createWalletClient,
+  defineChain,
   type Hex,
   type HttpTransport,
   http,
@@ -23,6 +24,15 @@ export interface TestClients {
   readonly testClient: TestClient<'anvil', HttpTransport, Chain>
   wallet(account: PrivateKeyAccount): WalletClient<HttpTransport, Chain, PrivateKeyAccount>
 }
+
+/** The anvil at `url`, as viem describes chains. */
+export const testChainAt = (url: string, id: number): Chain =>
+  defineChain({
+    id,
+    name: 'ComputePool test chain',
+    nativeCurrency: { name: 'Coin', symbol: 'COIN', decimals: 18 },
+    rpcUrls: { default: { http: [url] } },
+  })
 
 export function clientsFor(chain: Chain, url: string): TestClients {
   // Some calls on a fresh anvil take long on a busy machine; a test's own limit is the judge.

@@ -4,10 +4,9 @@
  */
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises'
 import path from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { onceAcross } from '../../contracts/build/compile-lock.ts'
+import { onceInFolder } from '../../contracts/build/once-in-folder.ts'
 import { digestSources } from './digest-sources.ts'
 
 const self = fileURLToPath(import.meta.url)
@@ -32,7 +31,6 @@ const apart = [
   'solc',
   'vite',
 ]
-const dayMs = 86_400_000
 
 let made: Promise<string> | null = null
 
@@ -46,26 +44,7 @@ export async function bundleProgram(entry: string): Promise<string> {
 const nameOf = (entry: string): string => `${path.basename(entry, '.ts')}.mjs`
 
 async function makeOnce(): Promise<string> {
-  const folder = path.join(cache, await digestSources(repository))
-  await mkdir(cache, { recursive: true })
-  return onceAcross({
-    lockFile: `${folder}.lock`,
-    done: async () => {
-      const now = new Date()
-      // Whoever looks for old ones sees that it is in use.
-      return utimes(folder, now, now).then(
-        () => folder,
-        () => undefined,
-      )
-    },
-    make: async () => {
-      await removeOld()
-      const draft = `${folder}.${process.pid}`
-      await bundleApart(draft)
-      await rename(draft, folder)
-      return folder
-    },
-  })
+  return onceInFolder({ cache, name: await digestSources(repository), make: bundleApart })
 }
 
 /** In a process of its own: a bundler takes hundreds of megabytes, and a test process lives for minutes. */
@@ -77,15 +56,6 @@ async function bundleApart(outDir: string): Promise<void> {
   })
   const [code] = await once(child, 'exit')
   if (code !== 0) throw new Error(`The programs were not bundled:\n${complaint}`)
-}
-
-/** Of other sources, or half made: no run of tests lasts for a day. */
-async function removeOld(): Promise<void> {
-  for (const name of await readdir(cache)) {
-    const found = path.join(cache, name)
-    const { mtimeMs } = await stat(found).catch(() => ({ mtimeMs: Number.POSITIVE_INFINITY }))
-    if (Date.now() - mtimeMs > dayMs) await rm(found, { recursive: true, force: true })
-  }
 }
 
 async function bundle(outDir: string): Promise<void> {
