@@ -7,9 +7,9 @@ import { useServices } from '../shell/services.ts'
 import { useStore } from '../stores/use-store.ts'
 import { ActProgress } from './ActProgress.tsx'
 import { Address } from './Address.tsx'
+import { AddressField } from './AddressField.tsx'
+import { localTime } from './local-time.ts'
 import { endWords } from './token-words.ts'
-
-const when = (seconds: number) => new Date(seconds * 1000).toLocaleString()
 
 export function GrantList({
   token,
@@ -30,7 +30,7 @@ export function GrantList({
         {token.authorised.map(({ user, expiresAt }) => (
           <li key={user} className="finding-row grant-row" data-testid="grant-row" data-user={user.toLowerCase()}>
             <p>
-              <Address of={user} name="the address" /> {endWords(expiresAt, when)}
+              <Address of={user} name="the address" /> {endWords(expiresAt, localTime)}
             </p>
             {isOwner ? (
               <button
@@ -61,7 +61,6 @@ function GrantForm({ isBusy, obstacle }: { isBusy: boolean; obstacle: string | n
   const { acts } = useServices()
   const [user, setUser] = useState('')
   const [end, setEnd] = useState('')
-  const userId = useId()
   const endId = useId()
   const hintId = useId()
   function submit(event: FormEvent) {
@@ -73,23 +72,7 @@ function GrantForm({ isBusy, obstacle }: { isBusy: boolean; obstacle: string | n
   return (
     <form className="stack" data-testid="grant-form" onSubmit={submit}>
       <div className="withdraw-fields">
-        <span className="field">
-          <label className="field-head" htmlFor={userId}>
-            Address to authorise
-          </label>
-          <input
-            id={userId}
-            type="text"
-            data-testid="grant-user"
-            value={user}
-            maxLength={64}
-            placeholder="0x…"
-            autoComplete="off"
-            spellCheck={false}
-            required
-            onChange={event => setUser(event.target.value)}
-          />
-        </span>
+        <AddressField label="Address to authorise" testId="grant-user" value={user} onChange={setUser} />
         <span className="field">
           <label className="field-head" htmlFor={endId}>
             End (empty: until revoked)

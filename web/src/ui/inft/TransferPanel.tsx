@@ -6,10 +6,10 @@ import { ErrorPanel } from '../operate/ErrorPanel.tsx'
 import { useServices } from '../shell/services.ts'
 import { useStore } from '../stores/use-store.ts'
 import { ActProgress } from './ActProgress.tsx'
+import { AddressField } from './AddressField.tsx'
 import { IntelligenceView } from './IntelligenceView.tsx'
+import { localTime } from './local-time.ts'
 import { isSameAddress, transferWords } from './token-words.ts'
-
-const when = (seconds: number) => new Date(seconds * 1000).toLocaleString()
 
 export interface TransferPanelProps {
   readonly token: InftToken
@@ -46,7 +46,6 @@ function OfferForm({ obstacle }: { obstacle: string | null }) {
   const { acts } = useServices()
   const isBusy = isRunning(useStore(acts).act)
   const [to, setTo] = useState('')
-  const toId = useId()
   const hintId = useId()
   function submit(event: FormEvent) {
     event.preventDefault()
@@ -54,23 +53,7 @@ function OfferForm({ obstacle }: { obstacle: string | null }) {
   }
   return (
     <form className="stack" data-testid="offer-form" onSubmit={submit}>
-      <span className="field">
-        <label className="field-head" htmlFor={toId}>
-          Receiver’s address
-        </label>
-        <input
-          id={toId}
-          type="text"
-          data-testid="offer-to"
-          value={to}
-          maxLength={64}
-          placeholder="0x…"
-          autoComplete="off"
-          spellCheck={false}
-          required
-          onChange={event => setTo(event.target.value)}
-        />
-      </span>
+      <AddressField label="Receiver’s address" testId="offer-to" value={to} onChange={setTo} />
       <button
         type="submit"
         className="button act-button"
@@ -134,7 +117,7 @@ function Transfer({ transfer, account, obstacle }: TransferProps) {
     <li className="finding-row" data-testid="transfer-row" data-state={state}>
       <p>
         <span className={`chip ${state === 'over' ? 'is-lost' : 'is-ready'}`}>{state}</span>{' '}
-        {transferWords(transfer, account, when)}
+        {transferWords(transfer, account, localTime)}
       </p>
       {state === 'prepared' && isSameAddress(to, account) ? (
         <button

@@ -2,6 +2,7 @@
 import type { InftToken } from '@computepool/shared/inft'
 import { TransactionHash } from '../money/TransactionHash.tsx'
 import { Address } from './Address.tsx'
+import { localTime } from './local-time.ts'
 import { writtenBy } from './token-words.ts'
 import { useExplorer } from './use-explorer.ts'
 
@@ -17,8 +18,7 @@ export function VersionList({ token }: { token: InftToken }) {
         {token.history.toReversed().map(({ version, roots, transaction, atSeconds, by, oracle }) => (
           <li key={transaction} className="finding-row" data-testid="version-row" data-version={version}>
             <p>
-              <strong>Version {version}</strong> {writtenBy[by]}{' '}
-              <span className="hint">{new Date(atSeconds * 1000).toLocaleString()}</span>
+              <strong>Version {version}</strong> {writtenBy[by]} <span className="hint">{localTime(atSeconds)}</span>
             </p>
             {roots.map(root => (
               <p key={root}>
