@@ -74,6 +74,26 @@ describe('a decoded frame', () => {
     expect(payload.byteOffset % 8).toBe(0)
   })
 
+  it.each([
+    ['a letter beyond ASCII', { request_id: 'ü' }],
+    ['a long header', { prompt_tokens: new Array<number>(3000).fill(7) }],
+  ])('reads as it was written, with %s', (_, fields) => {
+    const frame = { header: { ...hidden, ...fields }, payload: new Uint8Array(24).fill(9) }
+    const bytes = encodeFrame(frame)
+    const json = new TextEncoder().encode(JSON.stringify(frame.header))
+    expect(toHex(bytes.subarray(4, 4 + json.length))).toBe(toHex(json))
+    expect(decodeFrame(bytes)).toEqual(frame)
+  })
+
+  it('has tokens beyond 32 bits', () => {
+    const tokens = [2 ** 32 - 1, 2 ** 32, 2 ** 40 + 5, Number.MAX_SAFE_INTEGER]
+    const header: FrameHeader = { ...hidden, kind: 'token', dtype: 'int64', shape: [4] }
+    const payload = encodeTokens(tokens)
+    const view = new DataView(payload.buffer)
+    expect(tokens.map((_, i) => view.getBigInt64(8 * i, true))).toEqual(tokens.map(BigInt))
+    expect(decodeTokens({ header, payload }).map(({ token }) => token)).toEqual(tokens)
+  })
+
   it('lets go of a long header', () => {
     const prompt = new Array<number>(10_000).fill(7)
     const bytes = encodeFrame({ header: { ...hidden, prompt_tokens: prompt }, payload: new Uint8Array(24) })
@@ -165,6 +185,12 @@ describe('what the payload readers refuse', () => {
 
   it('a negative token', () => {
     expect(codeOf(() => decodeTokens(token(new Uint8Array(8).fill(255))))).toBe('peer_frame_invalid')
+  })
+
+  it('a token that no number holds exactly', () => {
+    // 2^53
+    expect(codeOf(() => decodeTokens(token(Uint8Array.of(0, 0, 0, 0, 0, 0, 32, 0))))).toBe('peer_frame_invalid')
+    expect(decodeTokens(token(Uint8Array.of(255, 255, 255, 255, 255, 255, 31, 0)))[0]!.token).toBe(2 ** 53 - 1)
   })
 
   it('a token that differs from the one its header reports', () => {

@@ -19,31 +19,48 @@ export const maxHandoverFrameBytes = 256 << 10
 /** Tokens that one frame may guess. */
 export const maxDraftTokens = 32
 
+export const frameKinds = ['hidden', 'token', 'control', 'handover'] as const
+/** `hidden`: f32, f16 or bf16; `token`: int64; `control`: json; `handover`: bytes. */
+export const frameDtypes = ['f32', 'f16', 'bf16', 'int64', 'json', 'bytes'] as const
+
+/** Of a header's everyday fields: what the schema and `isUsualHeader` go by. */
+export const headerBounds = {
+  idLength: 64,
+  axes: 3,
+  /** Of positions, and of an axis. */
+  size: 1_048_576,
+  /** Of frames, and of assignments. */
+  count: 0xffff_ffff,
+  seat: 63,
+  hops: 64,
+  ms: 1e7,
+} as const
+const { idLength, axes, size, count, seat, hops, ms } = headerBounds
+
 /** Where a lap's time went, one entry a seat, appended as the frame travels. */
 export const hopTraceSchema = z.strictObject({
-  seat: z.int().min(0).max(63),
+  seat: z.int().min(0).max(seat),
   /** Time in the engine. */
-  computeMs: z.number().min(0).max(1e7),
+  computeMs: z.number().min(0).max(ms),
   /** Time between arrival and start of compute. */
-  queueMs: z.number().min(0).max(1e7),
+  queueMs: z.number().min(0).max(ms),
   /** Positions in the row, where it was a chunk of a prompt. */
-  tokens: z.int().min(1).max(1_048_576).optional(),
+  tokens: z.int().min(1).max(size).optional(),
 })
 export type HopTrace = z.infer<typeof hopTraceSchema>
 
 export const frameHeaderSchema = z.strictObject({
-  request_id: z.string().min(1).max(64),
-  kind: z.enum(['hidden', 'token', 'control', 'handover']),
-  /** `hidden`: f32, f16 or bf16; `token`: int64; `control`: json; `handover`: bytes. */
-  dtype: z.enum(['f32', 'f16', 'bf16', 'int64', 'json', 'bytes']),
+  request_id: z.string().min(1).max(idLength),
+  kind: z.enum(frameKinds),
+  dtype: z.enum(frameDtypes),
   /** `hidden`: [tokens, hidden]; `token`: [tokens]; `control`, `handover`: [bytes]. */
-  shape: z.array(z.int().min(0).max(1_048_576)).max(3),
+  shape: z.array(z.int().min(0).max(size)).max(axes),
   /** Per request and direction, from 0: the receiver puts frames in order by it. */
-  seq: z.int().min(0).max(0xffff_ffff),
+  seq: z.int().min(0).max(count),
   /** Absolute position of the first row (`hidden`), or of the first token that was drawn (`token`). */
-  position: z.int().min(0).max(1_048_576).default(0),
+  position: z.int().min(0).max(size).default(0),
   /** The assignment this frame belongs to; frames of another epoch are dropped. */
-  epoch: z.int().min(0).max(0xffff_ffff).default(0),
+  epoch: z.int().min(0).max(count).default(0),
   /** On the first hidden frame of a request. */
   sampling: samplingParamsSchema.optional(),
   /** With `sampling`, where repetitionPenalty is not 1. */
@@ -66,7 +83,7 @@ export const frameHeaderSchema = z.strictObject({
     .min(2)
     .max(maxDraftTokens + 1)
     .optional(),
-  trace: z.array(hopTraceSchema).max(64).optional(),
+  trace: z.array(hopTraceSchema).max(hops).optional(),
   /** `handover`: what the command asked for, and so which of two blobs it belongs to. `request_id` is the check's. */
   as: z.enum(['received', 'sent']).optional(),
   /** `handover`: no frame of a higher `seq` follows. */
@@ -86,14 +103,14 @@ export const frameControlSchema = z.discriminatedUnion('type', [
   /** The request is over: free its cache, or keep it for a later request while there is room. Travels forward, seat to seat. */
   z.strictObject({ type: z.literal('end'), keep: z.boolean().optional() }),
   /** The exit has taken every row before `position`: travels straight to the entry, which bounds its prefill in flight by it. */
-  z.strictObject({ type: z.literal('progress'), position: z.int().min(0).max(1_048_576) }),
+  z.strictObject({ type: z.literal('progress'), position: z.int().min(0).max(size) }),
   /** A seat could not do its step: travels straight to the entry. */
   z.strictObject({
     type: z.literal('failed'),
     code: z.string().max(64),
     message: z.string().max(1000),
     remedy: z.string().max(1000).default(''),
-    seat: z.int().min(0).max(63),
+    seat: z.int().min(0).max(seat),
   }),
 ])
 export type FrameControl = z.infer<typeof frameControlSchema>
