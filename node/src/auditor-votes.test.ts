@@ -427,3 +427,22 @@ test(
   },
   longMs,
 )
+
+test(
+  'are silent on a bundle of another version, and say which release votes',
+  async () => {
+    const text = Buffer.from(encodeEvidence(await sampleEvidence({ seat: 1, seed: ++seeds }))).toString('latin1')
+    const bytes = new Uint8Array(Buffer.from(text.replace('"version":3', '"version":9'), 'latin1'))
+    const dispute = await disputed({ isCheat: true, bytes })
+    await start(auditorKeys).look()
+    const { onChain } = await stage.until(desk, dispute.breach, ({ state }) => state === 'voting')
+    expect(onChain).toMatchObject({ guiltyVotes: 0, innocentVotes: 0 })
+    expect(said).toEqual(
+      expect.arrayContaining([
+        expect.stringMatching(/of version 9; .* newer release/),
+        expect.stringMatching(/cannot judge it, and does not vote/),
+      ]),
+    )
+  },
+  longMs,
+)

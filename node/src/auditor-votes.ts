@@ -198,7 +198,7 @@ export function startAuditorVotes(options: AuditorVotesOptions): AuditorVotes {
     const reason = breachReasons[said.reason]
     // Another breach is not shown by rows that can be computed again.
     const isReplayable = reason === 'wrong-output' || reason === 'broken-receipts'
-    const verdict = isReplayable ? await judgeBundle(view, said) : null
+    const verdict = isReplayable ? await judgeBundle(view, said).catch(ofOtherVersion) : null
     if (verdict === 'missing') {
       if (!missing.has(name)) onNotice(`Dispute ${view.onChain?.dispute}: its evidence is not there.`)
       missing.set(name, clock.monotonicMs() + missingAgainMs)
@@ -207,6 +207,14 @@ export function startAuditorVotes(options: AuditorVotesOptions): AuditorVotes {
     judged.set(name, verdict)
     if (verdict === null) onNotice(`Dispute ${view.onChain?.dispute}: this auditor cannot judge it, and does not vote.`)
     return verdict
+  }
+
+  /** Whoever has the release for it votes. */
+  function ofOtherVersion(thrown: unknown): null {
+    const { code, message, remedy } = asComputePoolError(thrown)
+    if (code !== 'input_version_unsupported') throw thrown
+    onNotice(`${message} ${remedy}`)
+    return null
   }
 
   async function judgeBundle(

@@ -140,6 +140,26 @@ test('engines that nobody measured are not judged, by the table that came with t
   expect(process.exitCode).toBe(0)
 })
 
+test('a bundle of another version is called that, with what replays it, and neither side a liar', async () => {
+  const bytes = encodeEvidence(await sampleEvidence({ seat: 1, model }))
+  // Of the same length.
+  const text = Buffer.from(bytes).toString('latin1').replace('"version":3', '"version":9')
+  const file = join(folder, 'newer')
+  await writeFile(file, Buffer.from(text, 'latin1'))
+  await verifyCommand([file, '--pack', pack])
+  expect(process.exitCode).toBe(4)
+  expect(printed.at(-1)).toMatch(
+    /^Evidence [0-9a-f]{64}\nIt is not judged here: This is a bundle of evidence of version 9; .*\nReplay it with a newer release/,
+  )
+  await verifyCommand([file, '--pack', pack, '--json'])
+  expect(JSON.parse(printed.at(-1)!)).toMatchObject({
+    type: 'verified',
+    verdict: 'other-version',
+    code: 'input_version_unsupported',
+    context: { version: 9 },
+  })
+})
+
 test('another pack, a file that is none, and one that is not there are refused by name', async () => {
   const other = await sampleEvidence({ seat: 1, model: { ...model, manifestSha256: '55'.repeat(32) } })
   expect((await verify(other)).text).toContain(`was served of the manifest ${'55'.repeat(32)}`)

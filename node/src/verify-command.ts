@@ -5,13 +5,14 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import {
   decodeEvidence,
+  type EvidenceBundle,
   maxEvidenceHeaderBytes,
   maxEvidenceSectionBytes,
   measuredTolerances,
   parseToleranceTable,
   type ToleranceTable,
 } from '@computepool/shared/audit'
-import { ComputePoolError } from '@computepool/shared/errors'
+import { asComputePoolError, ComputePoolError } from '@computepool/shared/errors'
 import { parseManifest } from '@computepool/shared/model'
 import { type EvidenceVerdict, verifyEvidence } from './audit/verify-evidence.ts'
 import { fromHere } from './from-here.ts'
@@ -34,7 +35,9 @@ beforehand, and what the layers give when they are computed again here.
 
 Exit code 0: the accused cheated. 3: it did not, or the bundle proves nothing,
 or nobody measured how far two such engines lie apart.
-2: the arguments. 1: anything else.`
+4: the bundle is of a version that this release does not replay; which one does
+is printed, and nothing is said of either side. 2: the arguments. 1: anything
+else.`
 
 /** The two sections, the header and the magic before it. */
 const maxBundleBytes = 2 * maxEvidenceSectionBytes + maxEvidenceHeaderBytes + 64
@@ -53,7 +56,17 @@ export async function verifyCommand(args: readonly string[]): Promise<void> {
 
   const bytes = await readCapped(fromHere(file))
   const sha256 = createHash('sha256').update(bytes).digest('hex')
-  const bundle = decodeEvidence(bytes)
+  const bundle = readBundle(bytes)
+  if ('code' in bundle) {
+    const { message, remedy } = bundle
+    console.log(
+      values.json
+        ? JSON.stringify({ type: 'verified', sha256, verdict: 'other-version', ...bundle.toJSON() })
+        : `Evidence ${sha256}\nIt is not judged here: ${message}\n${remedy}`,
+    )
+    process.exitCode = 4
+    return
+  }
   const folder = fromHere(values.pack)
   const manifestBytes = await readFile(join(folder, 'manifest.json')).catch(unreadable(join(folder, 'manifest.json')))
   const table = values.tolerance === undefined ? measuredTolerances() : await readTable(fromHere(values.tolerance))
@@ -82,6 +95,17 @@ export async function verifyCommand(args: readonly string[]): Promise<void> {
     values.json ? JSON.stringify({ type: 'verified', sha256, accused, ...found }) : sentence(found, sha256, accused),
   )
   process.exitCode = found.verdict === 'cheated' || found.verdict === 'unpaired' ? 0 : 3
+}
+
+/** The error where another release replays it: neither the accuser nor the accused has lied by that. */
+function readBundle(bytes: Uint8Array): EvidenceBundle | ComputePoolError {
+  try {
+    return decodeEvidence(bytes)
+  } catch (thrown) {
+    const error = asComputePoolError(thrown)
+    if (error.code === 'input_version_unsupported') return error
+    throw thrown
+  }
 }
 
 function sentence(found: EvidenceVerdict, sha256: string, accused: string): string {

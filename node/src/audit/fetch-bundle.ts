@@ -6,7 +6,7 @@ import {
   maxEvidenceHeaderBytes,
   maxEvidenceSectionBytes,
 } from '@computepool/shared/audit'
-import { ComputePoolError } from '@computepool/shared/errors'
+import { asComputePoolError, ComputePoolError } from '@computepool/shared/errors'
 
 export interface FetchBundleOptions {
   readonly origin: string
@@ -22,7 +22,7 @@ export interface FetchBundleOptions {
 export const maxBundleBytes = 2 * maxEvidenceSectionBytes + maxEvidenceHeaderBytes + 64
 const deadlineMs = 120_000
 
-/** Null where it is gone, is not what has this hash, or is no bundle of this version. Errors: `peer_unreachable` where it cannot be had now. */
+/** Null where it is gone, is not what has this hash, or is no bundle. Errors: `peer_unreachable` where it cannot be had now, `input_version_unsupported`. */
 export async function fetchBundle(options: FetchBundleOptions): Promise<EvidenceBundle | null> {
   const { origin, path, sha256, fetch, signal } = options
   const url = new URL(path, origin)
@@ -51,7 +51,8 @@ export async function fetchBundle(options: FetchBundleOptions): Promise<Evidence
   if (hash.digest('hex') !== sha256) return null
   try {
     return decodeEvidence(new Uint8Array(Buffer.concat(parts)))
-  } catch {
+  } catch (thrown) {
+    if (asComputePoolError(thrown).code === 'input_version_unsupported') throw thrown
     return null
   }
 }

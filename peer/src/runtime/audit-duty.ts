@@ -179,6 +179,8 @@ export function createAuditDuty({
         } catch (thrown) {
           signal.throwIfAborted()
           const { code, message } = asComputePoolError(thrown, 'engine_failed')
+          // Another release can judge it: to call it unsound would speak whom it accuses free.
+          if (code === 'input_version_unsupported') return say('unjudged', message)
           return say(code.startsWith('input_') ? 'unsound' : 'failed', message)
         }
       },

@@ -404,6 +404,14 @@ it('judges evidence that is none, or not what it is called, as such', async () =
   pool.evidence.set(digest, none)
   const fake = { path: `/api/evidence/${digest}`, sha256: digest }
   expect(await judged(`audit:${'04'.repeat(8)}`, fake)).toBe('unsound')
+  // A release that cannot read it speaks nobody free.
+  const newer = new Uint8Array(
+    Buffer.from(Buffer.from(bundle).toString('latin1').replace('"version":3', '"version":9'), 'latin1'),
+  )
+  const newerDigest = Buffer.from(await crypto.subtle.digest('SHA-256', newer)).toString('hex')
+  pool.evidence.set(newerDigest, newer)
+  const other = { path: `/api/evidence/${newerDigest}`, sha256: newerDigest }
+  expect(await judged(`audit:${'05'.repeat(8)}`, other)).toBe('unjudged')
 })
 
 it('an auditor that is told to stop finishes the check that it has begun, and waits for nobody else', async () => {

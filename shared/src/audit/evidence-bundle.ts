@@ -51,7 +51,10 @@ export function encodeEvidence(bundle: {
   return bytes
 }
 
-/** The bundle in `bytes`; its sections are views. Errors: `input_invalid` for anything that is none, a digest that does not fit among it; `input_too_large`. */
+/**
+ * The bundle in `bytes`; its sections are views. Errors: `input_invalid` for anything that is none, a digest that does not fit among it; `input_too_large`;
+ * `input_version_unsupported` for one of another version, which may be sound: nobody is told a lie by it.
+ */
 export function decodeEvidence(bytes: Uint8Array): EvidenceBundle {
   if (bytes.length < headerOffset || magic.some((byte, i) => bytes[i] !== byte))
     throw invalid('It does not begin with CPEVID01.')
@@ -125,7 +128,7 @@ function refuseOtherVersion(data: unknown): void {
   const { format, version } = (typeof data === 'object' && data !== null ? data : {}) as Record<string, unknown>
   if (format !== 'computepool-evidence' || !Number.isSafeInteger(version) || version === evidenceVersion) return
   throw new ComputePoolError(
-    'input_invalid',
+    'input_version_unsupported',
     `This is a bundle of evidence of version ${version}; this program replays version ${evidenceVersion}.`,
     {
       remedy:

@@ -29,7 +29,11 @@ test('a bundle of another version is refused as such, and with what to do, thoug
   const message = (version: number) =>
     `This is a bundle of evidence of version ${version}; this program replays version 3.`
   expect(asVersion(2)).toThrow(
-    expect.objectContaining({ code: 'input_invalid', message: message(2), remedy: expect.stringContaining('release') }),
+    expect.objectContaining({
+      code: 'input_version_unsupported',
+      message: message(2),
+      remedy: expect.stringContaining('release'),
+    }),
   )
   expect(asVersion(4)).toThrow(
     expect.objectContaining({ message: message(4), remedy: expect.stringContaining('newer release') }),

@@ -23,6 +23,7 @@ const unavailable = { httpStatus: 503, openaiType: 'server_error' } as const
 export const errorTable = {
   input_invalid: invalid,
   input_unsupported: { ...invalid, openaiCode: 'unsupported_parameter' },
+  input_version_unsupported: invalid,
   input_context_too_long: { ...invalid, openaiCode: 'context_length_exceeded' },
   input_too_large: { ...invalid, httpStatus: 413 },
   input_model_unknown: { ...invalid, httpStatus: 404, openaiCode: 'model_not_found' },
