@@ -1,6 +1,7 @@
 /**
  * The ledger's database in memory for one test file, with every migration applied. Making a cluster costs seconds of a core, so it
- * is made once, dumped beside npm's packages, and loaded; another migration or another PGlite makes another dump.
+ * is made once, dumped beside npm's packages without what no test needs, and loaded; another migration, another PGlite or another way
+ * of making it makes another dump.
  */
 import { createHash } from 'node:crypto'
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
@@ -13,10 +14,18 @@ import { type Migration, migrate, readMigrations } from '../src/store/migrate.ts
 const cache = join(import.meta.dirname, '../../node_modules/.cache/computepool')
 const require = createRequire(import.meta.url)
 
+/** A load writes each file anew, and each start clears all buffers: two databases to copy from and 128 MB were half of that work. */
+const leaner = [
+  'UPDATE pg_database SET datistemplate = false',
+  'DROP DATABASE template0',
+  'DROP DATABASE template1',
+  "ALTER SYSTEM SET shared_buffers = '4MB'",
+]
+
 export async function openMemoryLedger(): Promise<OpenDatabase> {
   const migrations = await readMigrations()
   const build = await readFile(require.resolve('@electric-sql/pglite'))
-  const digest = createHash('sha256').update(build)
+  const digest = createHash('sha256').update(build).update(leaner.join())
   for (const { name, sha256 } of migrations) digest.update(`\0${name}\0${sha256}`)
   const file = join(cache, `ledger-${digest.digest('hex').slice(0, 16)}.tar`)
   const dump = await readFile(file).catch(() => null)
@@ -39,6 +48,7 @@ async function makeDump(file: string, migrations: readonly Migration[]): Promise
       ),
     migrations,
   )
+  for (const statement of leaner) await pglite.exec(statement)
   await pglite.exec('CHECKPOINT')
   const dump = await pglite.dumpDataDir('none')
   await pglite.close()
