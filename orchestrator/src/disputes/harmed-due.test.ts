@@ -1,11 +1,12 @@
 /** The payer's repayment where the ledger's close is not on the vault yet: on a real Coalition, a real vault and the real runner. */
 import { noSession } from '@computepool/shared/coalition'
 import { eq } from 'drizzle-orm'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { longMs, lower } from '../../testing/coalition-stage.ts'
-import { type DisputeStage, openDisputeStage } from '../../testing/dispute-stage.ts'
+import type { DisputeStage } from '../../testing/dispute-stage.ts'
 import { isOnChain, type View, verdictsOn } from '../../testing/dispute-verdicts.ts'
 import { stakeAtomic } from '../../testing/keeper-coalition.ts'
+import { useDisputeStage } from '../../testing/use-dispute-stage.ts'
 import { signLeave } from '../coalition/index.ts'
 import { outboxTable } from '../store/ledger-tables.ts'
 import type { DisputeDesk } from './index.ts'
@@ -13,19 +14,13 @@ import type { DisputeDesk } from './index.ts'
 let stage: DisputeStage
 let desk: DisputeDesk
 const { decide, isClosed } = verdictsOn(() => stage)
-beforeAll(async () => {
-  stage = await openDisputeStage()
-  desk = stage.openDesk()
-}, 240_000)
-afterAll(async () => {
-  await desk?.close()
-  await stage?.close()
-})
-
-/** Whatever happened: what lies in the registry is what its books say. */
-afterEach(async () => {
-  expect(await stage.usdcOf(stage.coalition.address)).toBe((await stage.reader.totals()).heldAtomic)
-})
+useDisputeStage(
+  (opened, first) => {
+    stage = opened
+    desk = first
+  },
+  () => desk,
+)
 
 describe('what the harmed session owes, where the ledger’s close is not on the vault yet', () => {
   const isWaiting = ({ note }: View): boolean => note?.startsWith('Waits until the vault') === true
