@@ -1,4 +1,5 @@
-export { createDesk, type Desk, type DeskOptions } from './desk.ts'
+export { createDesk } from './desk.ts'
+export type { Desk, DeskOptions } from './desk-ports.ts'
 export type { DeskPort, HubPort } from './hub-port.ts'
 export type {
   CutReason,

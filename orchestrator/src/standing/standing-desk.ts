@@ -5,7 +5,7 @@
 import type { Clock } from '@computepool/shared/ports'
 import type { ReceiptVerdict } from '@computepool/shared/receipts'
 import type { PoolSnapshot } from '@computepool/shared/swarm'
-import type { Desk } from '../dispatch/desk.ts'
+import type { Desk } from '../dispatch/desk-ports.ts'
 import { operatorOf } from '../receipts/operator-of.ts'
 import type { SettledAttempt } from '../receipts/receipt-book.ts'
 import { createStandingBook, type StandingBook, type StandingBookOptions } from './standing-book.ts'
