@@ -68,7 +68,7 @@ export async function openDisputeStage(sessions = 9) {
       onChange: () => {
         for (const look of [...looks]) look()
       },
-      pollMs: 10,
+      pollMs: 50,
       ...change,
     })
     desk.start()
