@@ -21,6 +21,11 @@ export interface CheckStage {
   handOver(changes?: Partial<Extract<DeskCommand, { type: 'hand-over' }>>): void
   run(changes?: Partial<RunCheck>): void
   reported(): Promise<Of<'check-reported'>>
+  /** Asks the auditor to judge that evidence; what it says to it. */
+  judged(
+    sha256: string,
+    changes?: Partial<Extract<DeskCommand, { type: 'judge-evidence' }>>,
+  ): Promise<Of<'evidence-judged'>[]>
 }
 
 type Of<Type extends DeskRequest['type']> = Extract<DeskRequest, { type: Type }>
@@ -161,6 +166,7 @@ export async function openCheckStage(options: StageOptions): Promise<CheckStage>
   const check = `audit:${'0f'.repeat(12)}`
   const accused = tabs[seat]!
   const sentFrom = tabs[seat + 1] ?? accused
+  let judgements = 0
   const command: RunCheck = {
     type: 'run-check',
     check,
@@ -201,5 +207,25 @@ export async function openCheckStage(options: StageOptions): Promise<CheckStage>
       await pool.until('a report', () => heardBy(auditor, 'check-reported').length > 0)
       return heardBy(auditor, 'check-reported').at(-1)!
     },
+    async judged(sha256, changes = {}) {
+      const asked = `audit:${String(++judgements).padStart(24, '0')}`
+      const path = `/api/evidence/${sha256}`
+      const ask = { type: 'judge-evidence', check: asked, epoch, layers: command.layers, path, sha256 } as const
+      pool.command(auditor, { ...ask, withinMs: 60_000, ...changes })
+      const said = () => heardBy(auditor, 'evidence-judged').filter(verdict => verdict.check === asked)
+      await pool.until('a verdict', () => said().length > 0)
+      return said()
+    },
   }
+}
+
+/** A stage whose check was run, and what came of it. */
+export async function checked(
+  options: StageOptions,
+  changes: Partial<RunCheck> = {},
+): Promise<{ stage: CheckStage; report: Of<'check-reported'> }> {
+  const stage = await openCheckStage(options)
+  stage.handOver()
+  stage.run(changes)
+  return { stage, report: await stage.reported() }
 }
