@@ -20,12 +20,13 @@ import {
   sessionKeyText,
   settleChain,
 } from '../receipts/index.ts'
+import type { CheckPolicy } from './check-policy.ts'
 import { canonicalJson, commitmentOf } from './commitment.ts'
 import { heldBytes, heldLinks, rowBytes } from './evidence-bundle.ts'
 import type { EvidenceAttempt, EvidenceCase, EvidenceFrames } from './evidence-header.ts'
 import { finalRows } from './final-rows.ts'
 import { firstDrawn, isDrawnFrom, orderlyFrames, samplingTerms, termOf, unpairedFrames } from './pair-frames.ts'
-import { type DrawRun, planChecks } from './plan-checks.ts'
+import { type DrawRun, isRunPlanned, mostDrawsJudged, type PlanInput, planChecks } from './plan-checks.ts'
 
 /** True where the wallet `address` signed `message` (EIP-191); false, never an error, for anything that is no signature. */
 export type VerifyWallet = (signed: {
@@ -267,24 +268,60 @@ function faultsOfPlan(header: EvidenceCase): string[] {
   const kept = keptPositions(header)
   if (check.positions <= kept)
     return [`The attempt began with ${kept} positions, and is said to have had ${check.positions}.`]
-  const [planned] = planChecks({
-    secret: hexToBytes(check.secret),
-    attempt: receipt.requestId,
-    receiptHeads: [...new Array<null>(receipt.seat).fill(null), digestOfReceipt(receipt)],
-    positions: check.positions,
-    keptPositions: kept,
-    firstDraw: () => header.draws?.firstPosition ?? null,
-    policies: new Array(receipt.seat + 1).fill(policy),
-  })
+  const input = planOf(header, policy)
+  const [planned] = planChecks({ ...input, firstDraw: () => null })
   if (planned === undefined) return ['No check of this seat was drawn.']
   if (planned.endPosition !== check.endPosition)
     return [`The check was drawn up to position ${planned.endPosition}, and goes up to ${check.endPosition}.`]
   // By frames that no honest seat answers the accused would end every check of itself: what it signed is enough.
   if (unpairedFrames(header) !== null) return []
-  if (canonicalJson(planned.draws) !== canonicalJson(check.draws)) return ['Other draws were to be made again.']
+  const isPlanned =
+    header.draws === null ? check.draws === null : check.draws && isRunPlanned(input, receipt.seat, check.draws)
+  if (!isPlanned) return ['Other draws were to be made again.']
   const most = positionsOf(incoming, kept)
-  if (typeof most === 'string') return [most]
-  return check.positions > most ? [`The attempt had ${most} positions, not ${check.positions}.`] : []
+  return typeof most === 'string' ? [most] : []
+}
+
+function planOf(header: EvidenceCase, policy: CheckPolicy): Omit<PlanInput, 'firstDraw'> {
+  const { check } = header
+  const { receipt } = header.attempts.at(-1)!
+  return {
+    secret: hexToBytes(check.secret),
+    attempt: receipt.requestId,
+    receiptHeads: [...new Array<null>(receipt.seat).fill(null), digestOfReceipt(receipt)],
+    positions: check.positions,
+    keptPositions: keptPositions(header),
+    policies: new Array(receipt.seat + 1).fill(policy),
+  }
+}
+
+/**
+ * How a sound bundle's check lies beside what the accused signed for having received, in words; null where it does as planned. An entry that asks for draws
+ * elsewhere than behind its text, or tells more tokens than were drawn, brings that about: then what the accused signed shows a cheat, and no more than that.
+ */
+export function besidePlan(header: EvidenceCase): string | null {
+  const { check, draws } = header
+  const { receipt, incoming } = header.attempts.at(-1)!
+  const policy = check.terms.policies[receipt.seat]
+  if (policy === undefined) return null
+  const most = positionsOf(incoming, keptPositions(header))
+  if (typeof most === 'string' || check.positions > most)
+    return `The desk heard of ${check.positions} positions, and the accused signed for ${most}.`
+  if (draws === null) return null
+  const [planned] = planChecks({ ...planOf(header, policy), firstDraw: () => draws.firstPosition })
+  if (canonicalJson(planned?.draws ?? null) === canonicalJson(check.draws)) return null
+  return `The accused was first asked for a token at position ${draws.firstPosition}, which the desk had not asked for.`
+}
+
+/** Which of an exit's draws are made again: those that were planned, as far as it signed for them; else what lies before the check's end. Null where none does. */
+export function drawsToJudge({ check, draws }: Pick<EvidenceCase, 'check' | 'draws'>): DrawRun | null {
+  if (draws === null || check.draws === null) return null
+  const [first, end] = [draws.firstPosition, draws.firstPosition + draws.tokens.length]
+  const planned = { from: Math.max(first, check.draws.from), until: Math.min(end, check.draws.until) }
+  if (planned.from < planned.until) return planned
+  const until = Math.min(end, check.endPosition + 1)
+  const from = Math.max(first, until - mostDrawsJudged)
+  return from < until ? { from, until } : null
 }
 
 /** Positions that came and stayed; of a text all but the last token, which nobody fed. In words where the frames leave gaps. */

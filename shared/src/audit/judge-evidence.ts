@@ -5,7 +5,7 @@
 import type { Manifest } from '../model/index.ts'
 import type { Engine } from '../ports/index.ts'
 import type { Digest } from '../receipts/index.ts'
-import { type CaseBundle, checkEvidence, type VerifyWallet } from './check-evidence.ts'
+import { besidePlan, type CaseBundle, checkEvidence, type VerifyWallet } from './check-evidence.ts'
 import type { ComputedRows } from './compute-rows.ts'
 import { heldBytes } from './evidence-bundle.ts'
 import type { EvidenceAttempt, EvidenceFrames, EvidenceHeader } from './evidence-header.ts'
@@ -69,11 +69,13 @@ export async function replayEvidence(input: ReplayInput): Promise<EvidenceVerdic
     faults: [unmeasured(accused, ours, manifest.quantisation, layers)],
   } as const
   if (tolerance === null) return unjudged
+  const beside = besidePlan(header)
   const { chunk, requestId, breathe, signal, computed } = input
   const report = await recompute({
     engine,
     ...replayOf(bundle, vocab),
-    tolerance,
+    // What was not planned an accuser may have chosen: near ties, which chance brings, are not counted there.
+    tolerance: beside === null ? tolerance : { ...tolerance, nearTieShare: 1 },
     ...(computed === undefined ? {} : { computed }),
     ...(chunk === undefined ? {} : { chunk }),
     ...(requestId === undefined ? {} : { requestId }),
@@ -84,6 +86,7 @@ export async function replayEvidence(input: ReplayInput): Promise<EvidenceVerdic
   if (measured === null)
     return isBeyondFloor(report) ? { verdict: 'cheated', report, tolerance, isBeyondFloor: true } : unjudged
   if (!report.isHonest) return { verdict: 'cheated', report, tolerance }
+  if (beside !== null) return { verdict: 'unjudged', faults: [beside] }
   const { draws } = report
   const known = draws === null ? [] : draws.verdicts.filter(verdict => verdict !== 'unjudged')
   if (draws !== null && known.length * 2 < draws.verdicts.length)

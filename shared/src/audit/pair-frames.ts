@@ -72,13 +72,18 @@ export function unpairedFrames(header: EvidenceCase): string | null {
   return unpairedSent(header) ?? undrawnTokens(header)
 }
 
-/** Each token follows a row that was signed: whoever draws without one has computed nothing there. */
+/** Each token follows a row that was signed, and such a row is followed by its token: whoever has the one without the other hides where it drew. */
 function undrawnTokens({ outgoing, draws }: EvidenceCase): string | null {
   if (draws === null) return null
   const until = rowsReach(outgoing.links)
   const end = draws.firstPosition + draws.tokens.length - 1
-  if (draws.tokens.length === 0 || until >= end) return null
-  return `The accused signed for tokens up to position ${end}, and for rows up to ${until} only.`
+  if (draws.tokens.length > 0 && until < end)
+    return `The accused signed for tokens up to position ${end}, and for rows up to ${until} only.`
+  // It draws a token from each such row as soon as it has it, and takes no frame but the one that brings its last token.
+  const last = outgoing.links.findLast(link => termOf(link, 'sample') === true)
+  const due = last === undefined ? end : last.position + last.rows - guessesOf(last)
+  if (end >= due) return null
+  return `The accused signed for rows of which a token was to be drawn at position ${due}, and for tokens up to ${end} only.`
 }
 
 function rowsReach(links: readonly EvidenceLink[]): number {

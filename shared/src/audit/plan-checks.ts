@@ -83,6 +83,18 @@ export function planChecks(input: PlanInput): PlannedCheck[] {
   return checks
 }
 
+/** Whether the seat's receipt draws this run from any first token: at which position that lies nobody but the desk may know. */
+export function isRunPlanned(input: Omit<PlanInput, 'firstDraw'>, seat: number, { from, until }: DrawRun): boolean {
+  const head = input.receiptHeads[seat]
+  if (head == null) return false
+  const [, , , place] = drawsOf(input, seat, head)
+  for (let first = 1; first <= from; first++) {
+    const run = runAmong(first, input.positions, place)
+    if (run?.from === from && run.until === until) return true
+  }
+  return false
+}
+
 /** The text's last position has no token behind it that anybody fed, but one that was drawn. */
 function runAmong(first: number, positions: number, place: number): DrawRun | null {
   const drawn = positions + 1 - first
@@ -92,7 +104,11 @@ function runAmong(first: number, positions: number, place: number): DrawRun | nu
 }
 
 /** Four numbers in [0, 1) of 53 bits each, a seat. Lengths are fixed or told, so that no two inputs read the same. */
-function drawsOf({ secret, attempt }: PlanInput, seat: number, head: Uint8Array): [number, number, number, number] {
+function drawsOf(
+  { secret, attempt }: Pick<PlanInput, 'secret' | 'attempt'>,
+  seat: number,
+  head: Uint8Array,
+): [number, number, number, number] {
   const words = new TextEncoder().encode(attempt)
   const label = new TextEncoder().encode('computepool check plan 1\0')
   const bytes = new Uint8Array(label.length + 2 * digestBytes + 8 + words.length)

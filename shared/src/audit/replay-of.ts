@@ -1,7 +1,7 @@
 /** What `recompute` takes, out of a bundle of evidence: frames as they came, and what was sent. It judges nothing. */
 import { activationRows, joinActivations } from '../engine/index.ts'
 import type { Activation } from '../ports/index.ts'
-import { type CaseBundle, keptPositions, payloadsOf } from './check-evidence.ts'
+import { type CaseBundle, drawsToJudge, keptPositions, payloadsOf } from './check-evidence.ts'
 import { heldLinks, rowBytes } from './evidence-bundle.ts'
 import type { EvidenceAttempt, EvidenceFrames, EvidenceLink } from './evidence-header.ts'
 import { finalRows } from './final-rows.ts'
@@ -22,18 +22,19 @@ export function replayOf(
   const endPosition = Math.min(header.check.endPosition, header.check.positions)
   const outputs = activationsOf(sent, outgoing)
   const held = heldLinks(sent)
-  const { draws, check } = header
+  const { draws } = header
+  const run = drawsToJudge(header)
   const claimed: Claim = {
     outputs: outputs.slice(0, sent.held),
     positions: sent.links.slice(0, sent.held).map(({ position }) => position),
-    ...(draws === null || check.draws === null
+    ...(draws === null || run === null
       ? {}
       : {
           draws: {
             ...draws,
             vocab,
-            run: check.draws,
-            rows: rowsOf(sent, new Map(held.map((link, i) => [link, outputs[i]!])), check.draws),
+            run,
+            rows: rowsOf(sent, new Map(held.map((link, i) => [link, outputs[i]!])), run),
           },
         }),
   }

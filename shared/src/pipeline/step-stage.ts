@@ -84,6 +84,8 @@ function acceptHidden(draft: Draft, before: RequestState, frame: Frame, nowMs: n
   const disorder = faultOfOrder(order, place)
   // What is cut back to may have been signed for, and never comes again: it is no request that went wrong, but one that hides what was computed.
   if (disorder !== null) throw errorFromData(frameError(requestId, disorder))
+  const skipped = faultOfDrawn(draft, before, header.position)
+  if (skipped !== null) return failRequest(draft, requestId, frameError(requestId, skipped))
   const missing = reuse === null ? null : missingPrefix(draft, reuse)
   if (missing !== null) return failRequest(draft, requestId, missing)
   let request = change(draft, before, { order: orderAfter(order, place) })
@@ -142,6 +144,18 @@ function faultAtSight(draft: Draft, { header, payload }: Frame): string | null {
   if (told > maxContext)
     return `A text of ${told} tokens came beside the activation; this seat's context is ${maxContext}.`
   return null
+}
+
+/** Only the exit knows how many guesses came true: whoever sent it the frame may have been sent it so, and is not dropped. */
+function faultOfDrawn(
+  { place }: Draft,
+  { order, firstDrawn, generated }: RequestState,
+  position: number,
+): string | null {
+  if (!place.isExit || !order.isDrawing) return null
+  const last = firstDrawn === null ? null : firstDrawn + generated.length - 1
+  if (position === last) return null
+  return `A frame begins at position ${position}, where ${last === null ? 'no token was drawn yet' : `the last token drawn is ${last}`}.`
 }
 
 /** What makes the frame impossible now, in words; null where it is sound. */

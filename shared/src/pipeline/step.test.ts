@@ -290,6 +290,33 @@ describe('step', () => {
     })
   })
 
+  describe('at the exit, which drew otherwise than the first of two guesses', () => {
+    const receive = (state: PipelineState, frame: Frame) =>
+      step(state, { type: 'frame-received', peer: seatPeer(1), frame, nowMs: 0 })
+    const drawn = (state: PipelineState, ...tokens: number[]) => {
+      const sampled = tokens.map(token => ({ token, logprob: null, topLogprobs: [] }))
+      return step(state, { type: 'step-finished', outputs: [{ kind: 'tokens', sampled }], computeMs: 1, nowMs: 0 })[0]
+    }
+    const [prompt] = receive(openPipelineState(seatConfigOf(2)), hidden('a', 0, 0, 3))
+    const [asked] = receive(drawn(prompt, 7), withDraft(hidden('a', 1, 3, 3), [8, 9]))
+    const answered = drawn(asked, 5)
+
+    it('the token that it drew comes next', () => {
+      expect(receive(answered, hidden('a', 2, 4, 1))[1]).toMatchObject([{ type: 'run', rows: [{ position: 4 }] }])
+    })
+
+    it.each([
+      ['a guess that failed', answered, 5],
+      ['what comes before its answer', asked, 4],
+    ])('%s ends the request, and nobody is dropped for it', (_, state, position) => {
+      const [refused, acts] = receive(state, hidden('a', 2, position, 1))
+      const words = acts.flatMap(act => (act.type === 'send' ? [new TextDecoder().decode(act.payload)] : []))
+      expect(words.join()).toMatch(/peer_frame_invalid.*the last token drawn is/)
+      expect(acts.map(act => act.type)).not.toContain('drop-peer')
+      expect(refused.requests.size).toBe(0)
+    })
+  })
+
   describe('with a kept cache', () => {
     const receive = (state: PipelineState, frame: Frame) =>
       step(state, { type: 'frame-received', peer: seatPeer(0), frame, nowMs: 0 })

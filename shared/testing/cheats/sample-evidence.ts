@@ -69,6 +69,12 @@ export interface SampleEvidenceOptions {
   readonly isAlone?: boolean
   /** After its last frame the entry sends one more, back at position 0; the accused computes it too, or takes it for what it is. */
   readonly goesBack?: 'answered' | 'refused'
+  /**
+   * The entry asks for a token from position 14 on, one position of its text of 20 at a time. `hidden`: the exit signs only for those that were told,
+   * which begin behind the text. `padded`: and for six that nobody heard, so that the numbers meet. `told`: it signs for all, and the entry tells them as the
+   * answer.
+   */
+  readonly asksEarly?: 'hidden' | 'padded' | 'told'
   /** Most rows of a frame that the accused sends; it cuts what came. */
   readonly maxRows?: number
   /** By seat; fakes that `fakeWalletVerify` believes unless told otherwise. */
@@ -142,7 +148,16 @@ export async function sampleEvidence(options: SampleEvidenceOptions): Promise<Sa
   ) => {
     const takers = { answered: spans.length, refused: Math.max(1, seat) }
     const backTo = options.goesBack === undefined ? 0 : takers[options.goesBack]
-    return serveAttempt({ ...served, engines, nonce, count, reuse, backTo, cutAt: { seat, maxRows: options.maxRows } })
+    return serveAttempt({
+      ...served,
+      engines,
+      nonce,
+      count,
+      reuse,
+      backTo,
+      cutAt: { seat, maxRows: options.maxRows },
+      asksEarly: options.asksEarly,
+    })
   }
 
   const earlier = isKept
@@ -263,7 +278,13 @@ export async function sampleEvidence(options: SampleEvidenceOptions): Promise<Sa
       after: behind === undefined ? null : { peer: wallets[seat + 1]!.peer, receipt: behind, key: keys[seat + 1]! },
       outgoing: side(last.sent[seat]!, endPosition, draws),
       draws: isExit
-        ? { firstPosition: last.text.length, tokens: [...last.tokens], params, generated: [], prompt: [] }
+        ? {
+            firstPosition: last.text.length - (options.asksEarly === undefined ? 0 : 6),
+            tokens: [...last.tokens],
+            params,
+            generated: [],
+            prompt: [],
+          }
         : null,
       engines: { accused: native, auditor: native },
       tolerance: { relative: 1e-3, logit: 1e-3 },
@@ -296,9 +317,18 @@ interface ServeAttempt extends Pick<Served, 'requestId' | 'text' | 'from'> {
   /** So many seats compute a frame that goes back. */
   readonly backTo: number
   readonly cutAt: { readonly seat: number; readonly maxRows: number | undefined }
+  readonly asksEarly: SampleEvidenceOptions['asksEarly']
 }
 
-async function serveAttempt({ engines, nonce, reuse, backTo, cutAt, ...served }: ServeAttempt): Promise<Served> {
+async function serveAttempt({
+  engines,
+  nonce,
+  reuse,
+  backTo,
+  cutAt,
+  asksEarly,
+  ...served
+}: ServeAttempt): Promise<Served> {
   const { requestId, text, from } = served
   const count = served.count || 8
   const sent: Sent[][] = engines.map(() => [])
@@ -354,11 +384,18 @@ async function serveAttempt({ engines, nonce, reuse, backTo, cutAt, ...served }:
   }
   const first = from + Math.ceil((text.length - from) * 0.65)
   await step(text.slice(from, first), false)
-  await step(text.slice(first), true)
+  if (asksEarly === undefined) await step(text.slice(first), true)
+  else {
+    for (const token of text.slice(first)) await step([token], true)
+    if (asksEarly !== 'told') tokens.splice(0, tokens.length - 1)
+  }
   while (tokens.length < count) await step([tokens.at(-1)!], true)
   takers = backTo
   if (backTo > 0) await pass(0, 0, { tokens: text.slice(0, 1) }, false)
-  return { requestId, text, from, sent, tokens, positions: position }
+  // As the desk reckons them.
+  const positions = text.length + tokens.length - 1
+  if (asksEarly === 'padded') tokens.push(...tokens.slice(0, 6))
+  return { requestId, text, from, sent, tokens, positions }
 }
 
 /** The same with another nonce on the first frames. */
