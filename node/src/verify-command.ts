@@ -2,7 +2,6 @@
 import { createHash } from 'node:crypto'
 import { open, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import {
   decodeEvidence,
   type EvidenceBundle,
@@ -16,6 +15,7 @@ import { asComputePoolError, ComputePoolError } from '@computepool/shared/errors
 import { parseManifest } from '@computepool/shared/model'
 import { type EvidenceVerdict, verifyEvidence } from './audit/verify-evidence.ts'
 import { fromHere } from './from-here.ts'
+import { readOptions, usageOf } from './read-options.ts'
 
 const HELP = `computepool verify <bundle> --pack DIR
 
@@ -160,24 +160,17 @@ const unreadable =
     })
   }
 
-function readArguments(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        pack: { type: 'string' },
-        tolerance: { type: 'string' },
-        threads: { type: 'string', default: '0' },
-        json: { type: 'boolean', default: false },
-        help: { type: 'boolean', default: false, short: 'h' },
-      },
-    })
-  } catch (cause) {
-    throw usage(cause instanceof Error ? cause.message : String(cause))
-  }
-}
+const readArguments = (args: readonly string[]) =>
+  readOptions(usage, {
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      pack: { type: 'string' },
+      tolerance: { type: 'string' },
+      threads: { type: 'string', default: '0' },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false, short: 'h' },
+    },
+  })
 
-function usage(message: string): ComputePoolError {
-  return new ComputePoolError('input_invalid', message, { remedy: 'computepool verify --help tells how it is used.' })
-}
+const usage = usageOf('verify')
