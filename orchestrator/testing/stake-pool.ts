@@ -151,7 +151,7 @@ export async function openStakePool() {
         pricePerSecondAtomic: async () => testPriceAtomic,
         maxTermSeconds: 30 * 86_400,
         give: givers,
-        times: { settleMs: 0, tickMs: 100, leaveGraceMs: 0, againMs: 300, silentMs: 1000, forgiveMs: 600_000, spentMs },
+        times: { settleMs: 0, tickMs: 250, leaveGraceMs: 0, againMs: 300, silentMs: 1000, forgiveMs: 600_000, spentMs },
         killPoint: point => {
           if (isDead) throw new Error('The process was killed.')
           if (wish === null || wish.point !== point || --wish.left > 0) return
