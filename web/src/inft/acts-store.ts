@@ -10,9 +10,19 @@ import type { AccessStore } from './access-store.ts'
 import type { InftChain } from './inft-chain.ts'
 import type { InftClient } from './inft-client.ts'
 import type { PoolToken, TokenStore } from './inft-store.ts'
-import type { ActPowers, ActStep } from './token-acts.ts'
+import type { ActPowers, ActStep, Offer } from './token-acts.ts'
 
-export type ActKind = 'grant' | 'revoke' | 'publish' | 'open' | 'write' | 'offer' | 'accept' | 'hand-over'
+export type ActKind =
+  | 'grant'
+  | 'revoke'
+  | 'publish'
+  | 'open'
+  | 'write'
+  | 'offer'
+  | 'offer-clone'
+  | 'accept'
+  | 'hand-over'
+  | 'clone'
 
 export interface Act {
   readonly kind: ActKind
@@ -48,8 +58,9 @@ export interface ActsStore extends ReadableStore<ActsView> {
   publishKey(): Promise<void>
   openNewest(): Promise<void>
   write(next: PoolIntelligence): Promise<void>
-  offer(to: string): Promise<void>
+  offer(offer: Offer): Promise<void>
   accept(id: string): Promise<void>
+  /** Or sends the clone, as it was prepared. */
   handOver(id: string): Promise<void>
 }
 
@@ -188,17 +199,22 @@ export function createActsStore(parts: ActsStoreParts): ActsStore {
         await acts.writeVersion(powers, await keyOf(powers, acts), next)
         patch({ opened: { of: 'newest', intelligence: next } })
       }),
-    offer: to =>
-      perform('offer', to, 'checking', async (powers, acts) => {
-        await acts.checkReceiver(powers, to)
-        await acts.offer(powers, to, await keyOf(powers, acts))
+    offer: offer =>
+      perform(offer.isClone ? 'offer-clone' : 'offer', offer.to, 'checking', async (powers, acts) => {
+        await acts.checkReceiver(powers, offer.to)
+        await acts.offer(powers, offer, await keyOf(powers, acts))
       }),
     accept: id =>
       perform('accept', id, 'key', async (powers, acts) => {
         const intelligence = await acts.accept(powers, transferOf(id), await keyOf(powers, acts))
         if (intelligence !== null) patch({ opened: { of: id, intelligence } })
       }),
-    handOver: id => perform('hand-over', id, 'checking', (powers, acts) => acts.handOver(powers, transferOf(id))),
+    handOver: id => {
+      const isClone = view().transfers.some(transfer => transfer.id === id && transfer.isClone)
+      return perform(isClone ? 'clone' : 'hand-over', id, 'checking', (powers, acts) =>
+        acts.handOver(powers, transferOf(id)),
+      )
+    },
   }
 }
 

@@ -80,9 +80,9 @@ test('no key is sealed to an oracle that the token’s contract does not count',
   inft.onOracle = () => {
     throw new ComputePoolError('chain_wrong', 'Not registered.')
   }
-  await expect(offer(powers(), buyer!, key)).rejects.toMatchObject({ code: 'chain_wrong' })
+  await expect(offer(powers(), { to: buyer!, isClone: false }, key)).rejects.toMatchObject({ code: 'chain_wrong' })
   expect(inft.orders).toEqual([])
   inft.onOracle = () => {}
-  await offer(powers(), buyer!, key)
+  await offer(powers(), { to: buyer!, isClone: false }, key)
   expect(inft.orders.map(({ keysForOracle }) => keysForOracle.length)).toEqual([2])
 })

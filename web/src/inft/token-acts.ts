@@ -1,5 +1,5 @@
 /**
- * What people do with a pool's token, step by step: authorise, revoke, write a version, publish a key, offer, accept, hand over. Each tells
+ * What people do with a pool's token, step by step: authorise, revoke, write a version, publish a key, offer, accept, hand over or clone. Each tells
  * where it is. Keys and plaintexts stay in this page; containers leave it sealed. It keeps nothing and draws nothing.
  */
 import { ComputePoolError } from '@computepool/shared/errors'
@@ -117,11 +117,22 @@ export async function writeVersion(powers: ActPowers, key: EncryptionKey, next: 
   await submit(powers, callsOf(powers).write({ description, root: stored.root as Hex, sealedKey }))
 }
 
+export interface Offer {
+  /** As it was typed. */
+  readonly to: string
+  /** The receiver gets a token of its own, and the owner keeps this one. */
+  readonly isClone: boolean
+}
+
 /**
  * Hands the oracle the containers' keys, sealed to it; it encrypts anew for the receiver. Moves nothing yet. @throws chain_wrong where the
  * oracle is none of the token's.
  */
-export async function offer(powers: ActPowers, toText: string, { secret }: EncryptionKey): Promise<void> {
+export async function offer(
+  powers: ActPowers,
+  { to: toText, isClone }: Offer,
+  { secret }: EncryptionKey,
+): Promise<void> {
   const { client, pool, token, chain, tell } = powers
   const to = addressOf(toText)
   // Who gets these keys can read all: the pool's word for its oracle is not enough.
@@ -132,7 +143,7 @@ export async function offer(powers: ActPowers, toText: string, { secret }: Encry
   tell('signing-in')
   const access = await powers.access()
   tell('preparing')
-  await client.prepare({ tokenId: token.tokenId, to, isClone: false, keysForOracle }, access)
+  await client.prepare({ tokenId: token.tokenId, to, isClone, keysForOracle }, access)
 }
 
 /** Before the seller's wallet is asked for anything. @throws input_invalid where the receiver published no key, or owns the token. */

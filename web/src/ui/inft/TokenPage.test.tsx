@@ -204,6 +204,24 @@ test('the owner offers: not before the receiver has a key; then the oracle gets 
   )
 })
 
+test('the owner has a clone prepared, by the same check and the same oracle', async () => {
+  const inft = await ownersInft()
+  await open(inft)
+  const clone = () => {
+    fireEvent.change(screen.getByTestId('offer-to'), { target: { value: friend } })
+    fireEvent.click(screen.getByRole('button', { name: 'Prepare a clone' }))
+  }
+  clone()
+  await settled('failed')
+  expect(plain(screen.getByTestId('act'))).toBe('Prepare the clone: it did not work. ')
+  expect(plain(screen.getByTestId('error'))).toContain('publish its key first')
+  inft.keys.set(friend, encryptionKeyOf(oracleSecret))
+  clone()
+  await settled('done')
+  expect(inft.orders).toMatchObject([{ isClone: true, to: friend, keysForOracle: [expect.any(String)] }])
+  expect(await violations()).toEqual([])
+})
+
 test('a receiver signs the same text twice before its key is published', async () => {
   const inft = createFakeInft(seller.address, pool)
   const money = createFakeMoney()
@@ -319,18 +337,23 @@ test.each([
   expect(inft.accepted).toEqual([])
 })
 
-test('the owner hands an accepted token over', async () => {
+test.each([
+  [false, 'Hand the token over', 'The token to 0x', 'iTransfer'],
+  [true, 'Send the clone', 'A clone to 0x', 'iClone'],
+])('the owner sends what was accepted, a clone (%s) by its name', async (isClone, name, words, functionName) => {
   const inft = await ownersInft()
   const transfer = await transferTo(inft, encryptionKeyOf(oracleSecret))
   const { oldDataHash, newDataHash, nonce, proof } = transfer.entries[0]!.ownershipProof
   const accessProofs = [{ oldDataHash, newDataHash, nonce, encryptedPubKey: '0x' as const, proof }]
-  inft.transfers = [{ ...transfer, from: payerAccount.address, to: friend, state: 'accepted', accessProofs }]
+  inft.transfers = [{ ...transfer, from: payerAccount.address, to: friend, isClone, state: 'accepted', accessProofs }]
   const money = createFakeMoney()
   const sent = follow(money)
   await open(inft, money)
-  fireEvent.click(screen.getByTestId('hand-over'))
+  expect(plain(screen.getByTestId('transfer-row'))).toContain(words)
+  fireEvent.click(screen.getByRole('button', { name }))
   await settled('confirmed')
-  expect(sent[0]).toMatchObject({ functionName: 'iTransfer', args: [friend, 1n, [{ accessProof: { nonce } }]] })
+  expect(plain(screen.getByTestId('act'))).toContain(`${name}. Confirmed`)
+  expect(sent[0]).toMatchObject({ functionName, args: [friend, 1n, [{ accessProof: { nonce } }]] })
 })
 
 test('signing in is one signature; the session is kept for the tab and given up on request', async () => {

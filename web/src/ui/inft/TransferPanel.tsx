@@ -1,4 +1,7 @@
-/** A token's way to its next owner: the receiver publishes a key, the owner has it prepared, the receiver opens and signs, the owner sends. */
+/**
+ * A token's way to its next owner, or a clone's to whom gets it: the receiver publishes a key, the owner has it prepared, the receiver opens and
+ * signs, the owner sends.
+ */
 import type { InftToken, TransferView } from '@computepool/shared/inft'
 import { type FormEvent, useId, useState } from 'react'
 import { isRunning } from '../../inft/acts-store.ts'
@@ -24,10 +27,14 @@ export function TransferPanel({ token, isOwner, obstacle }: TransferPanelProps) 
   const shown = transfers.filter(({ tokenId }) => tokenId === token.tokenId)
   return (
     <section className="stack" aria-labelledby="transfer">
-      <h2 id="transfer">Transfer</h2>
+      <h2 id="transfer">Transfer and clone</h2>
       <p>
         The token changes hands with its intelligence: an oracle encrypts it anew for the receiver, whose old owner’s
         key opens nothing new. What the old owner has read, it cannot forget. Money for it is between the two of you.
+      </p>
+      <p>
+        A clone is a token of its own with the same intelligence, encrypted for its receiver. The owner keeps this one,
+        and the pool stays with it; from then on each changes by itself.
       </p>
       {isOwner ? <OfferForm obstacle={obstacle} /> : <KeyPanel obstacle={obstacle} />}
       {error === null ? null : <ErrorPanel error={error} />}
@@ -47,27 +54,40 @@ function OfferForm({ obstacle }: { obstacle: string | null }) {
   const isBusy = isRunning(useStore(acts).act)
   const [to, setTo] = useState('')
   const hintId = useId()
+  const cannot = isBusy || obstacle !== null || to.trim() === ''
   function submit(event: FormEvent) {
     event.preventDefault()
-    void acts.offer(to)
+    void acts.offer({ to, isClone: false })
   }
   return (
     <form className="stack" data-testid="offer-form" onSubmit={submit}>
       <AddressField label="Receiver’s address" testId="offer-to" value={to} onChange={setTo} />
-      <button
-        type="submit"
-        className="button act-button"
-        data-testid="offer"
-        disabled={isBusy || obstacle !== null || to.trim() === ''}
-        aria-describedby={hintId}
-      >
-        Prepare the transfer
-      </button>
+      <div className="offer-buttons">
+        <button
+          type="submit"
+          className="button act-button"
+          data-testid="offer"
+          disabled={cannot}
+          aria-describedby={hintId}
+        >
+          Prepare the transfer
+        </button>
+        <button
+          type="button"
+          className="button act-button"
+          data-testid="offer-clone"
+          disabled={cannot}
+          aria-describedby={hintId}
+          onClick={() => void acts.offer({ to, isClone: true })}
+        >
+          Prepare a clone
+        </button>
+      </div>
       <p id={hintId} className="hint">
         {obstacle ??
           'Two signatures at most and no transaction: nothing moves yet. The receiver must have published its key on this page.'}
       </p>
-      <ActProgress kinds={['offer']} />
+      <ActProgress kinds={['offer', 'offer-clone']} />
     </form>
   )
 }
@@ -111,7 +131,7 @@ interface TransferProps {
 function Transfer({ transfer, account, obstacle }: TransferProps) {
   const { acts } = useServices()
   const { act, opened } = useStore(acts)
-  const { id, state, from, to } = transfer
+  const { id, state, from, to, isClone } = transfer
   const cannot = isRunning(act) || obstacle !== null
   return (
     <li className="finding-row" data-testid="transfer-row" data-state={state}>
@@ -134,14 +154,14 @@ function Transfer({ transfer, account, obstacle }: TransferProps) {
         <button
           type="button"
           className="button primary act-button"
-          data-testid="hand-over"
+          data-testid={isClone ? 'send-clone' : 'hand-over'}
           disabled={cannot}
           onClick={() => void acts.handOver(id)}
         >
-          Hand the token over
+          {isClone ? 'Send the clone' : 'Hand the token over'}
         </button>
       ) : null}
-      <ActProgress kinds={['accept', 'hand-over']} subject={id} />
+      <ActProgress kinds={['accept', 'hand-over', 'clone']} subject={id} />
       {opened?.of === id ? <IntelligenceView intelligence={opened.intelligence} testId="received" /> : null}
     </li>
   )

@@ -44,21 +44,25 @@ export const endWords = (expiresAt: number, when: (seconds: number) => string): 
   expiresAt === 0 ? 'until it is revoked' : `until ${when(expiresAt)}`
 
 export function transferWords(
-  { from, to, state, deadline }: TransferView,
+  { from, to, state, deadline, isClone }: TransferView,
   account: string,
   when: (s: number) => string,
 ) {
   const isOurs = isSameAddress(from, account)
-  const whom = isOurs ? `To ${shortHex(to)}` : `From ${shortHex(from)}`
+  const whose = isOurs ? `to ${shortHex(to)}` : `from ${shortHex(from)}`
+  const whom = `${isClone ? 'A clone' : 'The token'} ${whose}`
+  const [send, sends] = isClone
+    ? ['Send the clone', 'sends the clone']
+    : ['Hand the token over', 'hands the token over']
   switch (state) {
     case 'prepared':
       return isOurs
         ? `${whom}: the oracle has encrypted it anew. Now the receiver has to open and sign it, by ${when(deadline)}.`
-        : `${whom}: open it, and sign that you have it, by ${when(deadline)}. The owner then hands the token over.`
+        : `${whom}: open it, and sign that you have it, by ${when(deadline)}. The owner then ${sends}.`
     case 'accepted':
       return isOurs
-        ? `${whom}: the receiver opened it and signed. Hand the token over by ${when(deadline)}.`
-        : `${whom}: you have signed. The owner hands the token over by ${when(deadline)}, or not.`
+        ? `${whom}: the receiver opened it and signed. ${send} by ${when(deadline)}.`
+        : `${whom}: you have signed. The owner ${sends} by ${when(deadline)}, or not.`
     case 'sent':
       return `${whom}: done, the chain has it.`
     case 'over':
@@ -73,8 +77,10 @@ const actNames: Readonly<Record<ActKind, string>> = {
   open: 'Open the newest version',
   write: 'Write a new version',
   offer: 'Prepare the transfer',
+  'offer-clone': 'Prepare the clone',
   accept: 'Open and sign',
   'hand-over': 'Hand the token over',
+  clone: 'Send the clone',
 }
 
 const stepWords: Readonly<Record<Exclude<Act['step'], 'failed' | 'done'>, string>> = {
@@ -94,7 +100,8 @@ const stepWords: Readonly<Record<Exclude<Act['step'], 'failed' | 'done'>, string
 const doneWords: Readonly<Partial<Record<ActKind, string>>> = {
   open: 'Opened, in this page only.',
   offer: 'Prepared. The receiver opens and signs it on this page, with its wallet.',
-  accept: 'Signed. Now the owner can hand the token over.',
+  'offer-clone': 'Prepared. The receiver opens and signs it on this page, with its wallet.',
+  accept: 'Signed. Now the owner can send it.',
 }
 
 export function actWords({ kind, step }: Act): string {
