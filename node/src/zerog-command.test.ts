@@ -21,6 +21,9 @@ const provider = privateKeyToAccount(key)
 const attestation = createSimulatedProvider(`0x${'5b'.repeat(32)}`)
 const user = testAccount('0G command user')
 const operator = testAccount('0G command operator').address.toLowerCase() as Hex
+/** A pool that stood still for days could not see what became of its payouts: the first arrived, the second never did. */
+const doubted: { nonce: number; hash: Hex; wallet: Hex }[] = []
+const doubtedNeuron = parseEther('0.02')
 
 let folder = ''
 let anvil: SpawnedAnvil
@@ -45,6 +48,20 @@ beforeAll(async () => {
   const name = `31337-${bench.serving}-${provider.address.toLowerCase()}.jsonl`
   const book = await openFeeBook({ file: join(folder, 'zerog', name), clock: hostClock, onFault })
   book.add(user.address, parseEther('0.5'), 'an earlier answer', [[operator, 1000]])
+  for (const wallet of ['one', 'other'].map(name => testAccount(`0G doubted ${name}`).address.toLowerCase() as Hex)) {
+    book.add(wallet, doubtedNeuron, 'paid for', [[wallet, 1000]])
+    await book.write(wallet, 0n, 0n)
+    await book.close(wallet, doubtedNeuron, { receivedNeuron: doubtedNeuron, gasNeuron: 0n, cutNeuron: 0n })
+    await book.earnings.writePayout(wallet, doubtedNeuron)
+    const nonce = await clients.publicClient.getTransactionCount({ address: provider.address })
+    const isSent = doubted.length === 0
+    const hash = await clients
+      .wallet(provider)
+      .sendTransaction({ to: isSent ? wallet : user.address, value: doubtedNeuron })
+    doubted.push({ nonce, hash: isSent ? hash : `0x${'d0'.repeat(32)}`, wallet })
+    await book.earnings.signed(wallet, { hash: doubted.at(-1)!.hash, nonce, raw: '0x02' })
+    await book.earnings.doubt(wallet)
+  }
   await book.end()
   const settings = { chain: anvil.url, serving: bench.serving, key, cutBasisPoints: 250 }
   const zerog = await openZerog({
@@ -115,6 +132,28 @@ it('has the pool settle, and says why it cannot', async () => {
   process.env.COMPUTEPOOL_ZEROG_KEY = `0x${'7c'.repeat(32)}`
   await expect(run('settle', pool.url)).rejects.toThrow('HTTP 401')
   process.env.COMPUTEPOOL_ZEROG_KEY = key
+})
+
+it('lists what is in doubt, and takes the provider’s word for it where the chain shows nothing else', async () => {
+  const [arrived, lost] = doubted as [(typeof doubted)[0], (typeof doubted)[0]]
+  const list = await run('doubts', pool.url)
+  for (const { nonce, hash, wallet } of doubted)
+    expect(list).toMatch(new RegExp(`${nonce}  ${wallet}  0.02 0G of .*IN DOUBT\\n    may be ${hash}`))
+  const resolve = (nonce: number, ...said: string[]) => run('resolve', pool.url, String(nonce), ...said)
+  await expect(resolve(arrived.nonce)).rejects.toThrow('either --sent HASH or --not-sent')
+  await expect(resolve(arrived.nonce, '--sent', '0x12')).rejects.toThrow('64 hexadecimal digits')
+  await expect(resolve(arrived.nonce, '--not-sent')).rejects.toThrow(`${arrived.hash} is on the chain`)
+  await expect(resolve(lost.nonce, '--sent', arrived.hash)).rejects.toThrow('and not 0.02 0G to')
+  process.env.COMPUTEPOOL_ZEROG_KEY = `0x${'7c'.repeat(32)}`
+  await expect(resolve(arrived.nonce, '--sent', arrived.hash)).rejects.toThrow('HTTP 401')
+  process.env.COMPUTEPOOL_ZEROG_KEY = key
+  expect(await resolve(arrived.nonce, '--sent', arrived.hash)).toContain(`paid by ${arrived.hash}`)
+  expect(await resolve(lost.nonce, '--not-sent')).toContain('not sent, owed again (its nonce was used by 0x')
+  expect(await resolve(lost.nonce, '--not-sent')).toContain('It was resolved so already.')
+  expect(await run('doubts', pool.url)).not.toContain('IN DOUBT')
+  const status = await run('status', pool.url)
+  expect(status).toContain(`${arrived.wallet}  owed 0  being sent 0  paid 0.02 0G`)
+  expect(status).toContain(`${lost.wallet}  owed 0.02  being sent 0  paid 0 0G`)
 })
 
 it('loses neither an acknowledgement nor fees by mistake', async () => {

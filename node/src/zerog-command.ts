@@ -8,11 +8,12 @@ import { readEvidenceFile } from './attestation/read-evidence-file.ts'
 import { collateralSchema, verifyQuote } from './attestation/verify-quote.ts'
 import { parseOrigin } from './parse-origin.ts'
 import { readOptions, usageOf } from './read-options.ts'
-import { askToSettle, askZerogEarnings, askZerogStatus } from './zerog/ask-pool.ts'
+import { askToResolve, askToSettle, askZerogDoubts, askZerogEarnings, askZerogStatus } from './zerog/ask-pool.ts'
+import { doubtLine, doubtLines, readClaim } from './zerog/doubts.ts'
 import { neuronPerToken, registerPool } from './zerog/register-pool.ts'
 import { openZerogPlace, providerAccount } from './zerog/zerog-place.ts'
 
-const HELP = `computepool zerog register|status|settle|remove [pool] [options]
+const HELP = `computepool zerog register|status|settle|doubts|resolve|remove [pool] [options]
 
 A pool as one provider of 0G Compute. Its key is in COMPUTEPOOL_ZEROG_KEY; the
 pool itself is started with --zerog-provider and the same key.
@@ -24,6 +25,11 @@ register <pool>   says the pool's signer, model and prices to 0G's contract; the
 status [pool]     what the chain says of the provider, and the pool of its fees,
                   and of what each operator is owed and was paid out of them
 settle <pool>     has the pool settle what its users owe, now
+doubts <pool>     payouts to operators of which the pool could not see whether
+                  they arrived, by ID, and how those before were resolved
+resolve <pool> ID with --sent HASH or --not-sent: what became of that one. The
+                  pool asks the chain: HASH must be that sum to that wallet,
+                  and nothing is owed again that a node shows on the chain
 remove <pool>     takes the provider out of the contract; the 100 0G come back
 
 --chain NAME      0g-galileo (default), 0g-mainnet, or an RPC's URL
@@ -35,6 +41,8 @@ remove <pool>     takes the provider out of the contract; the 100 0G come back
 --url URL         under which 0G's clients reach the pool (default: <pool>)
 --collateral FILE of register: Intel's, to check the quote's signature by, as
                   verify-attestation takes it; without it that is not checked
+--sent HASH       of resolve: the transfer by which it arrived, or was made up for
+--not-sent        of resolve: it never arrived; it is owed again, and paid
 --simulated       of register: although nothing real attests the pool
 --again           of register: although 0G's team has to acknowledge it again
 --force           of remove: although fees are unsettled, which are lost then
@@ -60,16 +68,17 @@ type Values = ReturnType<typeof readArguments>['values']
 
 export async function zerogCommand(args: readonly string[]): Promise<void> {
   const { values, positionals } = readArguments(args)
-  const [what, pool, ...rest] = positionals
+  const [what, pool, ...more] = positionals
   if (values.help || what === undefined) {
     console.log(HELP)
     return
   }
   const run = Object.hasOwn(commands, what) ? commands[what] : undefined
+  const [id, ...rest] = what === 'resolve' ? more : [undefined, ...more]
   if (run === undefined || rest.length > 0) throw usage(`There is no "zerog ${[what, ...rest].join(' ')}".`)
   const origin = pool === undefined ? null : parseOrigin(pool)
   if (pool !== undefined && origin === null) throw usage(`"${pool}" is no address like https://pool.example.org.`)
-  const { lines, json } = await run(values, origin)
+  const { lines, json } = await run(values, origin, id)
   console.log(values.json ? JSON.stringify({ type: `zerog-${what}`, ...json }, bigintAsText) : lines.join('\n'))
 }
 
@@ -78,7 +87,9 @@ interface Told {
   readonly json: object
 }
 
-const commands: Readonly<Record<string, (values: Values, pool: string | null) => Promise<Told>>> = {
+type Command = (values: Values, pool: string | null, id: string | undefined) => Promise<Told>
+
+const commands: Readonly<Record<string, Command>> = {
   register: async (values, pool) => {
     const origin = required(pool, 'register takes the pool’s address.')
     requirePrivateWay(origin)
@@ -162,6 +173,18 @@ const commands: Readonly<Record<string, (values: Values, pool: string | null) =>
     return { json: told, lines: [told.problem ?? `${told.items.length} users’ fees:`, ...lines, rest] }
   },
 
+  doubts: async (_values, pool) => {
+    const told = await askZerogDoubts(required(pool, 'doubts takes the pool’s address.'))
+    return { json: told, lines: doubtLines(told) }
+  },
+
+  resolve: async (values, pool, id) => {
+    const origin = required(pool, 'resolve takes the pool’s address and a doubt’s ID.')
+    const word = { ...readClaim(id, values), nowMs: Date.now() }
+    const told = await askToResolve(origin, providerAccount(process.env), word)
+    return { json: told, lines: [...(told.isNew ? [] : ['It was resolved so already.']), ...doubtLine(told.doubt)] }
+  },
+
   remove: async (values, pool) => {
     if (!values.force) {
       const { unsettledNeuron } = await askZerogStatus(required(pool, 'remove takes the pool’s address, or --force.'))
@@ -226,7 +249,16 @@ function readArguments(args: readonly string[]) {
     options: {
       ...{ chain: { ...text, default: '0g-galileo' }, rpc: text, contract: text, provider: text, url: text },
       ...{ 'input-price': text, 'output-price': text, 'dry-run': flag },
-      ...{ collateral: text, simulated: flag, again: flag, force: flag, json: flag, help: { ...flag, short: 'h' } },
+      ...{
+        sent: text,
+        'not-sent': flag,
+        collateral: text,
+        simulated: flag,
+        again: flag,
+        force: flag,
+        json: flag,
+        help: { ...flag, short: 'h' },
+      },
     },
   })
 }

@@ -1,16 +1,22 @@
 /** What a pool says of itself as a provider of 0G Compute, and the word that has it settle. It takes no more of an answer than one may have. */
 import { ComputePoolError } from '@computepool/shared/errors'
 import {
+  type DoubtClaim,
+  resolveDoubtMessage,
   settleNowMessage,
+  type ZerogDoubts,
   type ZerogEarnings,
+  type ZerogResolved,
   type ZerogSettled,
   type ZerogStatus,
+  zerogDoubtsSchema,
   zerogEarningsSchema,
+  zerogResolvedSchema,
   zerogSettledSchema,
   zerogStatusSchema,
 } from '@computepool/shared/zerog-compute'
 import type { PrivateKeyAccount } from 'viem'
-import type { z } from 'zod'
+import { z } from 'zod'
 
 const maxAnswerBytes = 1 << 20
 /** Settling waits for a block. */
@@ -25,12 +31,46 @@ export const askZerogEarnings = (origin: string): Promise<ZerogEarnings | null> 
 
 /** Errors: as `askZerogStatus`; a pool of another provider refuses. */
 export async function askToSettle(origin: string, account: PrivateKeyAccount, nowMs: number): Promise<ZerogSettled> {
-  const { serving } = await askZerogStatus(origin)
-  const at = Math.floor(nowMs / 1000)
-  const signature = await account.signMessage({ message: settleNowMessage(serving, at) })
-  const headers = { authorization: `ZeroG ${at}.${signature}` }
+  const headers = await wordOf(origin, account, nowMs, settleNowMessage)
   return ask(zerogSettledSchema, origin, '/v1/zerog/settle', { method: 'POST', headers })
 }
+
+/** Errors: as `askZerogStatus`. */
+export const askZerogDoubts = (origin: string): Promise<ZerogDoubts> =>
+  ask(zerogDoubtsSchema, origin, '/v1/zerog/doubts')
+
+export interface DoubtWord {
+  readonly nonce: number
+  readonly claim: DoubtClaim
+  readonly nowMs: number
+}
+
+/** Errors: as `askZerogStatus`; `input_invalid` with the pool's reason where the chain shows something else. */
+export async function askToResolve(
+  origin: string,
+  account: PrivateKeyAccount,
+  { nonce, claim, nowMs }: DoubtWord,
+): Promise<ZerogResolved> {
+  const word = (serving: string, at: number) => resolveDoubtMessage(serving, nonce, claim, at)
+  const headers = await wordOf(origin, account, nowMs, word)
+  const body = JSON.stringify(claim)
+  return ask(zerogResolvedSchema, origin, `/v1/zerog/doubts/${nonce}`, { method: 'POST', headers, body })
+}
+
+/** Signed by the provider's key, over the contract that the pool names. */
+async function wordOf(
+  origin: string,
+  account: PrivateKeyAccount,
+  nowMs: number,
+  word: (serving: string, atSeconds: number) => string,
+): Promise<Record<string, string>> {
+  const { serving } = await askZerogStatus(origin)
+  const at = Math.floor(nowMs / 1000)
+  const signature = await account.signMessage({ message: word(serving, at) })
+  return { authorization: `ZeroG ${at}.${signature}`, 'content-type': 'application/json' }
+}
+
+const refusalSchema = z.object({ error: z.object({ message: z.string(), code: z.string() }) })
 
 async function ask<T extends z.ZodType>(schema: T, origin: string, path: string, init: RequestInit = {}) {
   const failed = (why: string, cause?: unknown) =>
@@ -50,6 +90,9 @@ async function ask<T extends z.ZodType>(schema: T, origin: string, path: string,
     }
     const answer: unknown = JSON.parse(Buffer.concat(parts).toString('utf8'))
     if (response.ok) return schema.parse(answer) as z.infer<T>
+    const refusal = refusalSchema.safeParse(answer).data?.error
+    // The pool's own words tell what to do.
+    if (refusal?.code.startsWith('input_')) throw new ComputePoolError('input_invalid', refusal.message.slice(0, 600))
     throw failed(`HTTP ${response.status}, ${JSON.stringify(answer).slice(0, 300)}`)
   } catch (thrown) {
     throw thrown instanceof ComputePoolError ? thrown : failed(String(thrown).slice(0, 300), thrown)

@@ -20,6 +20,7 @@ import {
   type OperatorAccounts,
   type OperatorLine,
   operatorLines,
+  type Resolution,
   wallet,
 } from './operator-accounts.ts'
 import { addShares, type Served, type Shares, sharesOf, type Takings, unpaidShares } from './split-fee.ts'
@@ -74,8 +75,10 @@ export interface EarningsBook {
   paid(wallet: string, gasNeuron: bigint): Promise<void>
   /** Nothing was paid, and the wallet is owed it again. */
   putBack(wallet: string, gasNeuron: bigint, restUntilMs: number): Promise<void>
-  /** Nobody can see what became of it: its sum is set aside for good, and the wallet may be paid what it earns from now on. */
+  /** Nobody can see what became of it: its sum is set aside until somebody resolves it, and the wallet may be paid what it earns from now on. */
   doubt(wallet: string): Promise<void>
+  /** A doubt is over: it was paid, or is owed again. One that is over already stays as it is. */
+  resolve(wallet: string, nonce: number, resolution: Omit<Resolution, 'atMs'>, gasNeuron: bigint): Promise<void>
 }
 
 const user = wallet
@@ -189,6 +192,8 @@ export async function openFeeBook({ file, clock, onFault }: FeeBookOptions): Pro
       paid: (of, gas) => step({ type: 'paid', wallet: lower(of), gas }),
       putBack: (of, gas, restUntilMs) => step({ type: 'put-back', wallet: lower(of), gas, restUntilMs }),
       doubt: of => step({ type: 'doubted', wallet: lower(of) }),
+      resolve: (of, nonce, { did, hash }, gas) =>
+        step({ type: 'resolved', wallet: lower(of), nonce, did, hash, gas, atMs: clock.wallMs() }),
     },
     problem: () =>
       journal.hasFailed()

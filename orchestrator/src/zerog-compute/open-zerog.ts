@@ -17,6 +17,7 @@ import { createAccountCache } from './account-cache.ts'
 import { earningsOf } from './earnings-view.ts'
 import { openFeeBook } from './fee-book.ts'
 import { createOperatorPayer, type PayTerms, payTerms } from './pay-operators.ts'
+import { createDoubtResolver, type DoubtResolver } from './resolve-doubts.ts'
 import { servingAddressOf } from './serving-address.ts'
 import { createServingClient, type Sender } from './serving-client.ts'
 import { createSettler, problemOf, type SettleTerms } from './settle-fees.ts'
@@ -62,6 +63,7 @@ export interface ZerogDesk {
   settle(): Promise<ZerogSettled>
   /** What operators are owed and were paid. `only`: of that wallet alone. */
   earnings(only?: string): ZerogEarnings
+  readonly doubts: DoubtResolver
   /** Who serves from now on; before, answers are nobody's. */
   follow(pool: ServingPool): void
 }
@@ -152,6 +154,7 @@ export async function openZerog(options: OpenZerogOptions): Promise<Zerog> {
         ...{ serving, provider, clock, status },
         door: createZerogDoor({ provider, signer, accounts, book, clock, unitsOf }),
         owedNeuron: book.owedNeuron,
+        doubts: createDoubtResolver({ book: book.earnings, queue, client, onNotice }),
         settle: () => settler.settle({ isAll: true }),
         earnings: only =>
           earningsOf(book.earnings, { chainId: chain.id, provider, cutBasisPoints, payoutAtNeuron }, only),

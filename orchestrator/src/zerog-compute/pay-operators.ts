@@ -212,4 +212,4 @@ export function createOperatorPayer(options: OperatorPayerOptions): OperatorPaye
 }
 
 const doubtRemedy =
-  'Ask an explorer for that transaction. Did it not arrive, send the sum by hand; an endpoint that keeps old blocks spares you this.'
+  'Ask an explorer for that transaction, and tell the pool: `computepool zerog resolve`. An endpoint that keeps old blocks spares you this.'

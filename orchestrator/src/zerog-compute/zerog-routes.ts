@@ -3,7 +3,7 @@
  * itself how things stand and settling at once. It knows keys and money by the desk that it is given.
  */
 import { ComputePoolError } from '@computepool/shared/errors'
-import { settleNowMessage } from '@computepool/shared/zerog-compute'
+import { doubtClaimSchema, resolveDoubtMessage, settleNowMessage } from '@computepool/shared/zerog-compute'
 import { type Context, Hono } from 'hono'
 import { getAddress, type Hex, isAddress, isAddressEqual, recoverMessageAddress } from 'viem'
 import type { CallLimiter } from '../api/call-limiter.ts'
@@ -29,6 +29,7 @@ export interface ZerogRoutesOptions {
 
 /** How old the provider's word may be. */
 const wordMs = 300_000
+const mostClaimBytes = 1000
 
 export function zerogRoutes(options: ZerogRoutesOptions): Hono {
   const { desk, service, limiter, addressOf, isProxyTrusted, maxBodyBytes, answers, quotes } = options
@@ -99,8 +100,25 @@ export function zerogRoutes(options: ZerogRoutesOptions): Hono {
 
   routes.post('/zerog/settle', c =>
     counted(c, async () => {
-      await requireProvider(c, desk)
+      await requireProvider(c, desk, at => settleNowMessage(desk.serving, at))
       return c.json(await desk.settle())
+    }),
+  )
+
+  routes.get('/zerog/doubts', c =>
+    counted(c, async () => c.json(desk.doubts.list(), 200, { 'cache-control': 'no-store' })),
+  )
+
+  routes.post('/zerog/doubts/:nonce{[0-9]{1,15}}', c =>
+    counted(c, async () => {
+      const nonce = Number(c.req.param('nonce'))
+      const claim = doubtClaimSchema.safeParse(parseJson(await readBytes(c.req.raw, mostClaimBytes)))
+      if (!claim.success) {
+        const remedy = 'Send {"did": "sent", "hash": "0x…"} or {"did": "not-sent"}.'
+        throw new ComputePoolError('input_invalid', 'The body says not what became of the payout.', { remedy })
+      }
+      await requireProvider(c, desk, at => resolveDoubtMessage(desk.serving, nonce, claim.data, at))
+      return c.json(await desk.doubts.resolve(nonce, claim.data))
     }),
   )
   return routes
@@ -114,15 +132,23 @@ function withUsage(json: unknown): unknown {
   return { ...json, stream_options: { ...given, include_usage: true } }
 }
 
-/** Settling twice settles nothing twice, so the word may be repeated while it is young. */
-async function requireProvider(c: Context, { serving, provider, clock }: ZerogDesk): Promise<void> {
+/** Settling or resolving twice changes nothing twice, so the word may be repeated while it is young. */
+async function requireProvider(
+  c: Context,
+  { provider, clock }: ZerogDesk,
+  wordAt: (atSeconds: number) => string,
+): Promise<void> {
   const [, at = '', signature = ''] =
     /^ZeroG (\d{1,12})\.(0x[0-9a-fA-F]{130})$/.exec(c.req.header('authorization') ?? '') ?? []
   const isNow = at !== '' && Math.abs(clock.wallMs() - Number(at) * 1000) <= wordMs
-  const message = settleNowMessage(serving, Number(at))
+  const message = wordAt(Number(at))
   const signer = isNow ? await recoverMessageAddress({ message, signature: signature as Hex }).catch(() => null) : null
   if (signer !== null && isAddressEqual(signer, getAddress(provider))) return
-  throw new ComputePoolError('peer_unauthenticated', `Only the provider ${provider} may have its fees settled.`, {
-    remedy: 'Use `computepool zerog settle` with the provider’s key in COMPUTEPOOL_ZEROG_KEY.',
-  })
+  throw new ComputePoolError(
+    'peer_unauthenticated',
+    `Only the provider ${provider} may have its fees settled, and its doubts resolved.`,
+    {
+      remedy: 'Use `computepool zerog settle` or `resolve` with the provider’s key in COMPUTEPOOL_ZEROG_KEY.',
+    },
+  )
 }

@@ -80,3 +80,43 @@ export type ZerogEarnings = z.infer<typeof zerogEarningsSchema>
 /** The words by which a provider's own key asks its pool to settle at once; good for minutes, and harmless where they are repeated. */
 export const settleNowMessage = (serving: string, atSeconds: number): string =>
   `ComputePool: settle the fees of 0G Compute at ${serving.toLowerCase()}, ${atSeconds}`
+
+const transactionHash = z.string().regex(/^0x[0-9a-f]{64}$/)
+
+/** A payout of which nobody could see whether it arrived. */
+export const zerogDoubtSchema = z.object({
+  /** Of the provider's key: the doubt goes by it. */
+  nonce: z.int().nonnegative(),
+  wallet: address,
+  amountNeuron: neuron,
+  /** When the payout was written. */
+  atMs: z.number().nonnegative(),
+  /** Of all versions that were signed. */
+  hashes: z.array(transactionHash),
+  /** Null while it is open. `hash`: the transfer; or what took the nonce in its place, null where no node showed it. */
+  resolution: z
+    .object({ did: z.enum(['sent', 'not-sent']), hash: transactionHash.nullable(), atMs: z.number().nonnegative() })
+    .nullable(),
+})
+export type ZerogDoubt = z.infer<typeof zerogDoubtSchema>
+
+/** `GET /v1/zerog/doubts`. `unlistedNeuron`: in doubt since before doubts were listed one by one. */
+export const zerogDoubtsSchema = z.object({ doubts: z.array(zerogDoubtSchema), unlistedNeuron: neuron })
+export type ZerogDoubts = z.infer<typeof zerogDoubtsSchema>
+
+/** `POST /v1/zerog/doubts/NONCE`: what became of it, by the provider. */
+export const doubtClaimSchema = z.discriminatedUnion('did', [
+  z.strictObject({ did: z.literal('sent'), hash: z.string().regex(/^0x[0-9a-fA-F]{64}$/) }),
+  z.strictObject({ did: z.literal('not-sent') }),
+])
+export type DoubtClaim = z.infer<typeof doubtClaimSchema>
+
+/** Its answer. `isNew` false: it was resolved so already. */
+export const zerogResolvedSchema = z.object({ isNew: z.boolean(), doubt: zerogDoubtSchema })
+export type ZerogResolved = z.infer<typeof zerogResolvedSchema>
+
+/** The words by which a provider's own key resolves a doubt; good for minutes, and harmless where they are repeated. */
+export function resolveDoubtMessage(serving: string, nonce: number, claim: DoubtClaim, atSeconds: number): string {
+  const what = claim.did === 'sent' ? `was sent by ${claim.hash.toLowerCase()}` : 'was not sent'
+  return `ComputePool: the payout with nonce ${nonce} of 0G Compute at ${serving.toLowerCase()} ${what}, ${atSeconds}`
+}
