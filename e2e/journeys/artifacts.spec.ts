@@ -6,7 +6,8 @@ import type { PackPlaces } from '@computepool/shared/model'
 import { storageContract } from '@computepool/shared/testing'
 import { type Browser, expect, type Page, test } from '@playwright/test'
 import type { ArtifactsCall } from '../../web/testing/artifacts-harness-calls.ts'
-import { type Harness, serveHarness } from '../harness/serve-harness.ts'
+import { serveBundledHarness } from '../harness/serve-bundled-harness.ts'
+import type { Harness } from '../harness/serve-harness.ts'
 
 const contents = randomBytes(3_000_000)
 const file = {
@@ -31,7 +32,7 @@ let behave: (earlier: number) => Behaviour
 let asked: number[]
 
 test.beforeAll(async () => {
-  harness = await serveHarness()
+  harness = await serveBundledHarness('artifacts-harness.html')
   server = createServer((request, response) => {
     const range = /^bytes=(\d+)-$/.exec(request.headers.range ?? '')
     const isPreflight = request.method === 'OPTIONS'

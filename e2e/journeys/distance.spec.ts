@@ -4,11 +4,12 @@ import { expect, test } from '@playwright/test'
 import { openImpairedNetwork } from '../harness/impaired-network.ts'
 import { peerA, peerB } from '../harness/impaired-pair.ts'
 import { openImpairedTab } from '../harness/impaired-tab.ts'
-import { type Harness, serveHarness } from '../harness/serve-harness.ts'
+import { serveBundledHarness } from '../harness/serve-bundled-harness.ts'
+import type { Harness } from '../harness/serve-harness.ts'
 
 let harness: Harness
 test.beforeAll(async () => {
-  harness = await serveHarness()
+  harness = await serveBundledHarness('transport-harness.html')
 })
 test.afterAll(() => harness?.close())
 

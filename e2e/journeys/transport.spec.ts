@@ -3,7 +3,8 @@
 import { type Browser, expect, type Page, test } from '@playwright/test'
 import { transportContract } from '../../shared/testing/transport-contract.ts'
 import type { HarnessTab } from '../../web/testing/transport-harness-messages.ts'
-import { type Harness, serveHarness } from '../harness/serve-harness.ts'
+import { serveBundledHarness } from '../harness/serve-bundled-harness.ts'
+import type { Harness } from '../harness/serve-harness.ts'
 
 type Path = 'where-possible' | 'never'
 type Pages = readonly [Page, Page]
@@ -35,7 +36,7 @@ async function openLink([a, b]: Pages, room: string, path: Path) {
 }
 
 test.beforeAll(async ({ browser }) => {
-  harness = await serveHarness()
+  harness = await serveBundledHarness('transport-harness.html')
   pages = await openPages(browser)
 })
 test.afterAll(async () => {
