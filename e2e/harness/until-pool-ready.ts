@@ -55,7 +55,7 @@ export async function untilPoolReady({
       ),
     )
     const tabs = states.length === 0 ? '' : ` Tabs: ${states.join(', ')}.`
-    throw new Error(`${String(abort.signal.reason)} The pool says: ${said}${tabs}`)
+    throw new Error(`${String(abort.signal.reason)} The pool says: ${said || 'nothing yet.'}${tabs}`)
   } finally {
     clearTimeout(deadline)
     abort.abort()
