@@ -14,7 +14,18 @@ const walletOf = (name: string): string => peerOf(name).slice(0, 42)
 const layers = { start: 2, end: 4 }
 
 /** Standby `a` of one ring; helpers who hold the same layers, by name, in the order in which they are asked. */
-function openStage({ helpers = ['b', 'c', 'd'], trusted = helpers }: { helpers?: string[]; trusted?: string[] } = {}) {
+function openStage({
+  helpers = ['b', 'c', 'd'],
+  trusted = helpers,
+  inHalf = [],
+  kind = 'native',
+}: {
+  helpers?: string[]
+  trusted?: string[]
+  /** Who computes in f16. */
+  inHalf?: string[]
+  kind?: 'native' | 'webgpu'
+} = {}) {
   const clock = createManualClock()
   const commands: { to: string; command: DeskCommand }[] = []
   const last = new Map<string, Asked>()
@@ -55,7 +66,7 @@ function openStage({ helpers = ['b', 'c', 'd'], trusted = helpers }: { helpers?:
       },
     },
     rings: () => [{ epoch: 1, seats, standbys: world.standbys }],
-    engineOf: () => ({ kind: 'native', dtype: 'f32' }),
+    engineOf: peer => ({ kind, dtype: inHalf.some(name => peerOf(name) === peer) ? 'f16' : 'f32' }),
     sessionKeyOf: peer => signers.get(peer)?.key ?? null,
     isBanned: operator => banned.has(operator),
     isBusy: () => world.isBusy,
@@ -73,14 +84,14 @@ function openStage({ helpers = ['b', 'c', 'd'], trusted = helpers }: { helpers?:
     if (found === undefined) throw new Error(`${name} was not asked.`)
     return found.command as Asked
   }
-  /** `what`: two who say the same computed the same. */
+  /** `what`: two who say the same computed the same; of no number: its floats ran over. */
   const answer = (name: string, what: number | null, change: Partial<{ signature: string }> = {}): void => {
     const asked = last.get(name)!
     const sketcher = createRowSketcher(asked.nonce)
-    const random = createSeededRandom(what ?? 0)
+    const random = createSeededRandom(what || 0)
     sketcher.add(
       0,
-      Float32Array.from({ length: 16 * asked.positions }, () => random.next() - 0.5),
+      Float32Array.from({ length: 16 * asked.positions }, () => random.next() - 0.5 + 0 * (what ?? 0)),
       16,
     )
     const engine = { kind: 'native', dtype: 'f32' } as const
@@ -233,6 +244,47 @@ describe('a standby', () => {
     stage.answer('a', null)
     expect(stage.told.at(-1)).toMatch(/^a is put behind: Twice in a row/)
     expect(stage.slices()).toEqual({ proved: 1, wrong: 0, unproved: 3 })
+  })
+})
+
+describe('a standby in f16 that says it ran over', () => {
+  const over = Number.NaN
+  /** Challenged four times, answered by it and by who is asked first; then once more where both have numbers. */
+  async function challenged(stage: ReturnType<typeof openStage>, witness: number) {
+    stage.challenges.stir()
+    for (let count = 0; count < 4; count++) {
+      stage.answer('b', witness)
+      stage.answer('a', over)
+      await stage.clock.advance(everyMs)
+    }
+    return stage.told
+  }
+
+  it('is put behind others from the third time in a row on, where a vouched one in f16 has numbers', async () => {
+    const stage = openStage({ inHalf: ['a', 'b'] })
+    const told = await challenged(stage, 1)
+    const behind = expect.stringMatching(/^a is put behind: 3 times in a row .* its floats ran over/)
+    expect(told).toEqual(['a not met', behind, 'a not met', behind])
+    expect(stage.slices()).toEqual({ proved: 0, wrong: 0, unproved: 4 })
+    // One that it meets ends the row.
+    told.length = 0
+    stage.answer('b', 1)
+    stage.answer('a', 1)
+    await stage.clock.advance(everyMs)
+    stage.answer('b', 1)
+    stage.answer('a', over)
+    expect(told).toEqual(['a met'])
+  })
+
+  it.each([
+    ['a witness in f16 ran over as well', { inHalf: ['a', 'b'] }, over],
+    ['nobody measured such engines', { inHalf: ['a', 'b'], kind: 'webgpu' as const }, 1],
+    ['a witness has more room', { inHalf: ['a'] }, 1],
+    ['nobody vouches for the witness', { inHalf: ['a', 'b'], helpers: ['b'], trusted: [] }, 1],
+  ])('is not where %s', async (_, options, witness) => {
+    const stage = openStage(options)
+    expect(await challenged(stage, witness)).toEqual([])
+    expect(stage.slices()).toEqual({ proved: 0, wrong: 0, unproved: 4 })
   })
 })
 

@@ -13,7 +13,7 @@ import type { AuditDesk } from './audit-ports.ts'
 import type { AuditRing } from './auditor-roster.ts'
 import type { CheckedEngine } from './check-orders.ts'
 import type { Errand } from './errands.ts'
-import { type Contradicted, type Witness, weighProofs } from './weigh-proofs.ts'
+import { type Contradicted, hasOverrunAlone, type Witness, weighProofs } from './weigh-proofs.ts'
 
 export interface StandbyChallengesOptions {
   readonly clock: Clock
@@ -94,6 +94,8 @@ const againMs = 5000
 const nobodyMs = 30_000
 /** Who does not answer so often in a row is put behind others. */
 const mostMisses = 2
+/** Who says so often in a row that its floats ran over, where a vouched one's of its kind did not, is put behind others. */
+const mostOverruns = 3
 /** Of others that are asked of one challenge, those that failed among them. */
 const mostAsked = 4
 /** Whose answers are weighed, beside the standby's. */
@@ -107,6 +109,8 @@ export function createStandbyChallenges(options: StandbyChallengesOptions): Stan
   const due = new Map<string, number>()
   /** By wallet, in a row. */
   const misses = new Map<string, number>()
+  /** By wallet, in a row: answers that ran over alone. */
+  const overruns = new Map<string, number>()
   const counts = { proved: 0, wrong: 0, unproved: 0 }
   let active: Active | null = null
   let cancelTimer = (): void => {}
@@ -142,6 +146,20 @@ export function createStandbyChallenges(options: StandbyChallengesOptions): Stan
     else options.onFailing?.(operator, `Twice in a row your slice was challenged and not proved: ${why}`)
     for (const eldest of [...misses.keys()].slice(0, -mostRemembered)) misses.delete(eldest)
     unproved(challenge)
+  }
+
+  /** Each time by another seed: what holds the rows of one engine holds those of its like. */
+  const overran = (operator: string): void => {
+    const inARow = Math.min(mostOverruns, (overruns.get(operator) ?? 0) + 1)
+    overruns.delete(operator)
+    overruns.set(operator, inARow)
+    for (const eldest of [...overruns.keys()].slice(0, -mostRemembered)) overruns.delete(eldest)
+    if (inARow < mostOverruns) return
+    options.onChallenged?.(operator, false)
+    options.onFailing?.(
+      operator,
+      `${mostOverruns} times in a row your slice was challenged and its floats ran over, where others of its kind did not`,
+    )
   }
 
   const ask = (challenge: Active, peer: string): void => {
@@ -225,6 +243,7 @@ export function createStandbyChallenges(options: StandbyChallengesOptions): Stan
   const met = (challenge: Active): void => {
     const operator = operatorOf(challenge.peer)
     misses.delete(operator)
+    overruns.delete(operator)
     end(challenge, everyMs)
     options.onChallenged?.(operator, true)
     counts.proved += 1
@@ -253,7 +272,8 @@ export function createStandbyChallenges(options: StandbyChallengesOptions): Stan
 
   const judge = (challenge: Active, mayAsk = true): void => {
     const { own, others, asked } = challenge
-    const found = weighProofs({ own, others, layers: asked.layers, quantisation: options.quantisation })
+    const how = { layers: asked.layers, quantisation: options.quantisation }
+    const found = weighProofs({ own, others, ...how })
     switch (found.kind) {
       case 'waiting':
         return
@@ -262,6 +282,7 @@ export function createStandbyChallenges(options: StandbyChallengesOptions): Stan
         return
       case 'unproved':
         misses.delete(operatorOf(challenge.peer))
+        if (others.some(other => isTrusted(other.operator) && hasOverrunAlone(own!, other, how))) overran(own!.operator)
         unproved(challenge)
         return
       case 'met':

@@ -1,5 +1,5 @@
 /** What two, three or four answers to one challenge come to: who agrees with whom, and whose slice that makes wrong. Pure; it asks nobody. */
-import { compareProofs, measuredTolerances } from '@computepool/shared/audit'
+import { compareProofs, isFiniteSketch, measuredTolerances, toleranceFor } from '@computepool/shared/audit'
 import type { LayerRange, Manifest } from '@computepool/shared/model'
 import type { SliceProof } from '@computepool/shared/wire'
 import type { CheckedEngine } from './check-orders.ts'
@@ -54,8 +54,30 @@ export function weighProofs({ own, others, ...how }: WeighInput): ProofVerdict {
   return { kind: 'unproved' }
 }
 
+/**
+ * Whether the standby says that its f16 or bf16 ran over where a witness on the same kind of engine, in the same floats, shows that they hold what this seed
+ * gives. Of other floats nothing follows, for what runs over inside does not show in rows that were computed with more room; nor of kinds that nobody measured.
+ */
+export function hasOverrunAlone(
+  own: Witness,
+  other: Witness,
+  how: Pick<WeighInput, 'layers' | 'quantisation'>,
+): boolean {
+  if (own.proof.kind !== 'rows' || other.proof.kind !== 'rows') return false
+  if (isFiniteSketch(own.proof.sketch) || !isFiniteSketch(other.proof.sketch)) return false
+  const [ours, theirs] = [sideOf(own), sideOf(other)]
+  if (ours.dtype === 'f32' || ours.kind !== theirs.kind || ours.dtype !== theirs.dtype) return false
+  const pair = {
+    sides: [ours, theirs] as const,
+    quantisation: how.quantisation,
+    layers: how.layers.end - how.layers.start,
+  }
+  return toleranceFor(measuredTolerances(), pair) !== null
+}
+
+const sideOf = ({ engine, proof }: Witness): CheckedEngine => engine ?? proof.engine
+
 function compare(a: Witness, b: Witness, { layers, quantisation }: Pick<WeighInput, 'layers' | 'quantisation'>) {
-  const sideOf = ({ engine, proof }: Witness): CheckedEngine => engine ?? proof.engine
   return compareProofs({
     proofs: [a.proof, b.proof],
     sides: [sideOf(a), sideOf(b)],

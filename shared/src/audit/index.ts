@@ -100,6 +100,7 @@ export { receivedFrames, replayOf } from './replay-of.ts'
 export {
   createRowSketcher,
   distanceOfSketches,
+  isFiniteSketch,
   isSameComputed,
   type RowSketcher,
   type RowsSketched,
