@@ -26,7 +26,7 @@ const mostInFlight = 16
 
 /** Takes in what each seat took for a row without guesses. The trace is a stranger's: seats that are none of ours are passed over. */
 export function learnSeats(draft: Draft, trace: readonly HopTrace[]): void {
-  const seatCosts = [...draft.seatCosts]
+  const seatCosts = draft.seatCosts.slice()
   for (const { seat, tokens = 1, computeMs } of trace) {
     const costs = seatCosts[seat]
     if (costs !== undefined) seatCosts[seat] = observeStep(costs, tokens, computeMs)
@@ -36,8 +36,7 @@ export function learnSeats(draft: Draft, trace: readonly HopTrace[]): void {
 
 /** Takes in the time between two tokens: with no prompt under way it is what others are measured by, else what prompts cost them. */
 export function learnPace(draft: Draft, betweenMs: number): void {
-  const isQuiet = [...draft.requests.values()].every(({ entry }) => entry === null || isDecoding(entry))
-  if (isQuiet) {
+  if (isQuiet(draft)) {
     draft.quietLapMs = smooth(draft.quietLapMs, betweenMs)
     return
   }
@@ -46,6 +45,11 @@ export function learnPace(draft: Draft, betweenMs: number): void {
   if (usualMs <= 0) return
   const isUsed = shortChunk(draft, usualMs) < patientChunk(draft, usualMs)
   draft.patience = observeStrain(draft.patience, betweenMs / usualMs, isUsed)
+}
+
+function isQuiet(draft: Draft): boolean {
+  for (const { entry } of draft.requests.values()) if (entry !== null && !isDecoding(entry)) return false
+  return true
 }
 
 /**

@@ -11,7 +11,7 @@ import { noPatience, type Patience } from './patience.ts'
 import { emptyReorderBuffer, type ReorderBuffer } from './reorder-frames.ts'
 import { openChains, type RequestChains } from './request-chains.ts'
 import type { CacheReuse, RequestJob, SamplingParams } from './sampling-params.ts'
-import type { SeatConfig } from './seat-config.ts'
+import { type RingPlace, ringPlace, type SeatConfig } from './seat-config.ts'
 import type { Speculation } from './speculate.ts'
 import { noStepCosts, type StepCosts } from './step-costs.ts'
 
@@ -87,6 +87,8 @@ export interface RequestState {
 
 export interface PipelineState {
   readonly config: SeatConfig
+  /** The config's. */
+  readonly place: RingPlace
   readonly requests: ReadonlyMap<string, RequestState>
   /** Requests with pending rows, next first. */
   readonly turns: readonly string[]
@@ -172,6 +174,7 @@ export type PipelineAct =
 export function openPipelineState(config: SeatConfig): PipelineState {
   return {
     config,
+    place: ringPlace(config),
     requests: new Map(),
     turns: [],
     running: null,

@@ -8,21 +8,23 @@ import { expectedMs } from './step-costs.ts'
 
 /** Starts a step where the engine is free and a row waits. */
 export function startRows(draft: Draft, nowMs: number): void {
-  if (draft.running !== null) return
+  if (draft.running !== null || draft.turns.length === 0) return
   const chosen = chooseRows(draft)
   if (chosen.length === 0) return
-  const started = new Set(chosen.map(task => task.requestId))
-  const again = [...started].filter(requestId => draft.requests.get(requestId)!.pending.length > 1)
-  draft.turns = [...draft.turns.filter(requestId => !started.has(requestId)), ...again]
-  const tasks = chosen.map(task => ({ ...task, startedMs: nowMs }))
-  for (const task of tasks) {
-    const request = draft.requests.get(task.requestId)!
+  const turns = draft.turns.filter(requestId => !chosen.some(task => task.requestId === requestId))
+  const tasks: RowTask[] = []
+  for (const task of chosen) {
+    const { requestId } = task
+    tasks.push({ ...task, startedMs: nowMs })
+    const request = draft.requests.get(requestId)!
     const { entry, pending } = request
+    if (pending.length > 1) turns.push(requestId)
     change(draft, request, {
       pending: pending.slice(1),
       entry: entry !== null && task.isSampled ? { ...entry, lapStartedMs: nowMs } : entry,
     })
   }
+  draft.turns = turns
   draft.running = tasks
   draft.acts.push({ type: 'run', rows: tasks.map(task => engineRow(draft, task)) })
 }
@@ -37,11 +39,16 @@ export function isDecodeRow({ tokens, guesses }: RowTask): boolean {
  * one chunk at most.
  */
 function chooseRows(draft: Draft): readonly RowTask[] {
-  const first = draft.turns.flatMap(requestId => draft.requests.get(requestId)?.pending[0] ?? [])
-  const decoding = first.filter(isDecodeRow)
-  const [chunk] = first.filter(task => !isDecodeRow(task))
+  const decoding: RowTask[] = []
+  let chunk: RowTask | undefined
+  for (const requestId of draft.turns) {
+    const first = draft.requests.get(requestId)?.pending[0]
+    if (first === undefined) continue
+    if (isDecodeRow(first)) decoding.push(first)
+    else chunk ??= first
+  }
   if (chunk !== undefined && (decoding.length === 0 || isDue(draft, chunk))) return [chunk]
-  const [row] = decoding
+  const row = decoding[0]
   if (row === undefined) return []
   if (!canShare(row)) return [row]
   const sharing = decoding.filter(canShare)

@@ -15,8 +15,8 @@ const nearlyOne = 1.1
 /** How many of `waiting` rows of one position should share the next step, at most `maxRows`: the most rows a millisecond. */
 export function rowsToShare(costs: StepCosts, waiting: number, maxRows: number): number {
   const most = Math.min(waiting, maxRows)
-  const alone = expectedMs(costs, 1, sharingFades)
-  if (most < 2 || alone === null) return Math.min(1, most)
+  const alone = most < 2 ? null : expectedMs(costs, 1, sharingFades)
+  if (alone === null) return Math.min(1, most)
   let best = 1
   let bestRate = leastGain / Math.max(alone, 1e-3)
   for (let doubled = 2; ; doubled *= 2) {

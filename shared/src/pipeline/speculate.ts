@@ -79,13 +79,13 @@ export interface LapWithDraft {
 
 /** Takes in the time of a lap, and whether a seat on the way cut its draft. */
 export function learnLap(draft: Draft, { guesses, sampled, lapMs, trace }: LapWithDraft): void {
-  const sum = (pick: (hop: HopTrace) => number): number => trace.reduce((total, hop) => total + pick(hop), 0)
-  draft.lapCosts = observeLap(draft.lapCosts, {
-    length: guesses.length,
-    lapMs: betweenTokensMs(lapMs, trace),
-    computeMs: sum(hop => hop.computeMs),
-    queueMs: sum(hop => hop.queueMs),
-  })
+  let [computeMs, queueMs] = [0, 0]
+  for (const hop of trace) {
+    computeMs += hop.computeMs
+    queueMs += hop.queueMs
+  }
+  const lap = { length: guesses.length, lapMs: betweenTokensMs(lapMs, trace), computeMs, queueMs }
+  draft.lapCosts = observeLap(draft.lapCosts, lap)
   const verified = sampled.length - 1
   // The last token is the guess itself, and yet the exit went no further: a seat takes only so many rows.
   if (verified < guesses.length && sampled[verified]!.token === guesses[verified]) draft.draftLimit = verified

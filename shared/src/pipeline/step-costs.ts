@@ -35,8 +35,11 @@ export function observeStep(costs: StepCosts, size: number, ms: number): StepCos
   const before = costs.buckets[index] ?? { samples: [], steps: 0, latest: 0 }
   // The first step of a size may compile kernels: it says little of the next, but is all there is to go by.
   const earlier = before.steps === 1 ? [] : before.samples
-  const buckets = Array.from({ length: Math.max(costs.buckets.length, index + 1) }, (_, i) => costs.buckets[i])
-  buckets[index] = { samples: [...earlier, { size, ms }].slice(-samplesKept), steps: before.steps + 1, latest: steps }
+  const samples = earlier.slice(earlier.length < samplesKept ? 0 : 1)
+  samples.push({ size, ms })
+  const buckets = costs.buckets.slice()
+  while (buckets.length < index) buckets.push(undefined)
+  buckets[index] = { samples, steps: before.steps + 1, latest: steps }
   return { buckets, steps }
 }
 
@@ -58,15 +61,12 @@ export function expectedMs({ buckets, steps }: StepCosts, size: number, fading =
 
 /** A smaller step takes no longer than a larger one: where it did, it met something else. */
 function rising(points: readonly Sample[]): Sample[] {
-  let least = Number.POSITIVE_INFINITY
-  return points
-    .map(({ size, ms }) => ({ size, ms }))
-    .reverse()
-    .map(({ size, ms }) => {
-      least = Math.min(least, ms)
-      return { size, ms: least }
-    })
-    .reverse()
+  const risen = points.slice()
+  for (let i = risen.length - 2; i >= 0; i--) {
+    const [{ size, ms }, next] = [risen[i]!, risen[i + 1]!]
+    if (ms > next.ms) risen[i] = { size, ms: next.ms }
+  }
+  return risen
 }
 
 /** On the line through the points on both sides of `size`, or through the last two. */
@@ -85,6 +85,18 @@ function lineAt(points: readonly Sample[], size: number): number | null {
   return right.ms + (size > right.size ? Math.max(0, slope) : slope) * (size - right.size)
 }
 
+/** Of few: how many lie before each is soon counted, and a sort of a copy is not. */
 function lowerMedian(samples: readonly Sample[]): Sample {
-  return [...samples].sort((a, b) => a.ms - b.ms)[(samples.length - 1) >> 1]!
+  const middle = (samples.length - 1) >> 1
+  return samples.find((sample, i) => placeOf(samples, sample, i) === middle)!
+}
+
+/** Where a stable sort by time would put the sample at `index`. */
+function placeOf(samples: readonly Sample[], { ms }: Sample, index: number): number {
+  let place = 0
+  for (let i = 0; i < samples.length; i++) {
+    const other = samples[i]!.ms
+    if (other < ms || (other === ms && i < index)) place += 1
+  }
+  return place
 }

@@ -124,8 +124,8 @@ export function takeTokens(draft: Draft, request: RequestState, drawn: Drawn) {
   enqueue(draft, taken, tokenTask(taken, row))
 }
 
-function withoutSize({ tokens: _, ...hop }: HopTrace): HopTrace {
-  return hop
+function withoutSize({ seat, computeMs, queueMs }: HopTrace): HopTrace {
+  return { seat, computeMs, queueMs }
 }
 
 /** How many of the drawn tokens belong to the answer, and whether it ends with them. */

@@ -43,13 +43,18 @@ export function finishStep(draft: Draft, step: FinishedStep): void {
 function learnStep(draft: Draft, tasks: readonly RowTask[], computeMs: number): void {
   const [first] = tasks
   if (first === undefined) return
-  const isChunkWaiting = [...draft.requests.values()].some(
-    ({ pending: [task] }) => task !== undefined && !isDecodeRow(task),
-  )
-  draft.owedMs = isChunkWaiting && isDecodeRow(first) ? draft.owedMs + computeMs : 0
+  draft.owedMs = isDecodeRow(first) && isChunkWaiting(draft) ? draft.owedMs + computeMs : 0
   if (first.guesses.length > 0) return
   if (tasks.length === 1) draft.chunkCosts = observeStep(draft.chunkCosts, first.tokens, computeMs)
   if (first.tokens === 1) draft.sharingCosts = observeStep(draft.sharingCosts, tasks.length, computeMs)
+}
+
+function isChunkWaiting(draft: Draft): boolean {
+  for (const { pending } of draft.requests.values()) {
+    const task = pending[0]
+    if (task !== undefined && !isDecodeRow(task)) return true
+  }
+  return false
 }
 
 interface FinishedRow {
@@ -61,8 +66,8 @@ interface FinishedRow {
 function finishRow(draft: Draft, before: RequestState, task: RowTask, row: FinishedRow) {
   const { output, computeMs, nowMs } = row
   const queueMs = Math.max(0, task.startedMs - task.arrivedMs)
-  const chunk = isDecodeRow(task) ? {} : { tokens: task.tokens }
-  const trace = [...task.trace, { seat: draft.config.seat, computeMs: Math.max(0, computeMs), queueMs, ...chunk }]
+  const hop = { seat: draft.config.seat, computeMs: Math.max(0, computeMs), queueMs }
+  const trace = [...task.trace, isDecodeRow(task) ? hop : { ...hop, tokens: task.tokens }]
   const end = task.position + task.tokens
   const { isExit, isEntry, entry } = draft.place
   const request = isExit ? noteExitRows(draft, reportFlowing(draft, before), task, output) : before
@@ -101,7 +106,8 @@ function passHidden(
   trace: HopTrace[],
   nowMs: number,
 ): void {
-  const header = { ...hiddenHeader(request, task, activation, request.outSeq), trace }
+  const header = hiddenHeader(request, task, activation, request.outSeq)
+  header.trace = trace
   sendFrame(draft, draft.place.next!, header, activation.data)
   const { entry } = reportFlowing(draft, request)
   const counted = entry === null ? null : { ...entry, directHops: entry.directHops + 1 }
@@ -109,29 +115,31 @@ function passHidden(
   feedPrompt(draft, change(draft, request, { outSeq: request.outSeq + 1, entry: counted, chains }), nowMs)
 }
 
-/** Of a frame of activations, the first of a request where `seq` is 0. */
+/** Of a frame of activations, the first of a request where `seq` is 0; fields go on the wire in the order in which they are set. */
 function hiddenHeader(
   request: RequestState,
   task: RowTask,
   activation: Activation,
   seq: number,
 ): Omit<FrameHeader, 'epoch'> {
-  const isFirst = seq === 0
-  return {
+  const header: Omit<FrameHeader, 'epoch'> = {
     request_id: request.requestId,
     kind: 'hidden',
     dtype: activation.dtype,
     shape: [activation.tokens, activation.hidden],
     seq,
     position: task.position,
-    ...(isFirst && request.sampling !== null ? { sampling: request.sampling } : {}),
-    ...(isFirst && request.prompt.length > 0 ? { prompt_tokens: [...request.prompt] } : {}),
-    ...(isFirst && request.generated.length > 0 ? { generated_tokens: [...request.generated] } : {}),
-    ...(isFirst && request.reuse !== null ? { reuse: request.reuse } : {}),
-    ...(isFirst && request.nonce !== '' ? { nonce: request.nonce } : {}),
-    ...(task.isSampled ? { sample: true } : {}),
-    ...(task.guesses.length > 0 ? { draft: [...task.guesses] } : {}),
   }
+  if (seq === 0) {
+    if (request.sampling !== null) header.sampling = request.sampling
+    if (request.prompt.length > 0) header.prompt_tokens = [...request.prompt]
+    if (request.generated.length > 0) header.generated_tokens = [...request.generated]
+    if (request.reuse !== null) header.reuse = request.reuse
+    if (request.nonce !== '') header.nonce = request.nonce
+  }
+  if (task.isSampled) header.sample = true
+  if (task.guesses.length > 0) header.draft = [...task.guesses]
+  return header
 }
 
 /** Signed and kept as if a seat behind had been sent them: so an exit is checked by its rows, as all are, and its draws by these. */

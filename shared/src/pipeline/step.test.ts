@@ -7,8 +7,14 @@ import { greedy } from './sampling-params.ts'
 import { requestsWithinBudget } from './seat-config.ts'
 import { step } from './step.ts'
 
+function refuse(): never {
+  throw new Error('A state that was given was changed.')
+}
+
+/** Freezing alone leaves a map's entries free. */
 function frozen<T>(value: T): T {
   if (typeof value === 'object' && value !== null && !ArrayBuffer.isView(value) && !Object.isFrozen(value)) {
+    if (value instanceof Map) Object.assign(value, { set: refuse, delete: refuse, clear: refuse })
     Object.freeze(value)
     for (const inner of value instanceof Map ? value.values() : Object.values(value)) frozen(inner)
   }

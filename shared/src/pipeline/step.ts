@@ -59,7 +59,11 @@ function apply(draft: Draft, event: PipelineEvent) {
       return losePeer(draft, event.peer, event.error)
     case 'peer-opened':
       // A peer that was shut out stays out until the next assignment.
-      if (draft.lostPeers.get(event.peer)?.code !== 'peer_frame_invalid') draft.lostPeers.delete(event.peer)
+      if (draft.lostPeers.has(event.peer) && draft.lostPeers.get(event.peer)?.code !== 'peer_frame_invalid') {
+        const lostPeers = new Map(draft.lostPeers)
+        lostPeers.delete(event.peer)
+        draft.lostPeers = lostPeers
+      }
       return
     case 'seat-closed':
       for (const requestId of [...draft.requests.keys()]) failRequest(draft, requestId, event.error)
@@ -133,7 +137,7 @@ function dropPeer(draft: Draft, peer: string, error: ErrorData): void {
 /** Requests whose ring passes the lost peer fail; a stage that lost the entry has nobody to tell, and frees them. */
 function losePeer(draft: Draft, peer: string, error: ErrorData): void {
   if (!draft.config.seats.some(seat => seat.peer === peer) || peer === ownPeer(draft)) return
-  draft.lostPeers.set(peer, error)
+  draft.lostPeers = new Map(draft.lostPeers).set(peer, error)
   const { isEntry, entry, exit, previous, next } = draft.place
   // Other members' links carry nothing that the ring needs.
   const needed = isEntry ? [next, exit] : [previous, next ?? entry]
