@@ -28,7 +28,7 @@ export async function measureReceipts({
   isQuick: boolean
   next: () => number
 }): Promise<BenchRow[]> {
-  const budgetMs = isQuick ? 12_000 : 80_000
+  const budgetMs = isQuick ? 12_000 : 60_000
   const { manifest, parts } = smolPack(512)
   const { layers, context, vocab } = manifest.dimensions
   const engines: Engine[] = []
