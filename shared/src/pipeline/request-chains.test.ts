@@ -1,7 +1,15 @@
 import { sha256 } from '@noble/hashes/sha2.js'
 import { expect, it } from 'vitest'
 import { seatConfigOf } from '../../testing/seat-config-of.ts'
-import { advance, createReceiptChain, headOf, linkOfFrame, linkOfText, linksOfTokens } from '../receipts/index.ts'
+import {
+  advance,
+  createReceiptChain,
+  headOf,
+  linkOfFrame,
+  linkOfText,
+  linksOfTokens,
+  sketchOf,
+} from '../receipts/index.ts'
 import { openPipelineState, openRequestState, type PipelineState } from './pipeline-state.ts'
 import {
   noteDrawn,
@@ -16,6 +24,7 @@ import {
 } from './request-chains.ts'
 import { greedy } from './sampling-params.ts'
 
+const nonce = 'ab'.repeat(32)
 const config = { ...seatConfigOf(2), coalition: 'c' }
 const headerAt = (position: number, rows = 1) => ({
   request_id: 'a',
@@ -53,7 +62,7 @@ function noteAll(steps: number, after: (state: PipelineState) => PipelineState =
   return state
 }
 
-const said = (state: PipelineState, seat = 0) => receiptOf({ ...config, seat }, state.requests.get('a')!)
+const said = (state: PipelineState, seat = 0) => receiptOf({ ...config, seat }, { ...state.requests.get('a')!, nonce })
 
 it('says what chains say that are hashed link by link, whenever it hashes', () => {
   const begun = createReceiptChain({ coalition: 'c', epoch: config.epoch, requestId: 'a' })
@@ -67,7 +76,7 @@ it('says what chains say that are hashed link by link, whenever it hashes', () =
   }
   const expected = {
     ...{ inSteps: 1 + 70 + 70, inHead: headOf(incoming), outSteps: 3 * 70, outHead: headOf(outgoing) },
-    ...{ rowSteps: 70, rowHead: headOf(rows), lastTokens: [69, 7] },
+    ...{ rowSteps: 70, rowHead: headOf(rows), lastTokens: [69, 7], sketch: sketchOf(rowsAt(69), nonce) },
   }
   const [late, often] = [noteAll(70), noteAll(70, settleChains)]
   for (const seat of [0, 1]) {
@@ -76,7 +85,7 @@ it('says what chains say that are hashed link by link, whenever it hashes', () =
   }
 })
 
-it('hashes nothing until much is noted, and then all of it: many links, or large ones', () => {
+it('hashes nothing until much is noted, and then all of it: many links, large ones, or views of large ones', () => {
   const hashed: number[] = []
   const digest = (bytes: Uint8Array) => {
     hashed.push(bytes.length)
@@ -95,6 +104,10 @@ it('hashes nothing until much is noted, and then all of it: many links, or large
   const large = rowsAt(0, 1 << 14)
   settleChains(stateOf(noteReceived(openChains(config, 'a', null), headerAt(0, 1 << 14), large.data)), digest)
   expect(hashed[0]).toBe(large.data.length)
+  hashed.length = 0
+  const shared = new Uint8Array(1 << 18).subarray(16, 32)
+  settleChains(stateOf(noteReceived(openChains(config, 'a', null), headerAt(0), shared)), digest)
+  expect(hashed[0]).toBe(shared.length)
 })
 
 it('remembers earlier heads of what another seat may not have got, and none of an exit’s rows', () => {

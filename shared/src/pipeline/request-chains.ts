@@ -87,7 +87,7 @@ export function noteReceived(
   header: HeaderOfLink,
   payload: Uint8Array,
 ): RequestChains | null {
-  return chains && noted(chains, { type: 'received', header, payload }, payload.length)
+  return chains && noted(chains, { type: 'received', header, payload }, payload)
 }
 
 /** Activations go to the next seat in a frame with this header. */
@@ -96,29 +96,31 @@ export function noteSent(
   header: HeaderOfLink,
   activation: Activation,
 ): RequestChains | null {
-  return chains && noted(chains, { type: 'sent', header, activation }, activation.data.length)
+  return chains && noted(chains, { type: 'sent', header, activation }, activation.data)
 }
 
 /** The exit's head took these rows; the header is that of a frame which would have brought them to a seat behind. */
 export function noteRows(chains: RequestChains | null, header: HeaderOfLink, rows: Activation): RequestChains | null {
   if (chains === null) return null
   const note = { type: 'computed', header, activation: rows } as const
-  return { ...noted(chains, note, rows.data.length), rowSteps: chains.rowSteps + 1 }
+  return { ...noted(chains, note, rows.data), rowSteps: chains.rowSteps + 1 }
 }
 
 /** The exit drew these. */
 export function noteDrawn(chains: RequestChains | null, tokens: readonly number[]): RequestChains | null {
-  return chains && noted(chains, { type: 'drawn', tokens }, 0)
+  return chains && noted(chains, { type: 'drawn', tokens })
 }
 
 /** The entry told the desk these tokens. */
 export function noteTold(chains: RequestChains | null, tokens: readonly number[]): RequestChains | null {
-  return chains && noted(chains, { type: 'told', tokens }, 0)
+  return chains && noted(chains, { type: 'told', tokens })
 }
 
-function noted({ chains, notes, rowSteps }: RequestChains, note: Note, sizeBytes: number): RequestChains {
+function noted({ chains, notes, rowSteps }: RequestChains, note: Note, payload?: Uint8Array): RequestChains {
   const { count, sizeBytes: before } = notes ?? { count: 0, sizeBytes: 0 }
-  return { chains, notes: { note, before: notes, count: count + 1, sizeBytes: before + sizeBytes }, rowSteps }
+  // Of the whole buffer: a row of a shared step is a view of all its rows.
+  const sizeBytes = before + (payload?.buffer.byteLength ?? 0)
+  return { chains, notes: { note, before: notes, count: count + 1, sizeBytes }, rowSteps }
 }
 
 /** Hashes what was noted, of requests where that is much. Pure: the state that was given stays as it was. */

@@ -88,7 +88,7 @@ export function runPipeline(options: PipelineOptions): Pipeline {
     const [next, acts] = step(state, event)
     state = next
     for (const act of acts) perform(act)
-    // Last: frames are on their way by now, and the engine is at work.
+    // Last: frames are on their way by now, and the engine has its rows.
     state = settleChains(state, options.digest)
     keepTicking()
   }

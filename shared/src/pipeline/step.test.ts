@@ -165,7 +165,7 @@ describe('step', () => {
     seat => {
       fc.assert(
         fc.property(fc.array(fc.tuple(anyEvent, fc.boolean()), { maxLength: 60 }), events => {
-          let state = openPipelineState(seatConfigOf(seat))
+          let state = openPipelineState(seatConfigOf(seat, { coalition: 'c' }))
           for (const [event, isAnswered] of events) {
             const [next, acts] = step(frozen(state), frozen(event))
             expect(acts.filter(act => act.type === 'run').length).toBeLessThanOrEqual(1)
