@@ -40,9 +40,11 @@ const remedies: Readonly<Record<string, string>> = {
   InsufficientStake: 'Send the contract’s least stake with the first registration.',
 }
 
-/** Errors come back typed; a ComputePoolError as it is. `what` names the call. */
+/** Errors come back typed; a ComputePoolError as it is, also where viem put its own around what a transport threw. `what` names the call. */
 export function chainError(thrown: unknown, what: string): ComputePoolError {
-  if (thrown instanceof ComputePoolError) return thrown
+  for (let cause = thrown, depth = 0; cause instanceof Error && depth < 12; cause = cause.cause, depth++) {
+    if (cause instanceof ComputePoolError) return cause
+  }
   const reason = revertReason(thrown)
   if (reason !== null) {
     return new ComputePoolError('chain_reverted', `${what} was refused: ${reason.text}.`, {

@@ -13,16 +13,23 @@ let folder = ''
 let server: Server
 let rpcUrl = ''
 const methods: string[] = []
+/** What the node says that it is of; null: it says nothing of it. */
+let chainId: number | null = null
+const galileo = 16602
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'computepool-open-zerog-'))
   methods.length = 0
+  chainId = null
   server = createServer(async (request, response) => {
     let text = ''
     for await (const part of request) text += part
     const { id, method } = JSON.parse(text)
     methods.push(method)
-    const error = { code: -32601, message: 'nothing is served here' }
-    response.setHeader('connection', 'close').end(JSON.stringify({ jsonrpc: '2.0', id, error }))
+    const answer =
+      method === 'eth_chainId' && chainId !== null
+        ? { result: `0x${chainId.toString(16)}` }
+        : { error: { code: -32601, message: 'nothing is served here' } }
+    response.setHeader('connection', 'close').end(JSON.stringify({ jsonrpc: '2.0', id, ...answer }))
   })
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   rpcUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
@@ -40,10 +47,32 @@ const open = (name = 'data') =>
   })
 
 it('asks 0G’s chain at the endpoint that was named, and at no other', async () => {
+  chainId = galileo
   const zerog = await open()
   try {
     await expect(zerog.desk.status()).rejects.toMatchObject({ code: 'chain_unreachable' })
     expect(methods).toContain('eth_call')
+  } finally {
+    await zerog.close()
+  }
+})
+
+it('opens at no endpoint of another chain, and leaves no lock behind', async () => {
+  chainId = 1
+  await expect(open()).rejects.toMatchObject({
+    code: 'chain_wrong',
+    message: "The endpoint is chain 1's; 0G Galileo testnet is 16602.",
+  })
+  chainId = galileo
+  await (await open()).close()
+})
+
+it('asks nothing of an endpoint that came up later, and is of another chain', async () => {
+  const zerog = await open()
+  try {
+    chainId = 1
+    await expect(zerog.desk.status()).rejects.toMatchObject({ code: 'chain_wrong' })
+    expect(new Set(methods)).toEqual(new Set(['eth_chainId']))
   } finally {
     await zerog.close()
   }

@@ -8,7 +8,7 @@ import { knownChain, lockFile } from '@computepool/contracts/chain'
 import { ComputePoolError } from '@computepool/shared/errors'
 import type { Clock } from '@computepool/shared/ports'
 import type { ZerogEarnings, ZerogSettled, ZerogStatus } from '@computepool/shared/zerog-compute'
-import { type Address, createPublicClient, type Hex, http, type PublicClient } from 'viem'
+import { type Address, type Chain, createPublicClient, type Hex, http, type PublicClient } from 'viem'
 import { privateKeyToAccount } from 'viem/accounts'
 import type { AttestationProvider } from '../attestation/index.ts'
 import { type KeyLock, lockedKey } from '../chain/locked-key.ts'
@@ -16,6 +16,7 @@ import { createSignerQueue, type SignerQueue } from '../chain/signer-queue.ts'
 import { createAccountCache } from './account-cache.ts'
 import { earningsOf } from './earnings-view.ts'
 import { openFeeBook } from './fee-book.ts'
+import { heldToChain, requireChain } from './held-to-chain.ts'
 import { createOperatorPayer, type PayTerms, payTerms } from './pay-operators.ts'
 import { createDoubtResolver, type DoubtResolver } from './resolve-doubts.ts'
 import { servingAddressOf } from './serving-address.ts'
@@ -52,6 +53,7 @@ export interface OpenZerogOptions {
 }
 
 export interface ZerogDesk {
+  readonly chainId: number
   readonly serving: Address
   readonly provider: Address
   readonly clock: Clock
@@ -82,8 +84,9 @@ export async function openZerog(options: OpenZerogOptions): Promise<Zerog> {
   const account = privateKeyToAccount(settings.key)
   const client = createPublicClient({
     ...{ chain, cacheTime: 0, pollingInterval: manners.pollingIntervalMs },
-    transport: http(url, { timeout: 20_000, retryCount: 2 }),
+    transport: heldToChain(chain, http(url, { timeout: 20_000, retryCount: 2 })),
   }) as PublicClient
+  await refuseOtherChain(chain, url)
   const name = `${chain.id}-${serving.toLowerCase()}-${account.address.toLowerCase()}`
   const folder = join(dataDir, 'zerog')
   const lock = await lockedFolder(folder, name)
@@ -151,10 +154,10 @@ export async function openZerog(options: OpenZerogOptions): Promise<Zerog> {
     )
     return {
       desk: {
-        ...{ serving, provider, clock, status },
+        ...{ chainId: chain.id, serving, provider, clock, status },
         door: createZerogDoor({ provider, signer, accounts, book, clock, unitsOf }),
         owedNeuron: book.owedNeuron,
-        doubts: createDoubtResolver({ book: book.earnings, queue, client, onNotice }),
+        doubts: createDoubtResolver({ book: book.earnings, chain, queue, client, onNotice }),
         settle: () => settler.settle({ isAll: true }),
         earnings: only =>
           earningsOf(book.earnings, { chainId: chain.id, provider, cutBasisPoints, payoutAtNeuron }, only),
@@ -174,6 +177,13 @@ export async function openZerog(options: OpenZerogOptions): Promise<Zerog> {
     release()
     throw thrown
   }
+}
+
+/** A node that is down, or slow to answer, stops nobody: later calls are held to the chain too. */
+async function refuseOtherChain(chain: Chain, url: string): Promise<void> {
+  const client = createPublicClient({ chain, transport: http(url, { timeout: 5000, retryCount: 0 }) })
+  const found = await client.getChainId().catch(() => null)
+  if (found !== null) requireChain(chain, found)
 }
 
 /** What a settlement did stands in its logs. */

@@ -5,7 +5,17 @@ import { join } from 'node:path'
 import { embeddedChain } from '@computepool/contracts/chain'
 import { clientsFor, type SpawnedAnvil, spawnAnvil, testAccount } from '@computepool/contracts/testing'
 import { createManualClock } from '@computepool/shared/testing'
-import { type Hex, type PublicClient, parseEther, TransactionNotFoundError } from 'viem'
+import {
+  type Hex,
+  InternalRpcError,
+  InvalidInputRpcError,
+  LimitExceededRpcError,
+  type PublicClient,
+  parseEther,
+  RpcRequestError,
+  TransactionNotFoundError,
+  TransactionReceiptNotFoundError,
+} from 'viem'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
 import { createSignerQueue } from '../chain/signer-queue.ts'
 import { type FeeBook, openFeeBook } from './fee-book.ts'
@@ -25,6 +35,11 @@ let book: FeeBook
 let close: () => Promise<void>
 /** Nodes forget: what the state was before now, and then transactions by their hash as well. */
 let forgot: 'nothing' | 'states' | 'all' = 'nothing'
+const missing = new Error('missing trie node')
+/** What a node says that shows no old state. */
+let atOldBlock: Error = missing
+let keepsReceipts = true
+let chainId = 31337
 const notices: string[] = []
 let resolver: DoubtResolver
 let clock: ReturnType<typeof createManualClock>
@@ -38,6 +53,9 @@ afterAll(() => anvil?.close())
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'computepool-doubts-'))
   forgot = 'nothing'
+  atOldBlock = missing
+  keepsReceipts = true
+  chainId = 31337
   notices.length = 0
   // The payout is written before what pays it, by the chain's clock too.
   const { timestamp } = await clients.publicClient.getBlock()
@@ -56,19 +74,27 @@ async function open(): Promise<void> {
   const { publicClient } = clients
   const client = {
     ...publicClient,
+    getChainId: async () => chainId,
     getTransaction: (async ({ hash }: { hash: Hex }) => {
       if (forgot === 'all') throw new TransactionNotFoundError({ hash })
       return publicClient.getTransaction({ hash })
     }) as unknown as PublicClient['getTransaction'],
+    getTransactionReceipt: (async ({ hash }: { hash: Hex }) => {
+      if (!keepsReceipts) throw new TransactionReceiptNotFoundError({ hash })
+      return publicClient.getTransactionReceipt({ hash })
+    }) as unknown as PublicClient['getTransactionReceipt'],
     getTransactionCount: (async (asked: Parameters<typeof publicClient.getTransactionCount>[0]) => {
-      if (forgot !== 'nothing' && asked.blockNumber !== undefined) throw new Error('missing trie node')
+      if (forgot !== 'nothing' && asked.blockNumber !== undefined) throw atOldBlock
       return publicClient.getTransactionCount(asked)
     }) as PublicClient['getTransactionCount'],
   } as PublicClient
   book = await openFeeBook({ file: join(folder, 'fees.jsonl'), clock, onFault })
   const store = await openSignerFile(join(folder, 'sent.jsonl'), onFault)
   const queue = createSignerQueue({ client, account: provider, chainId: 31337, store, clock })
-  resolver = createDoubtResolver({ book: book.earnings, queue, client, onNotice: text => void notices.push(text) })
+  resolver = createDoubtResolver({
+    ...{ book: book.earnings, chain: { id: 31337, name: 'embedded' }, queue, client },
+    onNotice: text => void notices.push(text),
+  })
   close = async () => {
     await queue.close()
     await store.end()
@@ -194,11 +220,14 @@ it('does not believe that nothing was sent where the chain has it, by its hash o
   forgot = 'nothing'
   // Priced anew, with a hash that the node no more finds.
   const { testClient } = clients
+  let real: Hex = '0x'
   const hidden = await doubted(async wallet => {
-    await arrives(wallet)
+    real = await arrives(wallet)
     return `0x${'dd'.repeat(32)}`
   })
-  await expect(resolver.resolve(hidden.nonce, { did: 'not-sent' })).rejects.toThrow('is on the chain with that nonce')
+  await expect(resolver.resolve(hidden.nonce, { did: 'not-sent' })).rejects.toThrow(
+    `${real} is on the chain with that nonce: ${hidden.wallet} has it`,
+  )
   await testClient.setAutomine(false)
   try {
     const waits = await doubted(arrives)
@@ -209,6 +238,10 @@ it('does not believe that nothing was sent where the chain has it, by its hash o
   } finally {
     await testClient.setAutomine(true)
   }
+  // By the hash that the refusal named: whoever priced it anew by hand has it in no book.
+  await resolver.resolve(hidden.nonce, { did: 'sent', hash: real })
+  expect(told(hidden.wallet)).toEqual(isPaid)
+  expectEqualMoney()
 })
 
 it('owes it again where the wallet refused it, with its gas', async () => {
@@ -232,4 +265,41 @@ it('takes the provider’s word where no node shows what took the nonce, and say
   expect(doubt.resolution).toMatchObject({ did: 'not-sent', hash: null })
   expect(notices).toEqual([expect.stringContaining('no node showed what took its nonce')])
   expect(told(wallet)).toEqual(isOwed)
+})
+
+const rpcError = (code: number, message: string): Error =>
+  new RpcRequestError({ body: {}, url: 'https://archive.example.org', error: { code, message } })
+it.each<[string, () => Error]>([
+  ['is asked too often', () => new LimitExceededRpcError(rpcError(-32005, 'rate limit: archive plans have more'))],
+  ['fails inside', () => new InternalRpcError(rpcError(-32603, 'internal error'))],
+  ['lags behind', () => new InvalidInputRpcError(rpcError(-32000, 'header not found'))],
+])('takes no word for it where the node only %s', async (_, fails) => {
+  const { wallet, nonce } = await doubted(async to => {
+    await arrives(to)
+    return `0x${'dc'.repeat(32)}`
+  })
+  forgot = 'states'
+  atOldBlock = fails()
+  await expect(resolver.resolve(nonce, { did: 'not-sent' })).rejects.toMatchObject({ code: 'chain_unreachable' })
+  expect([told(wallet), notices]).toEqual([isOpen, []])
+  atOldBlock = new InvalidInputRpcError(rpcError(-32000, 'required historical state unavailable (reexec=128)'))
+  expect((await resolver.resolve(nonce, { did: 'not-sent' })).doubt.resolution).toMatchObject({ hash: null })
+})
+
+it('believes nothing by what another chain shows', async () => {
+  const { wallet, nonce, hash } = await doubted(isReplaced)
+  chainId = 1
+  for (const claim of [{ did: 'not-sent' }, { did: 'sent', hash }] as const) {
+    const error = { code: 'chain_wrong', message: expect.stringContaining('chain 1') }
+    await expect(resolver.resolve(nonce, claim)).rejects.toMatchObject(error)
+  }
+  expect([told(wallet), notices]).toEqual([isOpen, []])
+})
+
+it('tells a receipt that the node does not keep from a payment that waits', async () => {
+  const { wallet, nonce, hash } = await doubted(arrives)
+  keepsReceipts = false
+  for (const claim of [{ did: 'sent', hash }, { did: 'not-sent' }] as const)
+    await expect(resolver.resolve(nonce, claim)).rejects.toThrow('keeps no receipt of it')
+  expect(told(wallet)).toEqual(isOpen)
 })

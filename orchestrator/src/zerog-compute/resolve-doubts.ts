@@ -4,11 +4,12 @@
  */
 import { ComputePoolError } from '@computepool/shared/errors'
 import type { DoubtClaim, ZerogDoubt, ZerogDoubts, ZerogResolved } from '@computepool/shared/zerog-compute'
-import { formatEther, type Hex, type PublicClient, type Transaction, TransactionNotFoundError } from 'viem'
+import { type Chain, formatEther, type Hex, type PublicClient, type Transaction, TransactionNotFoundError } from 'viem'
 import { chainError } from '../chain/chain-error.ts'
 import type { TransactionSender } from '../keeper/transaction-sender.ts'
 import type { EarningsBook } from './fee-book.ts'
 import { findNonce } from './find-nonce.ts'
+import { requireChain } from './held-to-chain.ts'
 import type { Doubt, OperatorAccount, Resolution } from './operator-accounts.ts'
 
 export interface DoubtResolver {
@@ -16,16 +17,20 @@ export interface DoubtResolver {
   list(): ZerogDoubts
   /**
    * The same again changes nothing. Errors: `input_not_found` for a doubt that there is not; `input_invalid` where it is resolved otherwise, or
-   * the chain shows something else; `chain_unreachable`.
+   * the chain shows something else; `chain_wrong` where the node is of another chain; `chain_unreachable`.
    */
   resolve(nonce: number, claim: DoubtClaim): Promise<ZerogResolved>
 }
 
 export interface DoubtResolverOptions {
   readonly book: EarningsBook
+  readonly chain: Pick<Chain, 'id' | 'name'>
   /** The provider's key. */
   readonly queue: Pick<TransactionSender, 'address' | 'receipt' | 'minedNonce'>
-  readonly client: Pick<PublicClient, 'getTransaction' | 'getTransactionCount' | 'getBlock' | 'getBlockNumber'>
+  readonly client: Pick<
+    PublicClient,
+    'getChainId' | 'getTransaction' | 'getTransactionCount' | 'getBlock' | 'getBlockNumber'
+  >
   readonly onNotice: (text: string) => void
 }
 
@@ -36,7 +41,7 @@ interface Finding {
   readonly gasNeuron: bigint
 }
 
-export function createDoubtResolver({ book, queue, client, onNotice }: DoubtResolverOptions): DoubtResolver {
+export function createDoubtResolver({ book, chain, queue, client, onNotice }: DoubtResolverOptions): DoubtResolver {
   let line: Promise<unknown> = Promise.resolve()
 
   const known = async (hash: Hex): Promise<Transaction | null> => {
@@ -48,6 +53,10 @@ export function createDoubtResolver({ book, queue, client, onNotice }: DoubtReso
     }
   }
   const isOwn = (from: string): boolean => from.toLowerCase() === queue.address.toLowerCase()
+
+  /** It is in a block, or its nonce is used: it comes no more. */
+  const isOver = async ({ blockNumber, from, nonce }: Transaction): Promise<boolean> =>
+    blockNumber !== null || (isOwn(from) && (await queue.minedNonce()) > nonce)
 
   const checkSent = async (account: OperatorAccount, doubt: Doubt, hash: Hex): Promise<Finding> => {
     const { wallet } = account
@@ -67,7 +76,11 @@ export function createDoubtResolver({ book, queue, client, onNotice }: DoubtReso
       )
     }
     const mined = await queue.receipt(hash)
-    if (mined === null || blockNumber === null) throw refused(`${hash} is in no block yet.`, 'Try again when it is.')
+    if (mined === null || blockNumber === null) {
+      throw (await isOver(found))
+        ? withoutReceipt(hash)
+        : refused(`${hash} is in no block yet.`, 'Try again when it is.')
+    }
     if (mined.status !== 'success')
       throw refused(`${hash} was refused by ${wallet}: nothing arrived.`, 'Say --not-sent.')
     if (!doubt.hashes.includes(hash)) {
@@ -75,7 +88,7 @@ export function createDoubtResolver({ book, queue, client, onNotice }: DoubtReso
       if (countedFor(account, doubt).has(hash))
         throw refused(`${hash} is another payment to ${wallet}.`, 'Name the one that was sent for this.')
       const isBefore = isOwn(from)
-        ? nonce <= doubt.nonce
+        ? nonce < doubt.nonce
         : Number((await client.getBlock({ blockNumber })).timestamp) * 1000 < doubt.atMs
       if (isBefore) throw refused(`${hash} is older than this payout.`, 'Name the one that was sent for this.')
     }
@@ -87,15 +100,16 @@ export function createDoubtResolver({ book, queue, client, onNotice }: DoubtReso
     { nonce, amountNeuron, hashes }: Doubt,
   ): Promise<Finding> => {
     for (const hash of hashes) {
-      if ((await known(hash)) === null) continue
+      const found = await known(hash)
+      if (found === null) continue
       const mined = await queue.receipt(hash)
       if (mined?.status === 'reverted') return { hash, gasNeuron: mined.gasUsed * mined.effectiveGasPrice }
-      throw mined === null
-        ? refused(
-            `The node knows ${hash}, and it may still arrive.`,
-            'Wait until it has, or its nonce is used by another.',
-          )
-        : refused(`${hash} is on the chain: ${wallet} has it.`, `Say --sent ${hash}.`)
+      if (mined !== null) throw refused(`${hash} is on the chain: ${wallet} has it.`, `Say --sent ${hash}.`)
+      if (await isOver(found)) throw withoutReceipt(hash)
+      throw refused(
+        `The node knows ${hash}, and it may still arrive.`,
+        'Wait until it has, or its nonce is used by another.',
+      )
     }
     if ((await queue.minedNonce()) <= nonce) {
       throw refused(
@@ -132,11 +146,14 @@ export function createDoubtResolver({ book, queue, client, onNotice }: DoubtReso
       }
       return { isNew: false, doubt: viewOf(wallet, doubt) }
     }
-    const finding = await (hash === null ? checkNotSent(account, doubt) : checkSent(account, doubt, hash)).catch(
-      (thrown: unknown) => {
-        throw chainError(thrown, `The payout with nonce ${nonce}`)
-      },
-    )
+    const check = async (): Promise<Finding> => {
+      // Each time: which node answers may have changed since the pool was started.
+      requireChain(chain, await client.getChainId())
+      return hash === null ? checkNotSent(account, doubt) : checkSent(account, doubt, hash)
+    }
+    const finding = await check().catch((thrown: unknown) => {
+      throw chainError(thrown, `The payout with nonce ${nonce}`)
+    })
     await book.resolve(wallet, nonce, { did: claim.did, hash: finding.hash }, finding.gasNeuron)
     const resolved = book.operator(wallet).doubts.find(each => each.nonce === nonce)!
     const sum = `${formatEther(doubt.amountNeuron)} 0G to ${wallet}`
@@ -183,6 +200,12 @@ const wordsOf = ({ did, hash }: Resolution): string =>
   did === 'sent'
     ? `sent by ${hash}`
     : `not sent, and owed again (${hash === null ? 'no node showed what took its nonce' : `its nonce was used by ${hash}`})`
+
+const withoutReceipt = (hash: Hex): ComputePoolError =>
+  refused(
+    `The node knows ${hash}, whose nonce is used, and keeps no receipt of it.`,
+    'Start the pool with an endpoint that keeps old receipts.',
+  )
 
 const refused = (message: string, remedy: string): ComputePoolError =>
   new ComputePoolError('input_invalid', message, { remedy })
