@@ -9,6 +9,7 @@ import { hostClock } from '@computepool/orchestrator/host.ts'
 import { type RunningOrchestrator, startOrchestrator } from '@computepool/orchestrator/serve.ts'
 import { openFeeBook } from '@computepool/orchestrator/zerog-compute/fee-book.ts'
 import { openZerog } from '@computepool/orchestrator/zerog-compute/open-zerog.ts'
+import { resolveDoubtMessage } from '@computepool/shared/zerog-compute'
 import { formatEther, type Hex, parseEther } from 'viem'
 import { privateKeyToAccount } from 'viem/accounts'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
@@ -147,6 +148,15 @@ it('lists what is in doubt, and takes the provider’s word for it where the cha
   process.env.COMPUTEPOOL_ZEROG_KEY = `0x${'7c'.repeat(32)}`
   await expect(resolve(arrived.nonce, '--sent', arrived.hash)).rejects.toThrow('HTTP 401')
   process.env.COMPUTEPOOL_ZEROG_KEY = key
+  // Said of the contract with that address on another chain.
+  const [claim, atSeconds] = [{ did: 'not-sent' as const }, Math.floor(Date.now() / 1000)]
+  const word = { chainId: 16602, serving: bench.serving, nonce: lost.nonce, claim, atSeconds }
+  const signature = await provider.signMessage({ message: resolveDoubtMessage(word) })
+  const reply = await fetch(new URL(`/v1/zerog/doubts/${lost.nonce}`, pool.url), {
+    ...{ method: 'POST', body: JSON.stringify(claim) },
+    headers: { authorization: `ZeroG ${atSeconds}.${signature}`, 'content-type': 'application/json' },
+  })
+  expect(reply.status).toBe(401)
   expect(await resolve(arrived.nonce, '--sent', arrived.hash)).toContain(`paid by ${arrived.hash}`)
   expect(await resolve(lost.nonce, '--not-sent')).toContain('not sent, owed again (its nonce was used by 0x')
   expect(await resolve(lost.nonce, '--not-sent')).toContain('It was resolved so already.')

@@ -31,7 +31,7 @@ export const askZerogEarnings = (origin: string): Promise<ZerogEarnings | null> 
 
 /** Errors: as `askZerogStatus`; a pool of another provider refuses. */
 export async function askToSettle(origin: string, account: PrivateKeyAccount, nowMs: number): Promise<ZerogSettled> {
-  const headers = await wordOf(origin, account, nowMs, settleNowMessage)
+  const headers = await wordOf(origin, account, nowMs, ({ serving }, at) => settleNowMessage(serving, at))
   return ask(zerogSettledSchema, origin, '/v1/zerog/settle', { method: 'POST', headers })
 }
 
@@ -51,22 +51,23 @@ export async function askToResolve(
   account: PrivateKeyAccount,
   { nonce, claim, nowMs }: DoubtWord,
 ): Promise<ZerogResolved> {
-  const word = (serving: string, at: number) => resolveDoubtMessage(serving, nonce, claim, at)
-  const headers = await wordOf(origin, account, nowMs, word)
+  const headers = await wordOf(origin, account, nowMs, ({ chainId, serving }, atSeconds) =>
+    resolveDoubtMessage({ chainId, serving, nonce, claim, atSeconds }),
+  )
   const body = JSON.stringify(claim)
   return ask(zerogResolvedSchema, origin, `/v1/zerog/doubts/${nonce}`, { method: 'POST', headers, body })
 }
 
-/** Signed by the provider's key, over the contract that the pool names. */
+/** Signed by the provider's key, over the contract and the chain that the pool names. */
 async function wordOf(
   origin: string,
   account: PrivateKeyAccount,
   nowMs: number,
-  word: (serving: string, atSeconds: number) => string,
+  word: (place: Pick<ZerogStatus, 'chainId' | 'serving'>, atSeconds: number) => string,
 ): Promise<Record<string, string>> {
-  const { serving } = await askZerogStatus(origin)
+  const place = await askZerogStatus(origin)
   const at = Math.floor(nowMs / 1000)
-  const signature = await account.signMessage({ message: word(serving, at) })
+  const signature = await account.signMessage({ message: word(place, at) })
   return { authorization: `ZeroG ${at}.${signature}`, 'content-type': 'application/json' }
 }
 

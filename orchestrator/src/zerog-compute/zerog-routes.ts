@@ -117,7 +117,10 @@ export function zerogRoutes(options: ZerogRoutesOptions): Hono {
         const remedy = 'Send {"did": "sent", "hash": "0x…"} or {"did": "not-sent"}.'
         throw new ComputePoolError('input_invalid', 'The body says not what became of the payout.', { remedy })
       }
-      await requireProvider(c, desk, at => resolveDoubtMessage(desk.serving, nonce, claim.data, at))
+      const { chainId, serving } = desk
+      await requireProvider(c, desk, atSeconds =>
+        resolveDoubtMessage({ chainId, serving, nonce, claim: claim.data, atSeconds }),
+      )
       return c.json(await desk.doubts.resolve(nonce, claim.data))
     }),
   )

@@ -115,8 +115,17 @@ export type DoubtClaim = z.infer<typeof doubtClaimSchema>
 export const zerogResolvedSchema = z.object({ isNew: z.boolean(), doubt: zerogDoubtSchema })
 export type ZerogResolved = z.infer<typeof zerogResolvedSchema>
 
-/** The words by which a provider's own key resolves a doubt; good for minutes, and harmless where they are repeated. */
-export function resolveDoubtMessage(serving: string, nonce: number, claim: DoubtClaim, atSeconds: number): string {
+export interface DoubtWord {
+  readonly chainId: number
+  readonly serving: string
+  readonly nonce: number
+  readonly claim: DoubtClaim
+  readonly atSeconds: number
+}
+
+/** The words by which a provider's own key resolves a doubt; good for minutes, on one chain, and harmless where they are repeated. */
+export function resolveDoubtMessage({ chainId, serving, nonce, claim, atSeconds }: DoubtWord): string {
   const what = claim.did === 'sent' ? `was sent by ${claim.hash.toLowerCase()}` : 'was not sent'
-  return `ComputePool: the payout with nonce ${nonce} of 0G Compute at ${serving.toLowerCase()} ${what}, ${atSeconds}`
+  const where = `0G Compute at ${serving.toLowerCase()} on chain ${chainId}`
+  return `ComputePool: the payout with nonce ${nonce} of ${where} ${what}, ${atSeconds}`
 }
