@@ -57,7 +57,7 @@ export interface DeskOptions {
   readonly keptWithheld?: ReceiptDeskOptions['keptWithheld']
   /** Hears of each attempt whose receipts were settled: who gave what, and how long it ran. */
   readonly onSettled?: (verdict: ReceiptVerdict, attempt: SettledAttempt) => void
-  /** A peer goes; `leavesAnswer`: while an answer ran through its seat, and without having asked to. Said again where it said itself that it leaves. */
+  /** A peer goes; `leavesAnswer`: while an answer ran through its seat, and without having asked to and waited for it. Said again where it said itself that it leaves. */
   readonly onGone?: (peer: string, leavesAnswer: boolean) => void
   /** Hears of each change of the pool's status. */
   readonly onStatus?: (status: PoolSnapshot['status'], atMs: number) => void

@@ -246,7 +246,7 @@ export function createDesk(options: DeskOptions): Desk {
   }
 
   const tellGone = (peer: string, reason: string): void => {
-    options.onGone?.(peer, leavesAnswer(state, { peer, reason }, table.runningOn))
+    options.onGone?.(peer, leavesAnswer(state, { peer, reason, atMs: clock.monotonicMs() }, table.runningOn))
   }
 
   return {

@@ -94,24 +94,45 @@ describe('a running pool', () => {
     ])
   })
 
-  it.each<[string, (tab: FakeTab) => void, number]>([
+  it.each<[string, (tab: FakeTab, waits: (ms: number) => Promise<void>) => unknown, number]>([
     ['vanishes', tab => tab.vanish(), 1],
     ['leaves on purpose', tab => tab.leave(), 1],
     [
-      'had asked to go before it vanishes',
-      tab => {
+      'asks to go, and leaves a moment later all the same',
+      async (tab, waits) => {
         tab.say({ type: 'peer-draining' })
+        await waits(2000)
+        // Said again it counts from the first time.
+        tab.say({ type: 'peer-draining' })
+        tab.leave()
+      },
+      1,
+    ],
+    [
+      'had asked to go a minute before it vanishes',
+      async (tab, waits) => {
+        tab.say({ type: 'peer-draining' })
+        await waits(59_900)
         tab.vanish()
       },
       0,
     ],
   ])('holds it against who %s while an answer runs through its seat, once', async (_, go, times) => {
     const { pool, tabs } = await openRing()
-    const reply = pool.chat({ max_tokens: 3 })
+    const reply = pool.chat({ max_tokens: 100 })
     const entry = entryOf(pool, tabs)
-    entry.draw(await entry.nextJob(), 1)
+    const job = await entry.nextJob()
+    let drawn = 0
+    const draw = (): void => entry.draw(job, 1, drawn++)
+    draw()
     const other = tabs.find(tab => tab !== entry)!
-    go(other)
+    await go(other, async ms => {
+      // The answer goes on meanwhile.
+      for (let leftMs = ms; leftMs > 0; leftMs -= 2000) {
+        await pool.clock.advance(Math.min(leftMs, 2000))
+        draw()
+      }
+    })
     await pool.clock.advance(60_000)
     await reply
     expect(tabs.map(tab => Math.round(pool.standing.of(walletOf(tab)).leftEarly))).toEqual(

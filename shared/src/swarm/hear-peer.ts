@@ -53,7 +53,7 @@ export function hearPeer(heard: SwarmState, peer: SwarmPeer, request: DeskReques
       return relayHeard(heard, peer.peer, request)
     case 'peer-draining': {
       if (peer.draining !== 'no') return heard
-      return forgetSuccessors(withPeer(heard, { ...peer, draining: 'asked' }), peer.peer)
+      return forgetSuccessors(withPeer(heard, { ...peer, draining: 'asked', askedToGoAtMs: atMs }), peer.peer)
     }
     case 'peer-leaving':
     case 'request-flowing':

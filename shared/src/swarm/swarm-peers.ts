@@ -7,6 +7,7 @@ export const newPeer = (peer: string, atMs: number): SwarmPeer => ({
   role: 'operator',
   reach: { webrtc: false, axl: null },
   draining: 'no',
+  askedToGoAtMs: null,
   phase: 'joined',
   capability: null,
   doneBytes: 0,

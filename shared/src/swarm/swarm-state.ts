@@ -62,6 +62,8 @@ export interface SwarmPeer {
   readonly reach: Reach
   /** `asked`: it wants to go, and takes nothing new. `released`: it holds nothing any more, and was told so. */
   readonly draining: 'no' | 'asked' | 'released'
+  /** When it first asked to go; null: it did not. */
+  readonly askedToGoAtMs: number | null
   readonly phase: PeerPhase
   readonly capability: Capability | null
   /** Of the slice it was last assigned. */
