@@ -89,6 +89,7 @@ it('is agreed with over dozens of attempts', async () => {
           if (kept.drawn.length === 0) kept.firstPosition = position
           kept.drawn.push(...tokens)
         },
+        over: () => true,
       }),
     })
     const temperature = random.int(2)
@@ -190,6 +191,7 @@ it('drops an entry that goes back behind its last draw, and computes nothing of 
       received: (_, header, payload) => void received.push({ header, payload }),
       computed: (_, header, payload) => void rows.push({ header, payload }),
       drew() {},
+      over: () => true,
     }),
   })
   const nonce = 'ab'.repeat(32)

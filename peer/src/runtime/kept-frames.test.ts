@@ -107,3 +107,17 @@ it('does not keep a large buffer for a small view of it, nor copies what is most
   expect([...a.payloads]).toEqual(before[0])
   expect([...b.payloads]).not.toEqual(before[1])
 })
+
+it('keeps nothing more of a request that is over, and says so once', async () => {
+  const kept = keep()
+  const payloads = serve(kept, 'a', [4, 1])
+  expect([kept.over('a'), kept.over('a')]).toEqual([true, false])
+  serve(kept, 'a', [4, 1])
+  kept.computed('a', header('a', 0, 0, 4), random.bytes(4 * rowBytes))
+  kept.drew('a', 4, [11])
+  const found = await handed(kept, { attempts: ['a'], endPosition: 9 })
+  if (typeof found === 'string') throw new Error(found)
+  const [attempt] = found.attempts
+  expect(attempt!.frames!.links.map(({ sha256: hex }) => hex)).toEqual(payloads.map(each => bytesToHex(sha256(each))))
+  expect(attempt!.draws).toBeNull()
+})

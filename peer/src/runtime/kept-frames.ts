@@ -67,10 +67,12 @@ export function createKeptFrames({ digest, breathe, limitBytes = maxHandoverByte
   const attempts = new Map<string, Kept>()
   /** Larger by themselves than all that is kept: not begun again. */
   const given = new Set<string>()
+  /** Receipts are out: nothing is added to these, whoever sends more under their ids. */
+  const over = new Set<string>()
   let keptBytes = 0
 
   function open(requestId: string): Kept | null {
-    if (given.has(requestId)) return null
+    if (given.has(requestId) || over.has(requestId)) return null
     const known = attempts.get(requestId)
     if (known !== undefined) return known
     const kept: Kept = { frames: [], rows: [], drawn: [], firstDrawn: null, sizeBytes: 0 }
@@ -90,8 +92,7 @@ export function createKeptFrames({ digest, breathe, limitBytes = maxHandoverByte
       attempts.delete(requestId)
       keptBytes -= eldest.sizeBytes
       // What follows of it would have no beginning.
-      given.add(requestId)
-      if (given.size > 1024) for (const first of given) return void given.delete(first)
+      remember(given, requestId)
     }
   }
 
@@ -144,6 +145,11 @@ export function createKeptFrames({ digest, breathe, limitBytes = maxHandoverByte
       kept.drawn.push(...tokens)
       grow(kept, tokens.length * tokenBytes)
     },
+    over(requestId) {
+      const isFirst = !over.has(requestId)
+      remember(over, requestId)
+      return isFirst
+    },
     async handOver(ask) {
       const handed: HandedAttempt[] = []
       const payloads: Uint8Array[] = []
@@ -166,6 +172,14 @@ export function createKeptFrames({ digest, breathe, limitBytes = maxHandoverByte
       return keptBytes
     },
   }
+}
+
+/** More requests than one neighbour can begin and end while a receipt is waited for. */
+const rememberedIds = 65_536
+
+function remember(ids: Set<string>, requestId: string): void {
+  ids.add(requestId)
+  if (ids.size > rememberedIds) ids.delete(ids.values().next().value!)
 }
 
 /** A small view must not keep a large buffer. */

@@ -17,18 +17,32 @@ function release(draft: Draft, requestId: string, isKept: boolean): void {
   if (request !== undefined && request.chains !== null) draft.receipts.push({ type: 'receipt', request })
   draft.requests.delete(requestId)
   draft.turns = draft.turns.filter(id => id !== requestId)
-  rememberEnd(draft, requestId, draft.ended.get(requestId) ?? false)
+  rememberEnd(draft, requestId, { isHeld: request !== undefined, isPassedOn: isPassedOn(draft, requestId) })
   if (draft.running?.some(task => task.requestId === requestId)) return
   // Rows that wait for the engine are rows that its cache lacks.
   if (isKept && request !== undefined && request.pending.length === 0) keepCache(draft, requestId)
   else draft.acts.push({ type: 'forget', requestId })
 }
 
+/** Late frames of such a request revive nothing. */
+export function hasEnded({ ended, endedUnheld }: Draft, requestId: string): boolean {
+  return ended.has(requestId) || endedUnheld.has(requestId)
+}
+
+function isPassedOn({ ended, endedUnheld }: Draft, requestId: string): boolean {
+  return ended.get(requestId) ?? endedUnheld.get(requestId) ?? false
+}
+
 /** The only copy of so many that a step makes, and only where a request ends. */
-function rememberEnd(draft: Draft, requestId: string, isPassedOn: boolean): void {
-  const ended = new Map(draft.ended).set(requestId, isPassedOn)
+function rememberEnd(
+  draft: Draft,
+  requestId: string,
+  end: { readonly isHeld: boolean; readonly isPassedOn: boolean },
+): void {
+  const which = end.isHeld || draft.ended.has(requestId) ? 'ended' : 'endedUnheld'
+  const ended = new Map(draft[which]).set(requestId, end.isPassedOn)
   if (ended.size > rememberedEnds) ended.delete(ended.keys().next().value!)
-  draft.ended = ended
+  draft[which] = ended
 }
 
 function keepCache(draft: Draft, requestId: string): void {
@@ -56,8 +70,8 @@ export function missingPrefix(draft: Draft, { requestId, positions }: CacheReuse
 
 /** Tells the next seat, once. */
 function passOn(draft: Draft, requestId: string, seq: number, control: FrameControl): void {
-  if (draft.ended.get(requestId) === true) return
-  rememberEnd(draft, requestId, true)
+  if (isPassedOn(draft, requestId)) return
+  rememberEnd(draft, requestId, { isHeld: false, isPassedOn: true })
   const { next } = draft.place
   if (next !== null && !draft.lostPeers.has(next)) sendControl(draft, next, { requestId, seq, control })
 }

@@ -95,6 +95,8 @@ export interface PipelineState {
   readonly running: readonly RowTask[] | null
   /** Requests that ended here, so that their late frames revive nothing; true once their end was passed on. */
   readonly ended: ReadonlyMap<string, boolean>
+  /** The same of requests that ended before they came, apart: whoever ends made-up ones does not have those of `ended` forgotten. */
+  readonly endedUnheld: ReadonlyMap<string, boolean>
   /** Requests whose caches were kept when they ended, the eldest first; the engine may have given some of them up. */
   readonly kept: readonly string[]
   readonly lostPeers: ReadonlyMap<string, ErrorData>
@@ -179,6 +181,7 @@ export function openPipelineState(config: SeatConfig): PipelineState {
     turns: [],
     running: null,
     ended: new Map(),
+    endedUnheld: new Map(),
     kept: [],
     lostPeers: new Map(),
     lapMs: null,

@@ -18,6 +18,8 @@ export interface FrameKeeper {
   /** Exit: rows that its head took, with the header under which its receipt has them. */
   computed(requestId: string, header: Omit<FrameHeader, 'epoch'>, payload: Uint8Array): void
   drew(requestId: string, position: number, tokens: readonly number[]): void
+  /** The receipt is due; nothing more is kept. False where it was before: who revives an id gets no second receipt for it. */
+  over(requestId: string): boolean
 }
 
 /** How often deadlines are looked at while requests are held. */
@@ -121,6 +123,7 @@ export function runPipeline(options: PipelineOptions): Pipeline {
   }
 
   function giveReceipt(request: RequestState): void {
+    if (options.keeper?.over(request.requestId) === false) return
     const receipt = receiptOf(state.config, request, options.digest)
     if (receipt !== null) options.giveReceipt?.(receipt)
   }

@@ -4,7 +4,7 @@ import { activationElementBytes, activationRows, isFiniteActivation } from '../e
 import { ComputePoolError, errorFromData } from '../errors/index.ts'
 import type { Activation } from '../ports/index.ts'
 import { type Frame, maxDraftTokens } from '../wire/index.ts'
-import { failRequest, frameError, missingPrefix } from './end-request.ts'
+import { failRequest, frameError, hasEnded, missingPrefix } from './end-request.ts'
 import { faultOfOrder, openFrameOrder, orderAfter } from './frame-order.ts'
 import { change, type Draft, enqueue } from './pipeline-draft.ts'
 import { openRequestState, type RequestState, type RowTask } from './pipeline-state.ts'
@@ -15,7 +15,7 @@ import { faultOfWaiting } from './waiting-frames.ts'
 /** Errors: `peer_frame_invalid` for a frame that nobody sends by mistake; its sender is to be dropped. */
 export function takeHidden(draft: Draft, frame: Frame, nowMs: number) {
   const { request_id: requestId, seq } = frame.header
-  if (draft.ended.has(requestId)) return
+  if (hasEnded(draft, requestId)) return
   const request = draft.requests.get(requestId) ?? admit(draft, requestId, nowMs)
   if (request === null) return
   const fault = faultAtSight(draft, frame)

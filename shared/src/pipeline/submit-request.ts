@@ -1,6 +1,6 @@
 /** How the entry takes a job: refused, over already, or begun with its first chunk. What becomes of it then is the entry's own part. */
 import { ComputePoolError, type ErrorData } from '../errors/index.ts'
-import { missingPrefix } from './end-request.ts'
+import { hasEnded, missingPrefix } from './end-request.ts'
 import type { Draft } from './pipeline-draft.ts'
 import { type EntryRequest, openRequestState } from './pipeline-state.ts'
 import type { CacheReuse, RequestJob } from './sampling-params.ts'
@@ -9,7 +9,7 @@ import { feedPrompt } from './step-entry.ts'
 
 export function submitRequest(draft: Draft, job: RequestJob, nowMs: number): void {
   const { requestId } = job
-  if (draft.requests.has(requestId) || draft.ended.has(requestId)) return
+  if (draft.requests.has(requestId) || hasEnded(draft, requestId)) return
   const refusal = refusalOf(draft, job)
   if (refusal !== null) {
     draft.acts.push({ type: 'report', message: { type: 'request-failed', requestId, error: refusal.toJSON() } })
