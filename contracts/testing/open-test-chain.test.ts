@@ -1,4 +1,4 @@
-import { parseAbi } from 'viem'
+import { type Hex, parseAbi } from 'viem'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { openTestChain, type TestChain } from './open-test-chain.ts'
 
@@ -23,8 +23,10 @@ it('wraps test USDC into USDCx one to 10¹²', async () => {
     'function upgrade(uint256 amount)',
     'function balanceOf(address account) view returns (uint256)',
   ])
-  await wallet.writeContract({ address: usdc, abi, functionName: 'approve', args: [usdcx, 5_000_000n] })
-  await wallet.writeContract({ address: usdcx, abi, functionName: 'upgrade', args: [5_000_000n * 10n ** 12n] })
+  // A hash may be told before its block is there.
+  const mined = async (sent: Promise<Hex>) => chain.publicClient.waitForTransactionReceipt({ hash: await sent })
+  await mined(wallet.writeContract({ address: usdc, abi, functionName: 'approve', args: [usdcx, 5_000_000n] }))
+  await mined(wallet.writeContract({ address: usdcx, abi, functionName: 'upgrade', args: [5_000_000n * 10n ** 12n] }))
   expect(
     await chain.publicClient.readContract({ address: usdcx, abi, functionName: 'balanceOf', args: [payer!.address] }),
   ).toBe(5_000_000n * 10n ** 12n)
