@@ -144,6 +144,26 @@ describe('the store of a tab', () => {
     expect(store.getSnapshot()).toBe(idleSnapshot)
   })
 
+  it('waits no longer for a worker whose drain is over than for one that was told to leave', async () => {
+    const { store, workers, clock, openHosts } = openStore()
+    store.join(options)
+    store.drain(600_000)
+    const [worker] = workers
+    const says = (status: 'serving' | 'leaving') =>
+      worker!.say({ type: 'snapshot-changed', snapshot: { ...idleSnapshot, status, isDraining: true } })
+    says('serving')
+    await clock.advance(60_000)
+    says('leaving')
+    await clock.advance(4000)
+    // That it says more gives it no more time.
+    says('leaving')
+    worker!.say({ type: 'alive' })
+    expect([worker!.isTerminated, store.getSnapshot().status]).toEqual([false, 'leaving'])
+    await clock.advance(1000)
+    expect([worker!.isTerminated, openHosts(), workers.length]).toEqual([true, 0, 1])
+    expect(store.getSnapshot()).toBe(idleSnapshot)
+  })
+
   it('joins nothing anew where the worker dies while it drains', () => {
     const { store, workers } = openStore()
     store.join(options)

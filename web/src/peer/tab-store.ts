@@ -43,6 +43,8 @@ interface Running {
   looksInSilence: number
   /** The person wants it gone, however it ends. */
   isLeaving: boolean
+  /** Its time to close things runs. */
+  isEnding: boolean
   stop(): void
 }
 
@@ -71,6 +73,7 @@ export function createWorkerTabStore(powers: TabStorePowers): TabStore {
       options,
       looksInSilence: 0,
       isLeaving: false,
+      isEnding: false,
       stop() {
         cancelWatch()
         stopVisibility()
@@ -101,9 +104,22 @@ export function createWorkerTabStore(powers: TabStorePowers): TabStore {
   }
 
   function hear(from: Running, news: PeerNews): void {
-    if (news.type === 'snapshot-changed') show(news.snapshot)
-    else if (news.type === 'engine-lost') replace(from, news.error)
+    if (news.type === 'snapshot-changed') {
+      // A drain ends by itself, in the worker.
+      if (news.snapshot.status === 'leaving') endSoon(from)
+      show(news.snapshot)
+    } else if (news.type === 'engine-lost') replace(from, news.error)
     else if (news.type === 'left') stopAll(idleSnapshot)
+  }
+
+  /** What hangs while it closes would hold the GPU for ever. */
+  function endSoon(leaving: Running): void {
+    if (leaving.isEnding) return
+    leaving.isEnding = true
+    leaving.isLeaving = true
+    clock.schedule(leaveDeadlineMs, () => {
+      if (running === leaving) stopAll(idleSnapshot)
+    })
   }
 
   function stopAll(last: PeerSnapshot): void {
@@ -155,11 +171,8 @@ export function createWorkerTabStore(powers: TabStorePowers): TabStore {
     leave() {
       const leaving = running
       if (leaving === null) return show(idleSnapshot)
-      leaving.isLeaving = true
       leaving.worker.postMessage({ type: 'leave' }, [])
-      clock.schedule(leaveDeadlineMs, () => {
-        if (running === leaving) stopAll(idleSnapshot)
-      })
+      endSoon(leaving)
     },
   }
 }
