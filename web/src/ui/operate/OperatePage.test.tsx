@@ -105,7 +105,7 @@ test('an operator may finish the answers under way first, sees how many are left
   const words = () => screen.getByTestId('status-words').textContent
   expect(screen.getByTestId('status-name').textContent).toBe('Finishing')
   expect(words()).toBe(
-    '2 answers are still under way. This tab takes no new ones, and stops when they are finished: in 10 minutes at the latest.',
+    '2 answers are still under way. This tab takes no new ones, and stops when they are finished, or 10 minutes after you asked.',
   )
   act(() => tab.become({ requests: 1 }))
   expect(words()).toMatch(/^1 answer is still under way\./)

@@ -65,7 +65,7 @@ function finishingWords({ requests }: PeerSnapshot): string {
   if (requests === 0) return 'This tab takes no new answers, and stops as soon as the orchestrator lets it go.'
   const under = requests === 1 ? '1 answer is still under way' : `${requests} answers are still under way`
   const they = requests === 1 ? 'it is finished' : 'they are finished'
-  return `${under}. This tab takes no new ones, and stops when ${they}: in ${drainMinutes} minutes at the latest.`
+  return `${under}. This tab takes no new ones, and stops when ${they}, or ${drainMinutes} minutes after you asked.`
 }
 
 /** `You hold layers 0–3 of 6.` */
