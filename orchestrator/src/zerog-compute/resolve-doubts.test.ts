@@ -102,8 +102,12 @@ async function open(): Promise<void> {
   }
 }
 
-const send = (from: typeof provider, to: Hex, value: bigint): Promise<Hex> =>
-  clients.wallet(from).sendTransaction({ to, value })
+/** A hash may be told before its block is there. */
+async function send(from: typeof provider, to: Hex, value: bigint, gas?: bigint): Promise<Hex> {
+  const hash = await clients.wallet(from).sendTransaction({ to, value, gas })
+  if (await clients.testClient.getAutomine()) await clients.publicClient.waitForTransactionReceipt({ hash })
+  return hash
+}
 
 /** A payout of the amount, in doubt; `pay` says what really used its nonce. */
 async function doubted(pay: (wallet: Hex) => Promise<Hex>, wallet = newWallet()) {
@@ -247,10 +251,7 @@ it('does not believe that nothing was sent where the chain has it, by its hash o
 it('owes it again where the wallet refused it, with its gas', async () => {
   const refuses = newWallet()
   await clients.testClient.setCode({ address: refuses, bytecode: '0x60006000fd' })
-  const { nonce, hash } = await doubted(
-    wallet => clients.wallet(provider).sendTransaction({ to: wallet, value: amount, gas: 60_000n }),
-    refuses,
-  )
+  const { nonce, hash } = await doubted(wallet => send(provider, wallet, amount, 60_000n), refuses)
   await expect(resolver.resolve(nonce, { did: 'sent', hash })).rejects.toThrow('nothing arrived')
   const { doubt } = await resolver.resolve(nonce, { did: 'not-sent' })
   expect([doubt.resolution?.hash, told(refuses)]).toEqual([hash, isOwed])
