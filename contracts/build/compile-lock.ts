@@ -1,42 +1,81 @@
 /**
  * One compiler at a time for one result, across processes: tests start several at once, and each would spend both cores on the
- * same bytes. Knows files and process ids; knows no Solidity.
+ * same bytes. It saves work and guards nothing: a maker that stood still for minutes may find that another one made the same.
+ * Knows files and process ids; knows no Solidity.
  */
-import { readFile, rm, writeFile } from 'node:fs/promises'
+import { randomUUID } from 'node:crypto'
+import { link, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** Runs `make` unless another process made `done` answer meanwhile. A lock whose process is gone is taken over. */
+/** A maker takes seconds. Whoever is killed leaves a lock, and its process id goes to another process sooner or later. */
+const abandonedAfterMs = 5 * 60_000
+
+/** Runs `make` unless another process made `done` answer meanwhile. A lock whose process is gone, or that is minutes old, is taken over. */
 export async function onceAcross<T>(options: {
   readonly lockFile: string
   /** The result, where it is there. */
   readonly done: () => Promise<T | undefined>
+  /** May run in two processes at once: its result has to be the same, and whole for whoever finds it. */
   readonly make: () => Promise<T>
 }): Promise<T> {
   const { lockFile, done, make } = options
+  const mine = `${process.pid} ${randomUUID()}`
   for (;;) {
     const ready = await done()
     if (ready !== undefined) return ready
-    if (await taken(lockFile)) break
+    if (await taken(lockFile, mine)) break
     await sleep(100)
   }
   try {
     return (await done()) ?? (await make())
   } finally {
-    await rm(lockFile, { force: true })
+    await drop(lockFile, mine)
   }
 }
 
-async function taken(lockFile: string): Promise<boolean> {
+async function taken(lockFile: string, mine: string): Promise<boolean> {
   try {
-    await writeFile(lockFile, String(process.pid), { flag: 'wx' })
+    await writeFile(lockFile, mine, { flag: 'wx' })
     return true
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
   }
-  const holder = Number(await readFile(lockFile, 'utf8').catch(() => ''))
-  // An empty file is a lock that is just being written.
-  if (holder > 0 && !isRunning(holder)) await rm(lockFile, { force: true })
+  const held = await heldSince(lockFile)
+  if (held && isAbandoned(held)) await drop(lockFile, held.text)
   return false
+}
+
+/** Nothing where the lock was given back meanwhile. */
+async function heldSince(lockFile: string): Promise<{ text: string; atMs: number } | undefined> {
+  try {
+    const { mtimeMs: atMs } = await stat(lockFile)
+    return { text: await readFile(lockFile, 'utf8'), atMs }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+function isAbandoned({ text, atMs }: { text: string; atMs: number }): boolean {
+  // Of the future, where the clock was set back.
+  if (Math.abs(Date.now() - atMs) > abandonedAfterMs) return true
+  const holder = Number.parseInt(text, 10)
+  // An empty file is a lock that is just being written.
+  return holder > 0 && !isRunning(holder)
+}
+
+/** Removes the lock that says `text`, and no other: since it was read, another process may have put its own in the same place. */
+async function drop(lockFile: string, text: string): Promise<void> {
+  const aside = `${lockFile}.${randomUUID()}`
+  try {
+    await rename(lockFile, aside)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
+    throw error
+  }
+  // Where a third process took the free place meanwhile, two make the same.
+  if ((await readFile(aside, 'utf8')) !== text) await link(aside, lockFile).catch(() => {})
+  await rm(aside, { force: true })
 }
 
 function isRunning(pid: number): boolean {
