@@ -8,6 +8,7 @@ import path from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { hexToBytes, type PublicClient, parseAbi, parseEther } from 'viem'
 import { onceInFolder } from '../build/once-in-folder.ts'
+import { findAnvil } from '../chain/find-anvil.ts'
 import { type ChainManifest, createDeployer, deployFramework, localSettings } from '../deploy/index.ts'
 import { spawnAnvil } from './spawn-anvil.ts'
 import { testAccounts } from './test-accounts.ts'
@@ -31,7 +32,10 @@ const mintAbi = parseAbi(['function mint(address to, uint256 value)'])
 /** `file` is what anvil loads. */
 export async function furnishedState(furnishing: Furnishing): Promise<{ file: string; manifest: ChainManifest }> {
   const { chainId = 31337, liquidationPeriodSeconds, payerAtomic = 1_000_000_000n } = furnishing
-  const hash = createHash('sha256').update(await readFile(path.join(repository, 'package-lock.json')))
+  const hash = createHash('sha256')
+  // What is installed may be of another version than what is locked.
+  const anvilPackage = path.resolve(findAnvil(), '../../package.json')
+  for (const file of [path.join(repository, 'package-lock.json'), anvilPackage]) hash.update(await readFile(file))
   for (const folder of madeOf) {
     for (const name of (await readdir(folder)).sort()) {
       if (/(?<!\.test)\.(ts|sol)$/.test(name)) hash.update(name).update(await readFile(path.join(folder, name)))
