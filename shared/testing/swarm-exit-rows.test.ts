@@ -49,11 +49,11 @@ const activationOf = ({ header, payload }: Frame): Activation => ({
   data: payload,
 })
 
-const caseOf = (incoming: object, links: EvidenceLink[], sampling: object) =>
+const caseOf = (incoming: object, links: EvidenceLink[], sampling: object, draws: object | null = null) =>
   ({
     attempts: [{ incoming }],
     outgoing: { links },
-    draws: null,
+    draws,
     check: { terms: { sampling } },
   }) as unknown as EvidenceCase
 
@@ -113,11 +113,15 @@ it('is agreed with over dozens of attempts', async () => {
     const engine = openFakeEngine({ manifest, layers: span }, { script })
     for (const id of ids) {
       for (let seat = 0; seat < peers; seat += 1) {
-        const { received = [], rows = [] } = attempts.get(id) ?? {}
+        const { received = [], rows = [], drawn = [], firstPosition = 0 } = attempts.get(id) ?? {}
         const sent = (received[seat + 1] ?? rows).map(evidenceOf)
         const text = { kind: 'text', tokens: prompts.get(id)!, position: 0, told: swarm.tokensOf(id) }
         const incoming = seat === 0 ? text : { kind: 'frames', links: (received[seat] ?? []).map(evidenceOf) }
-        expect(unpairedFrames(caseOf(incoming, sent, sampling)), `seed ${seed}, seat ${seat}`).toBeNull()
+        const draws = seat === peers - 1 && drawn.length > 0 ? { firstPosition, tokens: drawn } : null
+        expect(unpairedFrames(caseOf(incoming, sent, sampling, draws)), `seed ${seed}, seat ${seat}`).toBeNull()
+        if (draws === null) continue
+        const untold = caseOf(incoming, sent, sampling, { firstPosition, tokens: [] })
+        expect(unpairedFrames(untold), `seed ${seed}`).toMatch(/a token was to be drawn/)
       }
       expect(swarm.verdictOf(id).faults, `seed ${seed}`).toEqual([])
       const receipt = swarm.receipts.find(({ requestId, seat }) => requestId === id && seat === peers - 1)
