@@ -70,6 +70,12 @@ it('hands over an exit’s own rows where those are asked for: those of its draw
   expect(attempt!.frames!.links.map(({ sha256: hex }) => hex)).toEqual(payloads.map(each => bytesToHex(sha256(each))))
   expect(attempt!.draws).toEqual({ firstPosition: 4, tokens: [11, 12, 13, 14, 15, 16, 17] })
   expect([...found.payloads]).toEqual([0, 1, 4, 5].flatMap(at => [...payloads[at]!]))
+  // An entry that asks late has the desk plan before the first token, or behind the last: other draws can be made again then.
+  for (const from of [2, 20]) {
+    const other = await handed(kept, { attempts: ['a'], endPosition: 1, draws: { from, until: from + 2 } })
+    if (typeof other === 'string') throw new Error(other)
+    expect(other.attempts[0]!.frames).toMatchObject({ held: 1, apart: { from: 1, count: 6 } })
+  }
 })
 
 it('gives up the eldest attempts where room is short, and none of them in part', async () => {

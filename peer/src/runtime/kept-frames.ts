@@ -10,6 +10,7 @@ import {
   isDrawnFrom,
   maxHandoverBytes,
   orderlyFrames,
+  runAmongDrawn,
 } from '@computepool/shared/audit'
 import { asComputePoolError } from '@computepool/shared/errors'
 import type { FrameKeeper } from '@computepool/shared/pipeline'
@@ -98,14 +99,19 @@ export function createKeptFrames({ digest, breathe, limitBytes = maxHandoverByte
 
   async function attemptOf(
     requestId: string,
-    { endPosition, draws: run }: HandOverAsk,
+    { endPosition, draws: planned }: HandOverAsk,
   ): Promise<readonly [HandedAttempt, Uint8Array[]] | null> {
     const kept = attempts.get(requestId)
     if (kept === undefined) return null
-    const source = [...(run === undefined ? kept.frames : kept.rows)]
+    const source = [...(planned === undefined ? kept.frames : kept.rows)]
     const [first] = source
-    const isDrawn = run !== undefined && kept.firstDrawn !== null
-    const draws = isDrawn ? { firstPosition: kept.firstDrawn!, tokens: [...kept.drawn] } : null
+    const { firstDrawn: firstPosition, drawn } = kept
+    const draws = planned === undefined || firstPosition === null ? null : { firstPosition, tokens: [...drawn] }
+    // The desk's plan may lie elsewhere than what was drawn, by an entry that asked otherwise.
+    const run =
+      draws === null
+        ? null
+        : runAmongDrawn(planned!, { from: draws.firstPosition, until: draws.firstPosition + drawn.length })
     if (first === undefined) return [{ requestId, frames: null, draws }, []]
     const links: NonNullable<HandedAttempt['frames']>['links'] = []
     let unbreathed = 0
@@ -118,8 +124,8 @@ export function createKeptFrames({ digest, breathe, limitBytes = maxHandoverByte
       await breathe()
     }
     const held = orderlyFrames(links).links.findLastIndex(({ position }) => position < endPosition) + 1
-    const from = run === undefined ? -1 : links.findIndex((link, i) => i >= held && isDrawnFrom(link, run))
-    const until = run === undefined ? 0 : links.findLastIndex(link => isDrawnFrom(link, run)) + 1
+    const from = run === null ? -1 : links.findIndex((link, i) => i >= held && isDrawnFrom(link, run))
+    const until = run === null ? 0 : links.findLastIndex(link => isDrawnFrom(link, run)) + 1
     const apart = from < 0 ? {} : { apart: { from, count: until - from } }
     const dtype = first.header.dtype as NonNullable<HandedAttempt['frames']>['dtype']
     const frames = { kind: 'frames' as const, dtype, hidden: first.header.shape[1] ?? 0, links, held, ...apart }

@@ -4,11 +4,12 @@
  */
 import type { Digest } from '../receipts/index.ts'
 import type { DeskCommand } from '../wire/index.ts'
+import { askedDraws } from './asked-draws.ts'
 import { type CaseBundle, faultsOfIncoming, faultsOfOutgoing } from './check-evidence.ts'
 import { heldBytes } from './evidence-bundle.ts'
 import type { EvidenceAttempt, EvidenceCase } from './evidence-header.ts'
 import type { HandedAttempt, Handover } from './handover.ts'
-import { firstDrawn, termOf } from './pair-frames.ts'
+import { firstDrawn } from './pair-frames.ts'
 
 export type RunCheck = Extract<DeskCommand, { type: 'run-check' }>
 
@@ -105,22 +106,17 @@ function joined(pieces: readonly Uint8Array[], whole: Uint8Array): Uint8Array<Ar
   return bytes
 }
 
-/** How the exit was to draw stands in the desk's terms, and after what in the first frame that it received, or in its text. */
+/** How the exit was to draw, and after what, stands in the first frame that it received, or in its text. */
 function drawsOf(
   { plan }: RunCheck,
   { incoming }: EvidenceAttempt,
   handed: HandedAttempt | null,
 ): EvidenceCase['draws'] {
   if (handed?.draws == null) return null
-  const params = plan.terms.sampling
   const { tokens } = handed.draws
   // The hand-over says so too, and nobody signed it: by a wrong one the accused would end every check of itself.
   const firstPosition = firstDrawn(incoming)
   if (firstPosition === null) return null
-  const of = (name: 'prompt' | 'generated'): number[] => {
-    if (incoming.kind === 'text') return name === 'prompt' && params.repetitionPenalty !== 1 ? incoming.tokens : []
-    const said = incoming.links[0] === undefined ? [] : termOf(incoming.links[0], name)
-    return Array.isArray(said) ? said : []
-  }
-  return { firstPosition, tokens, params, prompt: of('prompt'), generated: of('generated') }
+  const asked = askedDraws(incoming, plan.terms) ?? { params: plan.terms.sampling, prompt: [], generated: [] }
+  return { firstPosition, tokens, ...asked }
 }

@@ -20,13 +20,14 @@ import {
   sessionKeyText,
   settleChain,
 } from '../receipts/index.ts'
+import { askedDraws, isAskedByTerms } from './asked-draws.ts'
 import type { CheckPolicy } from './check-policy.ts'
 import { canonicalJson, commitmentOf } from './commitment.ts'
 import { heldBytes, heldLinks, rowBytes } from './evidence-bundle.ts'
 import type { EvidenceAttempt, EvidenceCase, EvidenceFrames } from './evidence-header.ts'
 import { finalRows } from './final-rows.ts'
-import { firstDrawn, isDrawnFrom, orderlyFrames, samplingTerms, termOf, unpairedFrames } from './pair-frames.ts'
-import { type DrawRun, isRunPlanned, mostDrawsJudged, type PlanInput, planChecks } from './plan-checks.ts'
+import { firstDrawn, isDrawnFrom, orderlyFrames, termOf, unpairedFrames } from './pair-frames.ts'
+import { type DrawRun, isRunPlanned, type PlanInput, planChecks, runAmongDrawn } from './plan-checks.ts'
 
 /** True where the wallet `address` signed `message` (EIP-191); false, never an error, for anything that is no signature. */
 export type VerifyWallet = (signed: {
@@ -175,7 +176,7 @@ export function faultsOfOutgoing({ header, outgoing }: Omit<CaseBundle, 'incomin
   const head = headOfLinks(receipt, said.links.map(linkOfEvidence))
   const faults = [
     ...(draws === null ? faultsOfSent(receipt, after?.receipt ?? null, head) : []),
-    ...faultsOfFrames(said, outgoing, { end: check.endPosition, draws: check.draws, what: 'sent', digest }),
+    ...faultsOfFrames(said, outgoing, { end: check.endPosition, draws: drawsToJudge(header), what: 'sent', digest }),
   ]
   if (draws === null) return faults
   if (after !== null) faults.push('Behind an exit nobody receives rows.')
@@ -297,7 +298,8 @@ function planOf(header: EvidenceCase, policy: CheckPolicy): Omit<PlanInput, 'fir
 
 /**
  * How a sound bundle's check lies beside what the accused signed for having received, in words; null where it does as planned. An entry that asks for draws
- * elsewhere than behind its text, or tells more tokens than were drawn, brings that about: then what the accused signed shows a cheat, and no more than that.
+ * elsewhere than behind its text or by another sampling, or tells more tokens than were drawn, brings that about: then what the accused signed shows a cheat,
+ * and no more than that.
  */
 export function besidePlan(header: EvidenceCase): string | null {
   const { check, draws } = header
@@ -308,20 +310,23 @@ export function besidePlan(header: EvidenceCase): string | null {
   if (typeof most === 'string' || check.positions > most)
     return `The desk heard of ${check.positions} positions, and the accused signed for ${most}.`
   if (draws === null) return null
+  if (!isAskedByTerms(incoming, check.terms))
+    return 'The accused signed for having been asked to draw by another sampling than the desk committed to.'
   const [planned] = planChecks({ ...planOf(header, policy), firstDraw: () => draws.firstPosition })
   if (canonicalJson(planned?.draws ?? null) === canonicalJson(check.draws)) return null
   return `The accused was first asked for a token at position ${draws.firstPosition}, which the desk had not asked for.`
 }
 
-/** Which of an exit's draws are made again: those that were planned, as far as it signed for them; else what lies before the check's end. Null where none does. */
-export function drawsToJudge({ check, draws }: Pick<EvidenceCase, 'check' | 'draws'>): DrawRun | null {
+/** Which of an exit's draws are made again (`runAmongDrawn`). Null where it signed for none, or for nothing to draw by: its rows decide alone. */
+export function drawsToJudge({
+  attempts,
+  check,
+  draws,
+}: Pick<EvidenceCase, 'attempts' | 'check' | 'draws'>): DrawRun | null {
   if (draws === null || check.draws === null) return null
-  const [first, end] = [draws.firstPosition, draws.firstPosition + draws.tokens.length]
-  const planned = { from: Math.max(first, check.draws.from), until: Math.min(end, check.draws.until) }
-  if (planned.from < planned.until) return planned
-  const until = Math.min(end, check.endPosition + 1)
-  const from = Math.max(first, until - mostDrawsJudged)
-  return from < until ? { from, until } : null
+  if (askedDraws(attempts.at(-1)!.incoming, check.terms) === null) return null
+  const { firstPosition: from, tokens } = draws
+  return runAmongDrawn(check.draws, { from, until: from + tokens.length })
 }
 
 /** Positions that came and stayed; of a text all but the last token, which nobody fed. In words where the frames leave gaps. */
@@ -337,25 +342,13 @@ function positionsOf(incoming: EvidenceAttempt['incoming'], kept: number): numbe
   }
 }
 
-/** How the exit was to draw stands in the terms that the desk committed to; from where on, and after what, in the frames that it received. */
+/** How the exit was to draw, from where on and after what stands in the frames that it received. */
 function faultsOfSampling({ attempts, draws, check }: EvidenceCase): string[] {
   if (draws === null) return []
   const { incoming } = attempts.at(-1)!
   const { params, prompt, generated, firstPosition } = draws
-  const faults: string[] = []
-  if (canonicalJson(params) !== canonicalJson(check.terms.sampling)) faults.push('The desk asked for another sampling.')
-  if (incoming.kind === 'text') {
-    const wanted = params.repetitionPenalty === 1 ? [] : incoming.tokens
-    const isAsked = canonicalJson([prompt, generated]) === canonicalJson([wanted, []])
-    return isAsked && firstPosition === firstDrawn(incoming) ? faults : [...faults, askedOtherwise]
-  }
-  const [first] = incoming.links
-  if (first === undefined) return [...faults, askedOtherwise]
+  const asked = askedDraws(incoming, check.terms) ?? { params: check.terms.sampling, prompt: [], generated: [] }
   const isAsked =
-    JSON.stringify(termOf(first, 'sampling')) === samplingTerms(params) &&
-    canonicalJson([termOf(first, 'prompt'), termOf(first, 'generated')]) === canonicalJson([prompt, generated]) &&
-    firstDrawn(incoming) === firstPosition
-  return isAsked ? faults : [...faults, askedOtherwise]
+    canonicalJson({ params, prompt, generated }) === canonicalJson(asked) && firstPosition === firstDrawn(incoming)
+  return isAsked ? [] : ['The exit was asked to draw otherwise.']
 }
-
-const askedOtherwise = 'The exit was asked to draw otherwise.'

@@ -1,14 +1,16 @@
-/** An entry that asks for draws before its text ends: nobody escapes a check by it, and nobody honest is blamed for it. */
+/** An entry that asks for draws elsewhere than behind its text, or by another sampling: nobody escapes a check by it, and nobody honest is blamed for it. */
 import { describe, expect, test } from 'vitest'
 import { garbage } from '../../testing/cheats/change-outputs.ts'
 import {
   evidenceManifest,
   fakeWalletVerify,
+  type SampleEvidence,
   type SampleEvidenceOptions,
   sampleEvidence,
 } from '../../testing/cheats/sample-evidence.ts'
 import { withOutputs } from '../../testing/cheats/wrap-engine.ts'
 import { openFakeEngine } from '../../testing/fake-engine.ts'
+import { greedy } from '../pipeline/index.ts'
 import type { Engine } from '../ports/index.ts'
 import { decodeEvidence, encodeEvidence, judgeEvidence, parseToleranceTable } from './index.ts'
 
@@ -24,8 +26,9 @@ const row = {
 }
 const table = parseToleranceTable({ format: 'computepool-tolerance', version: 1, rows: [{ ...row, measured }] })
 
-async function judged(options: SampleEvidenceOptions) {
-  const bundle = decodeEvidence(encodeEvidence(await sampleEvidence(options)))
+const judged = async (options: SampleEvidenceOptions) => verdictOf(await sampleEvidence(options))
+function verdictOf(sample: SampleEvidence) {
+  const bundle = decodeEvidence(encodeEvidence(sample))
   return judgeEvidence({
     ...{ bundle, manifest: evidenceManifest, manifestSha256: '00'.repeat(32), table },
     open: async layers => openFakeEngine({ manifest: evidenceManifest, layers }),
@@ -36,6 +39,12 @@ async function judged(options: SampleEvidenceOptions) {
 const otherTokens = (engine: Engine): Engine =>
   withOutputs(engine, { activation: honest => honest, token: token => (token + 1) % vocab, rows: honest => honest })
 const wrong = (engine: Engine): Engine => garbage(engine, { vocab })
+const otherRows = (engine: Engine): Engine =>
+  withOutputs(engine, {
+    activation: honest => honest,
+    token: token => token,
+    rows: honest => ({ ...honest, data: new Uint8Array(honest.data.length) }),
+  })
 const seeds = [1, 2, 3, 4, 5, 6, 7, 8]
 
 describe.each(seeds)('an entry that asks for draws before its text ends (seed %i)', seed => {
@@ -63,5 +72,30 @@ describe.each(seeds)('an entry that asks for draws before its text ends (seed %i
       [2, otherTokens],
     ] as const)
       expect(await judged({ seat, asksEarly: 'told', seed, cheat })).toMatchObject({ verdict: 'cheated' })
+  })
+})
+
+describe.each(seeds.slice(0, 2))('an entry that asks for draws late, or by another sampling (seed %i)', seed => {
+  const otherwise = [
+    ...[1, 8, 12, 30].map(asksLate => ({ asksLate })),
+    { sampling: { ...greedy, temperature: 0.7, seed: 99 } },
+    { sampling: { ...greedy, temperature: 0.7, presencePenalty: 1 } },
+  ]
+  test.each(otherwise)('is guilty, and so is an exit that draws or computes otherwise: %j', async asked => {
+    expect(await judged({ seat: 0, seed, ...asked })).toMatchObject({ verdict: 'unpaired' })
+    expect(await judged({ seat: 2, seed, ...asked })).toMatchObject({ verdict: 'unjudged' })
+    for (const cheat of [otherTokens, wrong])
+      expect(await judged({ seat: 2, seed, ...asked, cheat })).toMatchObject({ verdict: 'cheated' })
+  })
+
+  test('shields no exit that signed for no sampling at all', async () => {
+    const sampling = { ...greedy, seed: -1 }
+    const unasked = async (cheat: object) => {
+      const sample = await sampleEvidence({ seat: 2, seed, sampling, ...cheat })
+      const draws = { ...sample.header.draws!, params: sample.header.check.terms.sampling }
+      return { ...sample, header: { ...sample.header, draws } }
+    }
+    expect(await verdictOf(await unasked({}))).toMatchObject({ verdict: 'unjudged' })
+    expect(await verdictOf(await unasked({ cheat: otherRows }))).toMatchObject({ verdict: 'cheated' })
   })
 })

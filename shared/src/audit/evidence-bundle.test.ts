@@ -106,7 +106,7 @@ test('a ring of one seat is judged by the sampling that the desk committed to', 
   expect((await replay(honest, { start: 0, end: layers })).isHonest).toBe(true)
   const draws = honest.header.draws!
   const other = { ...honest.header, draws: { ...draws, params: { ...draws.params, temperature: 1 } } }
-  expect(await checkEvidence({ ...honest, header: other })).toEqual(['The desk asked for another sampling.'])
+  expect(await checkEvidence({ ...honest, header: other })).toEqual(['The exit was asked to draw otherwise.'])
   const cheat = (engine: Engine) => garbage(engine, { vocab })
   const cheated = decodeEvidence(encodeEvidence(await sampleEvidence({ seat: 0, isAlone: true, cheat })))
   expect(await checkEvidence(cheated)).toEqual([])
@@ -156,10 +156,7 @@ test('an exit that is said to have been asked for something else is not blamed',
   const faultsWith = (changes: Partial<typeof draws>) =>
     checkEvidence(read({ ...sample, header: { ...sample.header, draws: { ...draws, ...changes } } }))
   const otherwise = 'The exit was asked to draw otherwise.'
-  expect(await faultsWith({ params: { ...draws.params, seed: 13 } })).toEqual([
-    'The desk asked for another sampling.',
-    otherwise,
-  ])
+  expect(await faultsWith({ params: { ...draws.params, seed: 13 } })).toEqual([otherwise])
   expect(await faultsWith({ firstPosition: draws.firstPosition - 1 })).toContain(otherwise)
   const tokens = draws.tokens.with(3, (draws.tokens[3]! + 1) % vocab)
   expect(await faultsWith({ tokens })).toEqual(['The accused did not sign for having drawn this.'])

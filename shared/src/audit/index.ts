@@ -86,7 +86,14 @@ export {
 } from './judge-evidence.ts'
 export { measuredTolerances } from './measured-tolerances.ts'
 export { isDrawnFrom, orderlyFrames, type Pairing, pairFrames, unpairedFrames } from './pair-frames.ts'
-export { type DrawRun, mostDrawsJudged, type PlanInput, type PlannedCheck, planChecks } from './plan-checks.ts'
+export {
+  type DrawRun,
+  mostDrawsJudged,
+  type PlanInput,
+  type PlannedCheck,
+  planChecks,
+  runAmongDrawn,
+} from './plan-checks.ts'
 export {
   type Claim,
   maxReplayBytes,

@@ -103,6 +103,21 @@ function runAmong(first: number, positions: number, place: number): DrawRun | nu
   return { from, until: Math.min(first + drawn, from + mostDrawsJudged) }
 }
 
+/**
+ * Which draws of those that an exit signed for are made again: the planned ones where it signed for all of them, else others in its own range, at a place
+ * that hangs on the plan's: one that knew it beforehand would draw as it should there and nowhere else. Null where it drew nothing.
+ */
+export function runAmongDrawn(planned: DrawRun, drawn: DrawRun): DrawRun | null {
+  const count = drawn.until - drawn.from
+  if (count < 1) return null
+  if (planned.from >= drawn.from && planned.until <= drawn.until) return planned
+  const length = Math.min(mostDrawsJudged, count)
+  const places = count - length + 1
+  const ahead = (planned.from - drawn.from) % places
+  const from = drawn.from + (ahead < 0 ? ahead + places : ahead)
+  return { from, until: from + length }
+}
+
 /** Four numbers in [0, 1) of 53 bits each, a seat. Lengths are fixed or told, so that no two inputs read the same. */
 function drawsOf(
   { secret, attempt }: Pick<PlanInput, 'secret' | 'attempt'>,

@@ -10,10 +10,11 @@ import {
   type EvidenceHeader,
   isDrawnFrom,
   planChecks,
+  runAmongDrawn,
   type VerifyWallet,
 } from '../../src/audit/index.ts'
 import type { Manifest } from '../../src/model/index.ts'
-import { greedy } from '../../src/pipeline/index.ts'
+import { greedy, type SamplingParams } from '../../src/pipeline/index.ts'
 import type { Activation, Engine, EngineRow } from '../../src/ports/index.ts'
 import {
   createReceiptChain,
@@ -75,6 +76,10 @@ export interface SampleEvidenceOptions {
    * answer.
    */
   readonly asksEarly?: 'hidden' | 'padded' | 'told'
+  /** Behind its text the entry feeds so many rows of its own making, and asks for a token only then. */
+  readonly asksLate?: number
+  /** What the entry has the exit draw by; what it was sent unless told otherwise. */
+  readonly sampling?: SamplingParams
   /** Most rows of a frame that the accused sends; it cuts what came. */
   readonly maxRows?: number
   /** By seat; fakes that `fakeWalletVerify` believes unless told otherwise. */
@@ -123,7 +128,7 @@ const samplePolicy = { rate: 0.61, window: 64, windowShare: 5 / 6, endShare: 0 }
 
 /** Serves a prompt of 20 and 8 tokens of an answer, and draws secrets until the accused is checked beyond position 22. */
 export async function sampleEvidence(options: SampleEvidenceOptions): Promise<SampleEvidence> {
-  const { seat, cheat, seed = 1, model, isKept = false, isAlone = false } = options
+  const { seat, cheat, seed = 1, model, isKept = false, isAlone = false, sampling = params } = options
   const manifest = model?.manifest ?? evidenceManifest
   const manifestSha256 = model?.manifestSha256 ?? '00'.repeat(32)
   const spans = isAlone ? [{ start: 0, end: manifest.dimensions.layers }] : spansOf(manifest)
@@ -157,6 +162,8 @@ export async function sampleEvidence(options: SampleEvidenceOptions): Promise<Sa
       backTo,
       cutAt: { seat, maxRows: options.maxRows },
       asksEarly: options.asksEarly,
+      asksLate: options.asksLate ?? 0,
+      sampling,
     })
   }
 
@@ -221,6 +228,8 @@ export async function sampleEvidence(options: SampleEvidenceOptions): Promise<Sa
   }
 
   const { last, receipts, draws } = drawn
+  const firstDraw = last.text.length + (options.asksLate ?? 0) - (options.asksEarly === undefined ? 0 : 6)
+  const judged = draws && runAmongDrawn(draws, { from: firstDraw, until: firstDraw + last.tokens.length })
   const endPosition = drawn.endPosition!
   const { hidden } = manifest.dimensions
   const isHeld = ({ link, isBack }: Sent, end: number) => link.position < end && !isBack
@@ -276,12 +285,12 @@ export async function sampleEvidence(options: SampleEvidenceOptions): Promise<Sa
       check: { secret, terms, positions: last.positions, endPosition, draws },
       attempts,
       after: behind === undefined ? null : { peer: wallets[seat + 1]!.peer, receipt: behind, key: keys[seat + 1]! },
-      outgoing: side(last.sent[seat]!, endPosition, draws),
+      outgoing: side(last.sent[seat]!, endPosition, judged),
       draws: isExit
         ? {
-            firstPosition: last.text.length - (options.asksEarly === undefined ? 0 : 6),
+            firstPosition: firstDraw,
             tokens: [...last.tokens],
-            params,
+            params: sampling,
             generated: [],
             prompt: [],
           }
@@ -299,7 +308,7 @@ export async function sampleEvidence(options: SampleEvidenceOptions): Promise<Sa
       },
     },
     incoming: Uint8Array.from(incoming),
-    outgoing: Uint8Array.from(bytesOf(last.sent[seat]!, endPosition, draws)),
+    outgoing: Uint8Array.from(bytesOf(last.sent[seat]!, endPosition, judged)),
   }
 }
 
@@ -318,6 +327,8 @@ interface ServeAttempt extends Pick<Served, 'requestId' | 'text' | 'from'> {
   readonly backTo: number
   readonly cutAt: { readonly seat: number; readonly maxRows: number | undefined }
   readonly asksEarly: SampleEvidenceOptions['asksEarly']
+  readonly asksLate: number
+  readonly sampling: SamplingParams
 }
 
 async function serveAttempt({
@@ -327,6 +338,8 @@ async function serveAttempt({
   backTo,
   cutAt,
   asksEarly,
+  asksLate,
+  sampling,
   ...served
 }: ServeAttempt): Promise<Served> {
   const { requestId, text, from } = served
@@ -338,7 +351,7 @@ async function serveAttempt({
   /** From seat `i` on. */
   const pass = async (i: number, start: number, input: EngineRow['input'], isDrawn: boolean): Promise<void> => {
     const engine = engines[i]!
-    const sample = i === engines.length - 1 && isDrawn ? { params, generated: [...tokens], prompt: [] } : null
+    const sample = i === engines.length - 1 && isDrawn ? { params: sampling, generated: [...tokens], prompt: [] } : null
     const [output] = await engine.run([{ requestId: 'r', position: start, input, sample, keepRows: true }])
     if (output?.kind === 'token') tokens.push(output.sampled.token)
     const activation = output?.kind === 'activation' ? output.activation : output?.rows
@@ -352,7 +365,7 @@ async function serveAttempt({
       shape: [activation.tokens, activation.hidden],
       seq: frames.length,
       position: start,
-      ...(isFirst ? { sampling: params, ...(nonce === '' ? {} : { nonce }) } : {}),
+      ...(isFirst ? { sampling, ...(nonce === '' ? {} : { nonce }) } : {}),
       ...(isFirst && reuse !== null ? { reuse: { requestId: reuse, positions: from } } : {}),
       ...(isDrawn ? { sample: true } : {}),
     }
@@ -384,7 +397,10 @@ async function serveAttempt({
   }
   const first = from + Math.ceil((text.length - from) * 0.65)
   await step(text.slice(from, first), false)
-  if (asksEarly === undefined) await step(text.slice(first), true)
+  if (asksLate > 0) {
+    await step(text.slice(first), false)
+    await step(new Array(asksLate).fill(1), true)
+  } else if (asksEarly === undefined) await step(text.slice(first), true)
   else {
     for (const token of text.slice(first)) await step([token], true)
     if (asksEarly !== 'told') tokens.splice(0, tokens.length - 1)
