@@ -1,25 +1,8 @@
 import { mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, expect, test } from 'vitest'
 import { onceAcross } from './compile-lock.ts'
-
-const slow = vi.hoisted(() => ({ afterRead: undefined as (() => Promise<void>) | undefined }))
-
-// Files are real; one reader of them can be made as slow as a process on a busy machine.
-vi.mock('node:fs/promises', async original => {
-  const real = await original<typeof import('node:fs/promises')>()
-  return {
-    ...real,
-    readFile: async (...args: Parameters<typeof real.readFile>) => {
-      const found = await real.readFile(...args)
-      const wait = slow.afterRead
-      slow.afterRead = undefined
-      await wait?.()
-      return found
-    },
-  }
-})
 
 let folder = ''
 let lockFile = ''
@@ -54,15 +37,18 @@ function notThere(): () => Promise<undefined> {
 test('who finds a dead holder late leaves the lock alone that was taken meanwhile', async () => {
   await writeFile(lockFile, deadHolder)
   const [read, fasterMakes, slowerCameRound] = [gate(), gate(), gate()]
-  slow.afterRead = () => {
-    read.open()
-    return fasterMakes.opened
-  }
   let result: string | undefined
   let asked = 0
   const made: string[] = []
   const slower = onceAcross({
     lockFile,
+    // As slow as a process on a busy machine, the first time.
+    read: async file => {
+      const found = await readFile(file, 'utf8')
+      read.open()
+      await fasterMakes.opened
+      return found
+    },
     done: async () => {
       if (++asked === 3) slowerCameRound.open()
       return result
@@ -99,17 +85,19 @@ test.each([
 })
 
 test('a maker that lost its lock to another leaves that one’s lock in place', async () => {
-  const [secondMakes, firstEnded] = [gate(), gate()]
+  const [firstMakes, secondMakes, firstEnded] = [gate(), gate(), gate()]
   const first = onceAcross({
     lockFile,
     done: notThere(),
     make: async () => {
       const at = new Date(Date.now() - 10 * 60_000)
       await utimes(lockFile, at, at)
+      firstMakes.open()
       await secondMakes.opened
       return 'first'
     },
   })
+  await firstMakes.opened
   const second = onceAcross({
     lockFile,
     done: notThere(),

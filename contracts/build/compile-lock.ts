@@ -17,13 +17,15 @@ export async function onceAcross<T>(options: {
   readonly done: () => Promise<T | undefined>
   /** May run in two processes at once: its result has to be the same, and whole for whoever finds it. */
   readonly make: () => Promise<T>
+  /** How locks are read; tests hold a reader back here. */
+  readonly read?: (file: string) => Promise<string>
 }): Promise<T> {
-  const { lockFile, done, make } = options
+  const { lockFile, done, make, read = readText } = options
   const mine = `${process.pid} ${randomUUID()}`
   for (;;) {
     const ready = await done()
     if (ready !== undefined) return ready
-    if (await taken(lockFile, mine)) break
+    if (await taken(lockFile, mine, read)) break
     await sleep(100)
   }
   try {
@@ -33,23 +35,25 @@ export async function onceAcross<T>(options: {
   }
 }
 
-async function taken(lockFile: string, mine: string): Promise<boolean> {
+const readText = (file: string): Promise<string> => readFile(file, 'utf8')
+
+async function taken(lockFile: string, mine: string, read: typeof readText): Promise<boolean> {
   try {
     await writeFile(lockFile, mine, { flag: 'wx' })
     return true
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
   }
-  const held = await heldSince(lockFile)
+  const held = await heldSince(lockFile, read)
   if (held && isAbandoned(held)) await drop(lockFile, held.text)
   return false
 }
 
 /** Nothing where the lock was given back meanwhile. */
-async function heldSince(lockFile: string): Promise<{ text: string; atMs: number } | undefined> {
+async function heldSince(lockFile: string, read: typeof readText): Promise<{ text: string; atMs: number } | undefined> {
   try {
     const { mtimeMs: atMs } = await stat(lockFile)
-    return { text: await readFile(lockFile, 'utf8'), atMs }
+    return { text: await read(lockFile), atMs }
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw error
@@ -74,7 +78,7 @@ async function drop(lockFile: string, text: string): Promise<void> {
     throw error
   }
   // Where a third process took the free place meanwhile, two make the same.
-  if ((await readFile(aside, 'utf8')) !== text) await link(aside, lockFile).catch(() => {})
+  if ((await readText(aside)) !== text) await link(aside, lockFile).catch(() => {})
   await rm(aside, { force: true })
 }
 
