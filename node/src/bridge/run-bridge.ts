@@ -84,7 +84,10 @@ export function runBridge(powers: BridgePowers): RunningBridge {
       await axl?.client.send(daemon, parcel)
       axlSendMs = clock.monotonicMs() - startMs
     },
-    onLost: (member, fault) => notice(`lost ${member.peer}`, `A parcel for ${member.peer} was lost: ${fault.message}`),
+    onLost(member, fault) {
+      // What is on its way when the bridge closes its own links and daemon is no fault of theirs.
+      if (leaving === null) notice(`lost ${member.peer}`, `A parcel for ${member.peer} was lost: ${fault.message}`)
+    },
   })
 
   function accept(source: RelaySource, bytes: Uint8Array): void {
