@@ -4,7 +4,7 @@ import { encodeParcel } from '@computepool/shared/datagram'
 import { ComputePoolError } from '@computepool/shared/errors'
 import { createManualClock, createSeededRandom } from '@computepool/shared/testing'
 import type { DeskCommand, DeskRequest, PeerId } from '@computepool/shared/wire'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { runBridge } from './run-bridge.ts'
 
 const peerOf = (number: number): PeerId => `0x${String(number).padStart(40, '0')}.0000000${number}`
@@ -15,7 +15,7 @@ const key = (digit: string): string => digit.repeat(64)
 async function open() {
   const clock = createManualClock()
   const random = createSeededRandom(1)
-  const daemon = { key: key('a'), isUp: true, polls: 0 }
+  const daemon = { key: key('a'), isUp: true, polls: 0, send: async () => {}, close() {} }
   const sockets: SocketLike[] = []
   const requests: DeskRequest[] = []
   const notices: string[] = []
@@ -58,13 +58,13 @@ async function open() {
       client: {
         url: 'http://daemon.test',
         topology: async () => ({ key: daemon.key, address: '200::1', peers: 0 }),
-        send: async () => {},
+        send: () => daemon.send(),
         async recv() {
           daemon.polls += 1
           if (!daemon.isUp) throw new ComputePoolError('peer_unreachable', 'ECONNREFUSED')
           return null
         },
-        close() {},
+        close: () => daemon.close(),
       },
     },
     tell() {},
@@ -160,4 +160,34 @@ test('it goes on where work ends that is not its own', async () => {
   expect(end(1, 'hall')).toBe('waiting')
   expect(bridge.snapshot().members).toEqual([])
   await bridge.leave()
+})
+
+/** A parcel that is on its way to the daemon until one says what becomes of it. */
+async function underWay({ daemon, hear }: Awaited<ReturnType<typeof open>>) {
+  let lose = (_fault: Error): void => {}
+  const handed = new Promise<void>(resolve => {
+    daemon.send = () => {
+      resolve()
+      return new Promise((_, reject) => {
+        lose = reject
+      })
+    }
+  })
+  hear(encodeParcel([{ from: tab, to: node, datagram: new Uint8Array(10) }]))
+  await handed
+  return { lose: () => lose(new ComputePoolError('peer_unreachable', 'closed')) }
+}
+
+test('it tells of a parcel that was lost, and of none that it lost by leaving itself', async () => {
+  for (const isLeaving of [false, true]) {
+    const opened = await open()
+    const { bridge, daemon, notices } = opened
+    const { lose } = await underWay(opened)
+    daemon.close = lose
+    if (!isLeaving) lose()
+    const left = isLeaving ? bridge.leave() : null
+    await vi.waitFor(() => expect(bridge.snapshot().lostParcels).toBe(1))
+    expect(notices).toHaveLength(isLeaving ? 0 : 1)
+    await (left ?? bridge.leave())
+  }
 })
